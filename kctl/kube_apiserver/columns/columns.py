@@ -1,0 +1,93 @@
+"""Server-side printing: what a kind shows in a Table, as kube-apiserver's printers (pkg/printers/internalversion).
+
+Each group's file exposes COLUMNS: dict[group_resource, Columns]; `columns_for` finds them. Cells are JSON values; the age
+is computed against `now`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from kctl.apimachinery import times
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """priority 0 is always shown, 1 only with -o wide. `type`: string, integer, number, boolean, date. `format`: '' or name."""
+
+    name: str
+    description: str
+    type: str = "string"
+    format: str = ""
+    priority: int = 0
+
+    def definition(self) -> dict[str, Any]:
+        return {
+            "name": self.name, "type": self.type, "format": self.format, "description": self.description,
+            "priority": self.priority,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`row(object, now)` gives one cell for each column. `conditions(object)` gives the row's conditions
+    (a finished pod is marked Completed)."""
+
+    columns: Sequence[Column]
+    row: Callable[[Object, datetime], list[Any]]
+    conditions: Callable[[Object], list[dict[str, str]]] | None = None
+
+
+NAME = Column(
+    "Name",
+    "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a "
+    "client to request the generation of an appropriate name automatically. Name is primarily intended for creation "
+    "idempotence and configuration definition. Cannot be updated. More info: "
+    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names",
+    format="name",
+)
+AGE = Column(
+    "Age",
+    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be "
+    "set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form "
+    "and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: "
+    "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
+)
+CREATED_AT = Column("Created At", AGE.description, "date")
+
+
+def age(timestamp: str | None, now: datetime) -> str:
+    """The age cell of an RFC 3339 timestamp; <unknown> where there is none."""
+    if not timestamp:
+        return "<unknown>"
+    return times.human_duration(now - times.parse(timestamp))
+
+
+def _default_row(obj: Object, now: datetime) -> list[Any]:
+    meta = obj["metadata"]
+    return [meta.get("name", ""), meta.get("creationTimestamp")]
+
+
+DEFAULT = Columns((NAME, CREATED_AT), _default_row)
+
+_FILES = ("core", "workloads", "networking", "policy", "rbac", "storage", "admission", "cluster")
+
+
+@cache
+def _all() -> dict[str, Columns]:
+    found: dict[str, Columns] = {}
+    for name in _FILES:
+        found.update(import_module(f"kctl.kube_apiserver.columns.{name}").COLUMNS)
+    return found
+
+
+def columns_for(resource: ResourceType) -> Columns:
+    """Upstream's default for a kind without a printer: Name and Created At."""
+    return _all().get(resource.group_resource, DEFAULT)

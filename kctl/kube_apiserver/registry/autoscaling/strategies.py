@@ -1,0 +1,7 @@
+"""The strategies of this API group, by group resource."""
+
+from __future__ import annotations
+
+from kctl.kube_apiserver.registry.strategy import Strategy
+
+STRATEGIES: dict[str, Strategy] = {}

@@ -1,0 +1,105 @@
+"""What a kind may add to the generic create, update and delete: one small Strategy per resource.
+
+Order of a create (registry/generic.py): decode and canonicalize by schema (unknown fields, types, empty values dropped as
+Go's omitempty drops them) -> mutating admission -> `default` -> fill metadata (uid, creationTimestamp, generation 1) ->
+`prepare_for_create` -> `validate` -> validating admission -> store. Of an update: decode -> `default` -> admission ->
+`prepare_for_update` (keeps status, or on /status keeps everything but status) -> `validate_update` -> store, or nothing where
+nothing changed. Metadata itself (names, labels, owner references, finalizers, immutable uid...) is validated by
+the generic code.
+
+Ownership of objects: `default` and the `prepare_*` hooks get a private deep copy as `obj` and change it in place. All
+other arguments (`old`, what `context.get` returns) are values and must not be changed. `validate*` and `warnings*` change nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.user import User
+
+
+@dataclass(slots=True)
+class Context:
+    """What a hook may know besides the object. `get`/`list` read other objects from the cache: (resource, namespace, name)
+    and (resource, namespace). `subresource` is '' for the object itself, 'status', 'scale', ..."""
+
+    resource: ResourceType
+    namespace: str
+    user: User
+    now: datetime
+    randomness: random.Random
+    get: Callable[[ResourceType, str, str], Object | None]
+    list: Callable[[ResourceType, str], Iterable[Object]]
+    subresource: str = ""
+    dry_run: bool = False
+    services: Mapping[str, Any] = field(default_factory=dict)
+    """Shared parts of the server by name: 'cluster_ips', 'node_ports' (allocators)."""
+
+
+class Strategy:
+    """The behaviour of a kind with nothing special: no defaults, a spec with a generation, a status of its own.
+
+    Class attributes are the facts; methods are the hooks. Subclass, override what differs, list the instance in
+    catalog.py.
+    """
+
+    allow_create_on_update: bool = False
+    """PUT of a missing object creates it (Lease, Event, Endpoints, Service...)."""
+    allow_unconditional_update: bool = True
+    """An update without metadata.resourceVersion is accepted (last write wins); else `must be specified for an update`."""
+    has_generation: bool = True
+    """metadata.generation is 1 on create and goes up when `generation_fields` change."""
+    generation_fields: tuple[str, ...] = ("spec",)
+    status_fields: tuple[str, ...] = ("status",)
+    """Top-level fields owned by the status subresource; ignored elsewhere, the only ones changed by PUT .../status.
+    Only honoured where the resource has a status subresource."""
+    reset_status_on_create: bool = True
+    graceful: bool = False
+    """Deletion honours gracePeriodSeconds (pods)."""
+    default_propagation_policy: str = "Background"
+    """What DELETE without a policy does; legacy ReplicationController and Job: Orphan."""
+    returns_deleted_object: bool = False
+    """DELETE answers with the object instead of a Status when it is gone at once."""
+    name_validator: str = "subdomain"
+    """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment."""
+    selectable_fields: Mapping[str, Callable[[Object], str]] = {}
+    """Field selectors besides metadata.name and metadata.namespace: path to value as text ('' where unset)."""
+
+    def default(self, context: Context, obj: Object) -> None:
+        """Go's defaulting (SetDefaults_*). Also runs on updates."""
+
+    def prepare_for_create(self, context: Context, obj: Object) -> None:
+        """Clear what callers may not set, derive what the server sets (after the generic status reset)."""
+
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        """Restore what this request may not change."""
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        return []
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        """All problems of an update of the object itself; usually those of `validate` plus immutability."""
+        return self.validate(context, obj)
+
+    def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        return []
+
+    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
+        return []
+
+    def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
+        return []
+
+    def after_delete(self, context: Context, obj: Object) -> None:
+        """Release what the object held (cluster IPs, node ports)."""
+
+    def deletion_grace_seconds(self, obj: Object, requested: int | None) -> int:
+        """For `graceful` kinds: the seconds to grant; 0 removes the object at once."""
+        return 0

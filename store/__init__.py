@@ -1,0 +1,1 @@
+"""etcd: keys, bytes, revisions and watches. Knows no Kubernetes kind."""

@@ -1,0 +1,91 @@
+"""The seam between kube-apiserver and its database: etcd's contract as one Protocol.
+
+Three implementations keep it: SQLite (the default), memory (tests), a real etcd cluster. The contract is
+these docstrings; `tests/contract/test_store_contract.py` runs the same suite on each.
+
+General rules
+- Revisions are one sequence of integers for the whole store, starting at 1; every *committed operation* gets the
+  next revision, including each operation of a transaction of several. (etcd gives a transaction one revision;
+  Kubernetes never writes two keys in one, so nobody above can tell.) A rejected operation takes none.
+- Nothing is answered or published before it is durable.
+- Order: when a write's await returns, every listener has already been called with its event. So who reads his own
+  writes from a cache fed by a listener always finds them.
+- All methods are called on one event loop. Implementations may use threads; callbacks come on the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+from store.types import Event, KeyValue, Operation, RangeResult
+
+Listener = Callable[[Sequence[Event]], None]
+
+
+class Subscription(Protocol):
+    """A live listener; `close()` stops further calls and is idempotent."""
+
+    def close(self) -> None: ...
+
+
+class Etcd(Protocol):
+    @property
+    def revision(self) -> int:
+        """The newest committed revision; 0 for a store never written to."""
+        ...
+
+    @property
+    def compact_revision(self) -> int:
+        """Reads and watches at or above this revision work; 0 when nothing was compacted."""
+        ...
+
+    async def start(self) -> None:
+        """Open files and threads, run migrations. Raises StoreError when the file is in use or newer than we know."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what is queued, then stop. Idempotent. Writes after it raise StoreClosed."""
+        ...
+
+    async def get(self, key: str, *, revision: int = 0) -> KeyValue | None:
+        """The key now, or as it was at `revision`. None where it does not exist (then).
+        Raises Compacted, FutureRevision."""
+        ...
+
+    async def range(self, start: str, end: str, *, revision: int = 0, limit: int = 0) -> RangeResult:
+        """Keys k with start <= k < end (code point order) now or at `revision`; at most `limit` of them
+        (0 = all), `more` telling whether keys were left out. Raises Compacted, FutureRevision."""
+        ...
+
+    async def create(self, key: str, value: bytes) -> int:
+        """Store a new key; its revision. Raises KeyExists."""
+        ...
+
+    async def update(self, key: str, value: bytes, mod_revision: int) -> int:
+        """Replace the key whose mod revision is `mod_revision`; the new one. Raises Conflict, KeyNotFound."""
+        ...
+
+    async def delete(self, key: str, mod_revision: int | None = None) -> int:
+        """Remove the key; the revision of the removal. Raises KeyNotFound, and Conflict where a revision is given."""
+        ...
+
+    async def transaction(self, operations: Sequence[Operation]) -> list[int]:
+        """All operations or none, in order, in one commit; one revision each. The first failing
+        condition raises as the single operation would, and nothing is stored."""
+        ...
+
+    def listen(self, prefix: str, listener: Listener) -> Subscription:
+        """Call `listener` with every later commit's events under `prefix`, in revision order, one call for each group
+        commit (a batch), before the writers of that batch are answered. A listener must be quick and must not raise."""
+        ...
+
+    def watch(self, prefix: str, *, start_revision: int) -> AsyncIterator[Sequence[Event]]:
+        """Every event under `prefix` with revision >= start_revision, first from history, then live, none missed and
+        none repeated. Raises Compacted (on the first step) and WatchDropped (whoever does not read for long)."""
+        ...
+
+    async def compact(self, revision: int) -> None:
+        """Forget history below `revision`: the state at `revision` and everything later stays readable.
+        Raises FutureRevision; Compacted if already compacted beyond."""
+        ...

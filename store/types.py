@@ -1,0 +1,61 @@
+"""The values of the etcd contract: what a key holds, what a commit did, what a range returned.
+
+All are immutable and free of any meaning beyond keys, bytes and revisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+
+class KeyValue(NamedTuple):
+    """One key at one revision. `version` counts writes since creation, from 1."""
+
+    key: str
+    value: bytes
+    create_revision: int
+    mod_revision: int
+    version: int
+
+
+class Event(NamedTuple):
+    """One committed change. For a delete, `value` is empty, `mod_revision` the delete's own revision."""
+
+    type: Literal["PUT", "DELETE"]
+    key_value: KeyValue
+    previous: KeyValue | None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeResult:
+    """`key_values` in key order; `revision` is the store's revision the answer is true at;
+    `count` the number of keys in the whole range at that revision, ignoring the limit."""
+
+    key_values: Sequence[KeyValue]
+    revision: int
+    count: int
+    more: bool
+
+
+class Put(NamedTuple):
+    """Write `value` under `key`.
+
+    `mod_revision`: 0 = the key must not exist (create); n = its present mod revision must be n (update);
+    None = unconditional.
+    """
+
+    key: str
+    value: bytes
+    mod_revision: int | None = None
+
+
+class Delete(NamedTuple):
+    """Delete `key`; `mod_revision` as in Put (0 is not allowed)."""
+
+    key: str
+    mod_revision: int | None = None
+
+
+Operation = Put | Delete
