@@ -4,8 +4,6 @@ Nobody mutates an object that came from the API, a cache or a watch; a change ma
 not change (`with_metadata`, `with_status`, `replace`). So every part of the daemon can hold the same copy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
