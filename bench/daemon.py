@@ -1,0 +1,98 @@
+"""A `kctl run-cluster` process of its own under measurement, reached over HTTPS with nothing but the standard library."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+START_SECONDS = 60.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Daemon:
+    """Started on enter, stopped and forgotten on exit. `started` is the moment just before the process was made."""
+
+    def __init__(self, nodes: int = 3, *options: str) -> None:
+        self._options = ["--nodes", str(nodes), "--port", "0", *options]
+        self._home = Path(tempfile.mkdtemp(prefix="kctl-bench-"))
+        self.nodes = nodes
+        self.started = 0.0
+
+    def __enter__(self) -> Daemon:
+        self.environment = {**os.environ, "XDG_DATA_HOME": str(self._home), "HOME": str(self._home)}
+        self.environment.pop("KUBECONFIG", None)
+        self.started = time.perf_counter()
+        command = [sys.executable, "-m", "kctl", "run-cluster", *self._options]
+        self.process = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.kubeconfig = self._home / "kctl" / "kctl" / "kubeconfig"
+        deadline = time.monotonic() + START_SECONDS
+        while not self.kubeconfig.is_file():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the cluster did not start: {(self.process.stderr or sys.stdin).read()!r}")
+            time.sleep(0.001)
+        self._connect()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _connect(self) -> None:
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        self.server = cluster["server"]
+        self.context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        with tempfile.NamedTemporaryFile() as pem:
+            pem.write(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
+            pem.flush()
+            self.context.load_cert_chain(pem.name)
+        self.connection = self.connect()
+
+    def connect(self) -> http.client.HTTPSConnection:
+        host, port = self.server.removeprefix("https://").rsplit(":", 1)
+        return http.client.HTTPSConnection(host, int(port), context=self.context, timeout=300)
+
+    def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
+        data = None if body is None else json.dumps(body)
+        self.connection.request(method, path, data, {"Content-Type": content_type})
+        response = self.connection.getresponse()
+        text = response.read()
+        if response.status >= 400:
+            raise RuntimeError(f"{method} {path}: {response.status} {text.decode()[:300]}")
+        return json.loads(text) if text[:1] in (b"{", b"[") else text
+
+    def watch(self, path: str) -> Iterator[dict[str, Any]]:
+        """Events from the present state on, over a connection of its own."""
+        connection = self.connect()
+        connection.request("GET", f"{path}{'&' if '?' in path else '?'}watch=true")
+        response = connection.getresponse()
+        while line := response.readline():
+            yield json.loads(line)
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the daemon so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def memory_mb(self) -> float:
+        """Resident memory now, in MB (10^6 bytes)."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024 / 1e6
+        raise RuntimeError("no VmRSS")
