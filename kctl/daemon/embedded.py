@@ -14,6 +14,7 @@ from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, Transpor
 from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.lock import ClusterLock
 from kctl.daemon.paths import ClusterPaths
+from kctl.daemon.pki import Pki
 
 
 class EmbeddedTransport:
@@ -48,7 +49,7 @@ async def open_embedded(paths: ClusterPaths) -> EmbeddedTransport:
     server: ApiServer | None = None
     try:
         await store.start()
-        server = ApiServer(store, clock=RealClock(), randomness=random.Random(), config=api_server_config(None, "127.0.0.1"))
+        server = ApiServer(store, clock=RealClock(), randomness=random.Random(), config=api_server_config(Pki(paths.pki), "127.0.0.1"))
         await server.start()
     except BaseException:
         await store.close()

@@ -1,0 +1,18 @@
+"""kube-apiserver's configuration for a cluster of ours: its keys, its address."""
+
+from __future__ import annotations
+
+from kctl.daemon.pki import Pki
+from kctl.kube_apiserver.config import ApiServerConfig
+
+
+def api_server_config(pki: Pki | None, host: str, port: int = 6443) -> ApiServerConfig:
+    """`pki` None: an embedded server that nobody reaches over TLS."""
+    if pki is None or not pki.complete:
+        return ApiServerConfig(advertise_address=host, secure_port=port)
+    return ApiServerConfig(
+        advertise_address=host,
+        secure_port=port,
+        service_account_key=pki["sa.key"].read_bytes(),
+        cluster_ca=pki["ca.crt"].read_bytes(),
+    )
