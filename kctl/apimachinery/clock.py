@@ -95,6 +95,8 @@ class FakeClock:
     async def step(self, seconds: float, *, settle: int = 10) -> None:
         """Advance by `seconds`; after each instant with due timers the loop gets `settle` turns."""
         target = self._elapsed + seconds
+        for _ in range(settle):  # what is already under way may set timers too
+            await asyncio.sleep(0)
         while self._timers and self._timers[0][0] <= target:
             self._elapsed = max(self._elapsed, self._timers[0][0])
             while self._timers and self._timers[0][0] <= self._elapsed:

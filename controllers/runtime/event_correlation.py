@@ -1,0 +1,102 @@
+"""How many Event objects a stream of events becomes: the rules of client-go's EventCorrelator, without any I/O.
+
+The same event again raises the count of the one stored; many similar ones (same object, same reason, other message) are
+combined into one; a source that talks too much about one object is cut off and regains a word every five minutes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+_CACHE_ENTRIES = 4096
+_SIMILAR_EVENTS = 10
+_SIMILAR_WINDOW_SECONDS = 600.0
+_SPAM_BURST = 25.0
+_SPAM_REFILL_PER_SECOND = 1.0 / 300.0
+_COMBINED = "(combined from similar events): "
+
+_V = TypeVar("_V")
+
+
+class _Lru(Generic[_V]):
+    def __init__(self, limit: int = _CACHE_ENTRIES) -> None:
+        self._items: OrderedDict[Any, _V] = OrderedDict()
+        self._limit = limit
+
+    def get(self, key: Any) -> _V | None:
+        found = self._items.get(key)
+        if found is not None:
+            self._items.move_to_end(key)
+        return found
+
+    def put(self, key: Any, value: _V) -> None:
+        self._items[key] = value
+        if len(self._items) > self._limit:
+            self._items.popitem(last=False)
+
+
+@dataclass(slots=True)
+class Stored:
+    """One Event object. `body` is set while it has not been created; `pending` while a write is due."""
+
+    namespace: str
+    name: str
+    count: int
+    first: str
+    last: str
+    message: str
+    body: dict[str, Any] | None = None
+    pending: bool = False
+    series: bool = False
+
+
+@dataclass(slots=True)
+class _Similar:
+    messages: set[str]
+    seen: float
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    seen: float
+
+
+class Correlator:
+    def __init__(self) -> None:
+        self._stored: _Lru[Stored] = _Lru()
+        self._similar: _Lru[_Similar] = _Lru()
+        self._buckets: _Lru[_Bucket] = _Lru()
+
+    def combine(self, about: tuple[str, ...], message: str, now: float) -> tuple[tuple[str, ...], str]:
+        """The key and message to store under. `about` is everything but the message."""
+        record = self._similar.get(about)
+        if record is None or now - record.seen > _SIMILAR_WINDOW_SECONDS:
+            record = _Similar(set(), now)
+            self._similar.put(about, record)
+        record.seen = now
+        record.messages.add(message)
+        if len(record.messages) < _SIMILAR_EVENTS:
+            return (*about, message), message
+        record.messages.pop()
+        return about, _COMBINED + message
+
+    def stored(self, key: tuple[str, ...]) -> Stored | None:
+        return self._stored.get(key)
+
+    def remember(self, key: tuple[str, ...], entry: Stored) -> None:
+        self._stored.put(key, entry)
+
+    def allowed(self, source_and_object: tuple[str, ...], now: float) -> bool:
+        bucket = self._buckets.get(source_and_object)
+        if bucket is None:
+            self._buckets.put(source_and_object, _Bucket(_SPAM_BURST - 1, now))
+            return True
+        bucket.tokens = min(_SPAM_BURST, bucket.tokens + (now - bucket.seen) * _SPAM_REFILL_PER_SECOND)
+        bucket.seen = now
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        return True

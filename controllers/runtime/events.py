@@ -1,0 +1,213 @@
+"""Recording Events (client-go's tools/record): what a component tells the user about an object.
+
+`event` never blocks and never fails: it correlates (event_correlation.py) and queues. A sink writes the queue in chunks
+a moment later, because a thousand starting pods make several thousand events and none of them may delay a pod.
+With `action` the event is written as the newer events.k8s.io recorder does (eventTime, series), which kube-scheduler uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import zlib
+from collections import deque
+from typing import Any
+
+from controllers.runtime.event_correlation import Correlator, Stored
+from kctl.apimachinery import objects
+from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import EVENTS
+from kctl.apimachinery.status import AlreadyExists, ApiError, NotFound
+from kctl.apimachinery.times import rfc3339, rfc3339_micro
+from kctl.client.client import Client
+from kctl.client.errors import ConnectionFailed
+from kctl.client.transport import STRATEGIC_MERGE_PATCH
+
+log = logging.getLogger(__name__)
+
+NORMAL = "Normal"
+WARNING = "Warning"
+
+_QUIET_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 1.0
+_CHUNK = 64
+_PAUSE_SECONDS = 0.02
+_QUEUE_LIMIT = 100_000
+
+
+class EventSink:
+    """Writes queued events when the burst of work that caused them is over; one task, and only while there are any."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._queue: deque[tuple[Client, Stored]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, client: Client, entry: Stored) -> None:
+        if entry.pending or len(self._queue) >= _QUEUE_LIMIT:
+            return
+        entry.pending = True
+        self._queue.append((client, entry))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._drain(), name="event sink")
+
+    async def flush(self) -> None:
+        """Writes everything now."""
+        while self._queue:
+            await self._write_chunk()
+
+    async def stop(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        with contextlib.suppress(Exception):
+            await self.flush()
+
+    async def _drain(self) -> None:
+        try:
+            waited, before, grown = 0.0, 0, _CHUNK + 1
+            while grown > _CHUNK and waited < _LONGEST_WAIT_SECONDS:
+                await self._clock.sleep(_QUIET_SECONDS)
+                waited += _QUIET_SECONDS
+                grown, before = len(self._queue) - before, len(self._queue)
+            while self._queue:
+                await self._write_chunk()
+                if self._queue:
+                    await self._clock.sleep(_PAUSE_SECONDS)
+        finally:
+            if self._task is asyncio.current_task():
+                self._task = None
+
+    async def _write_chunk(self) -> None:
+        chunk = [self._queue.popleft() for _ in range(min(_CHUNK, len(self._queue)))]
+        if len(chunk) == 1:
+            await self._write(*chunk[0])
+        else:
+            await asyncio.gather(*(self._write(client, entry) for client, entry in chunk))
+
+    async def _write(self, client: Client, entry: Stored) -> None:
+        entry.pending = False
+        try:
+            if entry.body is None:
+                await self._raise_count(client, entry)
+            else:
+                await self._create(client, entry)
+        except (ApiError, ConnectionFailed) as error:
+            # An event about something that is going away, or a server that is: nobody is helped by insisting.
+            log.debug("event %s/%s not written: %s", entry.namespace, entry.name, error)
+            entry.body = None
+
+    async def _create(self, client: Client, entry: Stored) -> None:
+        body = _counted(entry)
+        entry.body = None
+        try:
+            await client.create(EVENTS, body, entry.namespace)
+        except AlreadyExists:
+            prefix, _, digits = entry.name.rpartition(".")
+            entry.name = f"{prefix}.{int(digits, 16) + 7919:016x}"
+            await client.create(EVENTS, objects.with_metadata(body, name=entry.name), entry.namespace)
+
+    async def _raise_count(self, client: Client, entry: Stored) -> None:
+        patch: dict[str, Any]
+        if entry.series:
+            patch = {"series": {"count": entry.count, "lastObservedTime": entry.last}}
+        else:
+            patch = {"count": entry.count, "lastTimestamp": entry.last, "message": entry.message}
+        with contextlib.suppress(NotFound):  # expired meanwhile; the next one of its kind starts anew
+            await client.patch(EVENTS, entry.name, patch, entry.namespace, patch_type=STRATEGIC_MERGE_PATCH)
+
+
+def _counted(entry: Stored) -> Object:
+    """The object to create; it may have happened again while it waited."""
+    assert entry.body is not None
+    if entry.series:
+        if entry.count > 1:
+            return {**entry.body, "series": {"count": entry.count, "lastObservedTime": entry.last}}
+        return entry.body
+    return {**entry.body, "count": entry.count, "lastTimestamp": entry.last, "message": entry.message}
+
+
+class EventRecorder:
+    """`component` and `host` are the event's source. Recorders of many nodes share one sink (`for_host`)."""
+
+    def __init__(
+        self, client: Client, clock: Clock, component: str, host: str = "", *, sink: EventSink | None = None
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self.component = component
+        self.host = host
+        self.sink = sink or EventSink(clock)
+        self._correlator = Correlator()
+        # Recorders that speak about one object at one instant (a standing clock) still make different names.
+        self._name_offset = zlib.crc32(f"{component}/{host}".encode()) % 1000
+        self._last_name = 0
+
+    def for_host(self, host: str, client: Client | None = None) -> EventRecorder:
+        return EventRecorder(client or self._client, self._clock, self.component, host, sink=self.sink)
+
+    def event(
+        self, obj: Object, type: str, reason: str, message: str, *, field_path: str = "", action: str = "",
+        related: Object | None = None,
+    ) -> None:  # fmt: skip
+        """`obj` is the object or already a reference to it; `field_path` e.g. spec.containers{web}."""
+        reference = _reference(obj, field_path)
+        kind, space, name = reference["kind"], reference.get("namespace", ""), reference["name"]
+        about = (kind, space, name, reference.get("uid", ""), field_path, type, reason)
+        now = self._clock.monotonic()
+        key, message = self._correlator.combine(about, message, now) if not action else ((*about, action), message)
+        entry = self._correlator.stored(key)
+        moment = self._clock.now()
+        stamp = rfc3339_micro(moment) if action else rfc3339(moment)
+        if entry is None:
+            entry = Stored(space or "default", self._name(name), 1, stamp, stamp, message, series=bool(action))
+            self._correlator.remember(key, entry)
+            entry.body = self._body(entry, reference, type, reason, action, related)
+        else:
+            entry.count += 1
+            entry.last, entry.message = stamp, message
+        if action or self._correlator.allowed((kind, space, name, reference.get("uid", "")), now):
+            self.sink.put(self._client, entry)
+
+    def _name(self, name: str) -> str:
+        nanoseconds = int(self._clock.now().timestamp() * 1_000_000) * 1000 + self._name_offset
+        self._last_name = max(nanoseconds, self._last_name + 1)
+        return f"{name}.{self._last_name:016x}"
+
+    def _body(
+        self, entry: Stored, reference: Object, type: str, reason: str, action: str, related: Object | None
+    ) -> Object:
+        body: Object = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": entry.name, "namespace": entry.namespace},
+            "involvedObject": reference,
+            "reason": reason,
+            "message": entry.message,
+        }
+        if action:
+            body |= {"source": {}, "firstTimestamp": None, "lastTimestamp": None, "type": type}
+            body |= {"eventTime": entry.first, "action": action, "reportingComponent": self.component}
+            body["reportingInstance"] = f"{self.component}-{self.host}" if self.host else self.component
+            if related is not None:
+                body["related"] = _reference(related, "")
+            return body
+        source = {"component": self.component, "host": self.host} if self.host else {"component": self.component}
+        body |= {"source": source, "firstTimestamp": entry.first, "lastTimestamp": entry.last, "count": 1, "type": type}
+        body |= {"eventTime": None, "reportingComponent": self.component, "reportingInstance": self.host}
+        return body
+
+
+def _reference(obj: Object, field_path: str) -> Object:
+    """A v1 ObjectReference to `obj`."""
+    if "metadata" not in obj:
+        return {**obj, "fieldPath": field_path} if field_path else obj
+    meta = obj["metadata"]
+    reference = {"kind": obj.get("kind", ""), "namespace": meta.get("namespace"), "name": meta.get("name", "")}
+    reference |= {"uid": meta.get("uid"), "apiVersion": obj.get("apiVersion")}
+    reference |= {"resourceVersion": meta.get("resourceVersion"), "fieldPath": field_path}
+    return {key: value for key, value in reference.items() if value}
