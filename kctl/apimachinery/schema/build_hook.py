@@ -1,0 +1,223 @@
+"""Makes the schema bundles from the OpenAPI definitions of Kubernetes: types.bundle and descriptions.bundle.
+
+A hatchling build hook (also for editable installs), runnable by hand. Input is the package kubernetes-validate, needed at
+build time only. One entry per type, so that a reader decodes only the types it meets:
+[field, type, flags, patch] where type is s i32 i64 b n y q t T x r, @Type, [type (list) or {type (map), flags
+p (pointer: keep zero values) and a (always written), patch the x-kubernetes-* extensions.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+VERSION = "v1.37.0"
+HERE = Path(__file__).resolve().parent
+SCALARS = {
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": "q",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "t",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "T",
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "x",
+    "io.k8s.apimachinery.pkg.runtime.RawExtension": "r",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1": "r",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON": "r",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrArray": "oa",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrBool": "ob",
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray": "os",
+}
+PATCH_KEYS = {
+    "x-kubernetes-patch-merge-key": "key",
+    "x-kubernetes-patch-strategy": "strategy",
+    "x-kubernetes-list-type": "list",
+    "x-kubernetes-list-map-keys": "keys",
+    "x-kubernetes-map-type": "map",
+}
+Definitions = dict[str, dict[str, Any]]
+
+
+def _load(name: str) -> Any:
+    """A sibling module by path: the package itself need not be importable while it is being built."""
+    spec = importlib.util.spec_from_file_location(f"_schema_{name}", HERE / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def definitions() -> Definitions:
+    """The OpenAPI definitions by full name. ImportError where kubernetes-validate is not installed."""
+    spec = importlib.util.find_spec("kubernetes_validate")
+    if spec is None or spec.origin is None:
+        raise ImportError("kubernetes-validate is not installed")
+    folder = Path(spec.origin).parent / "kubernetes-json-schema" / f"{VERSION}-local"
+    found: Definitions = json.loads((folder / "_definitions.json").read_bytes())["$defs"]
+    return found
+
+
+def json_type(schema: dict[str, Any]) -> str:
+    kind = schema.get("type", "")
+    if isinstance(kind, list):
+        kind = next(entry for entry in kind if entry != "null")
+    return str(kind)
+
+
+def _code(schema: dict[str, Any]) -> str:
+    reference = schema.get("$ref")
+    if reference:
+        name = str(reference).removeprefix("#/$defs/")
+        return SCALARS.get(name, "@" + name)
+    kind = json_type(schema)
+    if kind == "string":
+        return "y" if schema.get("format") == "byte" else "s"
+    if kind == "integer":
+        return "i32" if schema.get("format") == "int32" else "i64"
+    if kind == "array":
+        return "[" + _code(schema["items"])
+    if kind == "object" and "additionalProperties" in schema:
+        return "{" + _code(schema["additionalProperties"])
+    return {"boolean": "b", "number": "n"}.get(kind, "r")
+
+
+class _Facts:
+    """The hand tables, asked by type and field."""
+
+    def __init__(self) -> None:
+        self.go = _load("go_types")
+
+    def _in(self, table: str, owner: str, field: str) -> bool:
+        entries = getattr(self.go, table)
+        return f"{owner}.{field}" in entries or f".{field}" in entries
+
+    def flags(self, owner: str, field: str, code: str, required: bool, top: bool) -> str:
+        if self._in("NEVER_ALWAYS", owner, field) or self._in("OMITTED_STRUCTS", owner, field):
+            return "p"
+        if self._in("ALWAYS", owner, field):
+            return "a"
+        if code in ("i32", "i64", "b", "n"):
+            if required:
+                return "a"
+            by_value = self._in("NUMBERS_BY_VALUE", owner, field) and not self._in("NUMBERS_BY_POINTER", owner, field)
+            return "" if by_value else "p"
+        if code == "s":
+            if field in ("kind", "apiVersion") and top:
+                return ""
+            return "a" if required else "p" if self._in("STRING_POINTERS", owner, field) else ""
+        if code == "t":
+            return "a" if required or self._in("TIMES_BY_VALUE", owner, field) else "p"
+        if code.startswith("@"):
+            return "a" if required or self._held_by_value(owner, field, code, top) else "p"
+        return "a" if required else ""
+
+    def _held_by_value(self, owner: str, field: str, code: str, top: bool) -> bool:
+        if code.endswith(".ObjectMeta") or code.endswith(".ListMeta"):
+            return field == "metadata"
+        return (top and field in ("spec", "status")) or self._in("STRUCTS_BY_VALUE", owner, field)
+
+
+def _ranks() -> dict[str, dict[str, int]]:
+    """Order of the fields of a type: that of their protobuf numbers, which is Go's with few exceptions."""
+    ranks: dict[str, dict[str, int]] = {}
+    package = ""
+    for line in (HERE / "protobuf_fields.txt").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        if not line.startswith(" "):
+            package = "io." + line.replace("_", "-")
+            continue
+        name, *fields = line.split()
+        rank = ranks.setdefault(f"{package}.{name}", {})
+        for entry in fields:
+            left, _, right = entry.partition("=")
+            rank[left] = int(right.partition(":")[0])
+    return ranks
+
+
+_FIRST = {"kind": -5, "apiVersion": -4, "metadata": -3}
+
+
+def type_entries(found: Definitions) -> dict[str, Any]:
+    """Every type in the bundle's form, by full name."""
+    facts, ranks = _Facts(), _ranks()
+    entries: dict[str, Any] = {}
+    for name, schema in found.items():
+        if name in SCALARS:
+            continue
+        owner = name.rpartition(".")[2]
+        required = set(schema.get("required") or ())
+        top = bool(schema.get("x-kubernetes-group-version-kind"))
+        rank = ranks.get(name, {})
+        properties = schema.get("properties") or {}
+        order = {field: _FIRST.get(field, rank.get(field, 999)) for field in properties}
+        rows = []
+        for field in sorted(properties, key=lambda f: (order[f], f)):
+            body = properties[field]
+            code = _code(body)
+            flags = facts.flags(owner, field, code, field in required, top)
+            patch = {short: body[long] for long, short in PATCH_KEYS.items() if long in body}
+            string_type = facts.go.STRING_TYPES.get(f"{owner}.{field}")
+            if string_type:
+                patch["go"] = string_type
+            rows.append([field, code, flags, patch] if patch else [field, code, flags])
+        entries[name] = rows
+    return entries
+
+
+def kinds(found: Definitions) -> dict[str, str]:
+    """'apps/v1/Deployment' -> full type name."""
+    table = {}
+    for name, schema in found.items():
+        for gvk in schema.get("x-kubernetes-group-version-kind") or ():
+            api_version = f"{gvk['group']}/{gvk['version']}" if gvk["group"] else gvk["version"]
+            table[f"{api_version}/{gvk['kind']}"] = name
+    return table
+
+
+def pack(entries: dict[str, Any], more: dict[str, Any]) -> bytes:
+    """A header (index of the entries, and `more`), then the entries' JSON texts; all compressed."""
+    index: dict[str, list[int]] = {}
+    body: list[bytes] = []
+    offset = 0
+    for name, entry in entries.items():
+        text = json.dumps(entry, separators=(",", ":")).encode()
+        index[name] = [offset, len(text)]
+        offset += len(text)
+        body.append(text)
+    header = json.dumps({"index": index, **more}, separators=(",", ":")).encode()
+    return zlib.compress(len(header).to_bytes(4, "big") + header + b"".join(body), 9)
+
+
+def descriptions(found: Definitions) -> dict[str, Any]:
+    """OpenAPI's own view of each type: the definition as published, for /openapi and `kctl explain`."""
+    return dict(found)
+
+
+def write(folder: Path = HERE) -> None:
+    """Writes both bundles into `folder`."""
+    found = definitions()
+    (folder / "types.bundle").write_bytes(pack(type_entries(found), {"version": VERSION, "kinds": kinds(found)}))
+    (folder / "descriptions.bundle").write_bytes(pack(descriptions(found), {"version": VERSION}))
+
+
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ImportError:  # run by hand or from a source checkout
+    pass
+else:
+
+    class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignore]
+        """Called by hatchling before a wheel (standard or editable) or sdist is made."""
+
+        def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+            if self.target_name == "wheel":
+                write()
+
+
+if __name__ == "__main__":
+    write()
+    sys.stdout.write(
+        "".join(f"{path.name} {path.stat().st_size} bytes\n" for path in sorted(HERE.glob("*.bundle")))
+    )
