@@ -1,7 +1,7 @@
 """What a kind may add to the generic create, update and delete: one small Strategy per resource.
 
 Order of a create (registry/generic.py): decode and canonicalize by schema (unknown fields, types, empty values dropped as
-Go's omitempty drops them) -> mutating admission -> `default` -> fill metadata (uid, creationTimestamp, generation 1) ->
+Go's omitempty drops them) -> fill metadata (name, uid, creationTimestamp, generation 1) -> `default` -> mutating admission ->
 `prepare_for_create` -> `validate` -> validating admission -> store. Of an update: decode -> `default` -> admission ->
 `prepare_for_update` (keeps status, or on /status keeps everything but status) -> `validate_update` -> store, or nothing where
 nothing changed. Metadata itself (names, labels, owner references, finalizers, immutable uid...) is validated by
@@ -67,6 +67,9 @@ class Strategy:
     """What DELETE without a policy does; legacy ReplicationController and Job: Orphan."""
     returns_deleted_object: bool = False
     """DELETE answers with the object instead of a Status when it is gone at once."""
+    shares_admitted_spec: bool = False
+    """Objects that components make from one template (pods) share the defaulted, admitted, validated spec of the first:
+    `default`, `prepare_for_create`, `validate` must then depend on spec, namespace and the server's state only."""
     name_validator: str = "subdomain"
     """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = {}
@@ -103,3 +106,14 @@ class Strategy:
     def deletion_grace_seconds(self, obj: Object, requested: int | None) -> int:
         """For `graceful` kinds: the seconds to grant; 0 removes the object at once."""
         return 0
+
+    def mark_deletion(self, context: Context, obj: Object) -> None:
+        """Change `obj` (private) when its deletion begins and it stays for a while, e.g. a namespace's phase."""
+
+    def holds_deletion(self, obj: Object) -> bool:
+        """True while a deleted object must stay though metadata.finalizers is empty (spec.finalizers of a namespace)."""
+        return False
+
+    def warnings_on_delete(self, context: Context, obj: Object, propagation_policy: str) -> list[str]:
+        """`propagation_policy` as the request gives it, '' where it gives none."""
+        return []

@@ -1,0 +1,67 @@
+"""The admission plugins in upstream's recommended order, the only place that orders them.
+
+Each module of `_MODULES` defines `PLUGIN`, an AdmissionPlugin; a module that does not exist yet is left out by its owner's absence
+from the list, never silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation
+from kctl.kube_apiserver.registry.strategy import Context
+
+_MODULES = (
+    "namespace_lifecycle",
+    "limit_ranger",
+    "service_account",
+    "taint_nodes_by_condition",
+    "priority",
+    "default_toleration_seconds",
+    "runtime_class",
+    "default_storage_class",
+    "default_ingress_class",
+    "storage_object_in_use_protection",
+    "persistent_volume_claim_resize",
+    "resource_quota",
+)
+
+
+class AdmissionChain:
+    def __init__(self, plugins: Sequence[AdmissionPlugin]) -> None:
+        self.plugins = tuple(plugins)
+        self._wanted: dict[tuple[str, str, str, str], tuple[AdmissionPlugin, ...]] = {}
+
+    def _for(self, operation: Operation) -> tuple[AdmissionPlugin, ...]:
+        resource = operation.resource
+        key = (operation.operation, resource.group, resource.plural, operation.subresource)
+        found = self._wanted.get(key)
+        if found is None:
+            found = self._wanted[key] = tuple(plugin for plugin in self.plugins if plugin.wants(operation))
+        return found
+
+    def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
+        for plugin in self._for(operation):
+            plugin.admit(context, obj, old, operation)
+
+    def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
+        for plugin in self._for(operation):
+            plugin.validate(context, obj, old, operation)
+
+    def validate_each(self, context: Context, obj: Object, operation: Operation) -> None:
+        """Only the plugins whose verdict differs from object to object, for an object whose spec is already admitted."""
+        for plugin in self._for(operation):
+            if plugin.per_object:
+                plugin.validate(context, obj, None, operation)
+
+    def depends_on(self, operation: Operation) -> tuple[tuple[str, str], ...]:
+        return tuple(dict.fromkeys(entry for plugin in self._for(operation) for entry in plugin.depends_on))
+
+
+def load() -> AdmissionChain:
+    package = __package__ or "kctl.kube_apiserver.admission"
+    present = [name for name in _MODULES if find_spec(f"{package}.{name}") is not None]
+    return AdmissionChain([import_module(f"{package}.{name}").PLUGIN for name in present])

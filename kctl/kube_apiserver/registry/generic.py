@@ -1,0 +1,378 @@
+"""Create and update for every kind (upstream's registry/generic/registry/store.go); deletion is in deletion.py.
+
+Order of a create: decode (handlers) -> storage version -> metadata the server sets -> strategy.default -> mutating admission ->
+strategy.prepare_for_create -> validation of metadata and by the strategy -> validating admission -> store.
+Optimistic concurrency: an update is computed from the cached object and stored only over that revision; where the caller named
+no resourceVersion it is computed again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object, deep_copy
+from kctl.apimachinery.resources import ResourceTable, ResourceType
+from kctl.apimachinery.status import (
+    MODIFIED,
+    ApiError,
+    ServiceUnavailable,
+    already_exists,
+    conflict,
+    invalid,
+    not_found,
+)
+from kctl.apimachinery.user import User
+from kctl.kube_apiserver.admission.chain import AdmissionChain
+from kctl.kube_apiserver.admission.plugin import Operation
+from kctl.kube_apiserver.registry import catalog, conversion, metadata
+from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpecs
+from kctl.kube_apiserver.registry.endpoint import Endpoint, ObjectSchema
+from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.storage import Exists, Missing, Stale, Storage, Unavailable
+from kctl.kube_apiserver.watch_cache import Entry
+
+RETRIES = 20
+NAME_RETRIES = 8
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who writes, and how. `trusted`: a component of this very daemon, whose objects are canonical and are values (shared,
+    never copied where nothing must be changed). `warnings` collects what the answer warns of."""
+
+    user: User
+    trusted: bool = False
+    dry_run: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+class Registry:
+    """`services` are the shared parts strategies may use, by name (Context.services)."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        admission: AdmissionChain,
+        schema_of: Callable[[ResourceType, str], ObjectSchema],
+        clock: Clock,
+        randomness: random.Random,
+        services: dict[str, Any] | None = None,
+        table: ResourceTable | None = None,
+    ) -> None:
+        self.storage = storage
+        self.admission = admission
+        self.clock = clock
+        self.randomness = randomness
+        self.services = services if services is not None else {}
+        self.table = table or ResourceTable()
+        self._schema_of = schema_of
+        self._catalog: dict[tuple[str, str], Strategy] | None = None
+        self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
+        self._admitted = AdmittedSpecs()
+
+    def endpoint(self, resource: ResourceType) -> Endpoint:
+        key = (resource.group, resource.version, resource.plural)
+        found = self._endpoints.get(key)
+        if found is None:
+            found = self._endpoints[key] = self._make_endpoint(resource)
+        return found
+
+    def _make_endpoint(self, resource: ResourceType) -> Endpoint:
+        if self._catalog is None:
+            self._catalog = catalog.load()
+        group, plural = conversion.storage_group(resource)
+        found = conversion.conversion_for(resource)
+        preferred = self.table.preferred(group, plural) or resource
+        stored = found.storage_api_version if found else preferred.api_version
+        strategy = catalog.strategy_for(self._catalog, preferred)
+        cache = self.storage.cache(group, plural, resource.namespaced)
+        return Endpoint(resource, cache, strategy, self._schema_of, found, stored)
+
+    def context(self, endpoint: Endpoint, namespace: str, caller: Caller, subresource: str = "") -> Context:
+        return Context(
+            endpoint.resource, namespace, caller.user, self.clock.now(), self.randomness, self.get_cached, self.list_cached,
+            subresource, caller.dry_run, self.services,
+        )  # fmt: skip
+
+    def get_cached(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
+        entry = self.storage.cache_of(resource).entries.get(f"{namespace}/{name}" if resource.namespaced else name)
+        return entry.object if entry is not None else None
+
+    def list_cached(self, resource: ResourceType, namespace: str) -> Iterable[Object]:
+        return (entry.object for entry in self.storage.cache_of(resource).unordered(namespace))
+
+    def entry(self, endpoint: Endpoint, namespace: str, name: str) -> Entry:
+        """The stored object now. Raises NotFound."""
+        found = endpoint.cache.entries.get(endpoint.key(namespace, name))
+        if found is None:
+            raise not_found(endpoint.resource.group, endpoint.resource.plural, name)
+        return found
+
+    async def create(self, endpoint: Endpoint, namespace: str, obj: Object, caller: Caller) -> Object:
+        """Raises AlreadyExists, Invalid, and what admission raises. The object in the endpoint's version."""
+        generated = not (obj.get("metadata") or {}).get("name") and bool((obj.get("metadata") or {}).get("generateName"))
+        for attempt in range(NAME_RETRIES if generated else 1):
+            private = self._prepare_create(endpoint, namespace, obj, caller)
+            name = private["metadata"]["name"]
+            key = endpoint.key(namespace, name)
+            if key in endpoint.cache.entries:
+                self._abandon(endpoint, namespace, private, caller)
+                if attempt + 1 < NAME_RETRIES and generated:
+                    continue
+                raise self._already_exists(endpoint, name, generated)
+            if caller.dry_run:
+                self._abandon(endpoint, namespace, private, caller)
+                return endpoint.from_storage(private)
+            try:
+                return endpoint.from_storage(await self.storage.create(endpoint.cache, key, private))
+            except Exists:
+                self._abandon(endpoint, namespace, private, caller)
+                if not generated or attempt + 1 == NAME_RETRIES:
+                    raise self._already_exists(endpoint, name, generated) from None
+            except Unavailable as error:
+                raise ServiceUnavailable(str(error)) from None
+        raise AssertionError("unreachable")
+
+    def _already_exists(self, endpoint: Endpoint, name: str, generated: bool) -> ApiError:
+        error = already_exists(endpoint.resource.group, endpoint.resource.plural, name)
+        if generated:
+            error.status["message"] += ", the server was not able to generate a unique name for the object"
+        return error
+
+    def _abandon(self, endpoint: Endpoint, namespace: str, obj: Object, caller: Caller) -> None:
+        """Give back what preparing a create took (cluster IPs)."""
+        endpoint.strategy.after_delete(self.context(endpoint, namespace, caller), obj)
+
+    def _prepare_create(self, endpoint: Endpoint, namespace: str, obj: Object, caller: Caller) -> Object:
+        """The object to be stored: complete, admitted, valid; its metadata dict is new."""
+        strategy, resource = endpoint.strategy, endpoint.resource
+        source = endpoint.to_storage(obj)
+        meta = metadata.strip_generated(source)
+        if not meta.get("name") and meta.get("generateName"):
+            meta["name"] = metadata.generate_name(meta["generateName"], self.randomness)
+        if resource.namespaced:
+            meta["namespace"] = namespace
+        context = self.context(endpoint, namespace, caller)
+        meta["uid"] = metadata.new_uid(self.randomness)
+        meta["creationTimestamp"] = context.now.isoformat()[:19] + "Z"
+        if strategy.has_generation:
+            meta["generation"] = 1
+        operation = Operation("CREATE", resource, namespace, meta.get("name", ""))
+        if caller.trusted and strategy.shares_admitted_spec:
+            return self._create_from_template(endpoint, context, source, meta, operation, caller)
+        return self._admit_create(endpoint, context, self._private(source, meta, caller), operation, caller)
+
+    def _private(self, source: Object, meta: dict[str, Any], caller: Caller) -> Object:
+        if not caller.trusted:
+            return {**source, "metadata": meta}
+        return deep_copy({**source, "metadata": meta})  # type: ignore[no-any-return]
+
+    def _create_from_template(
+        self, endpoint: Endpoint, context: Context, source: Object, meta: dict[str, Any], operation: Operation, caller: Caller
+    ) -> Object:  # fmt: skip
+        plural, namespace = endpoint.resource.plural, context.namespace
+        state = tuple(
+            self.storage.cache(group, other, True).last_revision for group, other in self.admission.depends_on(operation)
+        )
+        known = self._admitted.find(plural, namespace, source, state)
+        if known is None:
+            private = self._admit_create(endpoint, context, self._private(source, meta, caller), operation, caller)
+            self._admitted.remember(plural, namespace, source, private, state)
+            return private
+        if known.annotations:
+            meta["annotations"] = {**(meta.get("annotations") or {}), **known.annotations}
+        obj = {**source, "metadata": meta, "spec": known.spec}
+        if known.status is not None:
+            obj["status"] = known.status
+        errors = self._metadata_errors(endpoint, meta)
+        if errors:
+            raise self._invalid(endpoint, meta.get("name", ""), errors)
+        self.admission.validate_each(context, obj, operation)
+        return obj
+
+    def _admit_create(
+        self, endpoint: Endpoint, context: Context, obj: Object, operation: Operation, caller: Caller
+    ) -> Object:
+        strategy, meta = endpoint.strategy, obj["metadata"]
+        strategy.default(context, obj)
+        self.admission.admit(context, obj, None, operation)
+        if endpoint.has_status and strategy.reset_status_on_create:
+            _reset(obj, endpoint.zero, strategy.status_fields)
+        strategy.prepare_for_create(context, obj)
+        try:
+            errors = self._metadata_errors(endpoint, meta) + strategy.validate(context, obj)
+            if errors:
+                raise self._invalid(endpoint, meta.get("name", ""), errors)
+            if not caller.trusted:
+                caller.warnings += strategy.warnings_on_create(context, obj)
+            self.admission.validate(context, obj, None, operation)
+        except ApiError:
+            strategy.after_delete(context, obj)
+            raise
+        return obj
+
+    def _metadata_errors(self, endpoint: Endpoint, meta: dict[str, Any], *, is_create: bool = True) -> list[FieldError]:
+        return metadata.validate(
+            meta, namespaced=endpoint.resource.namespaced, name_rule=endpoint.strategy.name_validator, is_create=is_create
+        )
+
+    def _invalid(self, endpoint: Endpoint, name: str, errors: list[FieldError]) -> ApiError:
+        return invalid(endpoint.resource.group, endpoint.resource.kind, name, errors)
+
+    async def update(
+        self,
+        endpoint: Endpoint,
+        namespace: str,
+        name: str,
+        make: Callable[[Object], Object],
+        caller: Caller,
+        *,
+        subresource: str = "",
+    ) -> Object:
+        """Store what `make` makes of the present object (both in the endpoint's version); `make` runs again when
+        somebody else wrote in between, unless its result names a resourceVersion. Nothing is written where nothing changes.
+        Raises NotFound, Conflict, Invalid."""
+        key = endpoint.key(namespace, name)
+        for _ in range(RETRIES):
+            entry = self.entry(endpoint, namespace, name)
+            old = entry.object
+            made = endpoint.to_storage(make(endpoint.from_storage(old)))
+            pinned = self._check_revision(endpoint, name, made, entry, caller)
+            obj = self._prepare_update(endpoint, namespace, made, old, caller, subresource)
+            if caller.dry_run or _same(obj, old):
+                obj["metadata"]["resourceVersion"] = str(entry.revision)
+                return endpoint.from_storage(obj if caller.dry_run else old)
+            try:
+                if self._emptied(endpoint, obj):
+                    revision = await self.storage.delete(endpoint.cache, key, entry.revision)
+                    obj["metadata"]["resourceVersion"] = str(revision)
+                    endpoint.strategy.after_delete(self.context(endpoint, namespace, caller), obj)
+                    return endpoint.from_storage(obj)
+                return endpoint.from_storage(await self.storage.update(endpoint.cache, key, obj, entry.revision))
+            except Missing:
+                raise not_found(endpoint.resource.group, endpoint.resource.plural, name) from None
+            except Stale:
+                if pinned:
+                    raise conflict(endpoint.resource.group, endpoint.resource.plural, name, MODIFIED) from None
+            except Unavailable as error:
+                raise ServiceUnavailable(str(error)) from None
+        raise conflict(endpoint.resource.group, endpoint.resource.plural, name, MODIFIED)
+
+    def _check_revision(self, endpoint: Endpoint, name: str, made: Object, entry: Entry, caller: Caller) -> bool:
+        """Whether the request names the revision it is for (which is then the present one)."""
+        meta, resource = made.get("metadata") or {}, endpoint.resource
+        uid = meta.get("uid")
+        present = entry.object["metadata"].get("uid")
+        if uid and uid != present:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {present}"
+            raise conflict(resource.group, resource.plural, name, why)
+        revision = meta.get("resourceVersion") or "0"
+        if revision == "0":
+            if not endpoint.strategy.allow_unconditional_update and not caller.trusted:
+                body = "Invalid value: 0x0: must be specified for an update"
+                raise self._invalid(endpoint, name, [FieldError("Invalid value", "metadata.resourceVersion", body)])
+            return False
+        if not revision.isdecimal():
+            raise ApiError(f'strconv.ParseUint: parsing "{revision}": invalid syntax', code=500)
+        if int(revision) != entry.revision:
+            raise conflict(resource.group, resource.plural, name, MODIFIED)
+        return True
+
+    def _prepare_update(
+        self, endpoint: Endpoint, namespace: str, made: Object, old: Object, caller: Caller, subresource: str
+    ) -> Object:
+        """The object to be stored, with a metadata dict of its own and no resourceVersion."""
+        if caller.trusted and subresource == "status":
+            return _trusted_status(made, old, endpoint.strategy.status_fields)
+        strategy, resource = endpoint.strategy, endpoint.resource
+        obj = deep_copy(made) if caller.trusted else dict(made)
+        meta = obj["metadata"] = dict(obj.get("metadata") or {})
+        meta.pop("resourceVersion", None)
+        old_meta = old["metadata"]
+        metadata.prepare_for_update(meta, old_meta)
+        context = self.context(endpoint, namespace, caller, subresource)
+        _restore(obj, old, endpoint, subresource)
+        strategy.default(context, obj)
+        operation = Operation("UPDATE", resource, namespace, old_meta["name"], subresource)
+        self.admission.admit(context, obj, old, operation)
+        strategy.prepare_for_update(context, obj, old)
+        if strategy.has_generation and subresource != "status":
+            if any(obj.get(part) != old.get(part) for part in strategy.generation_fields):
+                meta["generation"] = old_meta.get("generation", 0) + 1
+        errors = self._metadata_errors(endpoint, meta, is_create=False) + metadata.validate_update(meta, old_meta)
+        if subresource == "status":
+            errors += strategy.validate_status_update(context, obj, old)
+        else:
+            errors += strategy.validate_update(context, obj, old)
+        if errors:
+            raise self._invalid(endpoint, old_meta["name"], errors)
+        if not caller.trusted:
+            caller.warnings += strategy.warnings_on_update(context, obj, old)
+        self.admission.validate(context, obj, old, operation)
+        return obj
+
+    def _emptied(self, endpoint: Endpoint, obj: Object) -> bool:
+        """Whether this update takes away the last thing that kept a deleted object."""
+        meta = obj["metadata"]
+        if not meta.get("deletionTimestamp") or meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
+            return False
+        return not endpoint.strategy.holds_deletion(obj)
+
+
+def _reset(obj: Object, zero: Object, fields: Iterable[str]) -> None:
+    for part in fields:
+        if part in zero:
+            obj[part] = deep_copy(zero[part])
+        else:
+            obj.pop(part, None)
+
+
+def _restore(obj: Object, old: Object, endpoint: Endpoint, subresource: str) -> None:
+    """Only the part the (sub)resource owns comes from the request."""
+    fields = endpoint.strategy.status_fields
+    if subresource == "status":
+        kept = [part for part in {**old, **obj} if part not in fields and part not in ("metadata", "kind", "apiVersion")]
+    elif endpoint.has_status:
+        kept = list(fields)
+    else:
+        return
+    for part in kept:
+        if part in old:
+            obj[part] = deep_copy(old[part])
+        else:
+            obj.pop(part, None)
+
+
+def _trusted_status(made: Object, old: Object, fields: Iterable[str]) -> Object:
+    """A component's status write: nothing is copied or checked, everything but the status is the stored object's."""
+    obj = {**old, "metadata": dict(old["metadata"])}
+    meta, given = obj["metadata"], made["metadata"]
+    del meta["resourceVersion"]
+    for part in ("labels", "annotations"):
+        if given.get(part) != meta.get(part) and part in given:
+            meta[part] = given[part]
+    for part in fields:
+        if part in made:
+            obj[part] = made[part]
+        else:
+            obj.pop(part, None)
+    return obj
+
+
+def _same(obj: Object, old: Object) -> bool:
+    """Equal but for resourceVersion, which `obj` does not have."""
+    if len(obj) != len(old):
+        return False
+    for part, value in obj.items():
+        if part == "metadata":
+            before = old["metadata"]
+            if len(value) != len(before) - 1 or any(before.get(k) != v for k, v in value.items()):
+                return False
+        elif part not in old or (value is not old[part] and value != old[part]):
+            return False
+    return True

@@ -1,0 +1,245 @@
+"""Objects <-> bytes: the only part of kube-apiserver that knows the store.
+
+Keys are /registry/<group>/<plural>/[<namespace>/]<name> (the core group is `core`). The value is the object's JSON without
+resourceVersion, which is the key's mod revision. A writer leaves its object in `_pending`; when the commit's event comes back the
+very same dict goes into the caches and to every watcher, so nothing is decoded on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+from kctl.kube_apiserver.watch_cache import Change, Entry, WatchCache, at_revision
+from store.errors import Compacted, Conflict, FutureRevision, KeyExists, KeyNotFound, StoreClosed, StoreError
+from store.etcd import Etcd, Subscription
+from store.types import Event
+
+PREFIX = "/registry/"
+
+
+class StorageError(Exception):
+    """What a write or an old read can fail with; the registry turns it into an API error."""
+
+
+class Exists(StorageError):
+    pass
+
+
+class Missing(StorageError):
+    pass
+
+
+class Stale(StorageError):
+    """The object has changed since it was read."""
+
+
+class TooOld(StorageError):
+    """The revision asked for is compacted; `args[0]` is the oldest one left."""
+
+
+class Unavailable(StorageError):
+    """The store is closed or broken."""
+
+
+def _translate(error: StoreError) -> StorageError:
+    match error:
+        case KeyExists():
+            return Exists()
+        case KeyNotFound():
+            return Missing()
+        case Conflict():
+            return Stale()
+        case Compacted():
+            return TooOld(error.compact_revision)
+        case StoreClosed():
+            return Unavailable(str(error) or "the store is closed")
+    return StorageError(str(error))
+
+
+class Storage:
+    """All resources. `revision` is what the caches have seen; they are up to date with it."""
+
+    def __init__(self, store: Etcd) -> None:
+        self._store = store
+        self._caches: dict[tuple[str, str], WatchCache] = {}
+        self._pending: dict[bytes, Object] = {}
+        self._subscription: Subscription | None = None
+        self.revision = 0
+
+    async def start(self) -> None:
+        """Load every stored object. Afterwards the caches follow the store."""
+        self._subscription = self._store.listen(PREFIX, self._on_events)
+        found = await self._store.range(PREFIX, PREFIX[:-1] + "0")
+        loaded: dict[WatchCache, list[tuple[str, Entry]]] = {}
+        for item in found.key_values:
+            cache, key = self._locate(item.key)
+            entry = Entry(_decode(item.value, item.mod_revision), item.mod_revision)
+            loaded.setdefault(cache, []).append((key, entry))
+        self.revision = max(found.revision, 0)
+        for cache in self._caches.values():
+            cache.load(loaded.get(cache, ()), self.revision)
+
+    async def close(self) -> None:
+        if self._subscription is not None:
+            self._subscription.close()
+        for cache in self._caches.values():
+            cache.close()
+
+    @property
+    def empty(self) -> bool:
+        return not any(cache.entries for cache in self._caches.values())
+
+    def cache(self, group: str, plural: str, namespaced: bool) -> WatchCache:
+        """The cache of a resource, made on first use."""
+        found = self._caches.get((group or "core", plural))
+        if found is None:
+            found = self._caches[group or "core", plural] = WatchCache(group, plural, namespaced)
+            found.load((), self.revision)
+        return found
+
+    def cache_of(self, resource: ResourceType) -> WatchCache:
+        return self.cache(resource.group, resource.plural, resource.namespaced)
+
+    def caches(self) -> Iterable[WatchCache]:
+        return self._caches.values()
+
+    def _locate(self, store_key: str) -> tuple[WatchCache, str]:
+        _, _, group, plural, key = store_key.split("/", 4)
+        cache = self._caches.get((group, plural))
+        if cache is None:
+            cache = self.cache("" if group == "core" else group, plural, "/" in key)
+        return cache, key
+
+    def _on_events(self, events: Sequence[Event]) -> None:
+        batches: dict[WatchCache, tuple[list[Change], dict[str, Entry | None]]] = {}
+        for event in events:
+            value = event.key_value
+            revision = value.mod_revision
+            cache, key = self._locate(value.key)
+            found = batches.get(cache)
+            if found is None:
+                found = batches[cache] = [], {}
+            changes, newest = found
+            known = newest[key] if key in newest else cache.entries.get(key)
+            old = known.object if known is not None else None
+            if event.type == "DELETE":
+                newest[key] = None
+                if old is not None:
+                    changes.append(Change("DELETED", key, Entry(at_revision(old, revision), revision), old))
+            else:
+                obj = self._pending.pop(value.value, None)
+                if obj is None:
+                    obj = _decode(value.value, revision)
+                else:
+                    obj["metadata"]["resourceVersion"] = str(revision)
+                entry = newest[key] = Entry(obj, revision)
+                changes.append(Change("ADDED" if old is None else "MODIFIED", key, entry, old))
+        self.revision = events[-1].key_value.mod_revision
+        for cache, (changes, _) in batches.items():
+            if changes:
+                cache.apply(changes)
+
+    def _store_key(self, cache: WatchCache, key: str) -> str:
+        return f"{PREFIX}{cache.group or 'core'}/{cache.plural}/{key}"
+
+    async def create(self, cache: WatchCache, key: str, obj: Object) -> Object:
+        """Store a new object, whose metadata dict must be the caller's own and have no resourceVersion; the object with
+        one. Raises Exists."""
+        value = orjson.dumps(obj)
+        self._pending[value] = obj
+        try:
+            await self._store.create(self._store_key(cache, key), value)
+        except StoreError as error:
+            raise _translate(error) from error
+        finally:
+            self._pending.pop(value, None)
+        return obj
+
+    async def update(self, cache: WatchCache, key: str, obj: Object, revision: int) -> Object:
+        """Replace the object that is at `revision`. Raises Stale, Missing."""
+        value = orjson.dumps(obj)
+        self._pending[value] = obj
+        try:
+            await self._store.update(self._store_key(cache, key), value, revision)
+        except StoreError as error:
+            raise _translate(error) from error
+        finally:
+            self._pending.pop(value, None)
+        return obj
+
+    async def delete(self, cache: WatchCache, key: str, revision: int) -> int:
+        """Remove the object that is at `revision`. Raises Stale, Missing."""
+        try:
+            return await self._store.delete(self._store_key(cache, key), revision)
+        except StoreError as error:
+            raise _translate(error) from error
+
+    async def list_at(
+        self, cache: WatchCache, namespace: str, after: str, revision: int, limit: int
+    ) -> tuple[list[Entry], bool, int]:
+        """Entries after the key `after` as they were at `revision`: (entries, more, how many remain). Raises TooOld."""
+        prefix = self._store_key(cache, f"{namespace}/" if namespace else "")
+        start = self._store_key(cache, after) + "\0" if after else prefix
+        try:
+            found = await self._store.range(start, prefix[:-1] + "0", revision=revision, limit=limit)
+        except StoreError as error:
+            raise _translate(error) from error
+        entries = [Entry(_decode(item.value, item.mod_revision), item.mod_revision) for item in found.key_values]
+        return entries, found.more, found.count - len(entries)
+
+    async def get_at(self, cache: WatchCache, key: str, revision: int) -> Entry | None:
+        try:
+            found = await self._store.get(self._store_key(cache, key), revision=revision)
+        except StoreError as error:
+            raise _translate(error) from error
+        return Entry(_decode(found.value, found.mod_revision), found.mod_revision) if found else None
+
+    def is_compacted(self, revision: int) -> bool:
+        """Whether a watch from after `revision` would miss something."""
+        return revision + 1 < self._store.compact_revision
+
+    @property
+    def compact_revision(self) -> int:
+        return self._store.compact_revision
+
+    async def history(self, cache: WatchCache, revision: int) -> list[Change]:
+        """All changes after `revision` up to now, read from the store. Raises TooOld."""
+        target = cache.last_revision
+        changes: list[Change] = []
+        if revision >= target:
+            return changes
+        stream = self._store.watch(self._store_key(cache, ""), start_revision=revision + 1)
+        try:
+            async for batch in stream:
+                changes += [_change(event, self._locate(event.key_value.key)[1]) for event in batch]
+                if batch and batch[-1].key_value.mod_revision >= target:
+                    break
+        except FutureRevision:
+            return changes
+        except StoreError as error:
+            raise _translate(error) from error
+        finally:
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+        return changes
+
+
+def _decode(value: bytes, revision: int) -> Object:
+    obj: Object = orjson.loads(value)
+    obj["metadata"]["resourceVersion"] = str(revision)
+    return obj
+
+
+def _change(event: Event, key: str) -> Change:
+    value, previous = event.key_value, event.previous
+    old = _decode(previous.value, previous.mod_revision) if previous is not None else None
+    if event.type == "DELETE":
+        last = at_revision(old, value.mod_revision) if old is not None else {"metadata": {}}
+        return Change("DELETED", key, Entry(last, value.mod_revision), old)
+    kind = "ADDED" if value.version == 1 else "MODIFIED"
+    return Change(kind, key, Entry(_decode(value.value, value.mod_revision), value.mod_revision), old)

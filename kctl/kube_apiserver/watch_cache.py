@@ -1,0 +1,237 @@
+"""The state of one resource in memory: its objects, its recent changes, and who watches them (upstream's cacher).
+
+Objects are the very dicts the writer made; every reader, watcher and informer shares them. The JSON of a revision is made at
+most once, without kind and apiVersion: list items have none, and whoever needs them puts them in front (`Entry.encoded`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+import orjson
+
+from kctl.apimachinery.objects import Object
+
+WINDOW = 2000
+"""Changes kept for watches that begin in the past; older ones are read from the store's history."""
+MAX_BACKLOG = 50_000
+"""Changes a watcher may lag behind before its watch is ended (it resumes or lists again)."""
+
+
+class Entry:
+    """One object at one revision, with its encoding made on first demand."""
+
+    __slots__ = ("_item", "object", "revision")
+
+    def __init__(self, obj: Object, revision: int) -> None:
+        self.object = obj
+        self.revision = revision
+        self._item: bytes | None = None
+
+    def item(self) -> bytes:
+        """JSON without kind and apiVersion, as a typed list carries its items."""
+        if self._item is None:
+            self._item = orjson.dumps({k: v for k, v in self.object.items() if k != "kind" and k != "apiVersion"})
+        return self._item
+
+    def encoded(self, type_prefix: bytes) -> bytes:
+        """`type_prefix` is `{"kind":"Pod","apiVersion":"v1",`"""
+        return type_prefix + self.item()[1:]
+
+
+class Change(NamedTuple):
+    """One committed change. `type`: ADDED, MODIFIED, DELETED; a deleted entry is the last state with the revision of the
+    deletion. `old` is the state before (None for ADDED)."""
+
+    type: str
+    key: str
+    entry: Entry
+    old: Object | None
+
+
+Predicate = Callable[[Object], bool]
+
+
+class Watcher:
+    """A queue of batches of changes, already filtered. Iterate it; `close()` ends the iteration."""
+
+    def __init__(self, cache: WatchCache, matches: Predicate | None, prefix: str) -> None:
+        self._cache = cache
+        self._matches = matches
+        self._prefix = prefix
+        self._batches: deque[Sequence[Change]] = deque()
+        self._backlog = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self.closed = False
+
+    def push(self, changes: Sequence[Change]) -> None:
+        kept = self.filter(changes) if self._matches is not None or self._prefix else changes
+        if not kept or self.closed:
+            return
+        self._batches.append(kept)
+        self._backlog += len(kept)
+        if self._backlog > MAX_BACKLOG:
+            self.close()
+        elif self._waiter is not None:
+            self._wake()
+
+    def filter(self, changes: Iterable[Change]) -> list[Change]:
+        """What this watcher sees of `changes`: an object that leaves its selection is DELETED, one that enters ADDED."""
+        kept: list[Change] = []
+        matches, prefix = self._matches, self._prefix
+        for change in changes:
+            if prefix and not change.key.startswith(prefix):
+                continue
+            if matches is None:
+                kept.append(change)
+                continue
+            seen = _transition(change, matches)
+            if seen is not None:
+                kept.append(seen)
+        return kept
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def close(self) -> None:
+        self.closed = True
+        self._cache.unsubscribe(self)
+        self._wake()
+
+    async def next(self) -> Sequence[Change] | None:
+        """The next batch; None when the watch is over."""
+        while not self._batches:
+            if self.closed:
+                return None
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        batch = self._batches.popleft()
+        self._backlog -= len(batch)
+        return batch
+
+
+def _transition(change: Change, matches: Predicate) -> Change | None:
+    """A change as a selection sees it; None where it has nothing to do with it."""
+    was = change.old is not None and matches(change.old)
+    if change.type == "DELETED":
+        return change if was else None
+    if matches(change.entry.object):
+        return change if was == (change.type == "MODIFIED") else change._replace(type="MODIFIED" if was else "ADDED")
+    if not was or change.old is None:
+        return None
+    return Change("DELETED", change.key, Entry(at_revision(change.old, change.entry.revision), change.entry.revision), None)
+
+
+def at_revision(obj: Object, revision: int) -> Object:
+    return {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(revision)}}
+
+
+class WatchCache:
+    """All objects of one resource. Keys are 'namespace/name' or 'name'."""
+
+    def __init__(self, group: str, plural: str, namespaced: bool) -> None:
+        self.group = group
+        self.plural = plural
+        self.namespaced = namespaced
+        self.entries: dict[str, Entry] = {}
+        self._by_namespace: dict[str, dict[str, Entry]] = {}
+        self._sorted: dict[str, list[str]] = {}
+        self._window: deque[Change] = deque(maxlen=WINDOW)
+        self._window_start = 0
+        self.last_revision = 0
+        """Revision of the newest change of this resource."""
+        self._watchers: list[Watcher] = []
+
+    def load(self, entries: Iterable[tuple[str, Entry]], revision: int) -> None:
+        """The state at start; changes up to `revision` are only in the store's history."""
+        for key, entry in entries:
+            self._put(key, entry)
+            self.last_revision = max(self.last_revision, entry.revision)
+        self._window_start = revision
+
+    def _put(self, key: str, entry: Entry) -> None:
+        self.entries[key] = entry
+        namespace, _, _ = key.rpartition("/")
+        if namespace:
+            self._by_namespace.setdefault(namespace, {})[key] = entry
+
+    def _drop(self, key: str) -> None:
+        self.entries.pop(key, None)
+        namespace, _, _ = key.rpartition("/")
+        if namespace:
+            inside = self._by_namespace.get(namespace)
+            if inside is not None:
+                inside.pop(key, None)
+                if not inside:
+                    del self._by_namespace[namespace]
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Take over one commit's changes and hand them to the watchers."""
+        window = self._window
+        for change in changes:
+            if change.type == "DELETED":
+                self._drop(change.key)
+            else:
+                self._put(change.key, change.entry)
+            if change.type != "MODIFIED":
+                self._forget_order(change.key)
+            if len(window) == WINDOW:
+                self._window_start = window[0].entry.revision
+            window.append(change)
+        self.last_revision = changes[-1].entry.revision
+        for watcher in tuple(self._watchers):
+            watcher.push(changes)
+
+    def _forget_order(self, key: str) -> None:
+        if self._sorted:
+            self._sorted.pop("", None)
+            self._sorted.pop(key.rpartition("/")[0], None)
+
+    def sorted_keys(self, namespace: str = "") -> list[str]:
+        """Keys in the store's order (by namespace, then name); '' = all namespaces."""
+        found = self._sorted.get(namespace)
+        if found is None:
+            inside = self._by_namespace.get(namespace, {}) if namespace else self.entries
+            found = self._sorted[namespace] = sorted(inside)
+        return found
+
+    def list(self, namespace: str = "", after: str = "") -> Iterator[Entry]:
+        """In key order, those after the key `after`."""
+        keys = self.sorted_keys(namespace)
+        start = bisect_right(keys, after) if after else 0
+        return (self.entries[key] for key in (islice(keys, start, None) if start else keys))
+
+    def unordered(self, namespace: str = "") -> Iterable[Entry]:
+        return (self._by_namespace.get(namespace, {}) if namespace else self.entries).values()
+
+    def count(self, namespace: str = "") -> int:
+        return len(self._by_namespace.get(namespace, ())) if namespace else len(self.entries)
+
+    def since(self, revision: int) -> Sequence[Change] | None:
+        """All changes after `revision`; None where the window does not reach back so far."""
+        if revision < self._window_start:
+            return None
+        if revision >= self.last_revision:
+            return ()
+        return [change for change in self._window if change.entry.revision > revision]
+
+    def subscribe(self, matches: Predicate | None, prefix: str) -> Watcher:
+        """A watcher of every change from now on; `prefix` selects keys ('namespace/' or a whole key)."""
+        watcher = Watcher(self, matches, prefix)
+        self._watchers.append(watcher)
+        return watcher
+
+    def unsubscribe(self, watcher: Watcher) -> None:
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
+
+    def close(self) -> None:
+        for watcher in tuple(self._watchers):
+            watcher.close()
