@@ -90,10 +90,15 @@ class _Facts:
 
     def _in(self, table: str, owner: str, field: str) -> bool:
         entries = getattr(self.go, table)
-        return f"{owner}.{field}" in entries or f".{field}" in entries
+        short = owner.rpartition(".")[2]
+        return f"{short}.{field}" in entries or f".{field}" in entries or f"{owner}.{field}" in entries
 
     def flags(self, owner: str, field: str, code: str, required: bool, top: bool) -> str:
-        if self._in("NEVER_ALWAYS", owner, field) or self._in("OMITTED_STRUCTS", owner, field):
+        if self._in("NULL_WHEN_ABSENT", owner, field):
+            return "ap"
+        if self._in("NEVER_ALWAYS", owner, field):
+            return "" if code == "s" else "p"
+        if self._in("OMITTED_STRUCTS", owner, field):
             return "p"
         if self._in("ALWAYS", owner, field):
             return "a"
@@ -118,21 +123,45 @@ class _Facts:
         return (top and field in ("spec", "status")) or self._in("STRUCTS_BY_VALUE", owner, field)
 
 
-def _ranks() -> dict[str, dict[str, int]]:
-    """Order of the fields of a type: that of their protobuf numbers, which is Go's with few exceptions."""
-    ranks: dict[str, dict[str, int]] = {}
+def _messages() -> dict[str, list[tuple[str, float, str]]]:
+    """(field, number, type) of every protobuf message; `~field` where the message is embedded."""
+    messages: dict[str, list[tuple[str, float, str]]] = {}
     package = ""
     for line in (HERE / "protobuf_fields.txt").read_text().splitlines():
         if line.startswith("#"):
             continue
         if not line.startswith(" "):
-            package = "io." + line.replace("_", "-")
+            package = line.replace("k8s.io.", "io.k8s.", 1).replace("_", "-")
             continue
         name, *fields = line.split()
-        rank = ranks.setdefault(f"{package}.{name}", {})
+        rows = messages.setdefault(f"{package}.{name}", [])
         for entry in fields:
             left, _, right = entry.partition("=")
-            rank[left] = int(right.partition(":")[0])
+            number, _, target = right.partition(":")
+            rows.append((left, float(number), f"{package}.{target}"))
+    return messages
+
+
+def _ranks(order: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Order of the fields of a type: that of their protobuf numbers, which is Go's with few exceptions (`order`)."""
+    messages = _messages()
+    ranks: dict[str, dict[str, float]] = {}
+
+    def embed(name: str, start: float, scale: float, into: dict[str, float]) -> None:
+        for field, number, target in messages.get(name, ()):
+            if field.startswith("~"):
+                embed(target, start + number * scale, scale / 1000, into)
+            else:
+                into[field] = start + number * scale
+
+    for name in messages:
+        rank = ranks[name] = {}
+        embed(name, 0, 1, rank)
+        for text in (order.get(name.rpartition(".")[2], ""), order.get(".".join(name.split(".")[-3:]), "")):
+            for chain in text.split("|"):
+                moved = chain.split()
+                for first, second in zip(moved, moved[1:], strict=False):
+                    rank[second] = rank.get(first, 0) + 1e-6
     return ranks
 
 
@@ -141,24 +170,25 @@ _FIRST = {"kind": -5, "apiVersion": -4, "metadata": -3}
 
 def type_entries(found: Definitions) -> dict[str, Any]:
     """Every type in the bundle's form, by full name."""
-    facts, ranks = _Facts(), _ranks()
+    facts = _Facts()
+    ranks = _ranks(facts.go.ORDER)
     entries: dict[str, Any] = {}
     for name, schema in found.items():
         if name in SCALARS:
             continue
-        owner = name.rpartition(".")[2]
+        owner = ".".join(name.split(".")[-3:])  # core.v1.Pod
         required = set(schema.get("required") or ())
         top = bool(schema.get("x-kubernetes-group-version-kind"))
         rank = ranks.get(name, {})
         properties = schema.get("properties") or {}
-        order = {field: _FIRST.get(field, rank.get(field, 999)) for field in properties}
+        order = {field: (top and _FIRST.get(field)) or rank.get(field, 999) for field in properties}
         rows = []
         for field in sorted(properties, key=lambda f: (order[f], f)):
             body = properties[field]
             code = _code(body)
             flags = facts.flags(owner, field, code, field in required, top)
             patch = {short: body[long] for long, short in PATCH_KEYS.items() if long in body}
-            string_type = facts.go.STRING_TYPES.get(f"{owner}.{field}")
+            string_type = facts.go.STRING_TYPES.get(f"{owner.rpartition('.')[2]}.{field}")
             if string_type:
                 patch["go"] = string_type
             rows.append([field, code, flags, patch] if patch else [field, code, flags])

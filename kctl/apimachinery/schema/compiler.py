@@ -51,8 +51,9 @@ class Compiler:
             plain = code == "s" and not flags
             fields[field] = (rank, None if plain else self._field(code, flags))
             if "a" in flags:
-                make = self._lazy(code) if code.startswith("@") else None
-                always.append((field, ZERO.get(code), make))
+                pointer = "p" in flags
+                make = self._lazy(code) if code.startswith("@") and not pointer else None
+                always.append((field, None if pointer else ZERO.get(code), make))
         return _struct(fields, tuple(always))
 
     def _lazy(self, code: str) -> Decode:
@@ -169,7 +170,8 @@ def _map(inner: Decode, code: str) -> Decode:
     def decode(value: Any, unknown: Unknown) -> dict[str, Any]:
         if type(value) is not dict:
             raise WrongType
-        return {key: inner(item, unknown) if item is not None else zero_of(inner, code) for key, item in value.items()}
+        items = value.items() if len(value) < 2 else sorted(value.items())  # as Go writes maps
+        return {key: inner(item, unknown) if item is not None else zero_of(inner, code) for key, item in items}
 
     return decode
 
@@ -177,7 +179,7 @@ def _map(inner: Decode, code: str) -> Decode:
 def _strings_map(value: Any, unknown: Unknown) -> dict[str, str]:
     if type(value) is not dict:
         raise WrongType
-    out: dict[str, str] = value.copy()
+    out: dict[str, str] = value.copy() if len(value) < 2 else dict(sorted(value.items()))
     for key, item in value.items():
         if type(item) is not str:
             if item is not None:

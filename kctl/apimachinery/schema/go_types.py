@@ -110,11 +110,17 @@ ALWAYS = _table("""
 Event firstTimestamp lastTimestamp eventTime reportingComponent reportingInstance deprecatedFirstTimestamp
   deprecatedLastTimestamp
 | PodDisruptionBudgetStatus currentHealthy desiredHealthy disruptionsAllowed expectedPods
+| ClusterRole rules | Role rules | HorizontalPodAutoscalerStatus currentMetrics | StatefulSetSpec serviceName
 | StatefulSetStatus availableReplicas | StatefulSetOrdinals start | PriorityClass value | ControllerRevision revision
 | FlowSchemaSpec matchingPrecedence | QueuingConfiguration handSize queueLengthLimit queues
 | CustomResourceDefinitionStatus conditions storedVersions acceptedNames
 """)
 """Written even when zero although OpenAPI calls them optional."""
+
+NULL_WHEN_ABSENT = _table("""
+TypedLocalObjectReference apiGroup | TypedObjectReference apiGroup | TokenRequestSpec boundObjectRef
+""")
+"""Pointers that are written as null."""
 
 TIMES_BY_VALUE = _table("""
 * lastTransitionTime lastProbeTime lastHeartbeatTime lastUpdateTime startedAt finishedAt lastObservedTime
@@ -123,7 +129,7 @@ TIMES_BY_VALUE = _table("""
 """Times that are no pointers: written as null when unset."""
 
 NEVER_ALWAYS = _table("""
-EventSeries lastObservedTime
+EventSeries lastObservedTime | events.v1.Event reportingController reportingInstance
 """)
 """Exceptions: required or by value but not written when unset."""
 
@@ -172,3 +178,17 @@ STRING_TYPES = {
     "DeleteOptions.propagationPolicy": "v1.DeletionPropagation",
 }  # fmt: skip
 """Go names of string types, by field (for lists: of the element); `string` where absent."""
+
+ORDER = {
+    "ReplicaSetSpec": "replicas minReadySeconds", "ReplicationControllerSpec": "replicas minReadySeconds",
+    "IngressSpec": "- ingressClassName defaultBackend tls rules", "HTTPIngressPath": "path pathType backend",
+    "Container": "readinessProbe startupProbe lifecycle", "EphemeralContainer": "readinessProbe startupProbe lifecycle",
+    "PersistentVolumeClaimSpec": "accessModes selector resources",
+    "CertificateSigningRequestSpec": "request signerName expirationSeconds usages",
+    "OwnerReference": "apiVersion kind name uid", "JobSpec": "activeDeadlineSeconds podFailurePolicy successPolicy backoffLimit "
+    "backoffLimitPerIndex maxFailedIndexes selector",
+    "CustomResourceDefinitionVersion": "storage deprecated deprecationWarning schema", "HPAScalingRules":
+    "stabilizationWindowSeconds selectPolicy policies", "TokenRequestSpec": "audiences expirationSeconds boundObjectRef",
+    "PodSpec": "volumes initContainers | containers ephemeralContainers | topologySpreadConstraints setHostnameAsFQDN os",
+}  # fmt: skip
+"""Where Go's order of fields is not that of the protobuf numbers: these follow one another."""
