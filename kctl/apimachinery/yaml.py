@@ -39,7 +39,9 @@ _CONSTANTS |= dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"),
 _CONSTANTS |= dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|([0-9]|[1-9][0-9]+))")
-_TIMESTAMP = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|[ \t]+)\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:[ \t]*(?:Z|[-+]\d\d:\d\d))?)?")
+_TIMESTAMP = re.compile(
+    r"\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|[ \t]+)\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:[ \t]*(?:Z|[-+]\d\d:\d\d))?)?"
+)
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 
 
@@ -93,7 +95,7 @@ class _Loader(_BaseLoader):
 
 
 def _key(loader: _Loader, node: yaml.Node, value: Any) -> str:
-    key = loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    key = loader.construct_object(node, deep=True)
     if isinstance(key, str):
         return key
     if isinstance(key, bool):
@@ -101,7 +103,9 @@ def _key(loader: _Loader, node: yaml.Node, value: Any) -> str:
     if isinstance(key, int | float):
         return go_float(key) if isinstance(key, float) else str(key)
     shown = "<nil>" if key is None else str(key)
-    kind = "%!s(<nil>)" if key is None else "map[interface {}]interface {}" if isinstance(key, dict) else "[]interface {}"
+    kind = (
+        "%!s(<nil>)" if key is None else "map[interface {}]interface {}" if isinstance(key, dict) else "[]interface {}"
+    )
     raise YamlError(f"unsupported map key of type: {kind}, key: {shown}, value: {value}")
 
 
@@ -109,7 +113,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     out: dict[str, Any] = {}
     merged: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        value = loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+        value = loader.construct_object(value_node, deep=True)
         if isinstance(key_node, yaml.ScalarNode) and key_node.value == "<<" and key_node.tag == _PLAIN:
             for part in reversed(value) if isinstance(value, list) else (value,):
                 if not isinstance(part, dict):
@@ -124,7 +128,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
 
 
 def _sequence(loader: _Loader, node: yaml.SequenceNode) -> list[Any]:
-    return [loader.construct_object(item, deep=True) for item in node.value]  # type: ignore[no-untyped-call]
+    return [loader.construct_object(item, deep=True) for item in node.value]
 
 
 def _tagged(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
@@ -157,8 +161,8 @@ def parse(text: str | bytes) -> tuple[Any, list[str]]:
     loader: _Loader | None = None
     try:
         loader = _Loader(text)
-        node = loader.get_node() if loader.check_node() else None  # type: ignore[no-untyped-call]
-        value = loader.construct_document(node) if node is not None else None  # type: ignore[no-untyped-call]
+        node = loader.get_node() if loader.check_node() else None
+        value = loader.construct_document(node) if node is not None else None
         _check_json(value)
         return value, loader.duplicates
     except yaml.YAMLError as error:
@@ -167,7 +171,7 @@ def parse(text: str | bytes) -> tuple[Any, list[str]]:
         raise YamlError("yaml: exceeded max depth") from None
     finally:
         if loader is not None:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
 
 
 def _check_json(value: Any) -> None:
@@ -310,7 +314,7 @@ class _Dumper(_BaseDumper):
 
 def _plain_is_text(text: str) -> bool:
     """Whether a reader would take the unquoted text for text."""
-    if not text or text in _CONSTANTS or text == "<<":
+    if not text or text in _CONSTANTS:
         return False
     if text[0] in "+-.0123456789":
         if not isinstance(resolve(text), str) or _BASE_60.fullmatch(text):

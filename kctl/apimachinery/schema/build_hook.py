@@ -9,6 +9,7 @@ p (pointer: keep zero values) and a (always written), patch the x-kubernetes-* e
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import sys
 import zlib
@@ -160,7 +161,7 @@ def _ranks(order: dict[str, str]) -> dict[str, dict[str, float]]:
         for text in (order.get(name.rpartition(".")[2], ""), order.get(".".join(name.split(".")[-3:]), "")):
             for chain in text.split("|"):
                 moved = chain.split()
-                for first, second in zip(moved, moved[1:], strict=False):
+                for first, second in itertools.pairwise(moved):
                     rank[second] = rank.get(first, 0) + 1e-6
     return ranks
 
@@ -248,6 +249,4 @@ else:
 
 if __name__ == "__main__":
     write()
-    sys.stdout.write(
-        "".join(f"{path.name} {path.stat().st_size} bytes\n" for path in sorted(HERE.glob("*.bundle")))
-    )
+    sys.stdout.write("".join(f"{path.name} {path.stat().st_size} bytes\n" for path in sorted(HERE.glob("*.bundle"))))

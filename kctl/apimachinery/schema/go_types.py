@@ -10,7 +10,7 @@ from __future__ import annotations
 
 def _table(text: str) -> frozenset[str]:
     """`Type a b | Other c` -> {Type.a, Type.b, Other.c}."""
-    found = set()
+    found: set[str] = set()
     for row in text.replace("\n", " ").split("|"):
         words = row.split()
         if words:
@@ -179,16 +179,33 @@ STRING_TYPES = {
 }  # fmt: skip
 """Go names of string types, by field (for lists: of the element); `string` where absent."""
 
+_CONTAINER = (
+    "name image command args workingDir ports envFrom env resources resizePolicy restartPolicy restartPolicyRules "
+    "volumeMounts volumeDevices livenessProbe readinessProbe startupProbe lifecycle terminationMessagePath "
+    "terminationMessagePolicy imagePullPolicy securityContext stdin stdinOnce tty"
+)
+_WEBHOOK = (
+    "failurePolicy matchPolicy namespaceSelector objectSelector sideEffects timeoutSeconds admissionReviewVersions"
+)
 ORDER = {
     "ReplicaSetSpec": "replicas minReadySeconds", "ReplicationControllerSpec": "replicas minReadySeconds",
     "IngressSpec": "- ingressClassName defaultBackend tls rules", "HTTPIngressPath": "path pathType backend",
-    "Container": "readinessProbe startupProbe lifecycle", "EphemeralContainer": "readinessProbe startupProbe lifecycle",
+    "Container": _CONTAINER, "EphemeralContainer": _CONTAINER + " targetContainerName",
     "PersistentVolumeClaimSpec": "accessModes selector resources",
     "CertificateSigningRequestSpec": "request signerName expirationSeconds usages",
     "OwnerReference": "apiVersion kind name uid", "JobSpec": "activeDeadlineSeconds podFailurePolicy successPolicy backoffLimit "
     "backoffLimitPerIndex maxFailedIndexes selector",
     "CustomResourceDefinitionVersion": "storage deprecated deprecationWarning schema", "HPAScalingRules":
     "stabilizationWindowSeconds selectPolicy policies", "TokenRequestSpec": "audiences expirationSeconds boundObjectRef",
-    "PodSpec": "volumes initContainers | containers ephemeralContainers | topologySpreadConstraints setHostnameAsFQDN os",
+    "PodSpec": "volumes initContainers | containers ephemeralContainers | serviceAccount automountServiceAccountToken nodeName | "
+    "topologySpreadConstraints setHostnameAsFQDN os",
+    "ServiceSpec": "ports selector clusterIP clusterIPs type externalIPs sessionAffinity loadBalancerIP loadBalancerSourceRanges "
+    "externalName externalTrafficPolicy healthCheckNodePort publishNotReadyAddresses sessionAffinityConfig ipFamilies "
+    "ipFamilyPolicy allocateLoadBalancerNodePorts loadBalancerClass internalTrafficPolicy trafficDistribution",
+    "DeploymentStatus": "replicas updatedReplicas readyReplicas availableReplicas unavailableReplicas terminatingReplicas "
+    "conditions collisionCount", "DeploymentCondition": "type status lastUpdateTime lastTransitionTime reason message",
+    "Secret": "metadata immutable data stringData type", "ConfigMap": "metadata immutable data binaryData",
+    "MutatingWebhook": _WEBHOOK + " reinvocationPolicy matchConditions", "ValidatingWebhook": _WEBHOOK + " matchConditions",
+    "NodeSpec": "podCIDR podCIDRs", "PodStatus": "podIP podIPs | hostIP hostIPs",
 }  # fmt: skip
 """Where Go's order of fields is not that of the protobuf numbers: these follow one another."""

@@ -72,7 +72,11 @@ class UntypedSchema(ObjectSchema):
         meta = obj.get("metadata")
         inner = super().decode({} if meta is None else meta)
         first = {key: obj[key] for key in ("apiVersion", "kind") if key in obj}
-        decoded = {**first, "metadata": inner.object, **{k: v for k, v in obj.items() if k not in first and k != "metadata"}}
+        decoded = {
+            **first,
+            "metadata": inner.object,
+            **{k: v for k, v in obj.items() if k not in first and k != "metadata"},
+        }
         return Decoded(decoded, [f"metadata.{path}" for path in inner.unknown_fields])
 
 
