@@ -1,0 +1,116 @@
+"""Field selectors: `spec.nodeName=n1,status.phase!=Running`. Wording follows k8s.io/apimachinery/pkg/fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import BadRequest
+
+Getter = Callable[[Object], str]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRequirement:
+    """operator: = or !="""
+
+    path: str
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSelector:
+    """All requirements must hold; none match everything."""
+
+    requirements: tuple[FieldRequirement, ...] = ()
+
+    def exact(self, path: str) -> str | None:
+        """The value `path` must have, None where the selector does not say."""
+        return next((r.value for r in self.requirements if r.path == path and r.operator == "="), None)
+
+    def predicate(self, getters: Mapping[str, Getter]) -> Callable[[Object], bool]:
+        """All paths must be in `getters` (see `check`)."""
+        tests = [(getters[r.path], r.operator == "=", r.value) for r in self.requirements]
+        return lambda obj: all((get(obj) == value) is wanted for get, wanted, value in tests)
+
+
+EVERYTHING = FieldSelector()
+
+
+def parse(text: str) -> FieldSelector:
+    """Raises BadRequest. Backslash escapes comma, equals sign and backslash in values."""
+    found = []
+    for term in _split(text):
+        if not term:
+            continue
+        path, operator, value = _term(term)
+        if operator == "" or (path == "" and value == "" and term not in ("=", "==")):
+            raise BadRequest(f"invalid selector: '{text}'; can't understand '{term}'")
+        if path == "":
+            continue
+        found.append(FieldRequirement(path, "!=" if operator == "!=" else "=", _unescape(value)))
+    return FieldSelector(tuple(found))
+
+
+def _split(text: str) -> list[str]:
+    terms, start, index = [], 0, 0
+    while index < len(text):
+        if text[index] == "\\":
+            index += 1
+        elif text[index] == ",":
+            terms.append(text[start:index])
+            start = index + 1
+        index += 1
+    return [*terms, text[start:]]
+
+
+def _term(term: str) -> tuple[str, str, str]:
+    for index in range(len(term)):
+        rest = term[index:]
+        for operator in ("!=", "==", "="):
+            if rest.startswith(operator):
+                return term[:index], operator, rest[len(operator) :]
+    return term, "", ""
+
+
+def _unescape(value: str) -> str:
+    out, index = [], 0
+    while index < len(value):
+        letter = value[index]
+        if letter == "\\":
+            index += 1
+            if index >= len(value) or value[index] not in "\\,=":
+                raise BadRequest(f"invalid field selector: invalid escape sequence: {value}")
+            letter = value[index]
+        elif letter in ",=":
+            raise BadRequest(f"invalid field selector: unescaped character in value: {value}")
+        out.append(letter)
+        index += 1
+    return "".join(out)
+
+
+METADATA: Mapping[str, Getter] = {
+    "metadata.name": lambda obj: str(obj["metadata"].get("name") or ""),
+    "metadata.namespace": lambda obj: str(obj["metadata"].get("namespace") or ""),
+}
+
+
+def getters_for(selectable: Mapping[str, Getter], namespaced: bool) -> dict[str, Getter]:
+    known = dict(METADATA)
+    if not namespaced and selectable:
+        del known["metadata.namespace"]
+    return {**known, **selectable}
+
+
+def check(selector: FieldSelector, selectable: Mapping[str, Getter], getters: Mapping[str, Getter]) -> None:
+    """Raises BadRequest for a field the kind cannot be selected by."""
+    for requirement in selector.requirements:
+        if requirement.path in getters:
+            continue
+        if selectable:
+            raise BadRequest(f"field label not supported: {requirement.path}")
+        raise BadRequest(
+            f'"{requirement.path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+        )

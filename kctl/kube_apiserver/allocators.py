@@ -1,0 +1,128 @@
+"""Cluster IPs and node ports: which are taken, rebuilt from the stored Services at start, kept in memory only.
+
+Strategies find them as context.services["cluster_ips"] and ["node_ports"].
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import random
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.resources import SERVICES
+from kctl.kube_apiserver.config import ApiServerConfig
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.registry.generic import Registry
+
+FULL = "range is full"
+
+
+class ClusterIPs:
+    """Addresses of the service CIDR. Dynamic ones come from the upper part of the range, as upstream's do, so that fixed ones
+    chosen by hand at its beginning rarely collide."""
+
+    def __init__(self, cidr: str, randomness: random.Random) -> None:
+        self.network = ipaddress.ip_network(cidr)
+        self._randomness = randomness
+        self._taken: set[str] = set()
+        size = self.network.num_addresses
+        self._first = 1
+        self._last = size - 2 if self.network.version == 4 else min(size - 1, 1 << 16)
+        self._static = min(max(16, size // 16), 256) if size > 32 else 0
+
+    @property
+    def family(self) -> str:
+        return "IPv4" if self.network.version == 4 else "IPv6"
+
+    def contains(self, address: str) -> bool:
+        try:
+            return ipaddress.ip_address(address) in self.network
+        except ValueError:
+            return False
+
+    def allocate(self, preferred: str | None = None, dry_run: bool = False) -> str:
+        """`preferred`, or any free address; a dry run keeps nothing. Raises ValueError with the API's words."""
+        address = self._check(preferred) if preferred else self._any()
+        if not dry_run:
+            self._taken.add(address)
+        return address
+
+    def _check(self, address: str) -> str:
+        if not self.contains(address):
+            raise ValueError(f"provided IP is not in the valid range. The range of valid IPs is {self.network}")
+        if address in self._taken:
+            raise ValueError("provided IP is already allocated")
+        return address
+
+    def _any(self) -> str:
+        low = min(self._first + self._static, self._last)
+        for first, last in ((low, self._last), (self._first, low - 1)):
+            size = last - first + 1
+            start = self._randomness.randrange(size) if size > 0 else 0
+            for offset in range(size):
+                address = str(self.network.network_address + first + (start + offset) % size)
+                if address not in self._taken:
+                    return address
+        raise ValueError(FULL)
+
+    def release(self, address: str) -> None:
+        self._taken.discard(address)
+
+
+class NodePorts:
+    def __init__(self, low: int, high: int, randomness: random.Random) -> None:
+        self.low, self.high = low, high
+        self._randomness = randomness
+        self._taken: set[int] = set()
+
+    def allocate(self, preferred: int | None = None, dry_run: bool = False) -> int:
+        """`preferred`, or any free port; a dry run keeps nothing. Raises ValueError with the API's words."""
+        port = self._check(preferred) if preferred else self._any()
+        if not dry_run:
+            self._taken.add(port)
+        return port
+
+    def _check(self, port: int) -> int:
+        if not self.low <= port <= self.high:
+            raise ValueError(f"provided port is not in the valid range. The range of valid ports is {self.low}-{self.high}")
+        if port in self._taken:
+            raise ValueError("provided port is already allocated")
+        return port
+
+    def _any(self) -> int:
+        size = self.high - self.low + 1
+        start = self._randomness.randrange(size)
+        for offset in range(size):
+            port = self.low + (start + offset) % size
+            if port not in self._taken:
+                return port
+        raise ValueError(FULL)
+
+    def release(self, port: int) -> None:
+        self._taken.discard(port)
+
+
+def install(services: dict[str, Any], config: ApiServerConfig, registry: Registry) -> None:
+    """Make the allocators and let them know what stored Services hold."""
+    ips = ClusterIPs(config.service_cluster_ip_range, registry.randomness)
+    ports = NodePorts(*config.service_node_port_range, registry.randomness)
+    services["cluster_ips"], services["node_ports"] = ips, ports
+    for service in registry.list_cached(SERVICES, ""):
+        for address in held_addresses(service):
+            ips._taken.add(address)
+        ports._taken.update(held_ports(service))
+
+
+def held_addresses(service: objects.Object) -> Iterable[str]:
+    spec = objects.spec(service)
+    addresses = spec.get("clusterIPs") or [spec.get("clusterIP")]
+    return (address for address in addresses if address and address != "None")
+
+
+def held_ports(service: objects.Object) -> set[int]:
+    spec = objects.spec(service)
+    ports = {entry["nodePort"] for entry in spec.get("ports") or () if entry.get("nodePort")}
+    return ports | ({spec["healthCheckNodePort"]} if spec.get("healthCheckNodePort") else set())

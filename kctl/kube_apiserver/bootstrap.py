@@ -1,0 +1,92 @@
+"""What a new cluster contains: manifests/bootstrap/*.yaml, created at the first start and again where something is missing.
+
+The objects go through the registry like anybody's (defaults, validation), all at once, so the store commits them together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+
+from kctl.apimachinery import yaml
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import AlreadyExists
+from kctl.apimachinery.user import APISERVER
+from kctl.kube_apiserver.config import ApiServerConfig
+from kctl.kube_apiserver.registry.generic import Caller, Registry
+
+
+async def apply(registry: Registry, config: ApiServerConfig) -> None:
+    """Namespaces first, since everything else may live in them."""
+    wanted = [*_manifests(), *_kubernetes_service(registry, config)]
+    for stage in (
+        [obj for obj in wanted if obj["kind"] == "Namespace"],
+        [obj for obj in wanted if obj["kind"] != "Namespace"],
+    ):
+        await asyncio.gather(*(_create(registry, obj) for obj in stage if not _exists(registry, obj)))
+
+
+def _manifests() -> list[Object]:
+    folder = files("manifests") / "bootstrap"
+    if not folder.is_dir():
+        return []
+    texts = [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda item: item.name) if entry.name.endswith(".yaml")]
+    return [obj for text in texts for obj in yaml.load_all(text) if obj]
+
+
+def _exists(registry: Registry, obj: Object) -> bool:
+    resource = registry.table.by_kind(obj["apiVersion"], obj["kind"])
+    assert resource is not None
+    meta = obj["metadata"]
+    return registry.get_cached(resource, meta.get("namespace", ""), meta["name"]) is not None
+
+
+async def _create(registry: Registry, obj: Object) -> None:
+    resource = registry.table.by_kind(obj["apiVersion"], obj["kind"])
+    assert resource is not None
+    endpoint = registry.endpoint(resource)
+    decoded = endpoint.schema().decode(obj).object
+    try:
+        await registry.create(endpoint, obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER))
+    except AlreadyExists:
+        return
+
+
+def _kubernetes_service(registry: Registry, config: ApiServerConfig) -> list[Object]:
+    """The API server's own Service and its endpoints; the first address of the range is always its."""
+    network = registry.services["cluster_ips"].network
+    address = str(network.network_address + 1)
+    family = "IPv4" if network.version == 4 else "IPv6"
+    meta = {"name": "kubernetes", "namespace": "default"}
+    labels = {"component": "apiserver", "provider": "kubernetes"}
+    port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": config.secure_port}
+    host = config.advertise_address
+    return [
+        {
+            "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"},
+            "spec": {"cidrs": [str(network)]},
+        },
+        {
+            "apiVersion": "v1", "kind": "Service", "metadata": {**meta, "labels": labels},
+            "spec": {
+                "type": "ClusterIP", "clusterIP": address, "clusterIPs": [address], "ports": [port],
+                "sessionAffinity": "None", "ipFamilies": [family], "ipFamilyPolicy": "SingleStack",
+                "internalTrafficPolicy": "Cluster",
+            },
+        },
+        {
+            "apiVersion": "v1", "kind": "Endpoints",
+            "metadata": {**meta, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+            "subsets": [{
+                "addresses": [{"ip": host}],
+                "ports": [{"name": "https", "port": config.secure_port, "protocol": "TCP"}],
+            }],
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {**meta, "labels": {"kubernetes.io/service-name": "kubernetes"}},
+            "addressType": family,
+            "endpoints": [{"addresses": [host], "conditions": {"ready": True}}],
+            "ports": [{"name": "https", "port": config.secure_port, "protocol": "TCP"}],
+        },
+    ]  # fmt: skip

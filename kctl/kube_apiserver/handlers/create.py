@@ -1,0 +1,17 @@
+"""POST to a collection."""
+
+from __future__ import annotations
+
+from kctl.kube_apiserver.handlers import body, options
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import Request, Response
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    options.check_write(request, "CreateOptions")
+    obj = body.decode(request, endpoint)
+    body.check_namespace(request, obj)
+    created = await registry.create(endpoint, request.namespace, obj, request.caller())
+    return Response(201, object=created, endpoint=endpoint)

@@ -1,0 +1,30 @@
+"""DELETE of one object."""
+
+from __future__ import annotations
+
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.handlers import options
+from kctl.kube_apiserver.registry.deletion import delete
+from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import Request, Response
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    given, dry_run = options.delete_options(request)
+    caller = request.caller()
+    caller.dry_run = caller.dry_run or dry_run
+    deleted = await delete(registry, endpoint, request.namespace, request.name, given, caller)
+    if deleted.gone and not endpoint.strategy.returns_deleted_object:
+        return Response(object=success(endpoint, request.name, deleted.object["metadata"].get("uid", "")))
+    return Response(object=deleted.object, endpoint=endpoint)
+
+
+def success(endpoint: Endpoint, name: str, uid: str) -> Object:
+    details = {"name": name, "kind": endpoint.resource.plural}
+    if endpoint.resource.group:
+        details = {"name": name, "group": endpoint.resource.group, "kind": endpoint.resource.plural}
+    details["uid"] = uid
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}

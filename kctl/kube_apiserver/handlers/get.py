@@ -1,0 +1,26 @@
+"""GET of one object (also of its status and the like, which are the same object)."""
+
+from __future__ import annotations
+
+from kctl.apimachinery.status import BadRequest
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.listing import too_large
+from kctl.kube_apiserver.request import Request, Response
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    wanted = request.query.get("resourceVersion")
+    if wanted and wanted != "0":
+        _check_revision(wanted, registry.storage.revision)
+    entry = registry.entry(endpoint, request.namespace, request.name)
+    return Response(object=endpoint.from_storage(entry.object), entry=entry, endpoint=endpoint)
+
+
+def _check_revision(wanted: str, present: int) -> None:
+    if not wanted.isdecimal():
+        why = f'resourceVersion: Invalid value: "{wanted}": strconv.ParseUint: parsing "{wanted}": invalid syntax'
+        raise BadRequest(f"invalid resource version: {why}")
+    if int(wanted) > present:
+        raise too_large(int(wanted), present)

@@ -1,0 +1,42 @@
+"""PATCH: JSON patch, merge patch, strategic merge patch, and the merging half of server-side apply.
+
+The patch is applied to the present object in the request's version, the result decoded like any other body, and stored as an update;
+when somebody else wrote in between, it is applied again to what they wrote.
+"""
+
+from __future__ import annotations
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import NotFound
+from kctl.kube_apiserver.handlers import body, options, patching
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.subresources import parts
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    patcher = patching.patcher(request, endpoint)
+    options.check_write(request, "PatchOptions", apply=patcher.is_apply)
+    caller = request.caller()
+
+    def make(old: Object) -> Object:
+        patched = patcher.apply(old)
+        decoded = body.decode_patched(request, endpoint, patched, patcher)
+        body.check_name(request, decoded)
+        return parts.take(request.subresource, decoded, old)
+
+    try:
+        stored = await registry.update(
+            endpoint, request.namespace, request.name, make, caller, subresource=request.subresource
+        )
+    except NotFound:
+        present = endpoint.key(request.namespace, request.name) in endpoint.cache.entries
+        if present or request.subresource or not patcher.is_apply:
+            raise
+        obj = body.decode_patched(request, endpoint, patcher.create(), patcher)
+        body.check_name(request, obj)
+        body.check_namespace(request, obj)
+        return Response(201, object=await registry.create(endpoint, request.namespace, obj, caller), endpoint=endpoint)
+    return Response(object=stored, endpoint=endpoint)

@@ -1,0 +1,16 @@
+"""GET with watch=true, and the old paths under /api/v1/watch/."""
+
+from __future__ import annotations
+
+from kctl.kube_apiserver.registry import list_options
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.watching import WatchStream
+from kctl.kube_apiserver.request import Request, Response
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    options = list_options.parse(request.query, watch=True)
+    stream = WatchStream(registry, endpoint, request.namespace, request.query, options, request.name)
+    return Response(stream=stream, endpoint=endpoint)

@@ -1,0 +1,120 @@
+"""metav1.ListOptions from URL parameters, checked as apimachinery's internalversion validation does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kctl.apimachinery.field_errors import FieldError, forbidden, unsupported
+from kctl.apimachinery.status import ApiError, BadRequest, invalid
+
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+
+@dataclass(slots=True)
+class ListOptions:
+    """`revision` is 0 for '' and for '0'; `revision_given` tells them apart."""
+
+    watch: bool = False
+    limit: int = 0
+    continue_token: str = ""
+    revision: int = 0
+    revision_given: bool = False
+    match: str = ""
+    timeout_seconds: int | None = None
+    allow_bookmarks: bool = False
+    send_initial_events: bool | None = None
+
+    @property
+    def exact(self) -> bool:
+        return self.match == "Exact"
+
+
+_DEFAULT = ListOptions()
+_PARAMETERS = (
+    "watch", "limit", "continue", "resourceVersion", "resourceVersionMatch", "timeoutSeconds", "allowWatchBookmarks",
+    "sendInitialEvents",
+)  # fmt: skip
+
+
+def parse_int(text: str) -> int:
+    if not re.fullmatch(r"[+-]?\d+", text):
+        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
+
+
+def parse_bool(text: str) -> bool:
+    """As Go's url conversion: '' and anything unknown but '0' and 'false' is true."""
+    return text.lower() not in ("false", "0")
+
+
+def parse(query: Mapping[str, str], *, watch: bool) -> ListOptions:
+    """Raises BadRequest for numbers that are none, Invalid for combinations that make no sense."""
+    if not any(name in query for name in _PARAMETERS):
+        return ListOptions(watch=watch) if watch else _DEFAULT
+    options = ListOptions(watch=watch)
+    if text := query.get("limit"):
+        options.limit = max(parse_int(text), 0)
+    if text := query.get("timeoutSeconds"):
+        options.timeout_seconds = parse_int(text)
+    options.continue_token = query.get("continue", "")
+    options.match = query.get("resourceVersionMatch", "")
+    options.allow_bookmarks = "allowWatchBookmarks" in query and parse_bool(query["allowWatchBookmarks"])
+    if "sendInitialEvents" in query:
+        options.send_initial_events = parse_bool(query["sendInitialEvents"])
+    revision = query.get("resourceVersion", "")
+    options.revision_given = revision != ""
+    _validate(options, revision)
+    options.revision = _revision(revision, watch)
+    if options.continue_token and not watch and revision not in ("", "0"):
+        raise BadRequest("specifying resource version is not allowed when using continue")
+    return options
+
+
+def _revision(text: str, watch: bool) -> int:
+    if not text:
+        return 0
+    if not text.isdecimal():
+        why = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise ApiError(why, code=500) if watch else BadRequest(f"invalid resource version: {why}")
+    return int(text)
+
+
+def _validate(options: ListOptions, revision: str) -> None:
+    errors = _watch_errors(options) if options.watch else _list_errors(options, revision)
+    if errors:
+        raise invalid("meta.k8s.io", "ListOptions", "", errors)
+
+
+def _watch_errors(options: ListOptions) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if options.send_initial_events is not None:
+        if options.match != "NotOlderThan":
+            why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            errors.append(forbidden("resourceVersionMatch", why))
+    elif options.match:
+        why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+        errors.append(forbidden("resourceVersionMatch", why))
+    return errors
+
+
+def _list_errors(options: ListOptions, revision: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    match = options.match
+    if match:
+        if not revision:
+            why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            errors.append(forbidden("resourceVersionMatch", why))
+        if options.continue_token:
+            why = "resourceVersionMatch is forbidden when continue is provided"
+            errors.append(forbidden("resourceVersionMatch", why))
+        if match not in ("Exact", "NotOlderThan"):
+            errors.append(unsupported("resourceVersionMatch", match, ("Exact", "NotOlderThan", "")))
+        if match == "Exact" and revision == "0":
+            why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            errors.append(forbidden("resourceVersionMatch", why))
+    if options.send_initial_events is not None:
+        errors.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    return errors

@@ -1,0 +1,55 @@
+"""Which objects a list or a watch is about: label selector, field selector, one name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from kctl.apimachinery import fields, labels
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.registry.endpoint import Endpoint
+
+_parse_labels = lru_cache(maxsize=512)(labels.parse)
+_parse_fields = lru_cache(maxsize=512)(fields.parse)
+_NONE: Mapping[str, str] = {}
+
+
+@dataclass(slots=True)
+class Selection:
+    """`matches` is None where every object of the namespace (all, if '') counts; `name` where only one can."""
+
+    namespace: str
+    name: str
+    matches: Callable[[Object], bool] | None
+
+    @property
+    def key_prefix(self) -> str:
+        if self.namespace and self.name:
+            return f"{self.namespace}/{self.name}"
+        return f"{self.namespace}/" if self.namespace else self.name
+
+
+def select(endpoint: Endpoint, namespace: str, query: Mapping[str, str], name: str = "") -> Selection:
+    """Raises BadRequest for selectors that do not parse or name an unknown field."""
+    tests: list[Callable[[Object], bool]] = []
+    if text := query.get("labelSelector"):
+        selector = _parse_labels(text)
+        if not selector.empty:
+            tests.append(lambda obj: selector.matches(obj["metadata"].get("labels") or _NONE))
+    if text := query.get("fieldSelector"):
+        field_selector = _parse_fields(text)
+        selectable = endpoint.strategy.selectable_fields
+        getters = fields.getters_for(selectable, endpoint.resource.namespaced)
+        fields.check(field_selector, selectable, getters)
+        if field_selector.requirements:
+            tests.append(field_selector.predicate(getters))
+        name = name or field_selector.exact("metadata.name") or ""
+    if name:
+        wanted = name
+        tests.insert(0, lambda obj: obj["metadata"].get("name") == wanted)
+    if not tests:
+        return Selection(namespace, name, None)
+    if len(tests) == 1:
+        return Selection(namespace, name, tests[0])
+    return Selection(namespace, name, lambda obj: all(test(obj) for test in tests))

@@ -1,0 +1,133 @@
+"""WATCH: present state or history first, then what happens, in batches of one commit each.
+
+The stream yields the caches' own `Change`s; whoever serves it turns them into events (in-process: objects, HTTP: bytes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import ApiError, Expired
+from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.list_options import ListOptions
+from kctl.kube_apiserver.registry.listing import too_large
+from kctl.kube_apiserver.registry.selection import select
+from kctl.kube_apiserver.storage import TooOld
+from kctl.kube_apiserver.watch_cache import Change, Watcher
+
+
+@dataclass(slots=True)
+class Bookmark:
+    """Says how far the stream is. `initial_end`: all of the present state has been sent."""
+
+    revision: int
+    initial_end: bool = False
+
+    def object(self, endpoint: Endpoint) -> Object:
+        meta: Object = {"resourceVersion": str(self.revision)}
+        if self.initial_end:
+            meta["annotations"] = {"k8s.io/initial-events-end": "true"}
+        resource = endpoint.resource
+        return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
+
+
+@dataclass(slots=True)
+class WatchFailure:
+    """The watch cannot go on; the last item of the stream."""
+
+    error: ApiError
+
+
+Batch = Sequence[Change] | Bookmark | WatchFailure
+
+
+class WatchStream:
+    """`async for batch in stream`; `close()` ends it from outside. Nothing is missed between the catching up and the
+    live part, because the watcher subscribes before the catching up is computed."""
+
+    def __init__(
+        self, registry: Registry, endpoint: Endpoint, namespace: str, query: Mapping[str, str], options: ListOptions, name: str = ""
+    ) -> None:  # fmt: skip
+        selection = select(endpoint, namespace, query, name)
+        self._registry = registry
+        self.endpoint = endpoint
+        self.options = options
+        self._selection = selection
+        self._watcher: Watcher = endpoint.cache.subscribe(selection.matches, selection.key_prefix)
+        self._start = self._begin()
+
+    @property
+    def revision(self) -> int:
+        """Everything up to here has been sent, once the queue is empty."""
+        return self._registry.storage.revision
+
+    def _begin(self) -> list[Batch]:
+        """What can be said at once; an empty list where history must be read."""
+        options, cache, storage = self.options, self.endpoint.cache, self._registry.storage
+        wants_state = options.send_initial_events or (options.revision == 0 and options.send_initial_events is None)
+        if options.revision > storage.revision:
+            return [WatchFailure(too_large(options.revision, storage.revision))]
+        if wants_state:
+            return self._state()
+        if options.revision == 0:
+            return [()]
+        found = cache.since(options.revision)
+        return [] if found is None else [self._watcher.filter(found)]
+
+    def _state(self) -> list[Batch]:
+        selection = self._selection
+        found = self.endpoint.cache.list(selection.namespace)
+        changes = [
+            Change("ADDED", "", entry, None)
+            for entry in found
+            if selection.matches is None or selection.matches(entry.object)
+        ]
+        batches: list[Batch] = [changes]
+        if self.options.send_initial_events and self.options.allow_bookmarks:
+            batches.append(Bookmark(self._registry.storage.revision, True))
+        return batches
+
+    async def _history(self) -> Batch:
+        """Changes older than the window. What happens meanwhile waits in the watcher; its overlap is cut off."""
+        storage, revision = self._registry.storage, self.options.revision
+        if storage.is_compacted(revision):
+            return WatchFailure(self._too_old())
+        try:
+            found = await storage.history(self.endpoint.cache, revision)
+        except TooOld:
+            return WatchFailure(self._too_old())
+        return self._watcher.filter(found)
+
+    def _too_old(self) -> Expired:
+        compacted = self._registry.storage.compact_revision
+        return Expired(f"too old resource version: {self.options.revision} ({compacted})")
+
+    async def __aiter__(self) -> AsyncIterator[Batch]:
+        seen = 0
+        try:
+            if not self._start:
+                self._start = [await self._history()]
+            for batch in self._start:
+                if isinstance(batch, WatchFailure):
+                    yield batch
+                    return
+                if isinstance(batch, Bookmark) or batch:
+                    yield batch
+                if not isinstance(batch, Bookmark) and batch:
+                    seen = max(seen, batch[-1].entry.revision)
+            while True:
+                changes = await self._watcher.next()
+                if changes is None:
+                    return
+                if seen and changes[0].entry.revision <= seen:
+                    changes = [change for change in changes if change.entry.revision > seen]
+                if changes:
+                    yield changes
+        finally:
+            self._watcher.close()
+
+    def close(self) -> None:
+        self._watcher.close()

@@ -1,0 +1,122 @@
+"""How an answer is shown: as the object, as metadata only (PartialObjectMetadata), or as a Table with kubectl's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import BadRequest, NotAcceptable
+from kctl.kube_apiserver import media_types
+from kctl.kube_apiserver.columns.columns import Columns, columns_for
+from kctl.kube_apiserver.media_types import MediaType
+from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.watch_cache import Change
+
+
+def in_process(request: Request, response: Response, now: datetime) -> Object:
+    """A whole answer as the Accept of an in-process request wants it."""
+    return shown(media_types.negotiate(request.accept), request, response, now)
+
+
+def shown(media: MediaType, request: Request, response: Response, now: datetime) -> Object:
+    """The answer as one object. Raises NotAcceptable, BadRequest."""
+    endpoint, listing = response.endpoint, response.listing
+    if media.target == "" or endpoint is None:
+        if listing is not None:
+            from kctl.kube_apiserver.in_process import list_object
+
+            return list_object(listing)
+        return response.object or {}
+    if listing is None and response.object is None:
+        return {}
+    found = [entry.object for entry in listing.entries] if listing is not None else [response.object or {}]
+    if listing is not None and endpoint.converts:
+        found = [endpoint.from_storage(obj) for obj in found]
+    version = f"meta.k8s.io/{media.target_version}"
+    if media.target == "Table":
+        first = found[0]["metadata"].get("resourceVersion") if listing is None else None
+        meta = listing.metadata() if listing is not None else ({"resourceVersion": first} if first else {})
+        return table(endpoint, found, meta, request, now, version)
+    if media.target == "PartialObjectMetadata":
+        if listing is not None:
+            name = f"*{endpoint.resource.group.partition('.')[0] or 'core'}.{endpoint.resource.kind}List"
+            raise NotAcceptable(f"you requested PartialObjectMetadata, but the requested object is a list ({name})")
+        return partial_metadata(found[0], version)
+    if listing is None:
+        name = f"*{endpoint.resource.group.partition('.')[0] or 'core'}.{endpoint.resource.kind}"
+        raise NotAcceptable(f"you requested PartialObjectMetadataList, but the requested object is not a list ({name})")
+    items = [partial_metadata(obj, version) for obj in found]
+    return {"kind": "PartialObjectMetadataList", "apiVersion": version, "metadata": listing.metadata(), "items": items}
+
+
+def partial_metadata(obj: Object, version: str = "meta.k8s.io/v1") -> Object:
+    return {"kind": "PartialObjectMetadata", "apiVersion": version, "metadata": obj.get("metadata") or {}}
+
+
+def table(
+    endpoint: Endpoint, found: Sequence[Object], meta: Object, request: Request, now: datetime, version: str
+) -> Object:
+    columns = columns_for(endpoint.resource)
+    include = included(request)
+    return {
+        "kind": "Table",
+        "apiVersion": version,
+        "metadata": meta,
+        "columnDefinitions": [column.definition() for column in columns.columns],
+        "rows": [row(columns, obj, include, now, version) for obj in found],
+    }
+
+
+def included(request: Request) -> str:
+    """includeObject: what of the object each row carries. Raises BadRequest."""
+    include = request.query.get("includeObject") or "Metadata"
+    if include not in ("None", "Metadata", "Object"):
+        raise BadRequest(
+            f'Unable to convert to Table as requested: includeObject: Invalid value: "{include}": must be \'Metadata\', '
+            "'Object', 'None', or empty"
+        )
+    return include
+
+
+def row(columns: Columns, obj: Object, include: str, now: datetime, version: str) -> dict[str, Any]:
+    made: dict[str, Any] = {"cells": columns.row(obj, now)}
+    if columns.conditions is not None:
+        conditions = columns.conditions(obj)
+        if conditions:
+            made["conditions"] = conditions
+    if include == "Object":
+        made["object"] = obj
+    elif include == "Metadata":
+        made["object"] = partial_metadata(obj, version)
+    else:
+        made["object"] = None
+    return made
+
+
+def event_shower(request: Request, endpoint: Endpoint, now: Callable[[], datetime]) -> Callable[[Change], Object] | None:
+    """What a watch's events carry instead of the object; None for the object itself. The first Table of a watch has the
+    column definitions, later ones do not."""
+    media = media_types.negotiate(request.accept, True)
+    if not media.target:
+        return None
+    version = f"meta.k8s.io/{media.target_version}"
+    if media.target == "PartialObjectMetadata":
+        return lambda change: partial_metadata(change.entry.object, version)
+    if media.target != "Table":
+        raise NotAcceptable(media_types.ONLY)
+    first = True
+
+    def as_table(change: Change) -> Object:
+        nonlocal first
+        obj = endpoint.from_storage(change.entry.object)
+        meta = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+        made = table(endpoint, [obj], meta, request, now(), version)
+        if not first:
+            made["columnDefinitions"] = None
+        first = False
+        return made
+
+    return as_table

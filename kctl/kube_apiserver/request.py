@@ -1,0 +1,89 @@
+"""The values that pass through the handler chain: one request, one response, in-process and over HTTPS alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.user import ANONYMOUS, User
+from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.registry.generic import Caller
+from kctl.kube_apiserver.registry.watching import WatchStream
+from kctl.kube_apiserver.watch_cache import Entry
+
+@dataclass(slots=True)
+class Request:
+    """What is asked. Over HTTPS `method`, `path`, `headers` and `raw_body` are set and the filter request_info finds
+    out the rest; in-process callers give the rest at once, with `body` an object.
+
+    `verb`: get list watch create update patch delete deletecollection connect, or the method in lower case where `resource` is
+    None (a path that is no resource).
+    """
+
+    verb: str = ""
+    resource: ResourceType | None = None
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    content_type: str = ""
+    accept: str = ""
+    user: User = ANONYMOUS
+    trusted: bool = False
+    """A component of this daemon: its bodies are canonical objects (see generic.Caller)."""
+    method: str = ""
+    path: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw_body: bytes | None = None
+    client_certificate: Mapping[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def in_process(self) -> bool:
+        return not self.method
+
+    def dry_run(self) -> bool:
+        return "dryRun" in self.query
+
+    def caller(self) -> Caller:
+        return Caller(self.user, self.trusted, "dryRun" in self.query, self.warnings)
+
+
+@dataclass(slots=True)
+class ListAnswer:
+    """A list, still as cache entries: encoded as JSON, Table or metadata only by whoever answers."""
+
+    endpoint: Endpoint
+    entries: Sequence[Entry]
+    revision: int
+    continue_token: str = ""
+    remaining: int | None = None
+
+    def metadata(self) -> Object:
+        meta: Object = {"resourceVersion": str(self.revision)}
+        if self.continue_token:
+            meta["continue"] = self.continue_token
+        if self.remaining:
+            meta["remainingItemCount"] = self.remaining
+        return meta
+
+
+@dataclass(slots=True)
+class Response:
+    """Exactly one of `object`, `listing`, `stream`, `text`, `raw` is the answer. `endpoint` says which kind `object` is, so
+    that it can be shown as a Table."""
+
+    status: int = 200
+    object: Object | None = None
+    entry: Entry | None = None
+    endpoint: Endpoint | None = None
+    listing: ListAnswer | None = None
+    stream: WatchStream | None = None
+    text: AsyncIterator[bytes] | None = None
+    raw: bytes | None = None
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,136 @@
+"""kube-apiserver: the parts put together, and its life: start (load caches, bootstrap), serve over TLS, stop.
+
+In-process users get a transport from `transport(user)` and need no socket; `serve` may be called, or never.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.resources import ResourceTable, ResourceType
+from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.user import User
+from kctl.client.kubelet import KubeletConnector
+from kctl.client.transport import RawResponse, Transport
+from kctl.kube_apiserver.admission import chain as admission_chain
+from kctl.kube_apiserver.config import ApiServerConfig
+from kctl.kube_apiserver.handler_chain import Handler, build_handler_chain, build_in_process_chain
+from kctl.kube_apiserver.handlers.dispatch import dispatch
+from kctl.kube_apiserver.in_process import InProcessTransport
+from kctl.kube_apiserver.registry.endpoint import ObjectSchema
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.storage import Storage
+
+if TYPE_CHECKING:
+    import ssl
+
+    from store.etcd import Etcd
+
+
+class ApiServer:
+    """`kubelet_connector` may be set any time; without one pods/log answers that the kubelet cannot be reached."""
+
+    def __init__(
+        self, store: Etcd, *, clock: Clock, randomness: random.Random, config: ApiServerConfig | None = None
+    ) -> None:
+        self.config = config or ApiServerConfig()
+        self.clock = clock
+        self.table = ResourceTable()
+        self.storage = Storage(store)
+        self.services: dict[str, Any] = {}
+        self.registry = Registry(
+            self.storage, admission_chain.load(), _schema_of, clock, randomness, self.services, self.table
+        )
+        self.services["registry"] = self.registry
+        self.services["config"] = self.config
+        self._in_process: Handler = build_in_process_chain(self._dispatch)
+        self._https: Handler | None = None
+        self._listener: Any = None
+        self._stopped = False
+
+    @property
+    def kubelet_connector(self) -> KubeletConnector | None:
+        return self.services.get("kubelet_connector")
+
+    @kubelet_connector.setter
+    def kubelet_connector(self, connector: KubeletConnector | None) -> None:
+        self.services["kubelet_connector"] = connector
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    async def start(self) -> None:
+        """Load what is stored; create what a new cluster contains. Afterwards requests are answered."""
+        await self.storage.start()
+        from kctl.kube_apiserver import allocators
+
+        allocators.install(self.services, self.config, self.registry)
+        if self.config.bootstrap:
+            from kctl.kube_apiserver import bootstrap
+
+            await bootstrap.apply(self.registry, self.config)
+
+    def transport(self, user: User, *, trusted: bool | None = None) -> Transport:
+        """The in-process way in. `trusted` (default: the user is a system: identity) means that bodies are
+        canonical objects that nobody changes afterwards; a person's manifests are not."""
+        if trusted is None:
+            trusted = user.name.startswith("system:")
+        return InProcessTransport(self, user, trusted=trusted)
+
+    async def _dispatch(self, request: Request) -> Response:
+        return await dispatch(self.registry, request)
+
+    async def handle_in_process(self, request: Request) -> Response:
+        return await self._in_process(request)
+
+    async def handle(self, request: Request) -> Response:
+        """A request as it came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by
+        its outermost filter."""
+        return await self._https_chain()(request)
+
+    def _https_chain(self) -> Handler:
+        if self._https is None:
+            from kctl.kube_apiserver.authentication.authenticator import Authenticator
+            from kctl.kube_apiserver.metrics import Metrics
+            from kctl.kube_apiserver.paths import Paths
+
+            metrics = Metrics(self.registry)
+            self.services["metrics"] = metrics
+            paths = Paths(self, metrics)
+            self.services["paths"] = paths
+            authenticator = Authenticator(self.config, self.services)
+            self._https = build_handler_chain(paths.handle, authenticator, metrics, self.table)
+        return self._https
+
+    async def handle_raw(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes | None, headers: Mapping[str, str], user: User
+    ) -> RawResponse:
+        """Any HTTP request, without a socket."""
+        from kctl.kube_apiserver import http
+
+        return await http.in_process(self, method, path, query, body, headers, user)
+
+    async def serve(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
+        """Listen; the port bound (useful with port 0)."""
+        from kctl.kube_apiserver import http
+
+        self._listener = http.Listener(self)
+        return int(await self._listener.start(host, port, ssl_context))
+
+    async def stop(self) -> None:
+        """End the watches, finish what runs, close the port. The store stays open (its owner closes it). Idempotent."""
+        if self._stopped:
+            return
+        self._stopped = True
+        await self.storage.close()
+        if self._listener is not None:
+            await self._listener.stop()
+
+
+def _schema_of(resource: ResourceType, subresource: str) -> ObjectSchema:
+    return schemas.load().for_resource(resource, subresource)

@@ -1,0 +1,81 @@
+"""Subresources that are the object itself with one part writable: which part a request to each may change.
+
+Status is not here: the generic registry keeps it apart (Strategy.status_fields).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+
+
+def take(subresource: str, new: Object, old: Object) -> Object:
+    """`old` with the part of `new` that the subresource owns; `new` itself where it owns everything (or is unknown)."""
+    part = _PARTS.get(subresource)
+    if part is None:
+        return new
+    meta = {**objects.metadata(old)}
+    revision = objects.resource_version(new)
+    if revision:
+        meta["resourceVersion"] = revision
+    else:
+        meta.pop("resourceVersion", None)
+    if uid := objects.uid(new):
+        meta["uid"] = uid
+    return part({**objects.deep_copy(old), "metadata": meta}, new)
+
+
+def _ephemeral_containers(obj: Object, new: Object) -> Object:
+    given = objects.spec(new).get("ephemeralContainers")
+    spec = {**objects.spec(obj)}
+    spec.pop("ephemeralContainers", None)
+    if given:
+        spec["ephemeralContainers"] = given
+    return {**obj, "spec": spec}
+
+
+def _resize(obj: Object, new: Object) -> Object:
+    spec = {**objects.spec(obj)}
+    for field in ("containers", "initContainers"):
+        wanted = {entry.get("name"): entry for entry in objects.spec(new).get(field) or ()}
+        if field in spec:
+            spec[field] = [_resized(entry, wanted.get(entry.get("name"))) for entry in spec[field]]
+    if "resources" in objects.spec(new):
+        spec["resources"] = objects.spec(new)["resources"]
+    return {**obj, "spec": spec}
+
+
+def _resized(container: dict[str, Any], wanted: dict[str, Any] | None) -> dict[str, Any]:
+    if wanted is None:
+        return container
+    changed = {key: wanted[key] for key in ("resources", "resizePolicy") if key in wanted}
+    return {**container, **changed}
+
+
+def _approval(obj: Object, new: Object) -> Object:
+    """CertificateSigningRequests: only the conditions Approved and Denied, and labels and annotations."""
+    status = {**objects.status(obj)}
+    others = [entry for entry in status.get("conditions") or () if entry.get("type") not in ("Approved", "Denied")]
+    decided = [entry for entry in objects.status(new).get("conditions") or () if entry.get("type") in ("Approved", "Denied")]
+    if decided or others:
+        status["conditions"] = decided + others
+    return {**obj, "status": status}
+
+
+def _finalize(obj: Object, new: Object) -> Object:
+    """Namespaces: spec.finalizers."""
+    spec = {**objects.spec(obj)}
+    spec.pop("finalizers", None)
+    if finalizers := objects.spec(new).get("finalizers"):
+        spec["finalizers"] = finalizers
+    return {**obj, "spec": spec}
+
+
+_PARTS = {
+    "ephemeralcontainers": _ephemeral_containers,
+    "resize": _resize,
+    "approval": _approval,
+    "finalize": _finalize,
+}
