@@ -218,9 +218,8 @@ class Informer:
                 key = objects.key(obj)
                 old = self._indexer.get(key)
                 if old is not None and _revision(old) <= _revision(obj):
-                    self._indexer.remove(key)
-                    # The deleted object's last state, as the event has it, is what handlers want to see.
-                    changes.append(Change(obj, None))
+                    # As it was in the cache, so that handlers can take back what they counted for it.
+                    changes.append(Change(self._indexer.remove(key), None))
             elif kind != "BOOKMARK":
                 self._put(obj, changes)
             self._last_revision = max(self._last_revision, _revision(obj))
