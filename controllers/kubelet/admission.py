@@ -1,0 +1,143 @@
+"""Whether a node takes a pod that was bound to it (the kubelet's own admission): resources, ports, selector. Pure.
+
+The scheduler has already looked; this catches pods bound by hand (spec.nodeName) and races.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from kctl.apimachinery import labels, objects, quantity
+from kctl.apimachinery.objects import Object
+
+Requests = dict[str, int]
+"""Millicores for cpu, whole units for everything else."""
+
+
+def amount(resource: str, value: Any) -> int:
+    return quantity.milli(value) if resource == "cpu" else quantity.whole(value)
+
+
+def pod_requests(spec: Object) -> Requests:
+    """What the pod counts for: containers and sidecars together, or the largest init container; plus overhead."""
+    total: Requests = {}
+    for container in spec.get("containers") or ():
+        _add(total, container)
+    peak: Requests = {}
+    beside: Requests = {}
+    for container in spec.get("initContainers") or ():
+        if container.get("restartPolicy") == "Always":
+            _add(beside, container)
+            step = dict(beside)
+        else:
+            step = dict(beside)
+            _add(step, container)
+        for name, value in step.items():
+            peak[name] = max(peak.get(name, 0), value)
+    for name, value in beside.items():
+        total[name] = total.get(name, 0) + value
+    for name, value in peak.items():
+        total[name] = max(total.get(name, 0), value)
+    for name, text in ((spec.get("resources") or {}).get("requests") or {}).items():
+        total[name] = amount(name, text)
+    for name, text in (spec.get("overhead") or {}).items():
+        total[name] = total.get(name, 0) + amount(name, text)
+    return total
+
+
+def _add(total: Requests, container: Object) -> None:
+    resources = container.get("resources")
+    if not resources:
+        return
+    for name, text in (resources.get("requests") or {}).items():
+        total[name] = total.get(name, 0) + amount(name, text)
+
+
+def host_ports(spec: Object) -> list[tuple[str, int]]:
+    """(protocol, port)"""
+    return [
+        (str(port.get("protocol") or "TCP"), int(port["hostPort"]))
+        for container in spec.get("containers") or ()
+        for port in container.get("ports") or ()
+        if port.get("hostPort")
+    ]
+
+
+@dataclass(slots=True)
+class NodeUsage:
+    """What the pods of one node take, kept up to date as they come and go."""
+
+    allocatable: Requests
+    pods: int = 0
+    used: Requests = field(default_factory=dict)
+    ports: set[tuple[str, int]] = field(default_factory=set)
+
+    def add(self, spec: Object) -> None:
+        self.pods += 1
+        for name, value in pod_requests(spec).items():
+            self.used[name] = self.used.get(name, 0) + value
+        self.ports.update(host_ports(spec))
+
+    def remove(self, spec: Object) -> None:
+        self.pods -= 1
+        for name, value in pod_requests(spec).items():
+            self.used[name] = self.used.get(name, 0) - value
+        self.ports.difference_update(host_ports(spec))
+
+
+def problem(pod: Object, node_labels: Mapping[str, str], node_name: str, usage: NodeUsage) -> tuple[str, str] | None:
+    """(reason, message) why the node refuses the pod, None where it takes it."""
+    spec = objects.spec(pod)
+    capacity = usage.allocatable.get("pods", 110)
+    if usage.pods + 1 > capacity:
+        return _out_of("pods", 1, usage.pods, capacity)
+    for name, value in pod_requests(spec).items():
+        used, free = usage.used.get(name, 0), usage.allocatable.get(name, 0)
+        if value and used + value > free:
+            return _out_of(name, value, used, free)
+    if not matches_node(spec, node_labels, node_name):
+        return ("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
+    if any(port in usage.ports for port in host_ports(spec)):
+        return ("NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
+    return None
+
+
+def _out_of(resource: str, requested: int, used: int, capacity: int) -> tuple[str, str]:
+    figures = f"requested: {requested}, used: {used}, capacity: {capacity}"
+    return (f"OutOf{resource}", f"Node didn't have enough resource: {resource}, {figures}")
+
+
+def matches_node(spec: Object, node_labels: Mapping[str, str], node_name: str) -> bool:
+    """nodeSelector and required node affinity."""
+    for key, value in (spec.get("nodeSelector") or {}).items():
+        if node_labels.get(key) != value:
+            return False
+    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    if not required:
+        return True
+    return any(_term_matches(term, node_labels, node_name) for term in required.get("nodeSelectorTerms") or ())
+
+
+def _term_matches(term: Object, node_labels: Mapping[str, str], node_name: str) -> bool:
+    expressions, fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
+    if not expressions and not fields:
+        return False
+    return all(_requirement(entry).matches(node_labels) for entry in expressions) and all(
+        _requirement(entry).matches({"metadata.name": node_name}) for entry in fields
+    )
+
+
+_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": "gt", "Lt": "lt"}
+
+
+def _requirement(entry: Object) -> labels.Requirement:
+    return _parsed(str(entry.get("key")), str(entry.get("operator")), tuple(entry.get("values") or ()))
+
+
+@lru_cache(maxsize=1024)
+def _parsed(key: str, operator: str, values: tuple[str, ...]) -> labels.Requirement:
+    return labels.Requirement(key, _OPERATORS.get(operator, "in"), values)

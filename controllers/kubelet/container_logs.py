@@ -1,0 +1,37 @@
+"""Which run of a container `kubectl logs` reads, and why it cannot (the kubelet's validateContainerLogStatus)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.status import BadRequest
+
+if TYPE_CHECKING:
+    from controllers.kubelet.pod_worker import PodWorker
+
+_WAITING = {
+    "ErrImagePull": "image can't be pulled",
+    "ImagePullBackOff": "trying and failing to pull image",
+}
+
+
+def container_logs(worker: PodWorker, name: str, options: Mapping[str, str]) -> AsyncIterator[bytes]:
+    """Raises BadRequest with the kubelet's words."""
+    pod = objects.name(worker.pod)
+    found = worker.container(name)
+    if found is None:
+        raise BadRequest(f"container {name} is not valid for pod {pod}")
+    if options.get("previous") in ("true", "1"):
+        ended_before = "terminated" in found.last_state
+        run = found.handle if ended_before and "waiting" in found.state else found.previous
+        if not ended_before or run is None:
+            raise BadRequest(f'previous terminated container "{name}" in pod "{pod}" not found')
+        return run.logs(options)
+    if "waiting" in found.state and not found.last_state:
+        reason = str(found.state["waiting"].get("reason") or "")
+        raise BadRequest(f'container "{name}" in pod "{pod}" is waiting to start: {_WAITING.get(reason, reason)}')
+    if found.handle is None:
+        raise BadRequest(f'container "{name}" in pod "{pod}" is not available')
+    return found.handle.logs(options)

@@ -1,0 +1,48 @@
+"""What all kubelets of the process share, handed in once."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from controllers.kubelet.references import Lookup, Missing
+from controllers.kubelet.runtime import ContainerRuntime
+from controllers.kubelet.timers import Timers
+from kctl.apimachinery import times
+from kctl.apimachinery.clock import Clock
+
+if TYPE_CHECKING:
+    from controllers.kubelet.pod_worker import PodWorker
+
+RELIST_SECONDS = 1.0
+"""How long a kubelet takes to notice that a container ended (the relist period of its pod lifecycle event generator)."""
+
+
+class Writer(Protocol):
+    def enqueue(self, worker: PodWorker) -> None: ...
+
+
+@dataclass(slots=True)
+class KubeletContext:
+    """`wait_for` wakes a worker when the missing object appears."""
+
+    clock: Clock
+    timers: Timers
+    randomness: random.Random
+    runtime: ContainerRuntime
+    writer: Writer
+    lookup: Lookup
+    wait_for: Callable[[Missing, PodWorker], None]
+    _stamp: str = ""
+    _stamp_second: datetime | None = None
+
+    def stamp(self) -> str:
+        """Now as metav1.Time; the text is made once a second."""
+        now = self.clock.now().replace(microsecond=0)
+        if now != self._stamp_second:
+            self._stamp_second = now
+            self._stamp = times.rfc3339(now)
+        return self._stamp

@@ -1,0 +1,263 @@
+"""Every simulated kubelet of the process: one pods informer, one timer heap, one status writer, one heartbeat for all.
+
+Nodes come from the configuration, and from Node objects that somebody creates with the annotation
+`kctl.dev/simulated: "true"`. The fleet is also how kube-apiserver reaches "the kubelet" of a node (pod logs).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from controllers.kubelet import node_status
+from controllers.kubelet.container_logs import container_logs
+from controllers.kubelet.context import KubeletContext
+from controllers.kubelet.heartbeat import Heartbeats
+from controllers.kubelet.kubelet import Kubelet
+from controllers.kubelet.node_config import NodeConfig
+from controllers.kubelet.references import CONFIG_MAP, SECRET, Missing, uses_secrets
+from controllers.kubelet.runtime import ContainerRuntime
+from controllers.kubelet.simulated_runtime import SimulatedRuntime
+from controllers.kubelet.stages import DEFAULT_PROFILE, Stages
+from controllers.kubelet.static_pods import StaticPodRunner, static_logs
+from controllers.kubelet.status_writer import StatusWriter
+from controllers.kubelet.timers import Timers
+from controllers.runtime.events import EventRecorder
+from kctl.apimachinery import objects, status, user
+from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import CONFIG_MAPS, NODES, PODS, SECRETS
+from kctl.apimachinery.user import User
+from kctl.client.client import Client
+
+if TYPE_CHECKING:
+    from controllers.kubelet.pod_worker import PodWorker
+    from controllers.runtime.informer import Change, Informer, InformerFactory
+
+_log = logging.getLogger("kubelet")
+
+
+class KubeletFleet:
+    """`client_for` gives each kubelet a client with its node's identity."""
+
+    name = "kubelet"
+    dependencies: tuple[str, ...] = ("kube-apiserver",)
+
+    def __init__(
+        self, client_for: Callable[[User], Client], informers: InformerFactory, clock: Clock, randomness: random.Random,
+        nodes: Sequence[NodeConfig] = (), *, profile: str = DEFAULT_PROFILE,
+    ) -> None:  # fmt: skip
+        self._client_for = client_for
+        self._informers = informers
+        self._clock = clock
+        self._configs = list(nodes)
+        self._timers = Timers(clock)
+        self._writer = StatusWriter()
+        self._stages = Stages(profile)
+        runtime: ContainerRuntime = SimulatedRuntime(clock, self._timers, randomness, self._stages)
+        self._context = KubeletContext(
+            clock, self._timers, randomness, runtime, self._writer, self._look_up, self._wait_for
+        )  # fmt: skip
+        self._kubelets: dict[str, Kubelet] = {}
+        self._static: dict[str, StaticPodRunner] = {}
+        self._heartbeats = Heartbeats(clock, self._timers, self.static_pods_changed)
+        self._recorder: EventRecorder | None = None
+        self._waiting: dict[tuple[str, str], dict[str, PodWorker]] = {}
+        self._caches: dict[str, Informer] = {}
+        self._held_for_secrets: list[Object] = []
+        self._addresses_given = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- running
+
+    async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        try:
+            await self.start()
+            ready()
+            await stop.wait()
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Registers the nodes, then begins to run pods. Returns when every node has posted that it is ready."""
+        pods = self._informers.informer(PODS)
+        self._caches[CONFIG_MAP] = config_maps = self._informers.informer(CONFIG_MAPS)
+        nodes = self._informers.informer(NODES)
+        kubelets = [self._make(config) for config in self._configs]
+        await asyncio.gather(self._informers.start(), *(kubelet.register() for kubelet in kubelets))
+        await self._heartbeats.start(kubelets)
+        nodes.add_handler(self._nodes_changed)
+        config_maps.add_handler(lambda changes: self._appeared(CONFIG_MAP, changes))
+        pods.add_handler(self._pods_changed)
+        await asyncio.gather(*(self._start_static(kubelet) for kubelet in kubelets if kubelet.config.static_pods))
+
+    async def stop(self) -> None:
+        """Containers are left as they are: the next start takes them over."""
+        self._timers.stop()
+        for runner in self._static.values():
+            await runner.stop()
+        await self._heartbeats.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._writer.stop()
+        if self._recorder is not None:
+            await self._recorder.sink.stop()
+
+    def _make(self, config: NodeConfig) -> Kubelet:
+        index = self._addresses_given = self._addresses_given + 1
+        address = config.address or f"10.0.{(index + 1) >> 8}.{(index + 1) & 255}"
+        client = self._client_for(user.node(config.name))
+        if self._recorder is None:
+            recorder = self._recorder = EventRecorder(client, self._clock, "kubelet", config.name)
+        else:
+            recorder = self._recorder.for_host(config.name, client)
+        kubelet = Kubelet(config, address, self._context, client, recorder, self._forget)
+        self._kubelets[config.name] = kubelet
+        return kubelet
+
+    async def _start_static(self, kubelet: Kubelet) -> None:
+        runner = self._static[kubelet.name] = StaticPodRunner(kubelet)
+        await runner.start()
+
+    def static_pods_changed(self) -> None:
+        """Components of the daemon started, stopped or restarted: look at their states. Also done every 10 s."""
+        for runner in self._static.values():
+            runner.refresh()
+
+    def _spawn(self, work: object) -> None:
+        assert asyncio.iscoroutine(work)
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- pods
+
+    def _pods_changed(self, changes: Sequence[Change]) -> None:
+        kubelets = self._kubelets
+        for old, new in changes:
+            pod = new if new is not None else old
+            assert pod is not None
+            kubelet = kubelets.get(pod["spec"].get("nodeName"))
+            if kubelet is None:
+                continue
+            if self._static and kubelet.name in self._static:
+                runner = self._static[kubelet.name]
+                runner.pod_removed(pod) if new is None else runner.pod_changed(pod)
+            if new is None:
+                kubelet.pod_removed(pod)
+                continue
+            if old is not None and objects.uid(old) != objects.uid(new):
+                kubelet.pod_removed(old)
+            if SECRET not in self._caches and uses_secrets(new):
+                self._fetch_secrets(new)
+            elif not self._held_for_secrets or not self._hold(new):
+                kubelet.pod_changed(new)
+
+    def _hold(self, pod: Object) -> bool:
+        """Keep only the newest version of a pod that waits for the Secret cache."""
+        for index, held in enumerate(self._held_for_secrets):
+            if objects.uid(held) == objects.uid(pod):
+                self._held_for_secrets[index] = pod
+                return True
+        return False
+
+    def _fetch_secrets(self, pod: Object) -> None:
+        """The first pod that uses a Secret: most clusters of simulated pods never need that cache."""
+        if not self._hold(pod):
+            self._held_for_secrets.append(pod)
+        if len(self._held_for_secrets) == 1:
+            self._spawn(self._start_secrets())
+
+    async def _start_secrets(self) -> None:
+        secrets = self._informers.informer(SECRETS)
+        await self._informers.start()
+        secrets.add_handler(lambda changes: self._appeared(SECRET, changes))
+        self._caches[SECRET] = secrets
+        held, self._held_for_secrets = self._held_for_secrets, []
+        pods = self._informers.informer(PODS)
+        for pod in held:
+            present = pods.get(objects.key(pod))
+            kubelet = self._kubelets.get(objects.spec(pod).get("nodeName") or "")
+            if kubelet is not None and present is not None and objects.uid(present) == objects.uid(pod):
+                kubelet.pod_changed(present)
+
+    def _look_up(self, kind: str, key: str) -> Object | None:
+        cache = self._caches.get(kind)
+        return cache.get(key) if cache is not None else None
+
+    def _wait_for(self, missing: Missing, worker: PodWorker) -> None:
+        self._waiting.setdefault((missing.kind, missing.key), {})[worker.uid] = worker
+
+    def _appeared(self, kind: str, changes: Sequence[Change]) -> None:
+        if not self._waiting:
+            return
+        for _, new in changes:
+            if new is not None:
+                for worker in self._waiting.pop((kind, objects.key(new)), {}).values():
+                    worker.resume()
+
+    def _forget(self, uid: str) -> None:
+        if self._waiting:
+            for waiting in self._waiting.values():
+                waiting.pop(uid, None)
+
+    # ---- nodes
+
+    def _nodes_changed(self, changes: Sequence[Change]) -> None:
+        for old, new in changes:
+            if new is None:
+                assert old is not None
+                self._node_deleted(objects.name(old))
+                continue
+            kubelet = self._kubelets.get(objects.name(new))
+            if kubelet is not None:
+                kubelet.node_updated(new)
+            elif objects.annotations(new).get(node_status.SIMULATED_ANNOTATION) == "true":
+                self._spawn(self._add_node(new))
+
+    def _node_deleted(self, name: str) -> None:
+        kubelet = self._kubelets.pop(name, None)
+        if kubelet is not None:
+            self._heartbeats.remove(name)
+            kubelet.node_deleted()
+
+    async def _add_node(self, node: Object) -> None:
+        """A Node that somebody created as an object gets a kubelet."""
+        kubelet = self._make(node_status.config_of(node))
+        await kubelet.register()
+        self._heartbeats.add(kubelet)
+        for pod in list(self._informers.informer(PODS).list()):
+            if objects.spec(pod).get("nodeName") == kubelet.name:
+                self._pods_changed([_added(pod)])
+
+    # ---- KubeletConnector
+
+    async def logs(
+        self, node: str, namespace: str, pod: str, container: str, options: Mapping[str, str]
+    ) -> AsyncIterator[bytes]:
+        """Raises ApiError as a kubelet (through the API server) would answer."""
+        kubelet = self._kubelets.get(node)
+        key = f"{namespace}/{pod}"
+        if kubelet is None or kubelet.paused:
+            raise status.InternalError(
+                f'Get "https://{node}:10250/containerLogs/{key}/{container}": dial tcp: connect: connection refused'
+            )
+        runner = self._static.get(node)
+        static = runner.static_pod(key) if runner is not None else None
+        if static is not None:
+            return static_logs(static, options, self._clock)
+        present = self._informers.informer(PODS).get(key)
+        worker = kubelet.worker(objects.uid(present)) if present is not None else None
+        if worker is None:
+            raise status.NotFound(f'pods "{pod}" not found')
+        return container_logs(worker, container, options)
+
+
+def _added(pod: Object) -> Change:
+    from controllers.runtime.informer import Change
+
+    return Change(None, pod)

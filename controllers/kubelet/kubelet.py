@@ -1,0 +1,210 @@
+"""One node's agent: which pods it runs, their addresses, what they take; registration of its Node object."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from controllers.kubelet import admission, node_status
+from controllers.kubelet.context import KubeletContext
+from controllers.kubelet.node_config import NodeConfig
+from controllers.kubelet.pod_ips import PodAddresses
+from controllers.kubelet.pod_worker import PodWorker
+from controllers.runtime.events import EventRecorder
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import NODES
+from kctl.apimachinery.status import AlreadyExists, Conflict
+from kctl.client.client import Client
+
+_log = logging.getLogger("kubelet")
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+
+
+def revision(obj: Object) -> int:
+    return int(obj["metadata"].get("resourceVersion") or 0)
+
+
+class Kubelet:
+    def __init__(
+        self, config: NodeConfig, address: str, context: KubeletContext, client: Client, recorder: EventRecorder,
+        forget: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.config = config
+        self.name = config.name
+        self.address = address
+        self.host_ips = [{"ip": address}]
+        self.context = context
+        self.client = client
+        self.node: Object = {}
+        self.paused = False
+        """The node is cut off (annotation kctl.dev/kubelet: stopped): no heartbeat, no work, nothing forgotten."""
+        self._recorder = recorder
+        self._forget = forget
+        self._workers: dict[str, PodWorker] = {}
+        self._usage = admission.NodeUsage(node_status.amounts(node_status.allocatable(config)))
+        self._addresses: PodAddresses | None = None
+        self._waiting_for_address: dict[str, PodWorker] = {}
+        self._held: dict[str, Object | None] = {}
+
+    # ---- the Node object
+
+    async def register(self) -> None:
+        """Create the Node, or take over the one that is there and bring it up to date."""
+        wanted = node_status.node(self.config, self.address, self.context.stamp())
+        try:
+            present = await self.client.create(NODES, wanted)
+        except AlreadyExists:
+            present = await self.client.get(NODES, self.name)
+            relabelled = node_status.reconciled_labels(present, self.config)
+            if relabelled is not None:
+                present = await self.client.update(NODES, relabelled)
+        self.node_updated(present)
+        if not objects.is_condition_true(present, "Ready"):
+            await self.report_status()
+        for reason, message in node_status.START_EVENTS:
+            self.node_event("Normal", reason, message.format(node=self.name))
+
+    async def report_status(self) -> None:
+        """The five-minute report; its heartbeat times show that the kubelet lives."""
+        for _ in range(3):
+            status = node_status.status(self.config, self.address, self.context.stamp(), objects.status(self.node))
+            try:
+                self.node_updated(await self.client.update_status(NODES, {**self.node, "status": status}))
+                return
+            except Conflict:
+                self.node_updated(await self.client.get(NODES, self.name))
+
+    def node_updated(self, node: Object) -> None:
+        """Own writes and the informer's news; the pod CIDR arrives this way."""
+        if self.node and revision(node) <= revision(self.node) and objects.uid(node) == objects.uid(self.node):
+            return
+        self.node = node
+        stopped = objects.annotations(node).get(node_status.STOPPED_ANNOTATION) == "stopped"
+        if stopped != self.paused:
+            self._pause(stopped)
+        shown = objects.status(node).get("allocatable")
+        if shown:
+            self._usage.allocatable = node_status.amounts(shown)
+        cidr = objects.spec(node).get("podCIDR")
+        if cidr and (self._addresses is None or self._addresses.cidr != cidr):
+            self._addresses = PodAddresses(cidr)
+            for worker in self._workers.values():
+                self._addresses.reserve(worker.ip)
+            self._serve_waiting()
+
+    def node_event(self, type: str, reason: str, message: str) -> None:
+        self._recorder.event(node_status.event_reference(self.name), type, reason, message)
+
+    def _pause(self, stopped: bool) -> None:
+        self.paused = stopped
+        if not stopped:
+            held, self._held = self._held, {}
+            for pod in held.values():
+                if pod is not None:
+                    self.pod_changed(pod)
+
+    # ---- pods
+
+    def pod_changed(self, pod: Object) -> None:
+        """A pod bound to this node appeared or changed."""
+        uid = pod["metadata"]["uid"]
+        if self.paused:
+            self._held[uid] = pod
+            return
+        worker = self._workers.get(uid)
+        if worker is not None:
+            if revision(pod) > revision(worker.pod):
+                worker.pod_updated(pod)
+            return
+        annotations = pod["metadata"].get("annotations")
+        if annotations and MIRROR_ANNOTATION in annotations:
+            return  # the static pod runner's
+        self._add(pod, uid)
+
+    def _add(self, pod: Object, uid: str) -> None:
+        status = pod.get("status") or {}
+        worker = self._workers[uid] = PodWorker(self, pod)
+        if status.get("startTime") or status.get("phase") in ("Succeeded", "Failed"):
+            if status.get("phase") not in ("Succeeded", "Failed"):
+                self._usage.add(pod["spec"])
+                worker.counted = True
+            if self._addresses is not None and status.get("podIP"):
+                self._addresses.reserve(status["podIP"])
+            worker.adopt()
+            if worker.deleting:
+                worker.terminate()
+            return
+        if worker.deleting:
+            worker.terminate()
+            return
+        refused = admission.problem(pod, objects.labels(self.node), self.name, self._usage)
+        if refused is not None:
+            worker.refuse(*refused)
+            return
+        self._usage.add(pod["spec"])
+        worker.counted = True
+        worker.start()
+
+    def pod_removed(self, pod: Object) -> None:
+        """The API object is gone, by this kubelet's deletion or by force."""
+        self._held.pop(pod["metadata"]["uid"], None)
+        worker = self._workers.get(pod["metadata"]["uid"])
+        if worker is not None:
+            self.pod_gone(worker)
+
+    def pod_gone(self, worker: PodWorker) -> None:
+        if self._workers.pop(worker.uid, None) is None:
+            return
+        self.pod_ended(worker)
+        worker.removed()
+        self._forget(worker.uid)
+
+    def pod_ended(self, worker: PodWorker) -> None:
+        """Nothing of it runs any more: its resources are free."""
+        if worker.counted:
+            worker.counted = False
+            self._usage.remove(worker.pod["spec"])
+
+    def pod_written(self, worker: PodWorker, pod: Object) -> None:
+        """The server's answer to a status write, which may be newer than what the informer has brought."""
+        if revision(pod) > revision(worker.pod):
+            worker.pod_updated(pod)
+
+    def worker(self, uid: str) -> PodWorker | None:
+        return self._workers.get(uid)
+
+    def event(self, pod: Object, type: str, reason: str, message: str, field_path: str = "") -> None:
+        self._recorder.event(pod, type, reason, message, field_path=field_path)
+
+    def node_deleted(self) -> None:
+        """Somebody deleted the Node: what it ran is on its own, as with a kubelet whose node is gone."""
+        for worker in list(self._workers.values()):
+            self.pod_gone(worker)
+
+    # ---- addresses
+
+    def allocate_address(self, worker: PodWorker) -> str:
+        """'' while the node has no pod CIDR or no free address; the worker is resumed when there is one."""
+        address = self._addresses.allocate() if self._addresses is not None else ""
+        if not address:
+            self._waiting_for_address[worker.uid] = worker
+            if self._addresses is not None:
+                worker.event(
+                    "Warning",
+                    "FailedCreatePodSandBox",
+                    "Failed to create pod sandbox: failed to set up sandbox container network: "
+                    f"no IP addresses available in range set: {self._addresses.cidr}",
+                )
+        return address
+
+    def release_address(self, address: str) -> None:
+        if self._addresses is not None:
+            self._addresses.release(address)
+            if self._waiting_for_address:
+                self._serve_waiting()
+
+    def _serve_waiting(self) -> None:
+        waiting, self._waiting_for_address = self._waiting_for_address, {}
+        for worker in waiting.values():
+            worker.resume()

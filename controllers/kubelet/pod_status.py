@@ -1,0 +1,201 @@
+"""The status of a pod as a kubelet writes it: phase, conditions in upstream's order, container statuses, addresses.
+
+Built anew for each write from the pod worker's present state; conditions keep their lastTransitionTime where their status
+did not change, and conditions of others (readiness gates, DisruptionTarget) are kept as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from controllers.kubelet.container import SIDECAR, ContainerWorker
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+
+if TYPE_CHECKING:
+    from controllers.kubelet.pod_worker import PodWorker
+
+KUBELET_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+_KEPT = ("nominatedNodeName", "qosClass", "resize", "resourceClaimStatuses", "ephemeralContainerStatuses")
+
+_Condition = tuple[str, str, str, str]
+"""type, status, reason, message"""
+
+
+def build(worker: PodWorker) -> Object:
+    pod = worker.pod
+    old = objects.status(pod)
+    shown = phase(worker)
+    status: Object = {field: old[field] for field in _KEPT if field in old}
+    generation = pod["metadata"].get("generation")
+    if generation:
+        status["observedGeneration"] = generation
+    status["phase"] = shown
+    if worker.failure is not None:
+        status["reason"], status["message"] = worker.failure
+    status["conditions"] = merge_conditions(
+        old.get("conditions") or (), conditions(worker, shown), worker.context.stamp(), generation
+    )
+    if worker.start_time:
+        status["startTime"] = worker.start_time
+    status.update(_addresses(worker, old))
+    if worker.failure is None or worker.sandbox or any(each.handle for each in worker.containers):
+        _add_containers(worker, status)
+    return status
+
+
+def _addresses(worker: PodWorker, old: Object) -> Object:
+    host = worker.kubelet.address
+    found: Object = {"hostIP": host, "hostIPs": worker.kubelet.host_ips}
+    if worker.host_network:
+        if worker.sandbox:
+            found |= {"podIP": host, "podIPs": worker.kubelet.host_ips}
+    elif worker.ip:
+        found |= {"podIP": worker.ip, "podIPs": [{"ip": worker.ip}]}
+    elif old.get("podIP"):
+        found |= {"podIP": old["podIP"], "podIPs": old.get("podIPs")}
+    if worker.failure is not None and not worker.start_time:
+        return {}
+    return found
+
+
+def _add_containers(worker: PodWorker, status: Object) -> None:
+    if worker.init:
+        status["initContainerStatuses"] = [each.status() for each in worker.init]
+    containers = worker.containers
+    if len(containers) > 1:
+        containers = sorted(containers, key=lambda each: each.name)
+    status["containerStatuses"] = [each.status() for each in containers]
+
+
+# ---- phase
+
+
+def phase(worker: PodWorker) -> str:
+    """As the kubelet's getPhase; a pod that has ended keeps its phase."""
+    if worker.failure is not None and worker.terminal:
+        return "Failed"
+    old = objects.status(worker.pod).get("phase")
+    if old in ("Succeeded", "Failed"):
+        return str(old)
+    found = _phase_of_containers(worker)
+    if worker.terminal and worker.delete_wanted and found not in ("Succeeded", "Failed"):
+        return "Failed" if any(each.exit_code != 0 for each in worker.containers) else "Succeeded"
+    return found
+
+
+def _phase_of_containers(worker: PodWorker) -> str:
+    for each in worker.init:
+        if each.kind == SIDECAR:
+            if not each.started and not worker.stopping and not any("running" in c.state for c in worker.containers):
+                return "Pending"
+        elif each.exit_code is None or not each.ready:
+            if each.exit_code and worker.stopping:
+                return "Failed"
+            return "Pending"
+    running = waiting = stopped = succeeded = 0
+    for each in worker.containers:
+        if "running" in each.state:
+            running += 1
+        elif "terminated" in each.state:
+            stopped += 1
+            succeeded += each.exit_code == 0
+        elif each.last_state:
+            stopped += 1
+            succeeded += not (each.last_state.get("terminated") or {}).get("exitCode")
+        else:
+            waiting += 1
+    if waiting:
+        return "Pending"
+    if running or not worker.stopping:
+        return "Running"
+    if any(each.alive for each in worker.init):
+        return "Running"  # sidecars are still to end
+    if worker.restart_policy == "Always" and not worker.deleting:
+        return "Running"
+    return "Succeeded" if stopped == succeeded else "Failed"
+
+
+# ---- conditions
+
+
+def conditions(worker: PodWorker, shown: str) -> list[_Condition]:
+    ended = shown in ("Succeeded", "Failed")
+    sandbox = "True" if worker.sandbox and not (worker.stopping and not worker.alive) else "False"
+    ready = _containers_ready(worker, shown)
+    return [
+        ("PodReadyToStartContainers", "False" if ended else sandbox, "", ""),
+        _initialized(worker, shown),
+        _ready(worker, ready) if ready[0] == "True" else ("Ready", *ready),
+        ("ContainersReady", *ready),
+        ("PodScheduled", "True", "", ""),
+    ]
+
+
+def _initialized(worker: PodWorker, shown: str) -> _Condition:
+    if shown == "Succeeded":
+        return ("Initialized", "True", "PodCompleted", "")
+    if not worker.init or worker.initialized or any("running" in each.state for each in worker.containers):
+        return ("Initialized", "True", "", "")
+    waiting = [each.name for each in worker.init if not (each.started if each.kind == SIDECAR else each.ready)]
+    if worker.failure is not None and not waiting:
+        return ("Initialized", "True", "", "")
+    return ("Initialized", "False", "ContainersNotInitialized", f"containers with incomplete status: {_names(waiting)}")
+
+
+def _containers_ready(worker: PodWorker, shown: str) -> tuple[str, str, str]:
+    if shown == "Succeeded":
+        return ("False", "PodCompleted", "")
+    if shown == "Failed":
+        return ("False", "PodFailed", "")
+    counted: Sequence[ContainerWorker] = worker.containers
+    if worker.init:
+        counted = [each for each in worker.init if each.kind == SIDECAR] + [*counted]
+    unready = [each.name for each in counted if not each.ready]
+    if unready:
+        return ("False", "ContainersNotReady", f"containers with unready status: {_names(unready)}")
+    return ("True", "", "")
+
+
+def _ready(worker: PodWorker, ready: tuple[str, str, str]) -> _Condition:
+    gates = objects.spec(worker.pod).get("readinessGates")
+    if not gates:
+        return ("Ready", *ready)
+    problems = []
+    for gate in gates:
+        kind = gate.get("conditionType")
+        entry = objects.condition(worker.pod, kind)
+        if entry is None:
+            problems.append(f'corresponding condition of pod readiness gate "{kind}" does not exist.')
+        elif entry.get("status") != "True":
+            problems.append(f'the status of pod readiness gate "{kind}" is not "True", but {entry.get("status")}')
+    if problems:
+        return ("Ready", "False", "ReadinessGatesNotReady", ", ".join(problems))
+    return ("Ready", *ready)
+
+
+def _names(names: list[str]) -> str:
+    return f"[{' '.join(names)}]"
+
+
+def merge_conditions(
+    old: Sequence[dict[str, Any]], wanted: Sequence[_Condition], now: str, generation: int | None
+) -> list[Object]:
+    """Others' conditions first, then the kubelet's own in its order."""
+    known = {entry["type"]: entry for entry in old}
+    merged = [entry for entry in old if entry["type"] not in KUBELET_CONDITIONS]
+    for kind, status, reason, message in wanted:
+        before = known.get(kind)
+        since = now
+        if before is not None and before.get("status") == status and before.get("lastTransitionTime"):
+            since = before["lastTransitionTime"]
+        entry: Object = {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": since}
+        if generation:
+            entry["observedGeneration"] = generation
+        if reason:
+            entry["reason"] = reason
+        if message:
+            entry["message"] = message
+        merged.append(entry)
+    return merged

@@ -1,0 +1,116 @@
+"""Which ConfigMaps and Secrets a pod needs, and what a kubelet says while one is missing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+
+CONFIG_MAP = "configmap"
+SECRET = "secret"
+_WORD = {CONFIG_MAP: "ConfigMap", SECRET: "Secret"}
+
+Lookup = Callable[[str, str], Object | None]
+"""(kind, 'namespace/name') to the object."""
+
+
+class Missing(NamedTuple):
+    """`key` is namespace/name of what to wait for, `message` the kubelet's words, `volume` '' for the environment."""
+
+    kind: str
+    key: str
+    message: str
+    volume: str = ""
+
+
+def missing_volume(pod: Object, lookup: Lookup) -> Missing | None:
+    """The first volume source that cannot be mounted."""
+    for volume in objects.spec(pod).get("volumes") or ():
+        for kind, source in _sources(volume):
+            name = str(source.get("secretName") or source.get("name") or "")
+            if not name or source.get("optional"):
+                continue
+            key = f"{objects.namespace(pod)}/{name}"
+            found = lookup(kind, key)
+            if found is None:
+                return Missing(kind, key, _volume_message(volume, f'{kind} "{name}" not found'), str(volume["name"]))
+            for item in source.get("items") or ():
+                if not _has_key(found, str(item.get("key"))):
+                    what = (
+                        "configmap references non-existent config"
+                        if kind == CONFIG_MAP
+                        else "references non-existent secret"
+                    )
+                    return Missing(
+                        kind, key, _volume_message(volume, f"{what} key: {item.get('key')}"), str(volume["name"])
+                    )
+    return None
+
+
+def _volume_message(volume: Object, why: str) -> str:
+    return f'MountVolume.SetUp failed for volume "{volume["name"]}" : {why}'
+
+
+def _sources(volume: Object) -> Iterator[tuple[str, Object]]:
+    if "configMap" in volume:
+        yield CONFIG_MAP, volume["configMap"]
+    elif "secret" in volume:
+        yield SECRET, volume["secret"]
+    elif "projected" in volume:
+        for source in volume["projected"].get("sources") or ():
+            if "configMap" in source:
+                yield CONFIG_MAP, source["configMap"]
+            elif "secret" in source:
+                yield SECRET, source["secret"]
+
+
+def missing_environment(pod: Object, container: Object, lookup: Lookup) -> Missing | None:
+    """The first env or envFrom source of a container that does not exist."""
+    env, env_from = container.get("env"), container.get("envFrom")
+    if not env and not env_from:
+        return None
+    for kind, source, field in _environment(env or (), env_from or ()):
+        name = str(source.get("name") or "")
+        if source.get("optional"):
+            continue
+        key = f"{objects.namespace(pod)}/{name}"
+        found = lookup(kind, key)
+        if found is None:
+            return Missing(kind, key, f'{kind} "{name}" not found')
+        if field and not _has_key(found, field):
+            return Missing(kind, key, f"couldn't find key {field} in {_WORD[kind]} {key}")
+    return None
+
+
+def _environment(env: object, env_from: object) -> Iterator[tuple[str, Object, str]]:
+    assert isinstance(env, list | tuple) and isinstance(env_from, list | tuple)
+    for entry in env_from:
+        if "configMapRef" in entry:
+            yield CONFIG_MAP, entry["configMapRef"], ""
+        elif "secretRef" in entry:
+            yield SECRET, entry["secretRef"], ""
+    for entry in env:
+        source = entry.get("valueFrom") or {}
+        if "configMapKeyRef" in source:
+            yield CONFIG_MAP, source["configMapKeyRef"], str(source["configMapKeyRef"].get("key") or "")
+        elif "secretKeyRef" in source:
+            yield SECRET, source["secretKeyRef"], str(source["secretKeyRef"].get("key") or "")
+
+
+def _has_key(obj: Object, key: str) -> bool:
+    return key in (obj.get("data") or ()) or key in (obj.get("binaryData") or ())
+
+
+def uses_secrets(pod: Object) -> bool:
+    """Whether the Secret cache is needed at all for this pod."""
+    spec = objects.spec(pod)
+    for volume in spec.get("volumes") or ():
+        if any(kind == SECRET for kind, _ in _sources(volume)):
+            return True
+    for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+        for kind, _, _ in _environment(container.get("env") or (), container.get("envFrom") or ()):
+            if kind == SECRET:
+                return True
+    return False

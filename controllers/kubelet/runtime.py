@@ -1,0 +1,128 @@
+"""The container-runtime seam (CRI's role): what a kubelet asks of whatever really holds images and containers.
+
+`SimulatedRuntime` plays data; a runtime of local processes fits behind the same Protocols. Nothing here is a coroutine:
+a runtime answers through callbacks, at once where it can, so that a simulated pod costs no task. All calls and
+callbacks happen on the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from kctl.apimachinery.objects import Object
+
+
+@dataclass(frozen=True, slots=True)
+class PulledImage:
+    """`reference` is the full name (docker.io/library/nginx:1), `image_id` names the content. `present`: nothing was
+    fetched. `seconds` is the time the pull took."""
+
+    reference: str
+    image_id: str
+    present: bool = True
+    seconds: float = 0.0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PullFailure:
+    """`reason` as in state.waiting: ErrImagePull, InvalidImageName, ErrImageNeverPull, RegistryUnavailable."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailure:
+    """`reason` as in state.waiting or state.terminated: CreateContainerError, RunContainerError."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a container ended. `reason`: Completed, Error, OOMKilled, ContainerCannotRun; `message`: its termination message."""
+
+    code: int
+    reason: str
+    message: str = ""
+    signal: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOutcome:
+    """`steady_seconds`: for how long the same answer is certain (None: for ever), so that nobody needs to ask again;
+    0 where the runtime cannot know."""
+
+    success: bool
+    output: str = ""
+    steady_seconds: float | None = 0.0
+
+
+class Container(Protocol):
+    """One run of one container; a restart makes a new one."""
+
+    container_id: str
+    started_at: datetime
+    ready_after_seconds: float
+    """How long a container without a readiness probe stays unready; 0 for real ones."""
+
+    def stop(self, grace_seconds: float) -> None:
+        """preStop hook, SIGTERM, and SIGKILL after `grace_seconds` counted from now; `on_exit` follows. May be called again
+        with a shorter grace."""
+        ...
+
+    def post_start(self, hook: Object, done: Callable[[str], None]) -> None:
+        """Run the hook; `done` gets '' or why it failed."""
+        ...
+
+    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> None:
+        """`kind`: liveness, readiness or startup."""
+        ...
+
+    def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """PodLogOptions as query parameters, without `previous`."""
+        ...
+
+    def release(self) -> None:
+        """The pod is gone: forget timers and files."""
+        ...
+
+
+class ContainerListener(Protocol):
+    """The kubelet's side of one container."""
+
+    def on_started(self, container: Container) -> None: ...
+
+    def on_start_failed(self, failure: StartFailure) -> None: ...
+
+    def on_exit(self, result: Exit) -> None: ...
+
+
+class ContainerRuntime(Protocol):
+    name: str
+    version: str
+
+    def pull_image(self, pod: Object, container: Object, done: Callable[[PulledImage | PullFailure], None]) -> None:
+        """Make sure the image is there, following imagePullPolicy; `pulling` events are told by `needs_pull`."""
+        ...
+
+    def needs_pull(self, pod: Object, container: Object) -> bool:
+        """Whether `pull_image` would ask a registry."""
+        ...
+
+    def start_container(
+        self, pod: Object, container: Object, attempt: int, listener: ContainerListener, *, init: bool
+    ) -> Container:
+        """Create and start. `on_started` or `on_start_failed` is called, perhaps before this returns."""
+        ...
+
+    def adopt_container(
+        self, pod: Object, container: Object, attempt: int, listener: ContainerListener, status: Object, *, init: bool
+    ) -> Container | None:
+        """After a restart of the kubelet: the container of this containerStatus if it still runs, else None."""
+        ...

@@ -1,0 +1,129 @@
+"""Log lines that are computed, not kept: line n of a container appears n intervals after its start.
+
+So a log costs nothing until somebody reads it, and reading it twice gives the same lines. `select` applies the options of
+`kubectl logs`, for simulated lines and for those of static pods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from controllers.kubelet.node_config import LogLine
+from kctl.apimachinery import times
+from kctl.apimachinery.clock import Clock
+
+_MOST_LINES = 10_000
+"""As a rotated log file: only the newest of an endless log are kept."""
+_CHUNK_LINES = 500
+
+
+def select(lines: Sequence[LogLine], options: Mapping[str, str], now: datetime) -> Sequence[LogLine]:
+    """tailLines, sinceSeconds and sinceTime."""
+    since: datetime | None = None
+    if options.get("sinceSeconds"):
+        since = now - timedelta(seconds=int(options["sinceSeconds"]))
+    elif options.get("sinceTime"):
+        since = times.parse(options["sinceTime"])
+    if since is not None:
+        lines = [line for line in lines if line.time >= since]
+    tail = options.get("tailLines")
+    if tail is not None and tail != "":
+        count = int(tail)
+        lines = lines[-count:] if count > 0 else []
+    return lines
+
+
+def encode(lines: Iterable[LogLine], options: Mapping[str, str]) -> bytes:
+    if options.get("timestamps") in ("true", "1"):
+        return "".join(f"{line.time.strftime('%Y-%m-%dT%H:%M:%S.%f')}000Z {line.text}\n" for line in lines).encode()
+    return "".join(f"{line.text}\n" for line in lines).encode()
+
+
+class Limit:
+    """limitBytes: the stream ends in the middle of a line where it must."""
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        text = options.get("limitBytes")
+        self._left = int(text) if text else None
+
+    @property
+    def reached(self) -> bool:
+        return self._left is not None and self._left <= 0
+
+    def cut(self, chunk: bytes) -> bytes:
+        if self._left is None:
+            return chunk
+        chunk = chunk[: self._left]
+        self._left -= len(chunk)
+        return chunk
+
+
+def follows(options: Mapping[str, str]) -> bool:
+    return options.get("follow") in ("true", "1")
+
+
+class LogSource:
+    """`count` None is an endless log; `finished` says when the container ended, None while it runs."""
+
+    def __init__(
+        self, clock: Clock, started: datetime, finished: Callable[[], datetime | None], count: int | None,
+        interval_seconds: float, template: str,
+    ) -> None:  # fmt: skip
+        self._clock = clock
+        self._started = started
+        self._finished = finished
+        self._count = count
+        self._interval = max(interval_seconds, 0.0)
+        self._template = template
+
+    def _available(self) -> int:
+        """How many lines have been written by now."""
+        until = self._finished() or self._clock.now()
+        if until < self._started:
+            return 0
+        if self._interval <= 0:
+            return self._count if self._count is not None else _MOST_LINES
+        written = int((until - self._started).total_seconds() / self._interval + 1e-6) + 1
+        return written if self._count is None else min(written, self._count)
+
+    def _lines(self, begin: int, end: int) -> list[LogLine]:
+        return [
+            LogLine(
+                self._started + timedelta(seconds=index * self._interval), self._template.replace("{n}", str(index + 1))
+            )
+            for index in range(begin, end)
+        ]
+
+    def _first_wanted(self, available: int, options: Mapping[str, str]) -> int:
+        begin = max(available - _MOST_LINES, 0)
+        tail = options.get("tailLines")
+        if tail:
+            begin = max(begin, available - int(tail))
+        return begin
+
+    async def stream(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
+        limit = Limit(options)
+        available = self._available()
+        lines = select(self._lines(self._first_wanted(available, options), available), options, self._clock.now())
+        for begin in range(0, len(lines), _CHUNK_LINES):
+            if not limit.reached:
+                yield limit.cut(encode(lines[begin : begin + _CHUNK_LINES], options))
+        if not follows(options):
+            return
+        sent = available
+        while not limit.reached:
+            available = self._available()
+            if available > sent:
+                yield limit.cut(encode(self._lines(sent, available), options))
+                sent = available
+            if self._finished() is not None:
+                return
+            await self._clock.sleep(self._wait_seconds(sent))
+
+    def _wait_seconds(self, sent: int) -> float:
+        """Until the next line is due, at most a second, since the container may end meanwhile."""
+        if self._interval <= 0 or (self._count is not None and sent >= self._count):
+            return 1.0
+        due = self._started + timedelta(seconds=sent * self._interval)
+        return min(max((due - self._clock.now()).total_seconds(), 0.01), 1.0)

@@ -1,0 +1,300 @@
+"""A container runtime that runs nothing: containers start, answer probes, log and exit as their Behaviour says."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime, timedelta
+
+from controllers.kubelet import images
+from controllers.kubelet.behaviour import Behaviour, BehaviourError, Seconds, draw
+from controllers.kubelet.runtime import (
+    ContainerListener,
+    Exit,
+    ProbeOutcome,
+    PulledImage,
+    PullFailure,
+    StartFailure,
+)
+from controllers.kubelet.simulated_logs import LogSource
+from controllers.kubelet.stages import Stages
+from controllers.kubelet.timers import Timer, Timers
+from kctl.apimachinery import objects, times
+from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
+
+NAME = "kctl-sim"
+VERSION = "1.0.0"
+_SLOW_PULL_SECONDS = 15.0
+_KILLED = 137
+_SIGKILL = 9
+
+
+class SimulatedContainer:
+    __slots__ = (
+        "_attempt", "_behaviour", "_exit_timer", "_finished_at", "_listener", "_runtime", "_spec", "_stop_timer",
+        "container_id", "pod", "ready_after_seconds", "started_at",
+    )  # fmt: skip
+
+    def __init__(
+        self, runtime: SimulatedRuntime, behaviour: Behaviour, pod: Object, spec: Object, attempt: int,
+        listener: ContainerListener, container_id: str,
+    ) -> None:  # fmt: skip
+        self._runtime = runtime
+        self._behaviour = behaviour
+        self.pod = pod
+        self._spec = spec
+        self._attempt = attempt
+        self._listener = listener
+        self.container_id = container_id
+        self.started_at = runtime.clock.now()
+        self.ready_after_seconds = draw(behaviour.readiness_delay, runtime.randomness)
+        self._finished_at: datetime | None = None
+        self._exit_timer: Timer | None = None
+        self._stop_timer: Timer | None = None
+
+    def start(self) -> None:
+        behaviour = self._behaviour
+        delay = draw(behaviour.start_delay, self._runtime.randomness)
+        if delay > 0:
+            self._exit_timer = self._runtime.timers.call_later(delay, self._begin)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._exit_timer = None
+        if self._behaviour.start_error:
+            self._listener.on_start_failed(StartFailure("RunContainerError", self._behaviour.start_error))
+            return
+        self.started_at = self._runtime.clock.now()
+        self.plan_exit(0.0)
+        self._listener.on_started(self)
+
+    def plan_exit(self, already_ran_seconds: float) -> None:
+        """Arm the exit that the data asks for, if any."""
+        behaviour, randomness = self._behaviour, self._runtime.randomness
+        run = behaviour.run_seconds(self._attempt)
+        ends = None if run is None else draw(run, randomness)
+        result = _exit(behaviour.exit_code_of(self._attempt), behaviour.exit_message)
+        if behaviour.oom_after is not None:
+            oom = draw(behaviour.oom_after, randomness)
+            if ends is None or oom < ends:
+                ends, result = oom, Exit(_KILLED, "OOMKilled")
+        if ends is not None:
+            self._exit_timer = self._runtime.timers.call_later(ends - already_ran_seconds, lambda: self._end(result))
+
+    def _end(self, result: Exit) -> None:
+        if self._finished_at is None:
+            self._finished_at = self._runtime.clock.now()
+            self.release()
+            self._listener.on_exit(result)
+
+    def release(self) -> None:
+        for timer in (self._exit_timer, self._stop_timer):
+            if timer is not None:
+                timer.cancel()
+        self._exit_timer = self._stop_timer = None
+
+    def stop(self, grace_seconds: float) -> None:
+        behaviour, randomness = self._behaviour, self._runtime.randomness
+        takes = draw(behaviour.stop_duration, randomness)
+        if (self._spec.get("lifecycle") or {}).get("preStop"):
+            takes += self._pre_stop_seconds()
+        self.release()
+        if takes > grace_seconds:
+            takes, result = grace_seconds, Exit(_KILLED, "Error")
+        else:
+            result = _exit(behaviour.stop_exit_code, "")
+        if takes <= 0:
+            self._end(result)
+        else:
+            self._stop_timer = self._runtime.timers.call_later(takes, lambda: self._end(result))
+
+    def _pre_stop_seconds(self) -> float:
+        sleep = (self._spec["lifecycle"]["preStop"].get("sleep") or {}).get("seconds")
+        return float(sleep) if sleep else draw(self._behaviour.pre_stop_duration, self._runtime.randomness)
+
+    def post_start(self, hook: Object, done: Callable[[str], None]) -> None:
+        sleep = (hook.get("sleep") or {}).get("seconds")
+        takes = float(sleep) if sleep else draw(self._behaviour.post_start_duration, self._runtime.randomness)
+        error = self._behaviour.post_start_error
+        if takes > 0:
+            self._runtime.timers.call_later(takes, lambda: done(error))
+        else:
+            done(error)
+
+    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> None:
+        behaviour = self._behaviour
+        age = (self._runtime.clock.now() - self.started_at).total_seconds() + 1e-6
+        if kind == "startup":
+            spans = [(0.0, behaviour.startup_delay[0])]
+        elif kind == "readiness":
+            spans = [
+                (0.0, self.ready_after_seconds),
+                *_span(behaviour.readiness_fail_after, behaviour.readiness_fail_duration),
+            ]
+        else:
+            spans = _span(behaviour.liveness_fail_after, None)
+        if any(begin <= age < end for begin, end in spans):
+            done(ProbeOutcome(False, probe_failure(probe, self._listener_address())))
+            return
+        later = [begin - age for begin, end in spans if begin > age and end > begin]
+        done(ProbeOutcome(True, "", min(later) if later else None))
+
+    def _listener_address(self) -> str:
+        return str(self._runtime.pod_address(self.pod))
+
+    def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
+        behaviour = self._behaviour
+        source = LogSource(
+            self._runtime.clock, self.started_at, lambda: self._finished_at, behaviour.log_lines,
+            behaviour.log_interval[0], self._log_template(),
+        )  # fmt: skip
+        return source.stream(options)
+
+    def _log_template(self) -> str:
+        text = self._behaviour.log_message
+        values = {
+            "container": self._spec.get("name"), "pod": objects.name(self.pod), "namespace": objects.namespace(self.pod),
+            "image": self._spec.get("image"), "node": objects.spec(self.pod).get("nodeName"), "attempt": self._attempt,
+        }  # fmt: skip
+        for name, value in values.items():
+            text = text.replace("{" + name + "}", str(value or ""))
+        return text
+
+
+def _span(after: Seconds | None, lasts: Seconds | None) -> list[tuple[float, float]]:
+    if after is None:
+        return []
+    return [(after[0], after[0] + lasts[0] if lasts else float("inf"))]
+
+
+def _exit(code: int, message: str) -> Exit:
+    return Exit(code, "Error" if code else "Completed", message)
+
+
+def probe_failure(probe: Object, address: str) -> str:
+    """The output of a failing probe, as the kubelet's probers word it."""
+    if "httpGet" in probe:
+        return "HTTP probe failed with statuscode: 503"
+    if "tcpSocket" in probe:
+        host = probe["tcpSocket"].get("host") or address
+        return f"dial tcp {host}:{probe['tcpSocket'].get('port')}: connect: connection refused"
+    if "grpc" in probe:
+        return 'service unhealthy (responded with "NOT_SERVING")'
+    return ""
+
+
+class SimulatedRuntime:
+    name = NAME
+    version = VERSION
+
+    def __init__(self, clock: Clock, timers: Timers, randomness: random.Random, stages: Stages) -> None:
+        self.clock = clock
+        self.timers = timers
+        self.randomness = randomness
+        self._stages = stages
+
+    def pod_address(self, pod: Object) -> str:
+        return str(objects.status(pod).get("podIP") or "127.0.0.1")
+
+    def needs_pull(self, pod: Object, container: Object) -> bool:
+        policy = container.get("imagePullPolicy")
+        if policy == "Always":
+            return True
+        behaviour = self._behaviour(pod, container, False)
+        if isinstance(behaviour, str):
+            return False
+        return (
+            behaviour.image_pull != "ok"
+            or behaviour.image_pull_duration != (0.0, 0.0)
+            or images.unreachable_registry(_reference(container))
+        )
+
+    def pull_image(self, pod: Object, container: Object, done: Callable[[PulledImage | PullFailure], None]) -> None:
+        image = str(container.get("image") or "")
+        try:
+            full = images.reference(image)
+        except images.InvalidImageName as error:
+            done(PullFailure("InvalidImageName", f'Failed to apply default image tag "{image}": {error}'))
+            return
+        behaviour = self._behaviour(pod, container, False)
+        if isinstance(behaviour, str):
+            done(PullFailure("ErrImagePull", behaviour))
+            return
+        needs_pull = self.needs_pull(pod, container)
+        seconds = draw(behaviour.image_pull_duration, self.randomness)
+        if behaviour.image_pull == "slow" and not seconds:
+            seconds = _SLOW_PULL_SECONDS
+        result = self._pulled(image, full, behaviour, container, needs_pull, seconds)
+        if needs_pull and seconds > 0:
+            self.timers.call_later(seconds, lambda: done(result))
+        else:
+            done(result)
+
+    def _pulled(
+        self, image: str, full: str, behaviour: Behaviour, container: Object, needs_pull: bool, seconds: float
+    ) -> PulledImage | PullFailure:
+        if not needs_pull:
+            return PulledImage(full, images.image_id(full))
+        if container.get("imagePullPolicy") == "Never":
+            if behaviour.image_pull == "fail":
+                return PullFailure(
+                    "ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never'
+                )
+            return PulledImage(full, images.image_id(full))
+        unpack = f'failed to pull and unpack image "{full}": failed to resolve reference "{full}"'
+        if images.unreachable_registry(full):
+            host = full.partition("/")[0]
+            url = f"https://{host}/v2/{full.partition('/')[2].rpartition(':')[0]}/manifests/{full.rpartition(':')[2]}"
+            why = f'failed to do request: Head "{url}": dial tcp: lookup {host.partition(":")[0]}: no such host'
+            return PullFailure("ErrImagePull", f"{unpack}: {why}")
+        if behaviour.image_pull == "fail":
+            return PullFailure("ErrImagePull", f"rpc error: code = NotFound desc = {unpack}: {full}: not found")
+        return PulledImage(full, images.image_id(full), False, seconds, images.size(full))
+
+    def _behaviour(self, pod: Object, container: Object, init: bool) -> Behaviour | str:
+        """The text of the problem where an annotation cannot be read."""
+        policy = str(container.get("restartPolicy") or objects.spec(pod).get("restartPolicy") or "Always")
+        kind = ("sidecar" if container.get("restartPolicy") == "Always" else "init") if init else "regular"
+        try:
+            return self._stages.behaviour(pod, str(container["name"]), kind, policy)
+        except BehaviourError as error:
+            return f"annotation kctl.dev: {error}"
+
+    def start_container(
+        self, pod: Object, container: Object, attempt: int, listener: ContainerListener, *, init: bool
+    ) -> SimulatedContainer:
+        behaviour = self._behaviour(pod, container, init)
+        problem = ""
+        if isinstance(behaviour, str):
+            problem, behaviour = behaviour, Behaviour()
+        container_id = f"{NAME}://{self.randomness.getrandbits(256):064x}"
+        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id)
+        if problem:
+            self.timers.call_later(0, lambda: listener.on_start_failed(StartFailure("CreateContainerError", problem)))
+        else:
+            made.start()
+        return made
+
+    def adopt_container(
+        self, pod: Object, container: Object, attempt: int, listener: ContainerListener, status: Object, *, init: bool
+    ) -> SimulatedContainer | None:
+        running = (status.get("state") or {}).get("running")
+        behaviour = self._behaviour(pod, container, init)
+        if running is None or isinstance(behaviour, str):
+            return None
+        container_id = str(status.get("containerID") or "")
+        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id)
+        if running.get("startedAt"):
+            made.started_at = times.parse(running["startedAt"])
+        age: timedelta = self.clock.now() - made.started_at
+        made.plan_exit(age.total_seconds())
+        return made
+
+
+def _reference(container: Object) -> str:
+    try:
+        return images.reference(str(container.get("image") or ""))
+    except images.InvalidImageName:
+        return ""
