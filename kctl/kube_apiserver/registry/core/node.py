@@ -1,0 +1,118 @@
+"""Nodes: status through /status, taints, pod CIDRs and provider ID that are set once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kctl.apimachinery import field_errors, names, objects
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
+from kctl.kube_apiserver.registry.strategy import Context, Strategy
+
+NOT_READY_TAINT = "node.kubernetes.io/not-ready"
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+class NodeStrategy(Strategy):
+    has_generation = False
+    reset_status_on_create = False
+    selectable_fields = {
+        "spec.unschedulable": lambda obj: "true" if objects.spec(obj).get("unschedulable") else "false",
+    }
+
+    def default(self, context: Context, obj: Object) -> None:
+        spec = obj.setdefault("spec", {})
+        if spec.get("podCIDR") and not spec.get("podCIDRs"):
+            spec["podCIDRs"] = [spec["podCIDR"]]
+        elif spec.get("podCIDRs") and not spec.get("podCIDR"):
+            spec["podCIDR"] = spec["podCIDRs"][0]
+        status = obj.get("status") or {}
+        if status.get("capacity") and not status.get("allocatable"):
+            status["allocatable"] = dict(status["capacity"])
+
+    def prepare_for_create(self, context: Context, obj: Object) -> None:
+        """A new node is not ready (what the TaintNodesByCondition admission plugin adds)."""
+        taints = obj["spec"].get("taints") or []
+        if not any(t.get("key") == NOT_READY_TAINT and t.get("effect") == "NoSchedule" for t in taints):
+            obj["spec"]["taints"] = [*taints, {"key": NOT_READY_TAINT, "effect": "NoSchedule"}]
+
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        kept = "spec" if context.subresource == "status" else "status"
+        if kept in old:
+            obj[kept] = old[kept]
+        else:
+            obj.pop(kept, None)
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        spec = objects.spec(obj)
+        errors = taint_errors(spec.get("taints") or [], "metadata.taints")
+        errors += _resources(objects.status(obj))
+        cidrs = spec.get("podCIDRs") or []
+        for index, value in enumerate(cidrs):
+            errors += names.errors(f"spec.podCIDRs[{index}]", value, names.cidr)
+        if len(cidrs) > 2 or (len(cidrs) == 2 and len({":" in value for value in cidrs}) < 2):
+            why = "may specify no more than one CIDR for each IP family"
+            errors.append(field_errors.invalid("spec.podCIDRs", cidrs, why))
+        return errors
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        spec, before = objects.spec(obj), objects.spec(old)
+        errors = _resources(objects.status(obj)) + _addresses(obj)
+        if before.get("podCIDRs") and before["podCIDRs"] != spec.get("podCIDRs"):
+            why = 'node updates may not change podCIDR except from "" to valid'
+            errors.append(field_errors.forbidden("spec.podCIDRs", why))
+        if before.get("providerID") and before["providerID"] != spec.get("providerID"):
+            why = 'node updates may not change providerID except from "" to valid'
+            errors.append(field_errors.forbidden("spec.providerID", why))
+        return errors + taint_errors(spec.get("taints") or [], "metadata.taints")
+
+    def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        return _resources(objects.status(obj)) + _addresses(obj)
+
+
+def _resources(status: dict[str, Any]) -> list[FieldError]:
+    return [
+        error
+        for name in ("capacity", "allocatable")
+        for key, value in sorted((status.get(name) or {}).items())
+        for error in field_checks.resource_value(f"status.{name}.{key}", key, value)
+    ]
+
+
+def _addresses(obj: Object) -> list[FieldError]:
+    addresses = objects.status(obj).get("addresses") or []
+    return [
+        field_errors.duplicate(f"status.addresses[{index}]", address)
+        for index, address in enumerate(addresses)
+        if address in addresses[:index]
+    ]
+
+
+def taint_errors(taints: list[dict[str, Any]], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[tuple[str, str]] = set()
+    for index, taint in enumerate(taints):
+        here = f"{path}[{index}]"
+        errors += validate_label_name(taint.get("key") or "", f"{here}.key")
+        problems = names.label_value(taint.get("value") or "")
+        if problems:
+            errors.append(field_errors.invalid(f"{here}.value", taint.get("value"), ";".join(problems)))
+        effect = taint.get("effect") or ""
+        errors += field_checks.required_enum(f"{here}.effect", effect, EFFECTS)
+        if (taint.get("key") or "", effect) in seen:
+            body = f"Duplicate value: {field_errors.go_value(_go_taint(taint))}: taints must be unique by key and effect pair"
+            errors.append(FieldError("Duplicate value", here, body))
+        seen.add((taint.get("key") or "", effect))
+    return errors
+
+
+def _go_taint(taint: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Key": taint.get("key") or "", "Value": taint.get("value") or "", "Effect": taint.get("effect") or "",
+        "TimeAdded": taint.get("timeAdded"),
+    }  # fmt: skip
+
+
+STRATEGY = NodeStrategy()

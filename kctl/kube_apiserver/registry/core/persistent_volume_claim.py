@@ -1,0 +1,194 @@
+"""PersistentVolumeClaims: a spec that is immutable but for growth of bound claims, data sources, the protection finalizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kctl.apimachinery import field_errors, names, objects, quantity
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.go_diff import unified_diff
+from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
+from kctl.kube_apiserver.registry.strategy import Context, Strategy
+
+Spec = dict[str, Any]
+PROTECTION = "kubernetes.io/pvc-protection"
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+VOLUME_MODES = ("Block", "Filesystem")
+_FROZEN = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"
+_GO_FIELDS = (
+    ("AccessModes", "accessModes"), ("Selector", "selector"), ("Resources", "resources"), ("VolumeName", "volumeName"),
+    ("StorageClassName", "storageClassName"), ("VolumeMode", "volumeMode"), ("DataSource", "dataSource"),
+    ("DataSourceRef", "dataSourceRef"), ("VolumeAttributesClassName", "volumeAttributesClassName"),
+)  # fmt: skip
+
+
+class PersistentVolumeClaimStrategy(Strategy):
+    has_generation = False
+    returns_deleted_object = True
+
+    def default(self, context: Context, obj: Object) -> None:
+        spec = obj.setdefault("spec", {})
+        spec.setdefault("volumeMode", "Filesystem")
+        if not objects.status(obj).get("phase"):
+            obj["status"] = {**objects.status(obj), "phase": "Pending"}
+        source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+        if reference is not None and "apiGroup" not in reference:
+            reference["apiGroup"] = None
+        if source is not None and "apiGroup" not in source:
+            source["apiGroup"] = None
+
+    def prepare_for_create(self, context: Context, obj: Object) -> None:
+        obj["status"] = {"phase": "Pending"}
+        spec = obj["spec"]
+        source = spec.get("dataSource")
+        if source is not None and not _known_source(source):
+            del spec["dataSource"]
+        _normalize_sources(spec)
+        meta = obj["metadata"]
+        if PROTECTION not in (meta.get("finalizers") or ()):
+            meta["finalizers"] = [*(meta.get("finalizers") or ()), PROTECTION]
+
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        if context.subresource == "status":
+            obj["spec"] = old["spec"]
+            return
+        obj["status"] = old.get("status") or {}
+        if not obj["spec"].get("dataSource") or not obj["spec"].get("dataSourceRef"):
+            _normalize_sources(obj["spec"])
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        return claim_spec_errors(objects.spec(obj), "spec")
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        return self.validate(context, obj) + _changes(obj, old)
+
+    def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        errors: list[FieldError] = []
+        status = objects.status(obj)
+        for key, value in sorted((status.get("capacity") or {}).items()):
+            errors += field_checks.non_negative_quantity(f"status.capacity[{key}]", value)
+        return errors
+
+
+def _known_source(source: dict[str, Any]) -> bool:
+    group = source.get("apiGroup") or ""
+    return (group, source.get("kind")) in (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
+
+
+def _normalize_sources(spec: Spec) -> None:
+    """dataSource and dataSourceRef say the same unless the reference names a namespace."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source and not reference:
+        spec["dataSourceRef"] = {
+            "apiGroup": source.get("apiGroup"),
+            "kind": source.get("kind"),
+            "name": source.get("name"),
+        }
+    elif reference and not source and not reference.get("namespace"):
+        spec["dataSource"] = {
+            "apiGroup": reference.get("apiGroup"), "kind": reference.get("kind"), "name": reference.get("name"),
+        }  # fmt: skip
+
+
+def access_mode_errors(modes: list[str], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for mode in modes:
+        errors += field_checks.enum(path, mode, ACCESS_MODES)
+    known = set(modes) & set(ACCESS_MODES)
+    if "ReadWriteOncePod" in known and len(known) > 1:
+        errors.append(field_errors.forbidden(path, "may not use ReadWriteOncePod with other access modes"))
+    return errors
+
+
+def claim_spec_errors(spec: Spec, path: str) -> list[FieldError]:
+    """Also used for the templates of ephemeral volumes and StatefulSets."""
+    errors: list[FieldError] = []
+    modes = spec.get("accessModes") or []
+    if not modes:
+        errors.append(field_errors.required(f"{path}.accessModes", "at least 1 access mode is required"))
+    errors += validate_label_selector(spec.get("selector"), f"{path}.selector")
+    errors += access_mode_errors(modes, f"{path}.accessModes")
+    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    if storage is None:
+        errors.append(field_errors.required(f"{path}.resources[storage]"))
+    else:
+        errors += field_checks.positive_quantity(f"{path}.resources[storage]", storage)
+    if spec.get("storageClassName"):
+        errors += names.errors(f"{path}.storageClassName", spec["storageClassName"], names.dns1123_subdomain)
+    if spec.get("volumeMode") is not None:
+        errors += field_checks.enum(f"{path}.volumeMode", spec["volumeMode"], VOLUME_MODES)
+    errors += _source_errors(spec.get("dataSource"), f"{path}.dataSource")
+    errors += _source_errors(spec.get("dataSourceRef"), f"{path}.dataSourceRef")
+    if spec.get("volumeAttributesClassName"):
+        value = spec["volumeAttributesClassName"]
+        errors += names.errors(f"{path}.volumeAttributesClassName", value, names.dns1123_subdomain)
+    return errors
+
+
+def _source_errors(source: dict[str, Any] | None, path: str) -> list[FieldError]:
+    if source is None:
+        return []
+    errors = field_checks.required(f"{path}.name", source.get("name"))
+    errors += field_checks.required(f"{path}.kind", source.get("kind"))
+    group = source.get("apiGroup") or ""
+    if not group and source.get("kind") != "PersistentVolumeClaim":
+        why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+        errors.append(field_errors.invalid(path, source.get("kind") or "", why))
+    elif group:
+        errors += names.errors(f"{path}.apiGroup", group, names.dns1123_subdomain)
+    return errors
+
+
+def _requests(spec: Spec) -> dict[str, Any]:
+    return (spec.get("resources") or {}).get("requests") or {}
+
+
+def _changes(obj: Object, old: Object) -> list[FieldError]:
+    new, before = dict(objects.spec(obj)), dict(objects.spec(old))
+    if not before.get("volumeName") and new.get("volumeName"):
+        before["volumeName"] = new["volumeName"]
+    if before.get("storageClassName") is None and new.get("storageClassName"):
+        before["storageClassName"] = new["storageClassName"]
+    old_size, new_size = _requests(before).get("storage"), _requests(new).get("storage")
+    if objects.status(obj).get("phase") == "Bound":
+        if _requests(new) and old_size is not None:
+            new["resources"] = {**new["resources"], "requests": {**_requests(new), "storage": old_size}}
+        new.pop("volumeAttributesClassName", None)
+        if before.get("volumeAttributesClassName") is not None:
+            new["volumeAttributesClassName"] = before["volumeAttributesClassName"]
+    errors: list[FieldError] = []
+    if _go_spec(new) != _go_spec(before):
+        errors.append(field_errors.forbidden("spec", _FROZEN + unified_diff(_go_spec(before), _go_spec(new))))
+    if old_size is not None and new_size is not None and quantity.parse(new_size) < quantity.parse(old_size):
+        held = (objects.status(old).get("capacity") or {}).get("storage", "0")
+        if quantity.parse(new_size) <= quantity.parse(held) or objects.status(obj).get("phase") != "Bound":
+            why = "field can not be less than status.capacity"
+            errors.append(field_errors.forbidden("spec.resources.requests.storage", why))
+    return errors + field_checks.immutable("spec.volumeMode", new.get("volumeMode"), before.get("volumeMode"))
+
+
+def _go_spec(spec: Spec) -> dict[str, Any]:
+    """The spec as Go prints the internal type."""
+    shown = {go: spec.get(name) for go, name in _GO_FIELDS}
+    resources = spec.get("resources") or {}
+    shown["Resources"] = {
+        "Limits": _quantities(resources.get("limits")),
+        "Requests": _quantities(resources.get("requests")),
+    }
+    shown["VolumeName"] = spec.get("volumeName") or ""
+    for name in ("DataSource", "DataSourceRef"):
+        source = shown[name]
+        if source:
+            keys = ("apiGroup", "kind", "name") if name == "DataSource" else ("apiGroup", "kind", "name", "namespace")
+            titles = {"apiGroup": "APIGroup", "kind": "Kind", "name": "Name", "namespace": "Namespace"}
+            shown[name] = {titles[key]: source.get(key) for key in keys}
+    return shown
+
+
+def _quantities(values: dict[str, Any] | None) -> dict[str, str] | None:
+    return {key: quantity.canonical(values[key]) for key in sorted(values)} if values else None
+
+
+STRATEGY = PersistentVolumeClaimStrategy()

@@ -1,0 +1,113 @@
+"""ResourceQuotas: names of countable things, scopes that fit them, scopes that never change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kctl.apimachinery import field_errors, names, objects
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.strategy import Context, Strategy
+
+_SCOPES = (
+    "Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity",
+    "VolumeAttributesClass",
+)  # fmt: skip
+_POD_COMPUTE = frozenset({
+    "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.ephemeral-storage",
+    "limits.cpu", "limits.memory", "limits.ephemeral-storage", "pods",
+})  # fmt: skip
+_QUOTA_RESOURCES = field_checks.STANDARD_RESOURCES - {"storage"}
+_EXISTS_ONLY = ("BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity")
+
+
+class ResourceQuotaStrategy(Strategy):
+    has_generation = False
+    returns_deleted_object = True
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        spec = objects.spec(obj)
+        errors: list[FieldError] = []
+        for name in sorted(spec.get("hard") or {}):
+            path = f"spec.hard[{name}]"
+            errors += _quota_name(path, name)
+            errors += field_checks.resource_value(path, name, spec["hard"][name])
+        errors += _scopes(spec)
+        return errors + _scope_selector(spec.get("scopeSelector"))
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        errors = self.validate(context, obj)
+        new, before = objects.spec(obj).get("scopes") or [], objects.spec(old).get("scopes") or []
+        if set(new) != set(before):
+            errors.append(field_errors.invalid("spec.scopes", new, field_checks.IMMUTABLE))
+        return errors
+
+    def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        errors: list[FieldError] = []
+        for field in ("hard", "used"):
+            values = objects.status(obj).get(field) or {}
+            for name in sorted(values):
+                path = f"status.{field}[{name}]"
+                errors += _quota_name(path, name) + field_checks.resource_value(path, name, values[name])
+        return errors
+
+
+def _quota_name(path: str, name: str) -> list[FieldError]:
+    errors = names.errors(path, name, names.qualified_name)
+    huge = name.removeprefix("requests.").startswith("hugepages-")
+    if not errors and "/" not in name and name not in _QUOTA_RESOURCES and not huge:
+        errors.append(field_errors.invalid(path, name, "must be a standard resource for quota"))
+    return errors
+
+
+def _fits(scope: str, resource: str) -> bool:
+    if resource not in _QUOTA_RESOURCES:
+        return True
+    if scope == "BestEffort":
+        return resource == "pods"
+    if scope == "VolumeAttributesClass":
+        return resource in ("persistentvolumeclaims", "requests.storage")
+    return resource in _POD_COMPUTE
+
+
+def _scopes(spec: dict[str, Any]) -> list[FieldError]:
+    scopes, hard = spec.get("scopes") or [], spec.get("hard") or {}
+    errors: list[FieldError] = []
+    for scope in scopes:
+        if scope not in _SCOPES:
+            errors.append(field_errors.invalid("spec.scopes", scopes, "unsupported scope"))
+        misfits = [name for name in hard if scope in _SCOPES and not _fits(scope, name)]
+        errors += [field_errors.invalid("spec.scopes", scopes, "unsupported scope applied to resource")] * len(misfits)
+    for pair in ({"BestEffort", "NotBestEffort"}, {"Terminating", "NotTerminating"}):
+        if pair <= set(scopes):
+            errors.append(field_errors.invalid("spec.scopes", scopes, "conflicting scopes"))
+    return errors
+
+
+def _scope_selector(selector: dict[str, Any] | None) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for expression in (selector or {}).get("matchExpressions") or ():
+        path = "spec.scopeSelector.matchExpressions"
+        scope, operator, values = (expression.get(key) for key in ("scopeName", "operator", "values"))
+        if scope not in _SCOPES:
+            errors.append(field_errors.invalid(f"{path}.scopeName", scope or "", "unsupported scope"))
+        if scope in _EXISTS_ONLY and operator != "Exists":
+            why = (
+                "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
+            )
+            why += "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or "
+            why += "ResourceQuotaScopeCrossNamespacePodAffinity"
+            errors.append(field_errors.invalid(f"{path}.operator", operator or "", why))
+        if operator in ("In", "NotIn") and not values:
+            why = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"
+            errors.append(field_errors.required(f"{path}.values", why))
+        elif operator in ("Exists", "DoesNotExist") and values:
+            why = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
+            errors.append(field_errors.invalid(f"{path}.values", values, why))
+        elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
+            errors.append(field_errors.invalid(f"{path}.operator", operator or "", "not a valid selector operator"))
+    return errors
+
+
+STRATEGY = ResourceQuotaStrategy()

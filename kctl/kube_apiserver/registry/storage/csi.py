@@ -1,0 +1,167 @@
+"""CSIDrivers, CSINodes and CSIStorageCapacities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kctl.apimachinery import field_errors, names, objects
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
+from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
+from kctl.kube_apiserver.registry.strategy import Context, Strategy
+
+_SECRETS_WARNING = (
+    "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of "
+    "tokens in volume attributes"
+)
+_COUNTED = (
+    "attachRequired", "fsGroupPolicy", "nodeAllocatableUpdatePeriodSeconds", "podInfoOnMount", "requiresRepublish",
+    "seLinuxMount", "serviceAccountTokenInSecrets", "storageCapacity", "tokenRequests", "volumeLifecycleModes",
+)  # fmt: skip
+
+
+class CSIDriverStrategy(Strategy):
+    """The generation is absent until a field of the spec changes."""
+
+    allow_unconditional_update = False
+    has_generation = False
+
+    def default(self, context: Context, obj: Object) -> None:
+        spec = obj.setdefault("spec", {})
+        spec.setdefault("attachRequired", True)
+        spec.setdefault("podInfoOnMount", False)
+        spec.setdefault("storageCapacity", False)
+        spec.setdefault("fsGroupPolicy", "ReadWriteOnceWithFSType")
+        if not spec.get("volumeLifecycleModes"):
+            spec["volumeLifecycleModes"] = ["Persistent"]
+        spec.setdefault("requiresRepublish", False)
+        spec.setdefault("seLinuxMount", False)
+
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        new, before = objects.spec(obj), objects.spec(old)
+        if any(new.get(name) != before.get(name) for name in _COUNTED):
+            obj["metadata"]["generation"] = objects.generation(old) + 1
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        errors = csi_driver_name("metadata.name", objects.name(obj))
+        return errors + _driver_spec(objects.spec(obj))
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        new, before = objects.spec(obj), objects.spec(old)
+        errors = _driver_spec(new)
+        errors += field_checks.immutable(
+            "spec.attachedRequired", new.get("attachRequired"), before.get("attachRequired")
+        )
+        modes, earlier = new.get("volumeLifecycleModes"), before.get("volumeLifecycleModes")
+        return errors + field_checks.immutable("spec.volumeLifecycleModes", modes, earlier)
+
+    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
+        spec = objects.spec(obj)
+        unset = spec.get("tokenRequests") and spec.get("serviceAccountTokenInSecrets") is None
+        return [_SECRETS_WARNING] if unset else []
+
+
+def _driver_spec(spec: dict[str, Any]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for name, shown in (
+        ("attachRequired", "attachedRequired"),
+        ("podInfoOnMount", "podInfoOnMount"),
+        ("storageCapacity",) * 2,
+    ):
+        if spec.get(name) is None:
+            errors.append(field_errors.required(f"spec.{shown}"))
+    policies = ("File", "None", "ReadWriteOnceWithFSType")
+    errors += field_checks.required_enum("spec.fsGroupPolicy", spec.get("fsGroupPolicy"), policies)
+    audiences: set[str] = set()
+    for index, request in enumerate(spec.get("tokenRequests") or ()):
+        path, audience = f"spec.tokenRequests[{index}]", request.get("audience") or ""
+        if audience in audiences:
+            errors.append(field_errors.duplicate(f"{path}.audience", audience))
+        audiences.add(audience)
+        seconds = request.get("expirationSeconds")
+        if seconds is not None and seconds < 600:
+            why = "may not specify a duration less than 10 minutes"
+            errors.append(field_errors.invalid(f"{path}.expirationSeconds", seconds, why))
+        elif seconds is not None and seconds > 1 << 32:
+            why = "may not specify a duration larger than 2^32 seconds"
+            errors.append(field_errors.invalid(f"{path}.expirationSeconds", seconds, why))
+    for mode in spec.get("volumeLifecycleModes") or ():
+        errors += field_checks.enum("spec.volumeLifecycleModes", mode, ("Ephemeral", "Persistent"))
+    if spec.get("seLinuxMount") is None:
+        errors.append(field_errors.required("spec.seLinuxMount"))
+    return errors
+
+
+class CSINodeStrategy(Strategy):
+    allow_unconditional_update = False
+    has_generation = False
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        errors: list[FieldError] = []
+        seen: set[str] = set()
+        for index, driver in enumerate(objects.spec(obj).get("drivers") or ()):
+            path, name = f"spec.drivers[{index}]", driver.get("name") or ""
+            errors += csi_driver_name(f"{path}.name", name)
+            node_id = driver.get("nodeID") or ""
+            if not node_id:
+                errors.append(field_errors.required(f"{path}.nodeID", node_id))
+            elif len(node_id) > 256:
+                errors.append(field_errors.invalid(f"{path}.nodeID", node_id, "must be 256 characters or less"))
+            count = (driver.get("allocatable") or {}).get("count")
+            errors += field_checks.non_negative(f"{path}.allocatable.count", count)
+            keys = driver.get("topologyKeys") or []
+            for number, key in enumerate(keys):
+                errors += names.errors(f"{path}.topologyKeys[{number}]", key, names.qualified_name)
+            errors += field_checks.unique(f"{path}.topologyKeys", keys)
+            if name in seen:
+                errors.append(field_errors.duplicate(f"{path}.name", name))
+            seen.add(name)
+        return errors
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        errors = self.validate(context, obj)
+        before = {driver.get("name"): driver for driver in objects.spec(old).get("drivers") or ()}
+        for driver in objects.spec(obj).get("drivers") or ():
+            earlier = before.get(driver.get("name"))
+            if earlier is not None and _fixed(driver) != _fixed(earlier):
+                errors.append(field_errors.invalid("spec.drivers", _go_driver(driver), field_checks.IMMUTABLE))
+        return errors
+
+
+def _fixed(driver: dict[str, Any]) -> tuple[Any, Any]:
+    return driver.get("nodeID"), driver.get("topologyKeys")
+
+
+def _go_driver(driver: dict[str, Any]) -> dict[str, Any]:
+    count = driver.get("allocatable")
+    return {
+        "Name": driver.get("name"), "NodeID": driver.get("nodeID"), "TopologyKeys": driver.get("topologyKeys"),
+        "Allocatable": {"Count": count.get("count")} if count else None,
+    }  # fmt: skip
+
+
+class CSIStorageCapacityStrategy(Strategy):
+    allow_unconditional_update = False
+    has_generation = False
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        errors = validate_label_selector(obj.get("nodeTopology"), "nodeTopology")
+        errors += names.errors("storageClassName", obj.get("storageClassName") or "", names.dns1123_subdomain)
+        for name in ("capacity", "maximumVolumeSize"):
+            if obj.get(name) is not None:
+                errors += field_checks.non_negative_quantity(name, obj[name])
+        return errors
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        errors = self.validate(context, obj)
+        errors += field_checks.immutable("nodeTopology", obj.get("nodeTopology"), old.get("nodeTopology"))
+        return errors + field_checks.immutable(
+            "storageClassName", obj.get("storageClassName"), old.get("storageClassName")
+        )
+
+
+CSI_DRIVER = CSIDriverStrategy()
+CSI_NODE = CSINodeStrategy()
+CSI_STORAGE_CAPACITY = CSIStorageCapacityStrategy()
