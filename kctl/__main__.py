@@ -1,0 +1,5 @@
+"""python -m kctl: the same as the `kctl` script."""
+
+from kctl.cli.main import main
+
+main()

@@ -1,0 +1,221 @@
+"""From what the user names to the resources meant: TYPE, TYPE NAME..., TYPE/NAME, comma lists, `all`, -f (resource.Builder).
+
+`Builder.selections` is for arguments (what to get, list or delete), `Builder.objects` for manifests. Nothing here fetches an
+object; commands do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+from kctl.cli import manifests
+from kctl.cli.errors import AggregateError, CommandError, plain, raise_all
+from kctl.cli.options import refuse_kustomize
+from kctl.client.discovery import NoKind, NoResource
+
+if TYPE_CHECKING:
+    from kctl.cli.session import Session
+
+SLASH = (
+    "there is no need to specify a resource type as a separate argument when passing arguments in resource/name form "
+    "(e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'"
+)
+MISSING = """You must provide one or more resources by argument or filename.
+Example resource specifications include:
+   '-f rsrc.yaml'
+   '--filename=rsrc.json'
+   '<resource> <name>'
+   '<resource>'"""
+
+
+class Selection(NamedTuple):
+    """What to ask for. name '' is the whole collection; namespace '' all namespaces or none (cluster scope)."""
+
+    resource: ResourceType
+    namespace: str
+    name: str = ""
+
+
+class Info(NamedTuple):
+    """An object of a manifest, with its type and where it comes from."""
+
+    resource: ResourceType
+    namespace: str
+    name: str
+    object: Object
+    source: str
+
+    @property
+    def full_name(self) -> str:
+        """deployment.apps/web, as messages name objects."""
+        return qualified_name(self.resource, self.name)
+
+
+def qualified_name(resource: ResourceType, name: str) -> str:
+    """pod/x, deployment.apps/x"""
+    kind = resource.kind.lower()
+    return f"{kind}.{resource.group}/{name}" if resource.group else f"{kind}/{name}"
+
+
+@dataclass(slots=True)
+class Builder:
+    """The options of a command that say which resources it is about."""
+
+    session: Session
+    filenames: Sequence[str] = ()
+    kustomize: str = ""
+    recursive: bool = False
+    selector: str = ""
+    field_selector: str = ""
+    all_namespaces: bool = False
+    select_all: bool = False
+    validate: bool = True
+    errors: list[Exception] = field(default_factory=list)
+
+    @property
+    def has_files(self) -> bool:
+        return bool(self.filenames or self.kustomize)
+
+    async def selections(self, arguments: Sequence[str], *, allow_collection: bool = True) -> list[Selection]:
+        """What the arguments name, in the order kubectl visits them."""
+        if self.has_files and arguments:
+            raise CommandError(
+                "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
+            )
+        if not arguments:
+            raise CommandError(MISSING)
+        self._check_selectors()
+        if any("/" in argument for argument in arguments):
+            return await self._slashed(arguments)
+        types = await self._types(arguments[0])
+        names = arguments[1:]
+        if names:
+            if self.selector or self.field_selector or self.select_all:
+                raise CommandError("name cannot be provided when a selector is specified")
+            return [self._named(one, name) for one in types for name in dict.fromkeys(names)]
+        if not allow_collection and not (self.selector or self.field_selector or self.select_all):
+            raise CommandError("resource(s) were provided, but no name was specified")
+        return [Selection(one, self._namespace_of(one)) for one in types]
+
+    def _check_selectors(self) -> None:
+        if self.select_all and self.selector:
+            raise CommandError("setting 'all' parameter but found a non empty selector. ")
+
+    async def _slashed(self, arguments: Sequence[str]) -> list[Selection]:
+        if self.selector or self.field_selector or self.select_all:
+            raise CommandError("name cannot be provided when a selector is specified")
+        if not all("/" in argument for argument in arguments):
+            raise CommandError(SLASH)
+        found: list[Selection] = []
+        for argument in arguments:
+            words = argument.split("/")
+            if len(words) != 2 or not words[0] or not words[1]:
+                raise (
+                    CommandError("arguments in resource/name form may not have more than one slash")
+                    if len(words) > 2
+                    else (CommandError("arguments in resource/name form must have a single resource and name"))
+                )
+            types = await self._types(words[0])
+            if len(types) != 1:
+                raise CommandError("arguments in resource/name form must have a single resource and name")
+            found.append(self._named(types[0], words[1]))
+        return found
+
+    def _named(self, resource: ResourceType, name: str) -> Selection:
+        if self.all_namespaces and resource.namespaced:
+            raise CommandError("a resource cannot be retrieved by name across all namespaces")
+        return Selection(resource, self._namespace_of(resource), name)
+
+    def _namespace_of(self, resource: ResourceType) -> str:
+        return self.session.namespace if resource.namespaced and not self.all_namespaces else ""
+
+    async def _types(self, words: str) -> list[ResourceType]:
+        """A comma list of types and categories, each type once."""
+        mapper = await self.session.mapper()
+        found: dict[tuple[str, str, str], ResourceType] = {}
+        for word in words.split(","):
+            if not word:
+                raise CommandError('the server doesn\'t have a resource type ""')
+            members = [] if mapper.known_without_server(word) else await mapper.category(word)
+            try:
+                for one in members or [await mapper.resource(word)]:
+                    found.setdefault((one.group, one.version, one.plural), one)
+            except NoResource as error:
+                raise CommandError(str(error)) from None
+        return list(found.values())
+
+    async def objects(self) -> list[Info]:
+        """The objects of the manifests. What cannot be used goes to `errors`, and the rest goes on, as ContinueOnError."""
+        refuse_kustomize(self.kustomize)
+        found: list[Info] = []
+        for source in manifests.sources(self.filenames, self.recursive):
+            try:
+                for document in manifests.documents(source):
+                    if self.validate:
+                        manifests.check(document, source.name)
+                    await self._add(document, source.name, found)
+            except CommandError as error:
+                self.errors.append(error)
+        return found
+
+    async def _add(self, document: Any, source: str, found: list[Info]) -> None:
+        if not isinstance(document, dict):
+            raise CommandError(
+                f'unable to decode "{source}": json: cannot unmarshal into Go value of type map[string]interface {{}}'
+            )
+        for obj in manifests.flatten(document):
+            try:
+                info = await self._info(obj, source)
+                if not self.selector or _selects(self.selector, obj):
+                    found.append(info)
+            except CommandError as error:
+                self.errors.append(error)
+
+    async def _info(self, obj: Object, source: str) -> Info:
+        meta = obj.get("metadata")
+        if not obj.get("kind"):
+            import orjson
+
+            text = orjson.dumps(obj, option=orjson.OPT_SORT_KEYS).decode()
+            raise CommandError(f"unable to decode \"{source}\": Object 'Kind' is missing in '{text}'")
+        meta = meta if isinstance(meta, dict) else {}
+        name, namespace = str(meta.get("name") or ""), str(meta.get("namespace") or "")
+        mapper = await self.session.mapper()
+        try:
+            resource = await mapper.kind(str(obj.get("apiVersion") or ""), str(obj["kind"]))
+        except NoKind as error:
+            raise CommandError(
+                f'resource mapping not found for name: "{name}" namespace: "{namespace}" from "{source}": {error}\n'
+                "ensure CRDs are installed first"
+            ) from None
+        if not resource.namespaced:
+            return Info(resource, "", name, obj, source)
+        wanted = self.session.namespace
+        if namespace and self.session.namespace_is_explicit and namespace != wanted:
+            raise CommandError(
+                f'the namespace from the provided object "{namespace}" does not match the namespace "{wanted}". '
+                f"You must pass '--namespace={namespace}' to perform this operation."
+            )
+        if not namespace:
+            obj = {**obj, "metadata": {**meta, "namespace": wanted}}
+        return Info(resource, namespace or wanted, name, obj, source)
+
+    def finish(self, more: Iterable[Exception] = ()) -> None:
+        """Raise what went wrong on the way, if anything did; the same message only once."""
+        seen: dict[str, Exception] = {}
+        for error in (*self.errors, *more):
+            seen.setdefault(plain(error), error)
+        raise_all(list(seen.values()))
+
+
+def _selects(selector: str, obj: Object) -> bool:
+    from kctl.apimachinery import labels, objects
+
+    return labels.parse(selector).matches(objects.labels(obj))
+
+
+__all__ = ["MISSING", "AggregateError", "Builder", "Info", "Selection", "qualified_name"]

@@ -1,0 +1,190 @@
+"""-f FILE|DIR|URL|-: reading manifests as kubectl does: which files, how a stream splits into documents, what each must have.
+
+A stream that begins with `{` is JSON, one object after the other; if that fails and the rest is good YAML, it is YAML.
+Everything else is YAML split at lines of `---`. Empty documents do not count.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from kctl.cli.errors import CommandError
+
+EXTENSIONS = (".json", ".yaml", ".yml")
+_HINT = "if you choose to ignore these errors, turn validation off with --validate=false"
+
+
+class Source(NamedTuple):
+    """A name for messages and the content, read when its turn comes."""
+
+    name: str
+    path: str = ""
+    url: str = ""
+
+    def read(self) -> bytes:
+        if self.url:
+            return _download(self.url)
+        if not self.path:
+            return sys.stdin.buffer.read()
+        try:
+            return Path(self.path).read_bytes()
+        except OSError as error:
+            raise CommandError(f"open {self.path}: {(error.strerror or '').lower()}") from None
+
+
+def sources(filenames: Sequence[str], recursive: bool) -> list[Source]:
+    """The files that the -f values stand for. Raises CommandError for a path that does not exist."""
+    found: list[Source] = []
+    for name in filenames:
+        if name == "-":
+            found.append(Source("STDIN"))
+        elif name.startswith(("http://", "https://")):
+            found.append(Source(name, url=name))
+        else:
+            found += _files(name, recursive)
+    return found
+
+
+def _files(name: str, recursive: bool) -> list[Source]:
+    if not os.path.exists(name):
+        matches = sorted(glob.glob(name)) if glob.has_magic(name) else []
+        if not matches:
+            raise CommandError(f'the path "{name}" does not exist')
+        return [one for match in matches for one in _files(match, recursive)]
+    if not os.path.isdir(name):
+        return [Source(name, name)]
+    found = [Source(path, path) for path in _walk(name, recursive) if path.endswith(EXTENSIONS)]
+    if not found:
+        raise CommandError(f"error reading [{name}]: recognized file extensions are [{' '.join(EXTENSIONS)}]")
+    return found
+
+
+def _walk(folder: str, recursive: bool) -> Iterator[str]:
+    for entry in sorted(os.listdir(folder)):
+        path = os.path.normpath(os.path.join(folder, entry))
+        if os.path.isdir(path):
+            if recursive:
+                yield from _walk(path, True)
+        else:
+            yield path
+
+
+def _download(url: str) -> bytes:
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(url, timeout=60) as response:
+            return bytes(response.read())
+    except urllib.error.HTTPError as error:
+        raise CommandError(
+            f'unable to read URL "{url}", server reported {error.code} {error.reason}, status code={error.code}'
+        ) from None
+    except OSError as error:
+        raise CommandError(f'Get "{url}": {getattr(error, "reason", error)}') from None
+
+
+def documents(source: Source) -> Iterator[Any]:
+    """The decoded documents of a file, in order; one that cannot be decoded raises CommandError and ends the file."""
+    text = source.read()
+    if text.lstrip().startswith(b"{"):
+        yield from _json_documents(text, source.name)
+    else:
+        yield from _yaml_documents(text, source.name)
+
+
+def _json_documents(text: bytes, name: str) -> Iterator[Any]:
+    try:
+        yield orjson.loads(text)
+        return
+    except orjson.JSONDecodeError:
+        pass
+    from kctl.cli.json_stream import JsonError, stream
+
+    position = 0
+    try:
+        for value, position in stream(text.decode(errors="replace")):
+            yield value
+    except JsonError as error:
+        try:
+            rest = list(_yaml_documents(text[position:], name))
+        except CommandError:
+            raise CommandError(f"error parsing {name}: {error}") from None
+        yield from rest
+
+
+def _yaml_documents(text: bytes, name: str) -> Iterator[Any]:
+    from kctl.apimachinery.yaml import load
+
+    for part in split(text):
+        try:
+            value = load(part)
+        except ValueError as error:
+            raise CommandError(f"error parsing {name}: error converting YAML to JSON: {error}") from None
+        if value is not None:
+            yield value
+
+
+def split(text: bytes) -> Iterator[bytes]:
+    """YAML documents. What follows `---` on its line is dropped, as apimachinery's splitter does."""
+    rest = text
+    while True:
+        index = rest.find(b"\n---")
+        if index < 0:
+            if rest.strip():
+                yield rest
+            return
+        part = rest[: index + 1]
+        if part.strip():
+            yield part
+        newline = rest.find(b"\n", index + 1)
+        if newline < 0:
+            return
+        rest = rest[newline + 1 :]
+
+
+def check(value: Any, source: str) -> None:
+    """What kubectl demands of every document before it asks the server (--validate other than ignore)."""
+    problems = list(_problems(value))
+    if problems:
+        text = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+        raise CommandError(f'error validating "{source}": error validating data: {text}; {_HINT}')
+
+
+def _problems(value: Any) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield "invalid object to validate"
+        return
+    yield from _field_problems(value)
+    if str(value.get("kind") or "").endswith("List") and isinstance(value.get("items"), list):
+        for item in value["items"]:
+            yield from _problems(item)
+
+
+def _field_problems(value: dict[str, Any]) -> Iterator[str]:
+    for field in ("apiVersion", "kind"):
+        found = value.get(field)
+        if found is None or found == "":
+            yield f"{field} not set"
+        elif not isinstance(found, str):
+            yield f"{field} isn't string type"
+    version = value.get("apiVersion")
+    if isinstance(version, str) and version.count("/") > 1:
+        yield f"unexpected GroupVersion string: {version}"
+
+
+def flatten(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The objects of a List kind, else the object itself."""
+    if isinstance(value.get("items"), list) and str(value.get("kind") or "").endswith("List"):
+        for item in value["items"]:
+            if isinstance(item, dict):
+                yield from flatten(item)
+    else:
+        yield value

@@ -1,0 +1,247 @@
+"""Names and short names to resources: client-go's RESTMapper over the server's discovery.
+
+Names of built-in kinds in stable versions come from the resource table at once, with no request; everything else (custom
+resources, alpha and beta kinds, categories, names nobody knows) from the server's aggregated discovery, kept on disk for six
+hours as kubectl does and read again when a name is missing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from kctl.apimachinery.resources import BUILT_IN, ResourceType, Subresource
+from kctl.apimachinery.status import ApiError, from_status
+from kctl.client.transport import Transport
+
+AGGREGATED: Final = (
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
+)
+CACHE_SECONDS: Final = 6 * 3600
+_STABLE = re.compile(r"v\d+")
+
+
+class NoResource(Exception):  # noqa: N818
+    """`the server doesn't have a resource type "x"`"""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'the server doesn\'t have a resource type "{name}"')
+
+
+class NoKind(Exception):  # noqa: N818
+    """`no matches for kind "X" in version "v1"`"""
+
+    def __init__(self, api_version: str, kind: str) -> None:
+        super().__init__(f'no matches for kind "{kind}" in version "{api_version}"')
+
+
+class RESTMapper:
+    """`cache` is the folder of the server's cached discovery; None keeps it in memory only."""
+
+    def __init__(self, transport: Transport, cache: Path | None = None) -> None:
+        self._transport = transport
+        self._cache = cache
+        self._types: list[ResourceType] | None = None
+        self._fresh = False
+
+    async def resource(self, name: str) -> ResourceType:
+        """A type by what a user types: pods, po, Pod, deployments.apps, deployments.v1.apps. Raises NoResource."""
+        found = find(_STABLE_BUILT_IN, name) or find(await self.types(), name)
+        if found is None and not self._fresh:
+            found = find(await self.refresh(), name)
+        if found is None:
+            raise NoResource(name.split(".")[0])
+        return found
+
+    async def kind(self, api_version: str, kind: str) -> ResourceType:
+        """A type by an object's apiVersion and kind. Raises NoKind."""
+        found = _by_kind(_STABLE_BUILT_IN, api_version, kind) or _by_kind(await self.types(), api_version, kind)
+        if found is None and not self._fresh:
+            found = _by_kind(await self.refresh(), api_version, kind)
+        if found is None:
+            raise NoKind(api_version, kind)
+        return found
+
+    async def category(self, name: str) -> list[ResourceType]:
+        """The listable types of a category such as `all`, the preferred version of each; empty if it is none."""
+        known = [one for one in preferred(await self.types()) if name in one.categories and "list" in one.verbs]
+        if not known and not self._fresh and name not in _BUILT_IN_NAMES:
+            return [one for one in preferred(await self.refresh()) if name in one.categories and "list" in one.verbs]
+        return known
+
+    def known_without_server(self, name: str) -> bool:
+        """Whether `name` needs no discovery."""
+        return find(_STABLE_BUILT_IN, name) is not None
+
+    async def types(self) -> list[ResourceType]:
+        """Everything the server serves, in discovery order; perhaps from the cache."""
+        if self._types is None:
+            self._types = self._cached()
+        if self._types is None:
+            return await self.refresh()
+        return self._types
+
+    async def refresh(self) -> list[ResourceType]:
+        """Ask the server now."""
+        self._types = await discover(self._transport)
+        self._fresh = True
+        if self._cache is not None:
+            _store(self._cache / "resources.json", self._types)
+        return self._types
+
+    def _cached(self) -> list[ResourceType] | None:
+        if self._cache is None:
+            return None
+        path = self._cache / "resources.json"
+        try:
+            if time.time() - path.stat().st_mtime > CACHE_SECONDS:
+                return None
+            return [_from_json(entry) for entry in orjson.loads(path.read_bytes())]
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+
+def find(types: Iterable[ResourceType], name: str) -> ResourceType | None:
+    """The first type a user's word matches. With a group, a prefix of the group's name is enough (ingresses.networking)."""
+    lower = name.lower()
+    types = list(types)
+    plain = [one for one in types if _is_called(one, lower)]
+    if plain:
+        return plain[0]
+    word, _, rest = lower.partition(".")
+    if not rest:
+        return None
+    version, _, group = rest.partition(".")
+    for one in types:
+        if _is_called(one, word) and one.version == version and one.group == group:
+            return one
+    for exact in (True, False):
+        for one in types:
+            if _is_called(one, word) and one.group and (one.group == rest if exact else one.group.startswith(rest)):
+                return one
+    return None
+
+
+def _is_called(one: ResourceType, lower: str) -> bool:
+    return lower == one.plural or lower == one.singular or lower in one.short_names or lower == one.kind.lower()
+
+
+def _by_kind(types: Iterable[ResourceType], api_version: str, kind: str) -> ResourceType | None:
+    return next((one for one in types if one.kind == kind and one.api_version == api_version), None)
+
+
+def preferred(types: Iterable[ResourceType]) -> list[ResourceType]:
+    """One version of each resource, the first listed."""
+    chosen: dict[tuple[str, str], ResourceType] = {}
+    for one in types:
+        chosen.setdefault((one.group, one.plural), one)
+    return list(chosen.values())
+
+
+_STABLE_BUILT_IN: Final = tuple(one for one in BUILT_IN if _STABLE.fullmatch(one.version))
+_BUILT_IN_NAMES: Final = frozenset(name for one in BUILT_IN for name in (one.plural, one.singular, *one.short_names))
+
+
+async def discover(transport: Transport) -> list[ResourceType]:
+    """Aggregated discovery, or group by group from a server without it."""
+    found: list[ResourceType] = []
+    for path in ("/api", "/apis"):
+        document = await _document(transport, path)
+        if document.get("kind") == "APIGroupDiscoveryList":
+            found += _aggregated(document)
+        else:
+            found += await _legacy(transport, path, document)
+    return found
+
+
+async def _document(transport: Transport, path: str) -> dict[str, Any]:
+    response = await transport.raw("GET", path, headers={"Accept": AGGREGATED})
+    if response.status >= 400:
+        raise _failure(response.status, response.body)
+    loaded = orjson.loads(response.body)
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _failure(status: int, body: bytes) -> ApiError:
+    try:
+        return from_status(orjson.loads(body), status)
+    except (orjson.JSONDecodeError, AttributeError):
+        return from_status({"kind": "Status", "message": body.decode(errors="replace").strip()}, status)
+
+
+def _aggregated(document: dict[str, Any]) -> Iterable[ResourceType]:
+    for group in document.get("items") or ():
+        group_name = (group.get("metadata") or {}).get("name") or ""
+        for version in group.get("versions") or ():
+            for entry in version.get("resources") or ():
+                yield _discovered(group_name, version["version"], entry)
+
+
+def _discovered(group: str, version: str, entry: dict[str, Any]) -> ResourceType:
+    kind = entry.get("responseKind") or {}
+    subresources = tuple(
+        Subresource(
+            one["subresource"], one["responseKind"]["kind"], one["responseKind"].get("group") or "",
+            one["responseKind"].get("version") or "", tuple(one.get("verbs") or ()),
+        )
+        for one in entry.get("subresources") or ()
+        if one.get("responseKind")
+    )  # fmt: skip
+    return ResourceType(
+        group, version, kind.get("kind") or "", entry["resource"], entry.get("scope") == "Namespaced",
+        entry.get("singularResource") or str(kind.get("kind") or "").lower(), tuple(entry.get("verbs") or ()),
+        tuple(entry.get("shortNames") or ()), tuple(entry.get("categories") or ()), subresources,
+    )  # fmt: skip
+
+
+async def _legacy(transport: Transport, path: str, document: dict[str, Any]) -> list[ResourceType]:
+    versions: Sequence[str] = document.get("versions") or [
+        one["groupVersion"] for group in document.get("groups") or () for one in group.get("versions") or ()
+    ]
+    found: list[ResourceType] = []
+    for version in versions:
+        resources = (await _document(transport, f"{path}/{version}")).get("resources") or ()
+        group, _, name = version.rpartition("/")
+        for entry in resources:
+            if "/" not in entry["name"]:
+                found.append(
+                    ResourceType(
+                        group, name, entry["kind"], entry["name"], bool(entry.get("namespaced")),
+                        entry.get("singularName") or entry["kind"].lower(), tuple(entry.get("verbs") or ()),
+                        tuple(entry.get("shortNames") or ()), tuple(entry.get("categories") or ()),
+                    )
+                )  # fmt: skip
+    return found
+
+
+def _to_json(one: ResourceType) -> list[Any]:
+    subresources = [[s.name, s.kind, s.group, s.version, s.verbs] for s in one.subresources]
+    return [
+        one.group, one.version, one.kind, one.plural, one.namespaced, one.singular, one.verbs, one.short_names,
+        one.categories, subresources,
+    ]  # fmt: skip
+
+
+def _from_json(entry: list[Any]) -> ResourceType:
+    *plain, verbs, short_names, categories, subresources = entry
+    return ResourceType(
+        *plain, tuple(verbs), tuple(short_names), tuple(categories),
+        tuple(Subresource(name, kind, group, version, tuple(v)) for name, kind, group, version, v in subresources),
+    )  # fmt: skip
+
+
+def _store(path: Path, types: Iterable[ResourceType]) -> None:
+    """Best effort: a read-only home must not fail a command."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        temporary.write_bytes(orjson.dumps([_to_json(one) for one in types]))
+        temporary.replace(path)
+    except OSError:
+        return

@@ -1,0 +1,211 @@
+"""kubeconfig files: read, merge as client-go's loading rules do, resolve to one cluster, user and namespace, write back.
+
+Merging: maps go by name and the first file that has a name wins; the first current-context wins; missing files of
+$KUBECONFIG are skipped, an explicit --kubeconfig must exist. Relative file names in an entry are relative to its file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Section = dict[str, dict[str, Any]]
+
+_SECTIONS = (("clusters", "cluster"), ("contexts", "context"), ("users", "user"))
+_FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
+
+
+class InvalidConfig(Exception):  # noqa: N818 - client-go's name for it
+    """The configuration contradicts itself: `context was not found for specified context: x`."""
+
+
+class UnreadableConfig(Exception):  # noqa: N818
+    """A file that is missing or is no kubeconfig."""
+
+
+@dataclass(slots=True)
+class Kubeconfig:
+    """`origin` says which file an entry came from: (section, name) -> path."""
+
+    clusters: Section = field(default_factory=dict)
+    contexts: Section = field(default_factory=dict)
+    users: Section = field(default_factory=dict)
+    current_context: str = ""
+    preferences: dict[str, Any] = field(default_factory=dict)
+    origin: dict[tuple[str, str], Path] = field(default_factory=dict)
+    current_context_origin: Path | None = None
+
+    @property
+    def empty(self) -> bool:
+        return not (self.clusters or self.contexts or self.users or self.current_context)
+
+    def section(self, name: str) -> Section:
+        found: Section = getattr(self, name)
+        return found
+
+    def as_object(self) -> dict[str, Any]:
+        """The v1 Config object, entries sorted by name as client-go writes them."""
+        obj: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", "preferences": self.preferences}
+        for plural, singular in _SECTIONS:
+            entries = self.section(plural)
+            obj[plural] = [{"name": name, singular: entries[name]} for name in sorted(entries)] or None
+        obj["current-context"] = self.current_context
+        return obj
+
+
+def parse(text: bytes, path: Path) -> Kubeconfig:
+    """One file. Raises UnreadableConfig."""
+    raw = _decode(text, path)
+    config = Kubeconfig(
+        current_context=str(raw.get("current-context") or ""), preferences=dict(raw.get("preferences") or {})
+    )
+    if config.current_context:
+        config.current_context_origin = path
+    for plural, singular in _SECTIONS:
+        for entry in raw.get(plural) or ():
+            name = str(entry.get("name") or "")
+            config.section(plural).setdefault(name, dict(entry.get(singular) or {}))
+            config.origin[plural, name] = path
+    return config
+
+
+def _decode(text: bytes, path: Path) -> dict[str, Any]:
+    stripped = text.lstrip()
+    if not stripped:
+        return {}
+    if stripped.startswith(b"{"):
+        import orjson
+
+        try:
+            found = orjson.loads(stripped)
+            return found if isinstance(found, dict) else {}
+        except orjson.JSONDecodeError:
+            pass
+    import yaml
+
+    try:
+        loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise UnreadableConfig(f'error loading config file "{path}": {" ".join(str(error).split())}') from None
+    if loaded is not None and not isinstance(loaded, dict):
+        raise UnreadableConfig(
+            f'error loading config file "{path}": couldn\'t get version/kind; json parse error: json: cannot unmarshal '
+            f"{'array' if isinstance(loaded, list) else 'string'} into Go value of type struct "
+            '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        )
+    return loaded or {}
+
+
+def load(path: Path) -> Kubeconfig:
+    try:
+        return parse(path.read_bytes(), path)
+    except FileNotFoundError:
+        raise UnreadableConfig(f"stat {path}: no such file or directory") from None
+    except OSError as error:
+        raise UnreadableConfig(f'error loading config file "{path}": open {path}: {_reason(error)}') from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def load_all(paths: Sequence[Path]) -> Kubeconfig:
+    """Files of $KUBECONFIG merged in order."""
+    merged = Kubeconfig()
+    for path in paths:
+        if path.exists():
+            _merge(merged, load(path))
+    return merged
+
+
+def _merge(into: Kubeconfig, other: Kubeconfig) -> None:
+    for plural, _ in _SECTIONS:
+        for name, entry in other.section(plural).items():
+            if name not in into.section(plural):
+                into.section(plural)[name] = entry
+                into.origin[plural, name] = other.origin[plural, name]
+    if not into.current_context:
+        into.current_context = other.current_context
+        into.current_context_origin = other.current_context_origin
+    into.preferences = {**other.preferences, **into.preferences}
+
+
+def environment_paths(environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """$KUBECONFIG as a list, without repeats."""
+    return [Path(one) for one in dict.fromkeys(environment.get("KUBECONFIG", "").split(os.pathsep)) if one]
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the global flags say instead of the file."""
+
+    context: str = ""
+    cluster: str = ""
+    user: str = ""
+    namespace: str = ""
+    server: str = ""
+    cluster_fields: Mapping[str, Any] = field(default_factory=dict)
+    user_fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedConfig:
+    """Where to connect and as whom. `cluster` and `user` have the fields of the kubeconfig, with absolute file names."""
+
+    server: str
+    cluster: Mapping[str, Any]
+    user: Mapping[str, Any]
+    namespace: str = "default"
+    namespace_is_explicit: bool = False
+    context: str = ""
+
+
+DEFAULT_SERVER = "http://localhost:8080"
+
+
+def resolve(config: Kubeconfig, overrides: Overrides) -> ResolvedConfig:
+    """Raises InvalidConfig with client-go's words."""
+    context_name = overrides.context or config.current_context
+    context = config.contexts.get(context_name)
+    if context is None:
+        if overrides.context:
+            raise InvalidConfig(f"context was not found for specified context: {context_name}")
+        context = {}
+    cluster = _entry(config, "clusters", overrides.cluster or str(context.get("cluster") or ""), overrides.cluster)
+    user = _entry(config, "users", overrides.user or str(context.get("user") or ""), overrides.user)
+    cluster = {**cluster, **overrides.cluster_fields}
+    user = _without_rivals({**user, **overrides.user_fields}, overrides.user_fields)
+    server = str(overrides.server or cluster.get("server") or DEFAULT_SERVER)
+    if "://" not in server:
+        server = f"http://{server}"
+    namespace = overrides.namespace or str(context.get("namespace") or "")
+    return ResolvedConfig(
+        server.rstrip("/"), cluster, user, namespace or "default", bool(overrides.namespace), context_name
+    )
+
+
+def _entry(config: Kubeconfig, plural: str, name: str, asked: str) -> dict[str, Any]:
+    entry = config.section(plural).get(name)
+    if entry is None:
+        singular = plural.removesuffix("s")
+        if asked:
+            what = "auth info" if singular == "user" else singular
+            raise InvalidConfig(f'{what} "{name}" does not exist')
+        return {}
+    path = config.origin.get((plural, name))
+    folder = path.parent if path is not None else Path()
+    return {key: str(folder / value) if key in _FILES and value else value for key, value in entry.items()}
+
+
+def _without_rivals(user: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A token on the command line beats a token file or plugin of the kubeconfig."""
+    if "token" in given:
+        user.pop("tokenFile", None)
+        user.pop("exec", None)
+    for name in ("client-certificate", "client-key"):
+        if name in given:
+            user.pop(f"{name}-data", None)
+    return user

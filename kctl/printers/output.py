@@ -1,0 +1,206 @@
+"""-o FORMAT: the printers that show objects rather than tables, chosen by name.
+
+`printer_for` gives an object with `print(obj) -> str`; the text is complete, with its newline where kubectl writes one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from kctl.apimachinery.objects import Object
+
+Printer = Callable[[Object], str]
+
+OBJECT_FORMATS: Final = (
+    "go-template", "go-template-file", "json", "jsonpath", "jsonpath-as-json", "jsonpath-file", "kyaml", "name",
+    "template", "templatefile", "yaml",
+)  # fmt: skip
+GET_FORMATS: Final = tuple(sorted((*OBJECT_FORMATS, "custom-columns", "custom-columns-file", "wide")))
+_TEMPLATES: Final = (
+    "go-template-file", "go-template", "templatefile", "template", "jsonpath-as-json", "jsonpath-file", "jsonpath",
+    "custom-columns-file", "custom-columns",
+)  # fmt: skip
+
+
+class OutputError(ValueError):
+    """A format that does not exist, or a template that is missing or wrong."""
+
+
+def split_format(output: str, template: str = "") -> tuple[str, str]:
+    """(format, template): `jsonpath={.x}` holds both; with --template alone the format is go-template."""
+    for name in _TEMPLATES:
+        if output.startswith(name + "="):
+            return name, output[len(name) + 1 :]
+    if not output and template:
+        return "go-template", template
+    return output, template
+
+
+def printer_for(
+    output: str, template: str = "", *, allow_missing_keys: bool = True, show_managed_fields: bool = False,
+    formats: Sequence[str] = OBJECT_FORMATS, no_headers: bool = False, name_of: Callable[[Object], str] | None = None,
+    operation: str = "",
+) -> Printer:  # fmt: skip
+    """Raises OutputError. `name_of` gives `deployment.apps/x`; `operation` is what `-o name`'s longer form says."""
+    form, template = split_format(output, template)
+    if form not in formats:
+        raise OutputError(
+            f'unable to match a printer suitable for the output format "{output}", allowed formats are: {",".join(formats)}'
+        )
+    match form:
+        case "json":
+            return _without_managed_fields(json_text, show_managed_fields)
+        case "yaml":
+            return _without_managed_fields(YamlPrinter().print, show_managed_fields)
+        case "kyaml":
+            from kctl.printers.kyaml import KyamlPrinter
+
+            return _without_managed_fields(KyamlPrinter().print, show_managed_fields)
+        case "name":
+            return lambda obj: "".join(f"{(name_of or _name)(one)}\n" for one in items_of(obj))
+        case "go-template" | "template" | "go-template-file" | "templatefile":
+            return _go_template(form, template, allow_missing_keys)
+        case "custom-columns" | "custom-columns-file":
+            from kctl.printers.custom_columns import printer
+
+            return printer(
+                _given(form, template, "custom-columns"), from_file=form.endswith("file"), no_headers=no_headers
+            )
+    return _jsonpath(form, template, allow_missing_keys)
+
+
+def _given(form: str, template: str, kind: str) -> str:
+    if not template:
+        what = {"custom-columns": "custom-columns format specified but no custom columns given"}.get(
+            form, f"{form} format specified but no {'file' if form.endswith('file') else 'template'} given"
+        )
+        raise OutputError(what)
+    if not form.endswith("file"):
+        return template
+    try:
+        return Path(template).read_text()
+    except OSError as error:
+        raise OutputError(
+            f"error reading --template {template}, open {template}: {(error.strerror or '').lower()}\n"
+        ) from None
+
+
+def items_of(obj: Object) -> list[Object]:
+    """The members of a list, or the object itself."""
+    items = obj.get("items")
+    return items if isinstance(items, list) and str(obj.get("kind", "")).endswith("List") else [obj]
+
+
+def _name(obj: Object) -> str:
+    group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+    kind = str(obj.get("kind") or "<unknown>").lower()
+    name = (obj.get("metadata") or {}).get("name", "")
+    return f"{kind}.{group}/{name}" if group else f"{kind}/{name}"
+
+
+def without_managed_fields(obj: Object) -> Object:
+    """For display: metadata.managedFields left out, of every item."""
+    items = obj.get("items")
+    if isinstance(items, list) and "managedFields" not in (obj.get("metadata") or {}):
+        return {**obj, "items": [without_managed_fields(one) if isinstance(one, dict) else one for one in items]}
+    if obj.get("type") and isinstance(obj.get("object"), dict):
+        return {**obj, "object": without_managed_fields(obj["object"])}
+    meta = obj.get("metadata")
+    if isinstance(meta, dict) and "managedFields" in meta:
+        return {**obj, "metadata": {key: value for key, value in meta.items() if key != "managedFields"}}
+    return obj
+
+
+def _without_managed_fields(printer: Printer, show: bool) -> Printer:
+    return printer if show else lambda obj: printer(without_managed_fields(obj))
+
+
+def escape_html(text: str) -> str:
+    """As encoding/json writes inside strings."""
+    for letter, code in (
+        ("&", "\\u0026"),
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+    ):
+        if letter in text:
+            text = text.replace(letter, code)
+    return text
+
+
+def json_text(obj: Any, *, sort_keys: bool = True) -> str:
+    """Indented by four, keys sorted."""
+    return escape_html(json.dumps(obj, indent=4, sort_keys=sort_keys, ensure_ascii=False)) + "\n"
+
+
+class YamlPrinter:
+    """Documents after the first are introduced by `---`."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def print(self, obj: Object) -> str:
+        from kctl.apimachinery.yaml import dump
+
+        self._count += 1
+        return ("---\n" if self._count > 1 else "") + dump(obj)
+
+
+def _jsonpath(form: str, template: str, allow_missing_keys: bool) -> Printer:
+    from kctl.apimachinery import jsonpath
+
+    text = _given(form, template, "jsonpath")
+    try:
+        parsed = jsonpath.parse(text, allow_missing_keys=allow_missing_keys)
+    except jsonpath.JSONPathError as error:
+        raise OutputError(f"error parsing jsonpath {text}, {error}") from None
+
+    def show(obj: Object) -> str:
+        try:
+            if form == "jsonpath-as-json":
+                return json_text([value for values in parsed.find(obj) for value in values])
+            return parsed.render(obj)
+        except jsonpath.JSONPathError as error:
+            raise OutputError(
+                f'error executing jsonpath "{text}": Error executing template: {error}. Printing more information for '
+                f"debugging the template:\n\ttemplate was:\n\t\t{text}\n\tobject given to jsonpath engine was:\n\t\t{_go_value(obj)}\n\n"
+            ) from None
+
+    return show
+
+
+def _go_value(value: Any) -> str:
+    """Go's %#v of decoded JSON."""
+    if isinstance(value, dict):
+        return (
+            "map[string]interface {}{"
+            + ", ".join(f"{json.dumps(k)}:{_go_value(value[k])}" for k in sorted(value))
+            + "}"
+        )
+    if isinstance(value, list):
+        return "[]interface {}{" + ", ".join(_go_value(one) for one in value) + "}"
+    if value is None:
+        return "interface {}(nil)"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _go_template(form: str, template: str, allow_missing_keys: bool) -> Printer:
+    from kctl.printers import go_template
+
+    text = _given(form, template, "go-template")
+    try:
+        parsed = go_template.parse(text)
+    except go_template.TemplateError as error:
+        raise OutputError(f"error parsing template {text}, template: output:{error}") from None
+
+    def show(obj: Object) -> str:
+        try:
+            return parsed.render(obj, allow_missing_keys=allow_missing_keys)
+        except go_template.TemplateError as error:
+            raise OutputError(f'error executing template "{text}": template: output:{error}') from None
+
+    return show
