@@ -58,11 +58,25 @@ def go_type(code: str, string_type: str = "string") -> str:
     return _GO_SCALARS.get(code, "interface {}")
 
 
+def _conversion_error(value: Any, code: str) -> str:
+    kinds = {"array": "slice", "object": "map", "number": "float64" if isinstance(value, float) else "int64"}
+    what = kinds.get(json_kind(value), json_kind(value))
+    if code.startswith("@"):
+        return f"cannot restore struct from: {what}"
+    if code.startswith("["):
+        return f"cannot restore slice from {what}"
+    if code.startswith("{"):
+        return f"cannot restore map from {what}"
+    return f"unrecognized type: {'slice' if code == 'y' else _GO_SCALARS.get(code, 'interface')}"
+
+
 class Walk:
     """One walk over one object. `unknown` fills with paths in document order; a wrong type raises DecodeError."""
 
-    def __init__(self, bundle: Bundle, root: str = "") -> None:
+    def __init__(self, bundle: Bundle, root: str = "", *, patched: bool = False) -> None:
+        """`patched` words type errors as the converter behind strategic merge patches does."""
         self._bundle = bundle
+        self._patched = patched
         self._rows: dict[str, dict[str, list[Any]]] = {}
         self._root = root
         self.unknown: list[str] = []
@@ -116,6 +130,8 @@ class Walk:
             self.value("[" + _SCHEMA, value, path, steps, holder)
 
     def _mismatch(self, value: Any, code: str, steps: tuple[str, ...], holder: str, string_type: str) -> DecodeError:
+        if self._patched:
+            return DecodeError(_conversion_error(value, code))
         what = json_kind(value)
         if what == "number" and code in ("i32", "i64", "x"):
             what += " " + json.dumps(value)

@@ -44,13 +44,14 @@ class ObjectSchema:
     def kind(self) -> str:
         return self.type_name.rpartition(".")[2]
 
-    def decode(self, obj: Any) -> Decoded:
-        """Raises DecodeError with Go's words for the first value of a wrong type."""
+    def decode(self, obj: Any, *, patched: bool = False) -> Decoded:
+        """Raises DecodeError with Go's words for the first value of a wrong type (`patched`: the words that the result of
+        a strategic merge patch gets)."""
         unknown: list[str] = []
         try:
             decoded = self._decode(obj, unknown)
         except (WrongType, Malformed):
-            Walk(self._bundle).struct(self.type_name, obj, "", (), "")
+            Walk(self._bundle, patched=patched).struct(self.type_name, obj, "", (), "")
             raise DecodeError(f"json: cannot unmarshal into {self.kind}") from None
         if unknown:
             walk = Walk(self._bundle)
@@ -66,7 +67,7 @@ class UntypedSchema(ObjectSchema):
         super().__init__(OBJECT_META, types, compiler)
         self.patch_meta = PatchMeta.none()
 
-    def decode(self, obj: Any) -> Decoded:
+    def decode(self, obj: Any, *, patched: bool = False) -> Decoded:
         if not isinstance(obj, dict):
             raise DecodeError("json: cannot unmarshal into Go value of type map[string]interface {}")
         meta = obj.get("metadata")

@@ -1,0 +1,206 @@
+"""Strategic merge patch: Kubernetes' own patch, which merges lists by the keys the schema names.
+
+Directives: `$patch: delete|replace|merge`, `$retainKeys`, `$deleteFromPrimitiveList/field`, `$setElementOrder/field`.
+Nothing is changed in place; unchanged parts are shared. Rules of k8s.io/apimachinery/pkg/util/strategicpatch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kctl.apimachinery.schema.patch_meta import PatchMeta
+
+PATCH = "$patch"
+RETAIN_KEYS = "$retainKeys"
+DELETE_FROM = "$deleteFromPrimitiveList/"
+SET_ORDER = "$setElementOrder/"
+_DIRECTIVES = (PATCH, RETAIN_KEYS)
+
+
+class StrategicMergeError(ValueError):
+    """The patch does not fit the object; the message is the API's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def go_text(value: Any) -> str:
+    """fmt's %v of JSON data: map[a:1 b:[x y]]."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{go_text(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(go_text(item) for item in value) + "]"
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def apply(original: dict[str, Any], patch: dict[str, Any], meta: PatchMeta) -> dict[str, Any]:
+    """The patched object. `meta` is the kind's `PatchMeta` (schema.registry). Raises StrategicMergeError."""
+    return _merge_map(original, patch, meta)
+
+
+def _merge_map(original: dict[str, Any], patch: dict[str, Any], meta: PatchMeta) -> dict[str, Any]:
+    directive = patch.get(PATCH)
+    if PATCH in patch:
+        if directive == "replace":
+            return {key: value for key, value in patch.items() if key != PATCH}
+        if directive == "delete":
+            return {}
+        raise StrategicMergeError(f"unknown patch type: {go_text(directive)} in map: {go_text(patch)}")
+    out = dict(original)
+    if RETAIN_KEYS in patch:
+        _retain_keys(out, patch)
+    orders = {key[len(SET_ORDER) :]: value for key, value in patch.items() if key.startswith(SET_ORDER)}
+    for key, value in patch.items():
+        if key in _DIRECTIVES or key.startswith(SET_ORDER):
+            continue
+        if key.startswith(DELETE_FROM):
+            _delete_from(out, key[len(DELETE_FROM) :], value)
+            continue
+        if value is None:
+            out.pop(key, None)
+        else:
+            _merge_field(out, key, value, meta.field(key), orders.get(key))
+    for key, order in orders.items():
+        if key not in patch and isinstance(out.get(key), list):
+            out[key] = _ordered(out[key], order, out[key], meta.field(key).merge_key)
+    return out
+
+
+def _retain_keys(out: dict[str, Any], patch: dict[str, Any]) -> None:
+    keep = patch[RETAIN_KEYS]
+    if not isinstance(keep, list):
+        raise StrategicMergeError(f"invalid value for special key: {RETAIN_KEYS}")
+    for key, value in patch.items():
+        if key not in _DIRECTIVES and not key.startswith("$") and value is not None and key not in keep:
+            raise StrategicMergeError(f"{key} is not in the {RETAIN_KEYS} list")
+    for key in [key for key in out if key not in keep]:
+        del out[key]
+
+
+def _delete_from(out: dict[str, Any], key: str, values: Any) -> None:
+    if isinstance(out.get(key), list) and isinstance(values, list):
+        out[key] = [item for item in out[key] if item not in values]
+
+
+def _merge_field(out: dict[str, Any], key: str, value: Any, meta: PatchMeta, order: Any) -> None:
+    if key not in out:
+        if isinstance(value, list) and order is not None:
+            _check_order(key, value, order, meta.merge_key)
+        out[key] = drop_directives(value)
+        return
+    old = out[key]
+    if isinstance(old, dict) and isinstance(value, dict):
+        if "replace" in meta.strategies:
+            out[key] = drop_directives(value)
+        else:
+            out[key] = _merge_map(old, value, meta)
+    elif isinstance(old, list) and isinstance(value, list) and meta.merges:
+        out[key] = _merge_list(key, old, value, meta, order)
+    else:
+        out[key] = drop_directives(value)
+
+
+def drop_directives(value: Any) -> Any:
+    """What remains of a patch where there is nothing to merge it with: directives and nulls go."""
+    if isinstance(value, dict):
+        if value.get(PATCH) == "delete":
+            return {}
+        return {
+            key: drop_directives(item)
+            for key, item in value.items()
+            if item is not None and not key.startswith((PATCH, RETAIN_KEYS, DELETE_FROM, SET_ORDER))
+        }
+    if isinstance(value, list):
+        kept = [
+            item for item in value if not (isinstance(item, dict) and item.get(PATCH) in ("delete", "replace", "merge"))
+        ]
+        return [drop_directives(item) for item in kept]
+    return value
+
+
+def _merge_list(key: str, old: list[Any], patch: list[Any], meta: PatchMeta, order: Any) -> list[Any]:
+    merge_key = meta.merge_key
+    if not any(isinstance(item, dict) for item in (*old, *patch)):
+        merged = list(old)
+        merged += [item for item in patch if item not in merged]
+        return _ordered(merged, order if order is not None else patch, old, "")
+    if order is not None:
+        _check_order(key, patch, order, merge_key)
+    base, patch, replaced = _special_items(old, patch, merge_key)
+    if replaced:
+        return [drop_directives(item) for item in patch]
+    merged = list(base)
+    for item in patch:
+        value = _key_of(item, merge_key)
+        at = next((i for i, entry in enumerate(merged) if entry.get(merge_key) == value), None)
+        if at is None:
+            merged.append(drop_directives(item))
+        else:
+            merged[at] = _merge_map(merged[at], item, meta)
+    return _ordered(merged, order if order is not None else patch, old, merge_key)
+
+
+def _special_items(old: list[Any], patch: list[Any], merge_key: str) -> tuple[list[Any], list[Any], bool]:
+    """Carries out `$patch` items: (what is left of the list, ordinary patch items, whether they replace the list)."""
+    base, plain, replaced = old, [], False
+    for item in patch:
+        directive = item.get(PATCH) if isinstance(item, dict) else None
+        if directive is None:
+            plain.append(item)
+        elif directive == "replace":
+            replaced = True
+        elif directive == "delete":
+            value = _key_of(item, merge_key)
+            base = [entry for entry in base if entry.get(merge_key) != value]
+        elif directive == "merge":
+            raise StrategicMergeError("merging of lists by $patch: merge is not supported")
+        else:
+            raise StrategicMergeError(f"unknown patch type: {go_text(directive)} in map: {go_text(item)}")
+    return base, plain, replaced
+
+
+def _key_of(item: Any, merge_key: str) -> Any:
+    if not isinstance(item, dict) or merge_key not in item:
+        raise StrategicMergeError(f"map: {go_text(item)} does not contain declared merge key: {merge_key}")
+    return item[merge_key]
+
+
+def _same(left: Any, right: Any, merge_key: str) -> bool:
+    if merge_key and isinstance(left, dict) and isinstance(right, dict):
+        return left.get(merge_key) == right.get(merge_key)
+    return bool(left == right)
+
+
+def _position(item: Any, items: list[Any], merge_key: str) -> int:
+    return next((i for i, entry in enumerate(items) if _same(entry, item, merge_key)), -1)
+
+
+def _check_order(key: str, patch: list[Any], order: list[Any], merge_key: str) -> None:
+    """Every patched item must be in the order list, in the same relative order."""
+    wanted = [item for item in patch if not (isinstance(item, dict) and item.get(PATCH) == "delete")]
+    at = 0
+    for entry in order:
+        if at < len(wanted) and _same(wanted[at], entry, merge_key):
+            at += 1
+    if at < len(wanted):
+        raise StrategicMergeError(
+            f"The order in patch list:\n{go_text(wanted)}\n doesn't match {SET_ORDER[:-1]} list:\n{go_text(order)}\n"
+        )
+
+
+def _ordered(merged: list[Any], order: list[Any], server: list[Any], merge_key: str) -> list[Any]:
+    """Items named by `order` in its order; the others keep the server's, slotted in where they stood before."""
+    named = [item for item in merged if _position(item, order, merge_key) >= 0]
+    others = [item for item in merged if _position(item, order, merge_key) < 0]
+    named.sort(key=lambda item: _position(item, order, merge_key))
+    others.sort(key=lambda item: _position(item, server, merge_key))
+    out: list[Any] = []
+    while named and others:
+        left, right = _position(others[0], server, merge_key), _position(named[0], server, merge_key)
+        out.append(others.pop(0) if 0 <= left < right else named.pop(0))
+    return out + others + named
