@@ -175,7 +175,7 @@ class ContainerWorker:
             self.last_state = self.state
         self.phase = RUNNING
         self.stopping = False
-        self.state = {"running": {"startedAt": self.pod.context.stamp()}}
+        self.state = self.pod.context.running_state()
         hook = (self.spec.get("lifecycle") or {}).get("postStart")
         if hook:
             container.post_start(hook, lambda error: self._post_started(container, error))

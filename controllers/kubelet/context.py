@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,7 @@ from controllers.kubelet.runtime import ContainerRuntime
 from controllers.kubelet.timers import Timers
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
 
 if TYPE_CHECKING:
     from controllers.kubelet.pod_worker import PodWorker
@@ -37,6 +38,7 @@ class KubeletContext:
     lookup: Lookup
     wait_for: Callable[[Missing, PodWorker], None]
     _stamp: str = ""
+    _running: Object = field(default_factory=dict)
     _stamp_second: datetime | None = None
 
     def stamp(self) -> str:
@@ -45,4 +47,10 @@ class KubeletContext:
         if now != self._stamp_second:
             self._stamp_second = now
             self._stamp = times.rfc3339(now)
+            self._running = {"running": {"startedAt": self._stamp}}
         return self._stamp
+
+    def running_state(self) -> Object:
+        """The state of a container that starts now, shared by all that start within the second."""
+        self.stamp()
+        return self._running

@@ -10,7 +10,7 @@ class PodAddresses:
     reused while somebody may still know it."""
 
     def __init__(self, cidr: str) -> None:
-        network = ipaddress.ip_network(cidr)
+        network = ipaddress.ip_network(cidr, strict=False)
         self.cidr = cidr
         self._base = int(network.network_address)
         self._make = type(network.network_address)

@@ -7,6 +7,7 @@ did not change, and conditions of others (readiness gates, DisruptionTarget) are
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from controllers.kubelet.container import SIDECAR, ContainerWorker
@@ -190,12 +191,18 @@ def merge_conditions(
         since = now
         if before is not None and before.get("status") == status and before.get("lastTransitionTime"):
             since = before["lastTransitionTime"]
-        entry: Object = {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": since}
-        if generation:
-            entry["observedGeneration"] = generation
-        if reason:
-            entry["reason"] = reason
-        if message:
-            entry["message"] = message
-        merged.append(entry)
+        merged.append(_condition(kind, status, reason, message, since, generation))
     return merged
+
+
+@lru_cache(maxsize=512)
+def _condition(kind: str, status: str, reason: str, message: str, since: str, generation: int | None) -> Object:
+    """Pods that start together share these dicts, which are values."""
+    entry: Object = {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": since}
+    if generation:
+        entry["observedGeneration"] = generation
+    if reason:
+        entry["reason"] = reason
+    if message:
+        entry["message"] = message
+    return entry

@@ -27,19 +27,16 @@ _DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadli
 
 class PodWorker:
     __slots__ = (
-        "_advancing", "_deadline", "_grace", "_told_mount", "containers", "context", "counted", "delete_wanted", "failure", "full_name",
-        "gone", "in_flight", "init", "ip", "key", "kubelet", "pod", "queued", "retries", "sandbox", "start_time", "status_wanted",
+        "_advancing", "_deadline", "_grace", "_told_mount", "containers", "context", "counted", "delete_wanted", "failure",
+        "gone", "in_flight", "init", "ip", "kubelet", "pod", "queued", "retries", "sandbox", "start_time", "status_wanted",
         "stopping", "uid",
     )  # fmt: skip
 
     def __init__(self, kubelet: Kubelet, pod: Object) -> None:
-        meta = pod["metadata"]
         self.kubelet = kubelet
         self.context: KubeletContext = kubelet.context
         self.pod = pod
-        self.uid = str(meta.get("uid") or "")
-        self.key = f"{meta.get('namespace')}/{meta['name']}"
-        self.full_name = f"{meta['name']}_{meta.get('namespace')}({self.uid})"
+        self.uid = str(pod["metadata"].get("uid") or "")
         self.init, self.containers = workers_for(self, pod)
         self.ip = ""
         self.sandbox = False
@@ -60,6 +57,11 @@ class PodWorker:
         self._told_mount = ""
 
     # ---- facts
+
+    @property
+    def full_name(self) -> str:
+        """As kubelets print pods: name_namespace(uid)."""
+        return f"{objects.name(self.pod)}_{objects.namespace(self.pod)}({self.uid})"
 
     @property
     def restart_policy(self) -> str:
@@ -313,6 +315,7 @@ class PodWorker:
     def _delete_if_due(self) -> None:
         if self.deleting and not self.alive:
             self.delete_wanted = True
+            self.status_wanted = self.status_wanted and self._wants_last_status()
             if not self.queued:
                 self.context.writer.enqueue(self)
 

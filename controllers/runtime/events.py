@@ -148,7 +148,10 @@ class EventRecorder:
         self._last_name = 0
 
     def for_host(self, host: str, client: Client | None = None) -> EventRecorder:
-        return EventRecorder(client or self._client, self._clock, self.component, host, sink=self.sink)
+        """Shares the correlator too: what it remembers is about objects, and must not grow with the number of nodes."""
+        made = EventRecorder(client or self._client, self._clock, self.component, host, sink=self.sink)
+        made._correlator = self._correlator
+        return made
 
     def event(
         self, obj: Object, type: str, reason: str, message: str, *, field_path: str = "", action: str = "",
