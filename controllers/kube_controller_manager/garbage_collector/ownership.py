@@ -1,0 +1,154 @@
+"""Who owns whom: the garbage collector's view of the cluster, kept by informers on every deletable kind.
+
+There is no graph to maintain beside the informers' caches: an index by owner uid answers "dependents of", one map from
+uid to its place answers "does it exist". Each change costs the same however large the cluster is.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from controllers.runtime.informer import Change, Informer
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import BUILT_IN, ResourceType
+
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+
+_OWNER_INDEX = "owners"
+_ABSENT_REMEMBERED = 10_000
+_NEEDED_VERBS = frozenset({"delete", "list", "watch"})
+_IGNORED = frozenset({("", "events"), ("events.k8s.io", "events")})
+
+
+def collectable(types: Iterable[ResourceType] = BUILT_IN) -> list[ResourceType]:
+    """Each deletable resource once, in its preferred version; Events are too many and own nothing."""
+    found: dict[tuple[str, str], ResourceType] = {}
+    for entry in types:
+        name = (entry.group, entry.plural)
+        if name not in found and name not in _IGNORED and set(entry.verbs) >= _NEEDED_VERBS:
+            found[name] = entry
+    return list(found.values())
+
+
+def _owner_uids(obj: Object) -> Sequence[str]:
+    references = obj["metadata"].get("ownerReferences")
+    return [reference["uid"] for reference in references] if references else ()
+
+
+def awaits_dependents(obj: Object) -> bool:
+    """Being deleted in the foreground: it goes after the dependents that block it."""
+    return bool(objects.deletion_timestamp(obj)) and FOREGROUND in objects.finalizers(obj)
+
+
+def awaits_orphaning(obj: Object) -> bool:
+    return bool(objects.deletion_timestamp(obj)) and ORPHAN in objects.finalizers(obj)
+
+
+class Ownership:
+    """`wake(uid)` is called for every object the collector should look at."""
+
+    def __init__(self, wake: Callable[[str], None]) -> None:
+        self._wake = wake
+        self._informers: dict[ResourceType, Informer] = {}
+        self._places: dict[str, tuple[Informer, str]] = {}
+        self._absent: OrderedDict[str, None] = OrderedDict()
+
+    def watch(self, informer: Informer) -> None:
+        if informer.resource in self._informers:
+            return
+        self._informers[informer.resource] = informer
+        informer.add_index(_OWNER_INDEX, _owner_uids)
+        informer.add_handler(lambda changes: self._changed(informer, changes))
+
+    def forget(self, resource: ResourceType) -> None:
+        self._informers.pop(resource, None)
+
+    def find(self, uid: str) -> tuple[ResourceType, Object] | None:
+        place = self._places.get(uid)
+        if place is None:
+            return None
+        informer, key = place
+        obj = informer.get(key)
+        return (informer.resource, obj) if obj is not None and objects.uid(obj) == uid else None
+
+    def dependents(self, uid: str) -> Iterator[Object]:
+        for informer in list(self._informers.values()):
+            yield from list(informer.by_index(_OWNER_INDEX, uid))
+
+    def resource_of(self, reference: dict[str, Any]) -> ResourceType | None:
+        """The type an owner reference names, as far as it is watched."""
+        group, _, _ = reference["apiVersion"].rpartition("/")
+        for resource in self._informers:
+            if resource.kind == reference["kind"] and resource.group == group:
+                return resource
+        return None
+
+    def known_absent(self, uid: str) -> bool:
+        return uid in self._absent
+
+    def note_absent(self, uid: str) -> None:
+        self._absent[uid] = None
+        if len(self._absent) > _ABSENT_REMEMBERED:
+            self._absent.popitem(last=False)
+
+    # ---- changes
+
+    def _changed(self, informer: Informer, changes: Sequence[Change]) -> None:
+        for old, new in changes:
+            if new is None:
+                if old is not None:
+                    self._gone(old)
+            elif old is None:
+                self._places[objects.uid(new)] = (informer, objects.key(new))
+                self._look(new)
+            elif _matters(old, new):
+                self._look(new)
+                self._wake_blocked_owners(old)
+
+    def _gone(self, obj: Object) -> None:
+        uid = objects.uid(obj)
+        self._places.pop(uid, None)
+        self.note_absent(uid)
+        for dependent in self.dependents(uid):
+            self._wake(objects.uid(dependent))
+        self._wake_blocked_owners(obj)
+
+    def _look(self, obj: Object) -> None:
+        """Whether a new or changed object gives anything to do."""
+        meta = obj["metadata"]
+        if "deletionTimestamp" in meta:
+            if meta.get("finalizers") and (awaits_dependents(obj) or awaits_orphaning(obj)):
+                self._wake(meta["uid"])
+            return
+        for reference in meta.get("ownerReferences") or ():
+            place = self._places.get(reference["uid"])
+            owner = place[0].get(place[1]) if place is not None else None
+            if owner is None or "deletionTimestamp" in owner["metadata"] or _misplaced(owner, obj):
+                self._wake(meta["uid"])
+                return
+
+    def _wake_blocked_owners(self, obj: Object) -> None:
+        """An owner waiting in the foreground may have lost what blocked it."""
+        for uid in _owner_uids(obj):
+            found = self.find(uid)
+            if found is not None and awaits_dependents(found[1]):
+                self._wake(uid)
+
+
+def _misplaced(owner: Object, dependent: Object) -> bool:
+    """A namespaced owner can only own in its namespace."""
+    space = objects.namespace(owner)
+    return bool(space) and space != objects.namespace(dependent)
+
+
+def _matters(old: Object, new: Object) -> bool:
+    before, after = old["metadata"], new["metadata"]
+    return bool(
+        before.get("ownerReferences") != after.get("ownerReferences")
+        or before.get("finalizers") != after.get("finalizers")
+        or before.get("deletionTimestamp") != after.get("deletionTimestamp")
+    )

@@ -1,0 +1,123 @@
+"""kube-controller-manager: the table of controllers by their official names, and running those that are wanted.
+
+`controllers` reads as the flag of that name: `*` all, `name` this one, `-name` not this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from controllers.kube_controller_manager.deployment.controller import DeploymentController
+from controllers.kube_controller_manager.endpoints import EndpointsController
+from controllers.kube_controller_manager.endpointslice import EndpointSliceController
+from controllers.kube_controller_manager.garbage_collector.controller import GarbageCollector
+from controllers.kube_controller_manager.namespace import NamespaceController
+from controllers.kube_controller_manager.node_ipam import DEFAULT_CLUSTER_CIDR, DEFAULT_NODE_MASK, NodeIpamController
+from controllers.kube_controller_manager.node_lifecycle import NodeLifecycleController
+from controllers.kube_controller_manager.pod_gc import PodGarbageCollector
+from controllers.kube_controller_manager.replicaset import ReplicaSetController
+from controllers.kube_controller_manager.replication_controller import ReplicationControllerController
+from controllers.kube_controller_manager.root_ca_publisher import RootCaPublisher
+from controllers.kube_controller_manager.service_account import ServiceAccountController
+from controllers.kube_controller_manager.taint_eviction import TaintEvictionController
+from controllers.kube_controller_manager.ttl import TtlController
+from controllers.runtime.informer import InformerFactory
+from controllers.runtime.manager import ControllerContext, LoopController
+from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.user import User, component
+from kctl.client.client import Client
+
+log = logging.getLogger(__name__)
+
+IDENTITY = component("kube-controller-manager")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`root_ca`: PEM of the cluster's CA, for kube-root-ca.crt; without it that controller does not start."""
+
+    cluster_cidr: str = DEFAULT_CLUSTER_CIDR
+    node_cidr_mask: int = DEFAULT_NODE_MASK
+    root_ca: str = ""
+
+
+Factory = Callable[[ControllerContext, Options], LoopController]
+
+CONTROLLERS: dict[str, Factory] = {
+    "serviceaccount-controller": lambda context, options: ServiceAccountController(context),
+    "root-ca-certificate-publisher-controller": lambda context, options: RootCaPublisher(context, options.root_ca),
+    "node-ipam-controller": lambda context, options: NodeIpamController(
+        context, options.cluster_cidr, options.node_cidr_mask
+    ),
+    "node-lifecycle-controller": lambda context, options: NodeLifecycleController(context),
+    "taint-eviction-controller": lambda context, options: TaintEvictionController(context),
+    "ttl-controller": lambda context, options: TtlController(context),
+    "deployment-controller": lambda context, options: DeploymentController(context),
+    "replicaset-controller": lambda context, options: ReplicaSetController(context),
+    "replicationcontroller-controller": lambda context, options: ReplicationControllerController(context),
+    "endpointslice-controller": lambda context, options: EndpointSliceController(context),
+    "endpoints-controller": lambda context, options: EndpointsController(context),
+    "namespace-controller": lambda context, options: NamespaceController(context),
+    "pod-garbage-collector-controller": lambda context, options: PodGarbageCollector(context),
+    # Last: its watches on every kind start behind everybody else's.
+    "garbage-collector-controller": lambda context, options: GarbageCollector(context),
+}
+
+
+def is_enabled(name: str, wanted: Sequence[str]) -> bool:
+    if f"-{name}" in wanted:
+        return False
+    return name in wanted or "*" in wanted
+
+
+class KubeControllerManager:
+    """A component of the daemon (kctl/daemon/component.py)."""
+
+    name = "kube-controller-manager"
+    dependencies: tuple[str, ...] = ("kube-apiserver",)
+
+    def __init__(
+        self,
+        client_for: Callable[[User], Client],
+        informers: InformerFactory,
+        clock: Clock,
+        randomness: random.Random,
+        controllers: Sequence[str] = ("*",),
+        *,
+        options: Options | None = None,
+    ) -> None:
+        self._options = options or Options()
+        client = client_for(IDENTITY)
+        client.field_manager = client.field_manager or self.name
+        self._informers = informers
+        self.context = ControllerContext(client, informers, clock, randomness, client_for)
+        known = {name.removeprefix("-") for name in controllers} - {"*"}
+        if unknown := sorted(known - set(CONTROLLERS)):
+            raise ValueError(f'"{unknown[0]}" is not in the list of known controllers')
+        self._wanted = [name for name in CONTROLLERS if is_enabled(name, controllers)]
+        if not self._options.root_ca and "root-ca-certificate-publisher-controller" in self._wanted:
+            self._wanted.remove("root-ca-certificate-publisher-controller")
+        self.running: dict[str, LoopController] = {}
+
+    @property
+    def idle(self) -> bool:
+        """No controller has anything to do just now."""
+        return all(loop.idle for controller in self.running.values() for loop in controller.loops)
+
+    async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        for name in self._wanted:
+            self.running[name] = CONTROLLERS[name](self.context, self._options)
+        await self._informers.start()
+        for name, controller in self.running.items():
+            await controller.start()
+            log.info("started %s", name)
+        ready()
+        try:
+            await stop.wait()
+        finally:
+            await asyncio.gather(*(controller.stop() for controller in self.running.values()))
+            await self.context.sink.stop()

@@ -1,0 +1,138 @@
+"""taint-eviction-controller: deletes pods from nodes with NoExecute taints they do not tolerate, or no longer tolerate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from controllers.runtime import pods
+from controllers.runtime.controller import Controller
+from controllers.runtime.events import NORMAL
+from controllers.runtime.informer import Change
+from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.reconciler import Result
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import NODES, PODS
+from kctl.apimachinery.status import NotFound
+from kctl.apimachinery.times import rfc3339
+from kctl.client.transport import STRATEGIC_MERGE_PATCH
+
+Taint = Mapping[str, Any]
+
+
+def no_execute(node: Object) -> list[Taint]:
+    return [taint for taint in objects.spec(node).get("taints") or () if taint["effect"] == "NoExecute"]
+
+
+def tolerates(toleration: Mapping[str, Any], taint: Taint) -> bool:
+    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
+        return False
+    if toleration.get("key") and toleration["key"] != taint["key"]:
+        return False
+    if (toleration.get("operator") or "Equal") == "Exists":
+        return True
+    return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")
+
+
+def seconds_tolerated(pod: Object, taints: Sequence[Taint]) -> float | None:
+    """0: not at all; None: for ever."""
+    tolerations = objects.spec(pod).get("tolerations") or ()
+    used = []
+    for taint in taints:
+        fitting = [toleration for toleration in tolerations if tolerates(toleration, taint)]
+        if not fitting:
+            return 0.0
+        used += fitting
+    limits = [entry["tolerationSeconds"] for entry in used if entry.get("tolerationSeconds") is not None]
+    return max(float(min(limits)), 0.0) if limits else None
+
+
+class TaintEvictionController(LoopController):
+    name = "taint-eviction-controller"
+
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__()
+        self._client = context.client
+        self._clock = context.clock
+        self._recorder = context.recorder(self.name)
+        self._nodes = context.informers.informer(NODES)
+        self._pods = context.informers.informer(PODS)
+        self._pods.add_index(pods.NODE_INDEX, pods.by_node)
+        self._tainted: set[str] = set()
+        self._due: dict[str, tuple[str, float]] = {}
+        self._loop = Controller(self.name, self, context.clock, workers=50)
+        self.loops.append(self._loop)
+        self._nodes.add_handler(self._nodes_changed)
+        self._pods.add_handler(self._pods_changed)
+
+    def _nodes_changed(self, changes: Sequence[Change]) -> None:
+        for old, new in changes:
+            name = objects.name(new or old or {})
+            before = no_execute(old) if old is not None else []
+            after = no_execute(new) if new is not None else []
+            if before == after:
+                continue
+            if after:
+                self._tainted.add(name)
+            else:
+                self._tainted.discard(name)
+            for pod in self._pods.by_index(pods.NODE_INDEX, name):
+                self._loop.enqueue_object(pod)
+
+    def _pods_changed(self, changes: Sequence[Change]) -> None:
+        for _, new in changes:
+            if new is not None and self._tainted and objects.spec(new).get("nodeName") in self._tainted:
+                self._loop.enqueue_object(new)
+
+    async def reconcile(self, key: str) -> Result | None:
+        pod = self._pods.get(key)
+        if pod is None or objects.deletion_timestamp(pod):
+            self._due.pop(key, None)
+            return None
+        node = self._nodes.get(objects.spec(pod).get("nodeName") or "")
+        taints = no_execute(node) if node is not None else []
+        if not taints:
+            self._spare(key, pod)
+            return None
+        tolerated = seconds_tolerated(pod, taints)
+        if tolerated is None:
+            self._spare(key, pod)
+            return None
+        left = self._seconds_left(key, pod, tolerated)
+        if left > 0:
+            return Result(requeue_after=left)
+        self._due.pop(key, None)
+        await self._evict(pod)
+        return None
+
+    def _seconds_left(self, key: str, pod: Object, tolerated: float) -> float:
+        """The count started when the pod was first found on the tainted node; a shorter toleration shortens it."""
+        now = self._clock.monotonic()
+        uid, due = self._due.get(key, ("", 0.0))
+        if uid != objects.uid(pod):
+            due = now + tolerated
+        due = min(due, now + tolerated)
+        self._due[key] = objects.uid(pod), due
+        return due - now if due - now > 1e-6 else 0.0
+
+    def _spare(self, key: str, pod: Object) -> None:
+        if self._due.pop(key, None) is not None:
+            self._recorder.event(pod, NORMAL, "TaintManagerEviction", f"Cancelling deletion of Pod {key}")
+
+    async def _evict(self, pod: Object) -> None:
+        name, space, uid = objects.name(pod), objects.namespace(pod), objects.uid(pod)
+        self._recorder.event(pod, NORMAL, "TaintManagerEviction", f"Marking for deletion Pod {space}/{name}")
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "lastTransitionTime": rfc3339(self._clock.now()),
+            "reason": "DeletionByTaintManager",
+            "message": "Taint manager: deleting due to NoExecute taint",
+        }
+        patch = {"metadata": {"uid": uid}, "status": {"conditions": [condition]}}
+        try:
+            await self._client.patch(PODS, name, patch, space, patch_type=STRATEGIC_MERGE_PATCH, subresource="status")
+            await self._client.delete(PODS, name, space, uid=uid)
+        except NotFound:
+            return
