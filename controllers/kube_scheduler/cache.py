@@ -1,0 +1,195 @@
+"""Nodes with the pods on them and what is left of their resources (pkg/scheduler/backend/cache).
+
+Kept incrementally from the informers. A pod the scheduler has chosen a node for is *assumed* there at once, so that the next
+pod sees it; the binding is confirmed by the informer, or the assumption is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controllers.kube_scheduler.pod_info import HostPort, PodInfo, Resources
+from kctl.apimachinery import objects, quantity
+from kctl.apimachinery.objects import Object
+
+DEFAULT_BIND_ALL = "0.0.0.0"
+
+
+class NodeInfo:
+    """`generation` rises with every change, so that what was computed from a node can be told stale."""
+
+    __slots__ = (
+        "allocatable", "allowed_pods", "generation", "image_sizes", "labels", "name", "node", "non_zero_memory",
+        "non_zero_milli_cpu", "pods", "ports", "requested", "taints", "unschedulable",
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.node: Object | None = None
+        self.labels: dict[str, str] = {}
+        self.taints: list[Object] = []
+        self.unschedulable = False
+        self.allocatable = Resources()
+        self.allowed_pods = 0
+        self.image_sizes: dict[str, int] = {}
+        self.requested = Resources()
+        self.non_zero_milli_cpu = 0
+        self.non_zero_memory = 0
+        self.pods: dict[str, PodInfo] = {}
+        self.ports: dict[HostPort, int] = {}
+        self.generation = 0
+
+    def set_node(self, node: Object) -> None:
+        spec, status = objects.spec(node), objects.status(node)
+        self.node = node
+        self.labels = dict(objects.labels(node))
+        self.taints = spec.get("taints") or []
+        self.unschedulable = bool(spec.get("unschedulable"))
+        self.allocatable = Resources()
+        self.allowed_pods = 0
+        for name, value in (status.get("allocatable") or {}).items():
+            if name == "pods":
+                self.allowed_pods = quantity.whole(value)
+            else:
+                self.allocatable.add(name, value)
+        self.image_sizes = {
+            name: int(image.get("sizeBytes") or 0)
+            for image in status.get("images") or ()
+            for name in image.get("names") or ()
+        }
+        self.generation += 1
+
+    def add_pod(self, info: PodInfo) -> None:
+        if info.uid in self.pods:
+            return
+        self.pods[info.uid] = info
+        self._count(info, 1)
+
+    def remove_pod(self, uid: str) -> bool:
+        info = self.pods.pop(uid, None)
+        if info is None:
+            return False
+        self._count(info, -1)
+        return True
+
+    def _count(self, info: PodInfo, sign: int) -> None:
+        shape = info.shape
+        request, requested = shape.request, self.requested
+        requested.milli_cpu += sign * request.milli_cpu
+        requested.memory += sign * request.memory
+        requested.ephemeral_storage += sign * request.ephemeral_storage
+        for name, value in request.scalars.items():
+            requested.scalars[name] = requested.scalars.get(name, 0) + sign * value
+        self.non_zero_milli_cpu += sign * shape.non_zero_milli_cpu
+        self.non_zero_memory += sign * shape.non_zero_memory
+        for port in shape.host_ports:
+            self.ports[port] = self.ports.get(port, 0) + sign
+            if self.ports[port] <= 0:
+                del self.ports[port]
+        self.generation += 1
+
+    def port_is_free(self, wanted: HostPort) -> bool:
+        """0.0.0.0 clashes with every address of the same protocol and port."""
+        for used in self.ports:
+            if (used.protocol, used.port) == (wanted.protocol, wanted.port) and (
+                used.ip == wanted.ip or DEFAULT_BIND_ALL in (used.ip, wanted.ip)
+            ):
+                return False
+        return True
+
+
+class Cache:
+    """All nodes by name, and on which node each assigned or assumed pod counts."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, NodeInfo] = {}
+        self._where: dict[str, str] = {}
+        self._assumed: set[str] = set()
+        self.nodes_generation = 0
+        """Rises when a node comes, goes or changes; not with pods."""
+        self.removals = 0
+        """Rises when a pod leaves a node: nodes refused before may do now."""
+
+    @property
+    def node_count(self) -> int:
+        return sum(1 for _ in self.nodes())
+
+    def nodes(self) -> Iterable[NodeInfo]:
+        """Nodes that exist (a pod may be bound to one that is gone)."""
+        return (info for info in self._nodes.values() if info.node is not None)
+
+    def node(self, name: str) -> NodeInfo | None:
+        info = self._nodes.get(name)
+        return info if info is not None and info.node is not None else None
+
+    def set_node(self, node: Object) -> None:
+        self._entry(objects.name(node)).set_node(node)
+        self.nodes_generation += 1
+
+    def remove_node(self, name: str) -> None:
+        info = self._nodes.get(name)
+        if info is None:
+            return
+        info.node = None
+        self.nodes_generation += 1
+        if not info.pods:
+            del self._nodes[name]
+
+    def _entry(self, name: str) -> NodeInfo:
+        info = self._nodes.get(name)
+        if info is None:
+            info = self._nodes[name] = NodeInfo(name)
+        return info
+
+    def assume(self, info: PodInfo, node: str) -> None:
+        self._assumed.add(info.uid)
+        self._place(info, node)
+
+    def forget(self, info: PodInfo) -> None:
+        """The binding failed."""
+        if info.uid in self._assumed:
+            self._assumed.discard(info.uid)
+            self.remove_pod(info.uid)
+
+    def add_pod(self, info: PodInfo, node: str) -> None:
+        """An assigned pod, as the API says. Confirms an assumption, or corrects it."""
+        self._assumed.discard(info.uid)
+        if self._where.get(info.uid) != node:
+            self.remove_pod(info.uid)
+            self._place(info, node)
+
+    def confirm(self, uid: str, node: str) -> bool:
+        """Whether the pod counts on this node already, as assumed: then nothing needs computing."""
+        if self._where.get(uid) != node:
+            return False
+        self._assumed.discard(uid)
+        return True
+
+    def update_pod(self, info: PodInfo, node: str) -> None:
+        """Requests may have been resized in place."""
+        present = self._nodes[node].pods.get(info.uid) if self._where.get(info.uid) == node else None
+        if present is not None and present.shape.request == info.shape.request:
+            return
+        self.remove_pod(info.uid)
+        self._place(info, node)
+
+    def _place(self, info: PodInfo, node: str) -> None:
+        self._where[info.uid] = node
+        self._entry(node).add_pod(info)
+
+    def remove_pod(self, uid: str) -> None:
+        self._assumed.discard(uid)
+        name = self._where.pop(uid, None)
+        if name is None:
+            return
+        info = self._nodes[name]
+        info.remove_pod(uid)
+        self.removals += 1
+        if info.node is None and not info.pods:
+            del self._nodes[name]
+
+    def is_assumed(self, uid: str) -> bool:
+        return uid in self._assumed
+
+    def holds(self, uid: str) -> bool:
+        return uid in self._where

@@ -1,0 +1,32 @@
+"""Why a pod has no node, in kube-scheduler's words: `0/3 nodes are available: 1 Too many pods, 2 Insufficient cpu.`"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controllers.kube_scheduler.framework import Status
+
+NO_NODES = "no nodes available to schedule pods"
+
+
+def fit_message(counts: Mapping[str, int], node_count: int) -> str:
+    """Reasons with how many nodes each applies to, sorted as text (FitError.Error)."""
+    reasons = ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
+    return f"0/{node_count} nodes are available: {reasons}." if reasons else f"0/{node_count} nodes are available."
+
+
+def count_reasons(statuses: Mapping[str, Status]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for status in statuses.values():
+        for reason in status.reasons:
+            counts[reason] = counts.get(reason, 0) + 1
+    return counts
+
+
+def explain(statuses: Mapping[str, Status], node_count: int, post_filter_words: list[str]) -> str:
+    """The message of the condition and of the FailedScheduling event."""
+    if node_count == 0:
+        return NO_NODES
+    message = fit_message(count_reasons(statuses), node_count)
+    words = ", ".join(word for word in post_filter_words if word)
+    return f"{message} {words}" if words else message

@@ -1,0 +1,144 @@
+"""The scheduling framework: what a plugin may be asked, and how it answers (pkg/scheduler/framework).
+
+A plugin implements one or more extension points as methods; the profile lists it under each it has:
+
+    less                     QueueSort: the order of the active queue
+    pre_enqueue              PreEnqueue: may this pod be considered at all
+    pre_filter               PreFilter: look at the pod once, before the nodes
+    filter                   Filter: can this pod run on this node
+    post_filter              PostFilter: no node was found; why not, and what would help
+    pre_score, score         Score: how good is this node; `normalize` brings the scores to 0..100
+    reserve, unreserve       Reserve: take what the pod will need; give it back
+    permit                   Permit: wait or refuse, just before binding
+    pre_bind, bind, post_bind
+
+`Filter` and `Score` plugins say with `depends_on` what their answer depends on: STATIC (the node object alone), NODE (also the
+pods on that node), CLUSTER (pods anywhere). The scheduler reuses answers for pods of the same shape accordingly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from controllers.kube_scheduler.cache import NodeInfo
+    from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod
+
+MAX_NODE_SCORE = 100
+
+
+class Code(Enum):
+    UNSCHEDULABLE = "Unschedulable"
+    """Not now; removing pods could help."""
+    UNRESOLVABLE = "UnschedulableAndUnresolvable"
+    """Removing pods would not help."""
+    WAIT = "Wait"
+    ERROR = "Error"
+
+
+class DependsOn(Enum):
+    STATIC = 0
+    NODE = 1
+    CLUSTER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A refusal with its reasons, as they are counted in `0/3 nodes are available: ...`. None stands for success."""
+
+    code: Code
+    reasons: tuple[str, ...]
+    plugin: str = ""
+
+
+def unschedulable(plugin: str, *reasons: str) -> Status:
+    return Status(Code.UNSCHEDULABLE, reasons, plugin)
+
+
+def unresolvable(plugin: str, *reasons: str) -> Status:
+    return Status(Code.UNRESOLVABLE, reasons, plugin)
+
+
+@dataclass(slots=True)
+class CycleState:
+    """What plugins remember within one scheduling cycle, by their own names."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class Plugin(Protocol):
+    name: str
+
+
+class QueueSortPlugin(Plugin, Protocol):
+    def key(self, queued: QueuedPod) -> tuple[Any, ...]:
+        """Pods are taken in ascending order of this key."""
+        ...
+
+
+class PreEnqueuePlugin(Plugin, Protocol):
+    def pre_enqueue(self, pod: PodInfo) -> Status | None: ...
+
+
+class PreFilterPlugin(Plugin, Protocol):
+    def pre_filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None: ...
+
+
+class FilterPlugin(Plugin, Protocol):
+    depends_on: DependsOn
+
+    def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None: ...
+
+
+class PostFilterPlugin(Plugin, Protocol):
+    def post_filter(self, state: CycleState, pod: PodInfo, statuses: Mapping[str, Status], node_count: int) -> str:
+        """A sentence for the pod's condition, '' for nothing to say."""
+        ...
+
+
+class ScorePlugin(Plugin, Protocol):
+    depends_on: DependsOn
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        """0..100, or anything where `normalize` brings it there."""
+        ...
+
+    def normalize(self, scores: dict[str, int]) -> dict[str, int]:
+        """Node name to score, over all feasible nodes."""
+        ...
+
+
+class ReservePlugin(Plugin, Protocol):
+    def reserve(self, state: CycleState, pod: PodInfo, node: str) -> Status | None: ...
+
+    def unreserve(self, state: CycleState, pod: PodInfo, node: str) -> None: ...
+
+
+class PermitPlugin(Plugin, Protocol):
+    def permit(self, state: CycleState, pod: PodInfo, node: str) -> Status | None: ...
+
+
+class PreBindPlugin(Plugin, Protocol):
+    async def pre_bind(self, state: CycleState, pod: PodInfo, node: str) -> Status | None: ...
+
+
+class BindPlugin(Plugin, Protocol):
+    async def bind(self, state: CycleState, pod: PodInfo, node: str) -> Status | None:
+        """None when bound. Raises ApiError where the API server refuses."""
+        ...
+
+
+class PostBindPlugin(Plugin, Protocol):
+    def post_bind(self, state: CycleState, pod: PodInfo, node: str) -> None: ...
+
+
+def normalize_by_maximum(scores: dict[str, int], *, reverse: bool = False) -> dict[str, int]:
+    """Scale so that the best has 100 (DefaultNormalizeScore); with `reverse` the lowest is best."""
+    highest = max(scores.values(), default=0)
+    if highest == 0:
+        return dict.fromkeys(scores, MAX_NODE_SCORE if reverse else 0)
+    scaled = {name: MAX_NODE_SCORE * score // highest for name, score in scores.items()}
+    return {name: MAX_NODE_SCORE - score for name, score in scaled.items()} if reverse else scaled

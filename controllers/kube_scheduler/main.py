@@ -1,0 +1,42 @@
+"""kube-scheduler: assigns pods to nodes, never starts one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from controllers.kube_scheduler.profile import default_profile
+from controllers.kube_scheduler.scheduler import Scheduler
+from controllers.runtime.events import EventRecorder
+from controllers.runtime.informer import InformerFactory
+from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.resources import NODES, PODS
+from kctl.client.client import Client
+
+log = logging.getLogger(__name__)
+
+
+class KubeScheduler:
+    """The component: `run` until told to stop."""
+
+    name = "kube-scheduler"
+
+    def __init__(self, client: Client, informers: InformerFactory, clock: Clock, randomness: random.Random) -> None:
+        self._informers = informers
+        self._nodes = informers.informer(NODES)
+        self._pods = informers.informer(PODS)
+        self._recorder = EventRecorder(client, clock, "default-scheduler")
+        self.scheduler = Scheduler(default_profile(client), client, self._pods, self._recorder, clock, randomness)
+
+    async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        await self._informers.start()
+        self._nodes.add_handler(self.scheduler.handle_nodes)
+        self._pods.add_handler(self.scheduler.handle_pods)
+        log.info("scheduling for %s", "default-scheduler")
+        ready()
+        try:
+            await self.scheduler.run(stop)
+        finally:
+            await self._recorder.sink.stop()

@@ -1,0 +1,21 @@
+"""DynamicResources' words for pods without claims. Resource claims themselves are not allocated: such pods are refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from controllers.kube_scheduler.cache import NodeInfo
+from controllers.kube_scheduler.framework import CycleState, Status, unresolvable
+from controllers.kube_scheduler.pod_info import PodInfo
+
+
+class DynamicResources:
+    name = "DynamicResources"
+
+    def pre_filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
+        if pod.pod["spec"].get("resourceClaims"):
+            return unresolvable(self.name, "resource claims are not allocated by this scheduler")
+        return None
+
+    def post_filter(self, state: CycleState, pod: PodInfo, statuses: Mapping[str, Status], node_count: int) -> str:
+        return "no new claims to deallocate"

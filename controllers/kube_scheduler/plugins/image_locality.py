@@ -1,0 +1,28 @@
+"""ImageLocality: prefers nodes that already have the pod's images, the larger the better."""
+
+from __future__ import annotations
+
+from controllers.kube_scheduler.cache import NodeInfo
+from controllers.kube_scheduler.framework import MAX_NODE_SCORE, CycleState, DependsOn
+from controllers.kube_scheduler.pod_info import PodInfo
+
+_MINIMUM = 23 * 1024 * 1024
+_MAXIMUM_PER_CONTAINER = 1000 * 1024 * 1024
+
+
+class ImageLocality:
+    """Without upstream's spread factor (how many nodes have the image), which damps what our nodes never show."""
+
+    name = "ImageLocality"
+    depends_on = DependsOn.STATIC
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        if not node.image_sizes:
+            return 0
+        total = sum(node.image_sizes.get(image, 0) for image in pod.shape.images)
+        maximum = _MAXIMUM_PER_CONTAINER * max(len(pod.shape.images), 1)
+        total = max(_MINIMUM, min(total, maximum))
+        return MAX_NODE_SCORE * (total - _MINIMUM) // (maximum - _MINIMUM)
+
+    def normalize(self, scores: dict[str, int]) -> dict[str, int]:
+        return scores

@@ -1,0 +1,56 @@
+"""NodeAffinity: nodeSelector and required node affinity as a filter, preferred node affinity as a score."""
+
+from __future__ import annotations
+
+from controllers.kube_scheduler.cache import NodeInfo
+from controllers.kube_scheduler.framework import CycleState, DependsOn, Status, normalize_by_maximum, unresolvable
+from controllers.kube_scheduler.pod_info import PodInfo
+from kctl.apimachinery.labels import Requirement
+from kctl.apimachinery.objects import Object
+
+_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": "gt", "Lt": "lt"}
+
+
+def _matches(expressions: list[Object], labels: dict[str, str]) -> bool:
+    return all(
+        Requirement(one["key"], _OPERATORS[one["operator"]], tuple(one.get("values") or ())).matches(labels)
+        for one in expressions
+    )
+
+
+def term_matches(term: Object, node: NodeInfo) -> bool:
+    """A NodeSelectorTerm; an empty one matches nothing. matchFields knows metadata.name."""
+    expressions, fields = term.get("matchExpressions") or [], term.get("matchFields") or []
+    if not expressions and not fields:
+        return False
+    return _matches(expressions, node.labels) and _matches(fields, {"metadata.name": node.name})
+
+
+class NodeAffinity:
+    name = "NodeAffinity"
+    depends_on = DependsOn.STATIC
+
+    def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        labels = node.labels
+        fits = all(labels.get(key) == value for key, value in pod.shape.node_selector.items())
+        required = (pod.shape.affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+        if fits and required is not None:
+            fits = any(term_matches(term, node) for term in required.get("nodeSelectorTerms") or ())
+        return None if fits else unresolvable(self.name, "node(s) didn't match Pod's node affinity/selector")
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        preferred = (pod.shape.affinity.get("nodeAffinity") or {}).get(
+            "preferredDuringSchedulingIgnoredDuringExecution"
+        )
+        return sum(
+            int(term["weight"])
+            for term in preferred or ()
+            if not _is_empty(term.get("preference") or {}) and term_matches(term["preference"], node)
+        )
+
+    def normalize(self, scores: dict[str, int]) -> dict[str, int]:
+        return normalize_by_maximum(scores)
+
+
+def _is_empty(term: Object) -> bool:
+    return not term.get("matchExpressions") and not term.get("matchFields")

@@ -1,0 +1,35 @@
+"""NodeResourcesBalancedAllocation: prefers nodes on which cpu and memory are used to the same degree."""
+
+from __future__ import annotations
+
+from controllers.kube_scheduler.cache import NodeInfo
+from controllers.kube_scheduler.framework import MAX_NODE_SCORE, CycleState, DependsOn
+from controllers.kube_scheduler.pod_info import PodInfo
+
+
+def _balance(milli_cpu: int, memory: int, node: NodeInfo) -> float:
+    """1 when both fractions are equal; lower by half their difference (the standard deviation of two values)."""
+    allocatable = node.allocatable
+    fractions = [
+        min(used / capacity, 1.0)
+        for used, capacity in ((milli_cpu, allocatable.milli_cpu), (memory, allocatable.memory))
+        if capacity
+    ]
+    return 1.0 - abs(fractions[0] - fractions[1]) / 2 if len(fractions) == 2 else 1.0
+
+
+class NodeResourcesBalancedAllocation:
+    name = "NodeResourcesBalancedAllocation"
+    depends_on = DependsOn.NODE
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        """50 where the pod leaves the balance as it is, more where it improves it. A pod that requests nothing scores 0."""
+        request, requested = pod.shape.request, node.requested
+        if not request.milli_cpu and not request.memory:
+            return 0
+        before = _balance(requested.milli_cpu, requested.memory, node)
+        after = _balance(requested.milli_cpu + request.milli_cpu, requested.memory + request.memory, node)
+        return int(((after - before) / 2 + 0.5) * MAX_NODE_SCORE)
+
+    def normalize(self, scores: dict[str, int]) -> dict[str, int]:
+        return scores

@@ -1,0 +1,12 @@
+"""PrioritySort: higher priority first, then whoever has waited longer."""
+
+from __future__ import annotations
+
+from controllers.kube_scheduler.pod_info import QueuedPod
+
+
+class PrioritySort:
+    name = "PrioritySort"
+
+    def key(self, queued: QueuedPod) -> tuple[int, float]:
+        return (-queued.priority, queued.added_at)

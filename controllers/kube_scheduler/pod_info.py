@@ -1,0 +1,194 @@
+"""A pod as the scheduler sees it: what it asks for, computed once for all pods that share a spec.
+
+Pods of one ReplicaSet share their spec object, so `PodShape` is kept by identity of the spec.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from kctl.apimachinery import objects, quantity
+from kctl.apimachinery.objects import Object
+
+DEFAULT_MILLI_CPU = 100
+DEFAULT_MEMORY = 200 * 1024 * 1024
+"""What a container without requests counts in scoring (util.DefaultMilliCPURequest, DefaultMemoryRequest)."""
+_SHAPES = 4096
+
+
+class HostPort(NamedTuple):
+    ip: str
+    protocol: str
+    port: int
+
+
+@dataclass(slots=True)
+class Resources:
+    """cpu in thousandths, memory and ephemeral storage in bytes, others in whole units."""
+
+    milli_cpu: int = 0
+    memory: int = 0
+    ephemeral_storage: int = 0
+    scalars: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, value: Any) -> None:
+        if name == "cpu":
+            self.milli_cpu += quantity.milli(value)
+        elif name == "memory":
+            self.memory += quantity.whole(value)
+        elif name == "ephemeral-storage":
+            self.ephemeral_storage += quantity.whole(value)
+        elif name != "pods":
+            self.scalars[name] = self.scalars.get(name, 0) + quantity.whole(value)
+
+    def add_all(self, other: Resources) -> None:
+        self.milli_cpu += other.milli_cpu
+        self.memory += other.memory
+        self.ephemeral_storage += other.ephemeral_storage
+        for name, value in other.scalars.items():
+            self.scalars[name] = self.scalars.get(name, 0) + value
+
+    def raise_to(self, other: Resources) -> None:
+        self.milli_cpu = max(self.milli_cpu, other.milli_cpu)
+        self.memory = max(self.memory, other.memory)
+        self.ephemeral_storage = max(self.ephemeral_storage, other.ephemeral_storage)
+        for name, value in other.scalars.items():
+            self.scalars[name] = max(self.scalars.get(name, 0), value)
+
+    def copy(self) -> Resources:
+        return Resources(self.milli_cpu, self.memory, self.ephemeral_storage, dict(self.scalars))
+
+
+@dataclass(slots=True, eq=False)
+class PodShape:
+    """Everything scheduling asks of a spec. `request` is what must fit, `non_zero_*` what scoring counts."""
+
+    spec: Object
+    request: Resources
+    non_zero_milli_cpu: int
+    non_zero_memory: int
+    host_ports: tuple[HostPort, ...]
+    node_selector: dict[str, str]
+    affinity: Object
+    tolerations: list[Object]
+    node_name: str
+    images: tuple[str, ...]
+    empty_request: bool
+
+
+def _requests(container: Object, *, non_zero: bool = False) -> Resources:
+    found = Resources()
+    for name, value in ((container.get("resources") or {}).get("requests") or {}).items():
+        found.add(name, value)
+    if non_zero:
+        found.milli_cpu = found.milli_cpu or DEFAULT_MILLI_CPU
+        found.memory = found.memory or DEFAULT_MEMORY
+    return found
+
+
+def pod_requests(spec: Object, *, non_zero: bool = False) -> Resources:
+    """Containers and sidecars together, or the greediest init container with the sidecars before it; pod-level requests
+    where given; plus overhead (k8s.io/component-helpers PodRequests)."""
+    total = Resources()
+    for container in spec.get("containers") or ():
+        total.add_all(_requests(container, non_zero=non_zero))
+    sidecars, peak = Resources(), Resources()
+    for container in spec.get("initContainers") or ():
+        wanted = _requests(container, non_zero=non_zero)
+        if container.get("restartPolicy") == "Always":
+            total.add_all(wanted)
+            sidecars.add_all(wanted)
+            peak.raise_to(sidecars)
+        else:
+            needed = sidecars.copy()
+            needed.add_all(wanted)
+            peak.raise_to(needed)
+    total.raise_to(peak)
+    for name, value in ((spec.get("resources") or {}).get("requests") or {}).items():
+        level = Resources()
+        level.add(name, value)
+        if name == "cpu":
+            total.milli_cpu = level.milli_cpu
+        elif name == "memory":
+            total.memory = level.memory
+        else:
+            total.scalars.update(level.scalars)
+    for name, value in (spec.get("overhead") or {}).items():
+        total.add(name, value)
+    return total
+
+
+def _host_ports(spec: Object) -> tuple[HostPort, ...]:
+    found = []
+    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
+        if container in (spec.get("initContainers") or ()) and container.get("restartPolicy") != "Always":
+            continue
+        for port in container.get("ports") or ():
+            number = port.get("hostPort") or (port["containerPort"] if spec.get("hostNetwork") else 0)
+            if number:
+                found.append(HostPort(port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", number))
+    return tuple(found)
+
+
+def shape_of(spec: Object) -> PodShape:
+    request = pod_requests(spec)
+    counted = pod_requests(spec, non_zero=True)
+    empty = not (request.milli_cpu or request.memory or request.ephemeral_storage or request.scalars)
+    return PodShape(
+        spec=spec,
+        request=request,
+        non_zero_milli_cpu=counted.milli_cpu,
+        non_zero_memory=counted.memory,
+        host_ports=_host_ports(spec),
+        node_selector=spec.get("nodeSelector") or {},
+        affinity=spec.get("affinity") or {},
+        tolerations=spec.get("tolerations") or [],
+        node_name=spec.get("nodeName") or "",
+        images=tuple(container.get("image") or "" for container in spec.get("containers") or ()),
+        empty_request=empty,
+    )
+
+
+class Shapes:
+    """PodShapes by identity of their spec, the least recently used forgotten."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, PodShape] = OrderedDict()
+
+    def of(self, spec: Object) -> PodShape:
+        found = self._known.get(id(spec))
+        if found is not None and found.spec is spec:
+            return found
+        found = self._known[id(spec)] = shape_of(spec)
+        if len(self._known) > _SHAPES:
+            self._known.popitem(last=False)
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class PodInfo:
+    """A pod with its shape. `key` is namespace/name."""
+
+    pod: Object
+    key: str
+    uid: str
+    shape: PodShape
+
+    @classmethod
+    def of(cls, pod: Object, shapes: Shapes) -> PodInfo:
+        return cls(pod, objects.key(pod), objects.uid(pod), shapes.of(pod["spec"]))
+
+
+@dataclass(slots=True, eq=False)
+class QueuedPod:
+    """A pod waiting to be scheduled: since when, how often tried, and who refused it last."""
+
+    info: PodInfo
+    priority: int
+    added_at: float
+    attempts: int = 0
+    unschedulable_plugins: frozenset[str] = frozenset()
+    pending_plugins: frozenset[str] = frozenset()
+    last_tried: float = 0.0

@@ -1,0 +1,70 @@
+"""Which plugins a scheduler runs at which extension point, and the weights of the scores: the default profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from controllers.kube_scheduler.framework import (
+    BindPlugin,
+    FilterPlugin,
+    PermitPlugin,
+    PostBindPlugin,
+    PostFilterPlugin,
+    PreBindPlugin,
+    PreEnqueuePlugin,
+    PreFilterPlugin,
+    QueueSortPlugin,
+    ReservePlugin,
+    ScorePlugin,
+)
+from controllers.kube_scheduler.plugins.default_binder import DefaultBinder
+from controllers.kube_scheduler.plugins.default_preemption import DefaultPreemption
+from controllers.kube_scheduler.plugins.dynamic_resources import DynamicResources
+from controllers.kube_scheduler.plugins.image_locality import ImageLocality
+from controllers.kube_scheduler.plugins.node_affinity import NodeAffinity
+from controllers.kube_scheduler.plugins.node_name import NodeName
+from controllers.kube_scheduler.plugins.node_ports import NodePorts
+from controllers.kube_scheduler.plugins.node_resources_balanced_allocation import NodeResourcesBalancedAllocation
+from controllers.kube_scheduler.plugins.node_resources_fit import NodeResourcesFit
+from controllers.kube_scheduler.plugins.node_unschedulable import NodeUnschedulable
+from controllers.kube_scheduler.plugins.priority_sort import PrioritySort
+from controllers.kube_scheduler.plugins.scheduling_gates import SchedulingGates
+from controllers.kube_scheduler.plugins.taint_toleration import TaintToleration
+from kctl.client.client import Client
+
+DEFAULT_SCHEDULER_NAME = "default-scheduler"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Filters run in order and the first refusal of a node counts."""
+
+    scheduler_name: str
+    queue_sort: QueueSortPlugin
+    pre_enqueue: Sequence[PreEnqueuePlugin]
+    pre_filter: Sequence[PreFilterPlugin]
+    filter: Sequence[FilterPlugin]
+    post_filter: Sequence[PostFilterPlugin]
+    score: Sequence[tuple[ScorePlugin, int]]
+    bind: Sequence[BindPlugin]
+    reserve: Sequence[ReservePlugin] = ()
+    permit: Sequence[PermitPlugin] = ()
+    pre_bind: Sequence[PreBindPlugin] = ()
+    post_bind: Sequence[PostBindPlugin] = ()
+
+
+def default_profile(client: Client) -> Profile:
+    """default-scheduler with upstream's weights for the plugins there are."""
+    taints, affinity, fit = TaintToleration(), NodeAffinity(), NodeResourcesFit()
+    claims = DynamicResources()
+    return Profile(
+        scheduler_name=DEFAULT_SCHEDULER_NAME,
+        queue_sort=PrioritySort(),
+        pre_enqueue=[SchedulingGates()],
+        pre_filter=[claims],
+        filter=[NodeUnschedulable(), NodeName(), taints, affinity, NodePorts(), fit],
+        post_filter=[claims, DefaultPreemption()],
+        score=[(taints, 3), (affinity, 2), (fit, 1), (NodeResourcesBalancedAllocation(), 1), (ImageLocality(), 1)],
+        bind=[DefaultBinder(client)],
+    )

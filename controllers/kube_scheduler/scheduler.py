@@ -1,0 +1,246 @@
+"""The scheduling loop: takes active pods, finds each a node, binds in the background, says why where there is none.
+
+Choosing is synchronous and quick, so that one pod sees where the last one went; binding is not waited for. In between,
+the event loop gets a turn every few milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from controllers.kube_scheduler.assignment import Assigner, Refusal
+from controllers.kube_scheduler.cache import Cache
+from controllers.kube_scheduler.events_to_wake import ClusterEvent, helps, node_change
+from controllers.kube_scheduler.framework import CycleState, Status
+from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes
+from controllers.kube_scheduler.profile import Profile
+from controllers.kube_scheduler.queue import SchedulingQueue
+from controllers.runtime.events import NORMAL, WARNING, EventRecorder
+from controllers.runtime.informer import Change, Informer
+from kctl.apimachinery import objects, times
+from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import PODS
+from kctl.apimachinery.status import ApiError, NotFound
+from kctl.client.client import Client
+from kctl.client.errors import ConnectionFailed
+from kctl.client.transport import STRATEGIC_MERGE_PATCH
+
+log = logging.getLogger(__name__)
+
+_SLICE = 100
+_TERMINAL = ("Succeeded", "Failed")
+
+
+class Scheduler:
+    """One profile over shared informers. `handle_pods` and `handle_nodes` are its informer handlers."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        client: Client,
+        pods: Informer,
+        recorder: EventRecorder,
+        clock: Clock,
+        randomness: random.Random,
+    ) -> None:
+        self._profile = profile
+        self._client = client
+        self._pods = pods
+        self._recorder = recorder
+        self._clock = clock
+        self._shapes = Shapes()
+        self.cache = Cache()
+        self._wake = asyncio.Event()
+        self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set)
+        self._assigner = Assigner(profile, self.cache, randomness)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- what the informers bring
+
+    def handle_nodes(self, changes: Sequence[Change]) -> None:
+        event = ClusterEvent(0)
+        for old, new in changes:
+            if new is None:
+                assert old is not None
+                self.cache.remove_node(objects.name(old))
+                continue
+            change = node_change(old, new)
+            if change:
+                self.cache.set_node(new)
+                event |= change
+        if event:
+            self._moved(event)
+
+    def handle_pods(self, changes: Sequence[Change]) -> None:
+        left = False
+        for old, new in changes:
+            if new is None:
+                assert old is not None
+                left |= self._gone(old)
+            elif (new["spec"].get("nodeName")) or _is_terminal(new):
+                left |= self._assigned(old, new)
+            else:
+                self._unassigned(old, new)
+        if left:
+            self._moved(ClusterEvent.ASSIGNED_POD_DELETE)
+
+    def _moved(self, event: ClusterEvent) -> None:
+        if self.queue.waiting():
+            self.queue.move(lambda queued: helps(event, queued))
+
+    def _gone(self, pod: Object) -> bool:
+        uid = objects.uid(pod)
+        self.queue.remove(uid)
+        held = self.cache.holds(uid)
+        self.cache.remove_pod(uid)
+        return held
+
+    def _assigned(self, old: Object | None, pod: Object) -> bool:
+        """True where room was made: the pod is finished."""
+        if _is_terminal(pod):
+            return self._gone(pod)
+        if old is not None and old["spec"] is pod["spec"]:
+            return False
+        uid, node = objects.uid(pod), pod["spec"]["nodeName"]
+        self.queue.remove(uid)
+        was_assigned = old is not None and bool(old["spec"].get("nodeName"))
+        if not was_assigned and self.cache.confirm(uid, node):
+            return False
+        info = PodInfo.of(pod, self._shapes)
+        if was_assigned:
+            self.cache.update_pod(info, node)
+        else:
+            self.cache.add_pod(info, node)
+        return False
+
+    def _unassigned(self, old: Object | None, pod: Object) -> None:
+        if (pod["spec"].get("schedulerName") or "default-scheduler") != self._profile.scheduler_name:
+            return
+        uid = objects.uid(pod)
+        if objects.deletion_timestamp(pod):
+            self.queue.remove(uid)
+        elif not self.cache.is_assumed(uid):
+            info = PodInfo.of(pod, self._shapes)
+            if all(plugin.pre_enqueue(info) is None for plugin in self._profile.pre_enqueue):
+                self.queue.update(info)
+
+    # ---- the loop
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; raises what the loop raises."""
+        loop = asyncio.create_task(self._loop(), name="scheduling")
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({loop, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        crashed = loop.done()
+        loop.cancel()
+        await asyncio.gather(loop, *self._tasks, return_exceptions=True)
+        self.queue.close()
+        if crashed:
+            loop.result()
+
+    async def _loop(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch = self.queue.pop_all()
+            for start in range(0, len(batch), _SLICE):
+                for queued in batch[start : start + _SLICE]:
+                    self.schedule_one(queued)
+                await asyncio.sleep(0)  # a turn for the event loop, not a pause
+
+    def schedule_one(self, queued: QueuedPod) -> None:
+        """One scheduling cycle; what follows it (binding, condition, event) goes on in the background."""
+        present = self._pods.get(queued.info.key)
+        if present is None or objects.uid(present) != queued.info.uid or present["spec"].get("nodeName"):
+            self.queue.done(queued)
+            return
+        found = self._assigner.assign(queued.info)
+        if isinstance(found, Refusal):
+            self.queue.refused(queued, found.plugins)
+            self._recorder.event(queued.info.pod, WARNING, "FailedScheduling", found.message, action="Scheduling")
+            self._background(self._set_condition(queued.info, "Unschedulable", found.message))
+        else:
+            self._background(self._bind(queued, found))
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- binding
+
+    async def _bind(self, queued: QueuedPod, node: str) -> None:
+        info, state = queued.info, CycleState()
+        try:
+            status = await self._binding_cycle(state, info, node)
+        except NotFound:
+            self._give_back(state, info, node)
+            self.queue.done(queued)
+            return
+        except (ApiError, ConnectionFailed) as error:
+            log.warning("binding %s to %s: %s", info.key, node, error)
+            self._give_back(state, info, node)
+            if not (self._pods.get(info.key) or {"spec": {}})["spec"].get("nodeName"):
+                self.queue.refused(queued, (), error=True)
+            else:
+                self.queue.done(queued)
+            return
+        if status is not None:
+            self._give_back(state, info, node)
+            self.queue.refused(queued, (status.plugin,))
+            await self._set_condition(info, "SchedulerError", "; ".join(status.reasons))
+            return
+        self.queue.done(queued)
+        message = f"Successfully assigned {info.key} to {node}"
+        self._recorder.event(info.pod, NORMAL, "Scheduled", message, action="Binding")
+        for plugin in self._profile.post_bind:
+            plugin.post_bind(state, info, node)
+
+    async def _binding_cycle(self, state: CycleState, info: PodInfo, node: str) -> Status | None:
+        for reserve in self._profile.reserve:
+            if (status := reserve.reserve(state, info, node)) is not None:
+                return status
+        for permit in self._profile.permit:
+            if (status := permit.permit(state, info, node)) is not None:
+                return status
+        for pre_bind in self._profile.pre_bind:
+            if (status := await pre_bind.pre_bind(state, info, node)) is not None:
+                return status
+        return await self._profile.bind[0].bind(state, info, node)
+
+    def _give_back(self, state: CycleState, info: PodInfo, node: str) -> None:
+        for plugin in self._profile.reserve:
+            plugin.unreserve(state, info, node)
+        self.cache.forget(info)
+
+    # ---- saying why
+
+    async def _set_condition(self, info: PodInfo, reason: str, message: str) -> None:
+        present = self._pods.get(info.key)
+        if present is None or objects.uid(present) != info.uid:
+            return
+        old = objects.condition(present, "PodScheduled") or {}
+        if (old.get("status"), old.get("reason"), old.get("message")) == ("False", reason, message):
+            return
+        transition = times.rfc3339(self._clock.now()) if old.get("status") != "False" else old.get("lastTransitionTime")
+        condition = {
+            "type": "PodScheduled", "status": "False", "reason": reason, "message": message, "lastProbeTime": None,
+            "lastTransitionTime": transition, "observedGeneration": objects.generation(present),
+        }  # fmt: skip
+        try:
+            await self._client.patch(
+                PODS, objects.name(present), {"metadata": {"uid": info.uid}, "status": {"conditions": [condition]}},
+                objects.namespace(present), patch_type=STRATEGIC_MERGE_PATCH, subresource="status",
+            )  # fmt: skip
+        except (ApiError, ConnectionFailed) as error:
+            log.warning("condition of %s: %s", info.key, error)
+
+
+def _is_terminal(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in _TERMINAL
