@@ -17,12 +17,13 @@ from controllers.kubelet.container_logs import container_logs
 from controllers.kubelet.context import KubeletContext
 from controllers.kubelet.heartbeat import Heartbeats
 from controllers.kubelet.kubelet import Kubelet
-from controllers.kubelet.node_config import NodeConfig
+from controllers.kubelet.node_config import NodeConfig, StaticPod, StaticPodState
 from controllers.kubelet.references import CONFIG_MAP, SECRET, Missing, uses_secrets
 from controllers.kubelet.runtime import ContainerRuntime
+from controllers.kubelet.simulated_logs import stream_lines
 from controllers.kubelet.simulated_runtime import SimulatedRuntime
 from controllers.kubelet.stages import DEFAULT_PROFILE, Stages
-from controllers.kubelet.static_pods import StaticPodRunner, static_logs
+from controllers.kubelet.static_pods import StaticPodRunner
 from controllers.kubelet.status_writer import StatusWriter
 from controllers.kubelet.timers import Timers
 from controllers.runtime.events import EventRecorder
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from controllers.kubelet.pod_worker import PodWorker
     from controllers.runtime.informer import Change, Informer, InformerFactory
 
-_log = logging.getLogger("kubelet")
+__all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
+_log = logging.getLogger(__name__)
 
 
 class KubeletFleet:
@@ -249,7 +251,7 @@ class KubeletFleet:
         runner = self._static.get(node)
         static = runner.static_pod(key) if runner is not None else None
         if static is not None:
-            return static_logs(static, options, self._clock)
+            return static.logs(options) if static.logs is not None else stream_lines(tuple, options, self._clock)
         present = self._informers.informer(PODS).get(key)
         worker = kubelet.worker(objects.uid(present)) if present is not None else None
         if worker is None:

@@ -19,7 +19,7 @@ from kctl.apimachinery.resources import LEASES
 from kctl.apimachinery.status import AlreadyExists, ApiError, Conflict, NotFound
 from kctl.client.errors import ConnectionFailed
 
-_log = logging.getLogger("kubelet")
+_log = logging.getLogger(__name__)
 NAMESPACE = "kube-node-lease"
 RENEW_SECONDS = 10.0
 LEASE_DURATION_SECONDS = 40

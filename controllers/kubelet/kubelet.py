@@ -17,7 +17,7 @@ from kctl.apimachinery.resources import NODES
 from kctl.apimachinery.status import AlreadyExists, Conflict
 from kctl.client.client import Client
 
-_log = logging.getLogger("kubelet")
+_log = logging.getLogger(__name__)
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 
 

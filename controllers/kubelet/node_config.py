@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -35,13 +35,14 @@ class StaticPodState:
 class StaticPod:
     """A pod that the node runs by itself; the API server gets a mirror of it.
 
-    `manifest` is a Pod as in /etc/kubernetes/manifests: metadata.name without the node's name. `logs` answers with what
-    the component has logged so far, oldest first.
+    `manifest` is a Pod as in /etc/kubernetes/manifests: metadata.name without the node's name. `logs` answers pods/log
+    with the component's own log; its argument is PodLogOptions as query parameters (simulated_logs.stream_lines does
+    the work for a log held as lines).
     """
 
     manifest: Object
     state: Callable[[], StaticPodState]
-    logs: Callable[[], Sequence[LogLine]] | None = None
+    logs: Callable[[Mapping[str, str]], AsyncIterator[bytes]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

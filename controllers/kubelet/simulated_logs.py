@@ -63,6 +63,25 @@ def follows(options: Mapping[str, str]) -> bool:
     return options.get("follow") in ("true", "1")
 
 
+async def stream_lines(
+    lines: Callable[[], Sequence[LogLine]], options: Mapping[str, str], clock: Clock
+) -> AsyncIterator[bytes]:
+    """A log held as lines, oldest first; `follow` looks again twice a second."""
+    limit = Limit(options)
+    present = lines()
+    yield limit.cut(encode(select(present, options, clock.now()), options))
+    last = present[-1] if present else None
+    while follows(options) and not limit.reached:
+        await clock.sleep(0.5)
+        present = lines()
+        fresh = len(present)
+        while fresh > 0 and present[fresh - 1] is not last and present[fresh - 1] != last:
+            fresh -= 1
+        if fresh < len(present):
+            yield limit.cut(encode(present[fresh:], options))
+            last = present[-1]
+
+
 class LogSource:
     """`count` None is an endless log; `finished` says when the container ended, None while it runs."""
 

@@ -10,22 +10,18 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
-
 from controllers.kubelet import images
 from controllers.kubelet.kubelet import MIRROR_ANNOTATION, Kubelet, revision
 from controllers.kubelet.node_config import StaticPod, StaticPodState
 from controllers.kubelet.pod_status import merge_conditions
-from controllers.kubelet.simulated_logs import Limit, encode, follows, select
 from controllers.kubelet.simulated_runtime import NAME
 from kctl.apimachinery import objects, times
-from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS
 from kctl.apimachinery.status import AlreadyExists, ApiError, Conflict, NotFound
 from kctl.client.errors import ConnectionFailed
 
-_log = logging.getLogger("kubelet")
+_log = logging.getLogger(__name__)
 HASH_ANNOTATION = "kubernetes.io/config.hash"
 NAMESPACE = "kube-system"
 _EMPTY: Object = {}
@@ -236,24 +232,3 @@ class StaticPodRunner:
 def _same(wanted: Object, shown: Object) -> bool:
     """Whether the API already shows it; times of an exit that was noticed anew do not count."""
     return {key: shown.get(key) for key in wanted} == wanted
-
-
-async def static_logs(static: StaticPod, options: Mapping[str, str], clock: Clock) -> AsyncIterator[bytes]:
-    """The component's own log."""
-    if static.logs is None:
-        return
-    limit = Limit(options)
-    lines = static.logs()
-    yield limit.cut(encode(select(lines, options, clock.now()), options))
-    if not follows(options):
-        return
-    last = lines[-1] if lines else None
-    while not limit.reached:
-        await clock.sleep(0.5)
-        lines = static.logs()
-        fresh = len(lines)
-        while fresh > 0 and lines[fresh - 1] is not last and lines[fresh - 1] != last:
-            fresh -= 1
-        if fresh < len(lines):
-            yield limit.cut(encode(lines[fresh:], options))
-            last = lines[-1]

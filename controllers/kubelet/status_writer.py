@@ -19,7 +19,7 @@ from kctl.client.errors import ConnectionFailed
 if TYPE_CHECKING:
     from controllers.kubelet.pod_worker import PodWorker
 
-_log = logging.getLogger("kubelet")
+_log = logging.getLogger(__name__)
 _IN_FLIGHT = 256
 _RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 30.0

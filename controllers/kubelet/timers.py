@@ -13,7 +13,7 @@ from collections.abc import Callable
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.clock import Timer as ClockTimer
 
-_log = logging.getLogger("kubelet")
+_log = logging.getLogger(__name__)
 
 
 class Timer:
