@@ -17,6 +17,7 @@ from kctl.apimachinery.user import User
 from kctl.client.kubelet import KubeletConnector
 from kctl.client.transport import RawResponse, Transport
 from kctl.kube_apiserver.admission import chain as admission_chain
+from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.handler_chain import Handler, build_handler_chain, build_in_process_chain
 from kctl.kube_apiserver.handlers.dispatch import dispatch
@@ -29,7 +30,7 @@ from kctl.kube_apiserver.storage import Storage
 if TYPE_CHECKING:
     import ssl
 
-    from store.etcd import Etcd
+    from kctl.kube_apiserver.storage import Etcd
 
 
 class ApiServer:
@@ -51,7 +52,7 @@ class ApiServer:
         self._in_process: Handler = build_in_process_chain(self._dispatch)
         self._https: Handler | None = None
         self._listener: Any = None
-        self._stopped = False
+        self.stopping = False
 
     @property
     def kubelet_connector(self) -> KubeletConnector | None:
@@ -70,6 +71,9 @@ class ApiServer:
         from kctl.kube_apiserver import allocators
 
         allocators.install(self.services, self.config, self.registry)
+        self.services["service_account_tokens"] = ServiceAccountTokens(
+            self.registry, self.config.service_account_key, self.config.service_account_issuer
+        )
         if self.config.bootstrap:
             from kctl.kube_apiserver import bootstrap
 
@@ -124,9 +128,9 @@ class ApiServer:
 
     async def stop(self) -> None:
         """End the watches, finish what runs, close the port. The store stays open (its owner closes it). Idempotent."""
-        if self._stopped:
+        if self.stopping:
             return
-        self._stopped = True
+        self.stopping = True
         await self.storage.close()
         if self._listener is not None:
             await self._listener.stop()

@@ -243,3 +243,10 @@ def _change(event: Event, key: str) -> Change:
         return Change("DELETED", key, Entry(last, value.mod_revision), old)
     kind = "ADDED" if value.version == 1 else "MODIFIED"
     return Change(kind, key, Entry(_decode(value.value, value.mod_revision), value.mod_revision), old)
+
+
+def memory_store() -> Etcd:
+    """A store that keeps nothing, for an API server by itself."""
+    from store.memory import MemoryStore
+
+    return MemoryStore()

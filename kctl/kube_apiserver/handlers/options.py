@@ -62,9 +62,9 @@ def delete_options(request: Request) -> tuple[DeleteOptions, bool]:
     if given is None:
         given = _from_query(request)
     elif request.trusted:
-        return _plain(given), given.get("dryRun") == ["All"]
+        return plain_delete_options(given), given.get("dryRun") == ["All"]
     _check_delete(given)
-    return _plain(given), given.get("dryRun") == ["All"]
+    return plain_delete_options(given), given.get("dryRun") == ["All"]
 
 
 def _from_query(request: Request) -> Object:
@@ -94,7 +94,7 @@ def _check_delete(given: Object) -> None:
         raise invalid_status(META_GROUP, "DeleteOptions", "", errors)
 
 
-def _plain(given: Object) -> DeleteOptions:
+def plain_delete_options(given: Object) -> DeleteOptions:
     preconditions = given.get("preconditions") or {}
     policy = given.get("propagationPolicy") or ""
     if given.get("orphanDependents") is not None:

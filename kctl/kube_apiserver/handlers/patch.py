@@ -23,13 +23,15 @@ async def handle(registry: Registry, request: Request) -> Response:
 
     def make(old: Object) -> Object:
         patched = patcher.apply(old)
+        if request.trusted:
+            return parts.take(request.subresource, patched, old)
         decoded = body.decode_patched(request, endpoint, patched, patcher)
         body.check_name(request, decoded)
         return parts.take(request.subresource, decoded, old)
 
     try:
         stored = await registry.update(
-            endpoint, request.namespace, request.name, make, caller, subresource=request.subresource
+            endpoint, request.namespace, request.name, make, caller, subresource=request.subresource, patch=True
         )
     except NotFound:
         present = endpoint.key(request.namespace, request.name) in endpoint.cache.entries

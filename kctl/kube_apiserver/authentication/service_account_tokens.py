@@ -1,0 +1,124 @@
+"""Service account tokens: JWTs signed with the cluster's key, bound to the account and perhaps to a pod, a secret or a node.
+
+A token is refused once what it is bound to is gone. Only the key is held, so tokens survive a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, ResourceType
+from kctl.apimachinery.user import User, service_account
+from kctl.kube_apiserver.registry.metadata import new_uid
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.registry.generic import Registry
+
+_BOUND: dict[str, ResourceType] = {"pod": PODS, "secret": SECRETS, "node": NODES}
+
+
+class ServiceAccountTokens:
+    """`key` is a PEM private key (EC or RSA); one is made where it is empty."""
+
+    def __init__(self, registry: Registry, key: bytes, issuer: str) -> None:
+        self._registry = registry
+        self._issuer = issuer
+        self._pem = key
+        self._private: Any = None
+
+    @property
+    def default_audiences(self) -> list[str]:
+        return [self._issuer]
+
+    def _key(self) -> Any:
+        if self._private is None:
+            from cryptography.hazmat.primitives import serialization
+            from cryptography.hazmat.primitives.asymmetric import ec
+
+            if self._pem:
+                self._private = serialization.load_pem_private_key(self._pem, None)
+            else:
+                self._private = ec.generate_private_key(ec.SECP256R1())
+        return self._private
+
+    def _algorithm(self) -> str:
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        return "ES256" if isinstance(self._key(), ec.EllipticCurvePrivateKey) else "RS256"
+
+    def _key_id(self) -> str:
+        import base64
+        import hashlib
+
+        from cryptography.hazmat.primitives import serialization
+
+        der = self._key().public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+
+    def sign(self, account: Object, audiences: Sequence[str], seconds: int, bound: tuple[str, Object] | None) -> str:
+        """A token for a ServiceAccount; `bound` is ("pod", the pod) or the like."""
+        import jwt
+
+        now = self._registry.clock.now()
+        claims: dict[str, Any] = {
+            "namespace": objects.namespace(account),
+            "serviceaccount": {"name": objects.name(account), "uid": objects.uid(account)},
+        }
+        if bound is not None:
+            claims[bound[0]] = {"name": objects.name(bound[1]), "uid": objects.uid(bound[1])}
+        payload = {
+            "aud": list(audiences) or self.default_audiences,
+            "exp": int((now + timedelta(seconds=seconds)).timestamp()),
+            "iat": int(now.timestamp()),
+            "nbf": int(now.timestamp()),
+            "iss": self._issuer,
+            "jti": new_uid(self._registry.randomness),
+            "kubernetes.io": claims,
+            "sub": f"system:serviceaccount:{objects.namespace(account)}:{objects.name(account)}",
+        }
+        return jwt.encode(payload, self._key(), algorithm=self._algorithm(), headers={"kid": self._key_id()})
+
+    def verify(self, token: str, audiences: Sequence[str] = ()) -> User | None:
+        """The account a token speaks for; None where it is not ours, expired, for others, or bound to something gone."""
+        import jwt
+
+        options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+        try:
+            payload = jwt.decode(
+                token, self._key().public_key(), algorithms=[self._algorithm()], options=options,
+                audience=list(audiences) or self.default_audiences, issuer=self._issuer,
+            )  # fmt: skip
+        except jwt.PyJWTError:
+            return None
+        if payload.get("exp", 0) < self._registry.clock.now().timestamp():
+            return None
+        return self._user(payload)
+
+    def _user(self, payload: dict[str, Any]) -> User | None:
+        claims = payload.get("kubernetes.io") or {}
+        space, account = claims.get("namespace", ""), claims.get("serviceaccount") or {}
+        if not self._alive(SERVICE_ACCOUNTS, space, account):
+            return None
+        extra: dict[str, tuple[str, ...]] = {}
+        for kind, resource in _BOUND.items():
+            reference = claims.get(kind)
+            if reference is None:
+                continue
+            if not self._alive(resource, space, reference):
+                return None
+            extra[f"authentication.kubernetes.io/{kind}-name"] = (reference["name"],)
+            extra[f"authentication.kubernetes.io/{kind}-uid"] = (reference["uid"],)
+        if payload.get("jti"):
+            extra["authentication.kubernetes.io/credential-id"] = (f"JTI={payload['jti']}",)
+        user = service_account(space, account["name"], account["uid"])
+        return User(user.name, user.groups, user.uid, extra)
+
+    def _alive(self, resource: ResourceType, namespace: str, reference: dict[str, str]) -> bool:
+        found = self._registry.get_cached(resource, namespace if resource.namespaced else "", reference.get("name", ""))
+        return found is not None and objects.uid(found) == reference.get("uid")

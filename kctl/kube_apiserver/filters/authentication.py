@@ -1,0 +1,27 @@
+"""Who is it? Client certificate or bearer token; without either only the public paths are open."""
+
+from __future__ import annotations
+
+from kctl.apimachinery.status import Unauthorized
+from kctl.apimachinery.user import ANONYMOUS
+from kctl.kube_apiserver.authentication.authenticator import Authenticator
+from kctl.kube_apiserver.handler_chain import Handler
+from kctl.kube_apiserver.request import Request, Response
+
+PUBLIC = ("/healthz", "/livez", "/readyz")
+
+
+def is_public(path: str) -> bool:
+    return path == "/version" or path == "/version/" or path.startswith(PUBLIC)
+
+
+def with_authentication(handler: Handler, authenticator: Authenticator) -> Handler:
+    async def authenticate(request: Request) -> Response:
+        if request.user is ANONYMOUS:
+            user = authenticator.authenticate(request)
+            if user is None and not is_public(request.path):
+                raise Unauthorized
+            request.user = user or ANONYMOUS
+        return await handler(request)
+
+    return authenticate

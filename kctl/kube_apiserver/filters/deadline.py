@@ -1,0 +1,30 @@
+"""The `timeout` parameter: how long the caller wants to wait (watches have their own, timeoutSeconds)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kctl.apimachinery import times
+from kctl.apimachinery.status import BadRequest, Timeout
+from kctl.kube_apiserver.handler_chain import Handler
+from kctl.kube_apiserver.request import Request, Response
+
+
+def with_deadline(handler: Handler) -> Handler:
+    async def limit(request: Request) -> Response:
+        text = request.query.get("timeout")
+        if not text or request.verb in ("watch", "connect"):
+            return await handler(request)
+        try:
+            seconds = times.parse_duration(text)
+        except ValueError as error:
+            raise BadRequest(f"invalid timeout specified in the request URL - {error}") from None
+        if seconds <= 0:
+            return await handler(request)
+        try:
+            async with asyncio.timeout(seconds):
+                return await handler(request)
+        except TimeoutError:
+            raise Timeout("Timeout: request did not complete within the allotted timeout") from None
+
+    return limit

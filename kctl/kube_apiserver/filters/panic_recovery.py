@@ -1,0 +1,33 @@
+"""Failures become answers: an ApiError its Status, anything else a 500 that names no internals, with a traceback in the log."""
+
+from __future__ import annotations
+
+import logging
+
+from kctl.apimachinery.status import ApiError, InternalError
+from kctl.kube_apiserver.handler_chain import Handler
+from kctl.kube_apiserver.request import Request, Response
+
+_LOG = logging.getLogger(__name__)
+
+
+def with_panic_recovery(handler: Handler) -> Handler:
+    async def recover(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except ApiError as error:
+            return failure(error)
+        except Exception as error:
+            _LOG.exception("apiserver panic'd on %s %s", request.method, request.path)
+            what = f"This request caused apiserver to panic. Look in the logs for details. ({type(error).__name__})"
+            return failure(InternalError(what))
+
+    return recover
+
+
+def failure(error: ApiError) -> Response:
+    headers = dict(error.headers)
+    retry = error.details.get("retryAfterSeconds")
+    if retry and error.http_status == 429:
+        headers["Retry-After"] = str(retry)
+    return Response(error.http_status, object=error.status, headers=headers)

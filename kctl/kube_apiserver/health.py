@@ -1,0 +1,45 @@
+"""/healthz, /livez, /readyz: one word, or with ?verbose every check, or one check by its path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kctl.kube_apiserver.request import Request, Response
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.server import ApiServer
+
+_TEXT = "text/plain; charset=utf-8"
+_HOOKS = ("poststarthook/start-apiserver-admission-initializer", "poststarthook/bootstrap-controller")
+
+
+def _checks(kind: str) -> tuple[str, ...]:
+    more = ("informer-sync", "shutdown") if kind == "readyz" else ()
+    return ("ping", "log", "etcd", *more[:1], *_HOOKS, *more[1:])
+
+
+def answer(server: ApiServer, request: Request, path: str) -> Response:
+    """200 with `ok`, 404 for a check there is none of, 500 with the list when one fails."""
+    kind, _, check = path[1:].partition("/")
+    if check:
+        if check not in _checks(kind):
+            return Response(404, raw=b"404 page not found\n", content_type=_TEXT)
+        failed = failing(server, (check,))
+        if failed:
+            return Response(500, raw=f"internal server error: {failed[0]} is not ok\n".encode(), content_type=_TEXT)
+        return Response(raw=b"ok", content_type=_TEXT)
+    excluded = {request.query.get("exclude", "")}
+    names = tuple(name for name in _checks(kind) if name not in excluded)
+    failed = failing(server, names)
+    if not failed and "verbose" not in request.query:
+        return Response(raw=b"ok", content_type=_TEXT)
+    lines = [f"[-]{name} failed: reason withheld" if name in failed else f"[+]{name} ok" for name in names]
+    lines += [f"[+]{name} excluded: ok" for name in _checks(kind) if name in excluded]
+    lines.append(f"{kind} check {'failed' if failed else 'passed'}")
+    text = "\n".join(lines) + "\n"
+    return Response(500 if failed else 200, raw=text.encode(), content_type=_TEXT)
+
+
+def failing(server: ApiServer, names: tuple[str, ...]) -> list[str]:
+    """Once stop has begun the server is alive but not ready."""
+    return [name for name in names if name in ("etcd", "shutdown") and server.stopping]

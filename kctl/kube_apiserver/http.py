@@ -1,0 +1,245 @@
+"""HTTP in and out: aiohttp's requests into ours, our answers into bytes and streams. The only file that imports aiohttp.
+
+Bodies stay encoded as far as they can: a GET or LIST of the stored version writes the cache's own JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+
+from kctl.apimachinery.status import ApiError, RequestEntityTooLarge
+from kctl.apimachinery.user import User
+from kctl.client.transport import RawResponse
+from kctl.kube_apiserver import media_types, representation
+from kctl.kube_apiserver.filters.panic_recovery import failure
+from kctl.kube_apiserver.media_types import MediaType
+from kctl.kube_apiserver.request import ListAnswer, Request, Response
+from kctl.kube_apiserver.watch_http import watch_lines
+
+if TYPE_CHECKING:
+    import ssl
+
+    from aiohttp import web
+
+    from kctl.kube_apiserver.server import ApiServer
+
+_LOG = logging.getLogger(__name__)
+_HUMANS = ("curl/", "wget/", "mozilla/")
+_CACHE = "no-cache, private"
+
+
+def make_request(
+    method: str, target: str, headers: Mapping[str, str], body: bytes | None, user: User | None = None
+) -> Request:
+    """`target` as on the request line; header names in lower case."""
+    parts = urlsplit(target) if not target.startswith("//") else urlsplit("http://x" + target)
+    query: dict[str, str] = {}
+    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+        query.setdefault(key, value)
+    request = Request(
+        method=method, path=parts.path, headers=headers, raw_body=body if body is not None else b"", query=query,
+        content_type=headers.get("content-type", ""), accept=headers.get("accept", ""),
+    )  # fmt: skip
+    if user is not None:
+        request.user = user
+    return request
+
+
+def _media(request: Request) -> MediaType:
+    try:
+        return media_types.negotiate(request.accept, request.resource is not None and not request.name)
+    except ApiError:
+        return media_types.DEFAULT
+
+
+def encode(server: ApiServer, request: Request, response: Response) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of an answer that is not a stream."""
+    headers = {"Cache-Control": _CACHE, **response.headers}
+    if response.raw is not None:
+        return response.status, {**headers, "Content-Type": response.content_type}, response.raw
+    media = _media(request)
+    try:
+        body = _body(server, request, response, media)
+    except ApiError as error:
+        response = failure(error)
+        media = MediaType(media.name)
+        body = _dump(media, error.status, request)
+    headers["Content-Type"] = media.name
+    return response.status, headers, body
+
+
+def _body(server: ApiServer, request: Request, response: Response, media: MediaType) -> bytes:
+    if response.status >= 400 or response.endpoint is None:
+        return _dump(media, response.object or {}, request)
+    if media.target == "" and media.name == media_types.JSON and not _pretty(request):
+        if response.listing is not None:
+            return list_bytes(response.listing)
+        if response.entry is not None and not response.endpoint.converts:
+            return response.entry.encoded(response.endpoint.type_prefix) + b"\n"
+    return _dump(media, representation.shown(media, request, response, server.now()), request)
+
+
+def list_bytes(answer: ListAnswer) -> bytes:
+    resource = answer.endpoint.resource
+    if answer.endpoint.conversion is not None and answer.endpoint.converts:
+        items = b",".join(
+            orjson.dumps({k: v for k, v in answer.endpoint.from_storage(entry.object).items() if k not in ("kind", "apiVersion")})
+            for entry in answer.entries
+        )
+    else:
+        items = b",".join(entry.item() for entry in answer.entries)
+    head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": answer.metadata()}
+    return orjson.dumps(head)[:-1] + b',"items":[' + items + b"]}\n"
+
+
+def _dump(media: MediaType, value: Any, request: Request) -> bytes:
+    if isinstance(value, dict) and "items" in value and value.get("kind", "").endswith("List") and value["items"]:
+        kind = value["kind"].removesuffix("List")
+        value = {**value, "items": [_without_type(item) if item.get("kind") == kind else item for item in value["items"]]}
+    if media.name == media_types.YAML:
+        from kctl.apimachinery import yaml
+
+        return yaml.dump(value).encode()
+    if _pretty(request):
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _without_type(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != "kind" and key != "apiVersion"}
+
+
+def _pretty(request: Request) -> bool:
+    wanted = request.query.get("pretty")
+    if wanted is not None:
+        return wanted.lower() not in ("false", "0")
+    return request.headers.get("user-agent", "").lower().startswith(_HUMANS)
+
+
+def warning_header(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'299 - "{escaped}"'
+
+
+async def in_process(
+    server: ApiServer, method: str, path: str, query: Mapping[str, str], body: bytes | None,
+    headers: Mapping[str, str], user: User,
+) -> RawResponse:  # fmt: skip
+    """A whole HTTP exchange without a socket; streams are read to their end."""
+    lowered = {key.lower(): value for key, value in headers.items()}
+    request = make_request(method, path, lowered, body, user)
+    request.query = {**request.query, **query}
+    response = await server.handle(request)
+    if response.stream is not None or response.text is not None:
+        chunks = [chunk async for chunk in _chunks(server, request, response)]
+        return RawResponse(response.status, {"Content-Type": "application/json"}, b"".join(chunks))
+    status, answered, content = encode(server, request, response)
+    return RawResponse(status, answered, content)
+
+
+def _chunks(server: ApiServer, request: Request, response: Response) -> AsyncIterator[bytes]:
+    if response.text is not None:
+        return response.text
+    assert response.stream is not None
+    return watch_lines(server, request, response.stream)
+
+
+class Listener:
+    """The port. `stop` refuses new connections, ends the streams and waits a moment for what still runs."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self._web: Any = None
+        self._socket: asyncio.Server | None = None
+        self._streams: set[asyncio.Task[Any]] = set()
+
+    async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
+        from aiohttp import web
+
+        self._web = web.Server(self._handle, access_log=None, keepalive_timeout=90.0)
+        loop = asyncio.get_running_loop()
+        self._socket = await loop.create_server(self._web, host, port, ssl=ssl_context, backlog=1024)
+        return int(self._socket.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        for task in tuple(self._streams):
+            task.cancel()
+        if self._web is not None:
+            await self._web.shutdown(1.0)
+
+    async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+        from aiohttp import web
+
+        headers: dict[str, str] = {}
+        for key, value in incoming.headers.items():
+            key = key.lower()
+            headers[key] = f"{headers[key]}\n{value}" if key.startswith("impersonate-") and key in headers else value
+        request = make_request(incoming.method, incoming.message.path, headers, None)
+        tls = incoming.transport.get_extra_info("ssl_object") if incoming.transport else None
+        request.client_certificate = tls.getpeercert() if tls is not None else None
+        try:
+            request.raw_body = await self._read(incoming)
+        except RequestEntityTooLarge as error:
+            response = failure(error)
+        else:
+            response = await self._server.handle(request)
+        if response.stream is not None or response.text is not None:
+            return await self._stream(incoming, request, response)
+        status, answered, body = encode(self._server, request, response)
+        if incoming.method == "HEAD":
+            body = b""
+        outgoing = web.Response(status=status, headers=answered, body=body)
+        for text in request.warnings:
+            outgoing.headers.add("Warning", warning_header(text))
+        return outgoing
+
+    async def _read(self, incoming: web.BaseRequest) -> bytes:
+        limit = self._server.config.max_request_bytes
+        too_large = f"Request entity too large: limit is {limit}"
+        if (incoming.content_length or 0) > limit:
+            raise RequestEntityTooLarge(too_large)
+        if not incoming.body_exists:
+            return b""
+        body = bytearray()
+        async for chunk in incoming.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                raise RequestEntityTooLarge(too_large)
+        return bytes(body)
+
+    async def _stream(self, incoming: web.BaseRequest, request: Request, response: Response) -> web.StreamResponse:
+        from aiohttp import web
+
+        media = _media(request)
+        kind = "text/plain" if response.text is not None else media.name
+        outgoing = web.StreamResponse(status=response.status, headers={"Cache-Control": _CACHE, "Content-Type": kind})
+        for text in request.warnings:
+            outgoing.headers.add("Warning", warning_header(text))
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.add(task)
+        chunks = _chunks(self._server, request, response)
+        try:
+            outgoing.enable_chunked_encoding()
+            await outgoing.prepare(incoming)
+            async for chunk in chunks:
+                await outgoing.write(chunk)
+            await outgoing.write_eof()
+        except (ConnectionError, asyncio.CancelledError):
+            if response.stream is not None:
+                response.stream.close()
+        finally:
+            self._streams.discard(task)
+            close = getattr(chunks, "aclose", None)
+            if close is not None:
+                await close()
+        return outgoing
+

@@ -1,0 +1,102 @@
+"""/metrics in Prometheus' text format, with kube-apiserver's metric names."""
+
+from __future__ import annotations
+
+import bisect
+import os
+import resource as process
+from typing import TYPE_CHECKING
+
+from kctl.kube_apiserver.request import Request
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.registry.generic import Registry
+
+_BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)
+_Key = tuple[str, str, str, str, str]
+
+
+class Metrics:
+    """Counts requests over HTTPS; what components do in-process is not HTTP and is not counted."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._requests: dict[tuple[str, str, str, str, str, int], int] = {}
+        self._durations: dict[_Key, list[float]] = {}
+        self._started = registry.clock.now().timestamp()
+
+    def observe(self, request: Request, status: int, seconds: float) -> None:
+        resource = request.resource
+        group, version, plural = (resource.group, resource.version, resource.plural) if resource else ("", "", "")
+        key = (request.verb.upper(), group, version, plural, request.subresource)
+        counted = (*key, status)
+        self._requests[counted] = self._requests.get(counted, 0) + 1
+        if request.verb == "watch":
+            return
+        found = self._durations.get(key)
+        if found is None:
+            found = self._durations[key] = [0.0] * (len(_BUCKETS) + 2)
+        found[bisect.bisect_left(_BUCKETS, seconds)] += 1
+        found[-1] += seconds
+
+    def text(self) -> str:
+        lines: list[str] = []
+        self._request_lines(lines)
+        self._duration_lines(lines)
+        self._object_lines(lines)
+        self._process_lines(lines)
+        return "\n".join(lines) + "\n"
+
+    def _request_lines(self, lines: list[str]) -> None:
+        _head(lines, "apiserver_request_total", "counter", "Counter of apiserver requests broken out for each verb, resource and code.")
+        for (verb, group, version, plural, subresource, code), count in sorted(self._requests.items()):
+            labels = _labels(verb, group, version, plural, subresource)
+            lines.append(f'apiserver_request_total{{code="{code}",{labels}}} {count}')
+
+    def _duration_lines(self, lines: list[str]) -> None:
+        name = "apiserver_request_duration_seconds"
+        _head(lines, name, "histogram", "Response latency distribution in seconds for each verb and resource.")
+        for key, found in sorted(self._durations.items()):
+            labels = _labels(*key)
+            total = 0.0
+            for bound, count in zip((*_BUCKETS, float("inf")), found, strict=False):
+                total += count
+                shown = "+Inf" if bound == float("inf") else f"{bound:g}"
+                lines.append(f'{name}_bucket{{{labels},le="{shown}"}} {total:g}')
+            lines.append(f"{name}_sum{{{labels}}} {found[-1]:.6f}")
+            lines.append(f"{name}_count{{{labels}}} {total:g}")
+
+    def _object_lines(self, lines: list[str]) -> None:
+        _head(lines, "apiserver_storage_objects", "gauge", "Number of stored objects at the time of last check split by kind.")
+        for cache in sorted(self._registry.storage.caches(), key=lambda entry: (entry.plural, entry.group)):
+            resource = f"{cache.plural}.{cache.group}" if cache.group else cache.plural
+            lines.append(f'apiserver_storage_objects{{resource="{resource}"}} {cache.count()}')
+
+    def _process_lines(self, lines: list[str]) -> None:
+        usage = process.getrusage(process.RUSAGE_SELF)
+        _head(lines, "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.")
+        lines.append(f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.2f}")
+        _head(lines, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.")
+        lines.append(f"process_resident_memory_bytes {_resident(usage.ru_maxrss)}")
+        _head(lines, "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.")
+        lines.append(f"process_start_time_seconds {self._started:.2f}")
+
+
+def _resident(maximum: int) -> int:
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return maximum * 1024
+
+
+def _head(lines: list[str], name: str, kind: str, text: str) -> None:
+    lines.append(f"# HELP {name} {text}")
+    lines.append(f"# TYPE {name} {kind}")
+
+
+def _labels(verb: str, group: str, version: str, plural: str, subresource: str) -> str:
+    scope = "resource" if plural else ""
+    return (
+        f'group="{group}",resource="{plural}",scope="{scope}",subresource="{subresource}",verb="{verb}",version="{version}"'
+    )

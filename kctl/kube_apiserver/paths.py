@@ -1,0 +1,108 @@
+"""Everything under /: resources go to their handlers, the rest is answered here (health, version, discovery, OpenAPI, metrics)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from kctl.apimachinery.status import NotAcceptable
+from kctl.kube_apiserver import health, media_types
+from kctl.kube_apiserver.filters.request_info import not_allowed
+from kctl.kube_apiserver.handlers.dispatch import dispatch
+from kctl.kube_apiserver.metrics import Metrics
+from kctl.kube_apiserver.request import Request, Response
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.server import ApiServer
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+class Paths:
+    def __init__(self, server: ApiServer, metrics: Metrics) -> None:
+        self._server = server
+        self._metrics = metrics
+
+    async def handle(self, request: Request) -> Response:
+        if request.resource is not None:
+            _acceptable(request)
+            return await dispatch(self._server.registry, request)
+        return await self._other(request)
+
+    async def _other(self, request: Request) -> Response:
+        path = request.path.rstrip("/") or "/"
+        first = path.split("/")[1]
+        answer = _ANSWERS.get(first)
+        if answer is None:
+            return not_found()
+        if request.method not in ("GET", "HEAD"):
+            if first in ("api", "apis", "version"):
+                raise not_allowed()
+            return not_found()
+        return await answer(self, request, path)
+
+    async def _health(self, request: Request, path: str) -> Response:
+        return health.answer(self._server, request, path)
+
+    async def _prometheus(self, request: Request, path: str) -> Response:
+        if path != "/metrics":
+            return not_found()
+        return Response(raw=self._metrics.text().encode(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _version(self, request: Request, path: str) -> Response:
+        from kctl.kube_apiserver import version
+
+        return Response(object=version.info()) if path == "/version" else not_found()
+
+    async def _discovery(self, request: Request, path: str) -> Response:
+        from kctl.kube_apiserver import discovery
+
+        found = discovery.answer(self._server.table, path, request.accept, self._server.config.advertise_address)
+        return found if found is not None else not_found()
+
+    async def _openapi(self, request: Request, path: str) -> Response:
+        from kctl.kube_apiserver import openapi
+
+        found = openapi.answer(self._server.table, path, request.accept, request.query)
+        return found if found is not None else not_found()
+
+    async def _root(self, request: Request, path: str) -> Response:
+        listed = ["/api", "/api/v1", "/apis"]
+        for group in dict.fromkeys(entry.group for entry in self._server.table if entry.group):
+            listed += [f"/apis/{group}", *(f"/apis/{group}/{version}" for version in self._server.table.versions(group))]
+        listed += [
+            "/healthz", "/healthz/etcd", "/healthz/log", "/healthz/ping", "/livez", "/livez/etcd", "/livez/log", "/livez/ping",
+            "/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/readyz", "/readyz/etcd", "/readyz/log", "/readyz/ping",
+            "/version",
+        ]  # fmt: skip
+        return Response(object={"paths": listed})
+
+
+def _acceptable(request: Request) -> None:
+    """Refuses an Accept we cannot meet before anything is done."""
+    if not request.accept or request.verb == "connect" or request.subresource == "log":
+        return
+    media = media_types.negotiate(request.accept, not request.name)
+    if media.target == "Table" and request.resource is not None and request.verb in ("get", "list"):
+        from kctl.kube_apiserver.representation import included
+
+        included(request)
+    if media.target == "APIGroupDiscoveryList":
+        raise NotAcceptable(media_types.ONLY)
+
+
+def not_found() -> Response:
+    return Response(404, raw=b"404 page not found\n", content_type=_TEXT)
+
+
+_ANSWERS: dict[str, Callable[[Paths, Request, str], Awaitable[Response]]] = {
+    "": Paths._root,
+    "healthz": Paths._health,
+    "livez": Paths._health,
+    "readyz": Paths._health,
+    "metrics": Paths._prometheus,
+    "version": Paths._version,
+    "api": Paths._discovery,
+    "apis": Paths._discovery,
+    "openapi": Paths._openapi,
+}

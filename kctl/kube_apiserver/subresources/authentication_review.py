@@ -1,0 +1,49 @@
+"""authentication.k8s.io: who am I (SelfSubjectReview), whose token is this (TokenReview). Answered, never stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kctl.apimachinery import objects, times
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.user import User
+from kctl.kube_apiserver.authentication.authenticator import Authenticator
+from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
+from kctl.kube_apiserver.handlers import body, options
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import Request, Response
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    options.check_write(request, "CreateOptions")
+    review: Object = body.decode(request, endpoint)
+    meta = {**objects.metadata(review), "creationTimestamp": times.rfc3339(registry.clock.now())}
+    if request.resource.kind == "SelfSubjectReview":
+        answer = {**review, "metadata": meta, "status": {"userInfo": user_info(request.user)}}
+    else:
+        answer = {**review, "metadata": objects.metadata(review), "status": _token_status(registry, objects.spec(review))}
+    return Response(201, object=answer, endpoint=endpoint)
+
+
+def user_info(user: User) -> dict[str, Any]:
+    info: dict[str, Any] = {"username": user.name}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.groups:
+        info["groups"] = list(user.groups)
+    if user.extra:
+        info["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return info
+
+
+def _token_status(registry: Registry, spec: dict[str, Any]) -> dict[str, Any]:
+    tokens: ServiceAccountTokens = registry.services["service_account_tokens"]
+    token, audiences = spec.get("token") or "", spec.get("audiences") or []
+    user = Authenticator(registry.services["config"], registry.services).by_token(token) if not audiences else None
+    if user is None:
+        user = tokens.verify(token, audiences)
+    if user is None:
+        return {"user": {}, "error": "invalid bearer token"}
+    return {"authenticated": True, "user": user_info(user), "audiences": audiences or tokens.default_audiences}

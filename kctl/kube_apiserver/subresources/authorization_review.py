@@ -1,0 +1,47 @@
+"""authorization.k8s.io: may I (SelfSubjectAccessReview), may they, what may I (SelfSubjectRulesReview). Answered, never stored.
+
+Until RBAC is here whoever is authenticated may do everything, and these say so.
+"""
+
+from __future__ import annotations
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.field_errors import FieldError, invalid, required
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import invalid as invalid_status
+from kctl.kube_apiserver.handlers import body, options
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import Request, Response
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    options.check_write(request, "CreateOptions")
+    review: Object = body.decode(request, endpoint)
+    kind = request.resource.kind
+    if kind == "SelfSubjectRulesReview":
+        status = {
+            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+            "incomplete": False,
+        }
+        return Response(201, object={**review, "status": status}, endpoint=endpoint)
+    _check(request, kind, review)
+    return Response(201, object={**review, "status": {"allowed": True}}, endpoint=endpoint)
+
+
+def _check(request: Request, kind: str, review: Object) -> None:
+    spec = objects.spec(review)
+    errors: list[FieldError] = []
+    resource, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    if resource is not None and other is not None:
+        why = "cannot be specified in combination with resourceAttributes"
+        errors.append(invalid("spec.nonResourceAttributes", other, why))
+    if resource is None and other is None:
+        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        errors.append(invalid("spec.resourceAttributes", None, why))
+    if kind != "SelfSubjectAccessReview" and not spec.get("user") and not spec.get("groups"):
+        errors.append(required("spec.user", "at least one of user or group must be specified"))
+    if errors:
+        raise invalid_status("authorization.k8s.io", kind, "", errors)

@@ -1,0 +1,69 @@
+"""POST pods/binding (and the old /bindings): give a pod its node. The scheduler's write, so it is short."""
+
+from __future__ import annotations
+
+from kctl.apimachinery import objects, times
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import PODS
+from kctl.apimachinery.status import BadRequest, conflict, invalid
+from kctl.apimachinery.field_errors import FieldError, required, unsupported
+from kctl.kube_apiserver.handlers import body
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import Request, Response
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    endpoint = registry.endpoint(PODS)
+    if request.trusted:
+        binding: Object = request.body
+    elif request.subresource:
+        binding = body.decode(request, endpoint, "binding")
+    else:
+        assert request.resource is not None
+        binding = body.decode(request, registry.endpoint(request.resource))
+    name = request.name or objects.name(binding)
+    if not request.trusted:
+        _validate(binding)
+        if request.name and objects.name(binding) not in ("", request.name):
+            raise BadRequest("name in URL does not match name in Binding object")
+    now = times.rfc3339(registry.clock.now())
+    await registry.write_directly(endpoint, request.namespace, name, lambda pod: _bound(pod, name, binding, now), request.caller())
+    return Response(201, object={"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
+
+
+def _validate(binding: Object) -> None:
+    errors: list[FieldError] = []
+    target = binding.get("target") or {}
+    if target.get("kind") not in (None, "", "Node"):
+        errors.append(unsupported("target.kind", target["kind"], ("Node", "<empty>")))
+    if not target.get("name"):
+        errors.append(required("target.name"))
+    if errors:
+        raise invalid("", "Binding", objects.name(binding), errors)
+
+
+def _bound(pod: Object, name: str, binding: Object, now: str) -> Object:
+    """Raises Conflict where the pod is another, gone, or has a node."""
+    meta, spec = pod["metadata"], pod["spec"]
+    wanted = objects.uid(binding)
+    if wanted and wanted != meta.get("uid"):
+        why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {meta.get('uid')}"
+        raise conflict("", "pods/binding", name, why)
+    if meta.get("deletionTimestamp"):
+        raise conflict("", "pods/binding", name, f"pod {name} is being deleted, cannot be assigned to a host")
+    if spec.get("nodeName"):
+        raise conflict("", "pods/binding", name, f'pod {name} is already assigned to node "{spec["nodeName"]}"')
+    if spec.get("schedulingGates"):
+        raise conflict("", "pods/binding", name, f"pod {name} has non-empty .spec.schedulingGates")
+    annotations = objects.annotations(binding)
+    if annotations:
+        meta = {**meta, "annotations": {**(meta.get("annotations") or {}), **annotations}}
+    status = pod.get("status") or {}
+    kept = [entry for entry in status.get("conditions") or () if entry.get("type") != "PodScheduled"]
+    scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
+    return {
+        **pod,
+        "metadata": meta,
+        "spec": {**spec, "nodeName": binding["target"]["name"]},
+        "status": {**status, "conditions": [*kept, scheduled]},
+    }

@@ -1,0 +1,28 @@
+"""componentstatuses: the old health list of the control plane, computed, never stored."""
+
+from __future__ import annotations
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import not_found
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import ListAnswer, Request, Response
+from kctl.kube_apiserver.watch_cache import Entry
+
+_COMPONENTS = ("scheduler", "controller-manager", "etcd-0")
+
+
+def _status(name: str) -> Object:
+    healthy = {"type": "Healthy", "status": "True", "message": "ok"}
+    return {"kind": "ComponentStatus", "apiVersion": "v1", "metadata": {"name": name}, "conditions": [healthy]}
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    request.warnings.append("v1 ComponentStatus is deprecated in v1.19+")
+    endpoint = registry.endpoint(request.resource)
+    if request.name:
+        if request.name not in _COMPONENTS:
+            raise not_found("", "componentstatuses", request.name)
+        return Response(object=_status(request.name), endpoint=endpoint)
+    entries = [Entry(_status(name), 0) for name in _COMPONENTS]
+    return Response(listing=ListAnswer(endpoint, entries, registry.storage.revision), endpoint=endpoint)

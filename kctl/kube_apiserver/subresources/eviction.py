@@ -1,0 +1,123 @@
+"""POST pods/eviction: delete a pod unless a PodDisruptionBudget forbids it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kctl.apimachinery import labels, objects, times
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import POD_DISRUPTION_BUDGETS
+from kctl.apimachinery.status import ApiError, BadRequest, TooManyRequests
+from kctl.kube_apiserver.handlers import body
+from kctl.kube_apiserver.handlers.options import plain_delete_options
+from kctl.kube_apiserver.registry.deletion import delete
+from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.registry.generic import Caller, Registry
+from kctl.kube_apiserver.request import Request, Response
+
+_VIOLATED = "Cannot evict pod as it would violate the pod's disruption budget."
+_SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    eviction: Object = body.decode(request, endpoint, "eviction")
+    if objects.name(eviction) not in ("", request.name):
+        raise BadRequest("name in URL does not match name in Eviction object")
+    caller = request.caller()
+    given = eviction.get("deleteOptions") or {}
+    caller.dry_run = caller.dry_run or given.get("dryRun") == ["All"]
+    pod = registry.entry(endpoint, request.namespace, request.name).object
+    wanted = (given.get("preconditions") or {}).get("uid")
+    if wanted and wanted != objects.uid(pod):
+        await delete(registry, endpoint, request.namespace, request.name, plain_delete_options(given), caller)
+    if not _exempt(pod):
+        await _take_from_budget(registry, pod, caller)
+    await _note(registry, endpoint, pod, caller)
+    await delete(registry, endpoint, request.namespace, request.name, plain_delete_options(given), caller)
+    return Response(201, object=dict(_SUCCESS))
+
+
+def _exempt(pod: Object) -> bool:
+    """Finished, unscheduled and already deleted pods disturb nobody."""
+    phase = objects.status(pod).get("phase")
+    return phase in ("Succeeded", "Failed", "Pending") or bool(objects.deletion_timestamp(pod))
+
+
+async def _take_from_budget(registry: Registry, pod: Object, caller: Caller) -> None:
+    """Raises TooManyRequests where the budget is spent."""
+    space = objects.namespace(pod)
+    budgets = [
+        budget
+        for budget in registry.list_cached(POD_DISRUPTION_BUDGETS, space)
+        if labels.from_label_selector(objects.spec(budget).get("selector")).matches(objects.labels(pod))
+    ]
+    if len(budgets) > 1:
+        why = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        raise ApiError(why, code=500)
+    if not budgets:
+        return
+    if not _counts(pod, budgets[0]):
+        return
+    endpoint = registry.endpoint(POD_DISRUPTION_BUDGETS)
+    name, now = objects.name(budgets[0]), times.rfc3339(registry.clock.now())
+    await registry.write_directly(
+        endpoint, space, name, lambda budget: _spent(budget, objects.name(pod), now), caller
+    )
+
+
+def _counts(pod: Object, budget: Object) -> bool:
+    """Whether evicting the pod takes anything from the budget: unhealthy pods may go, by the policy."""
+    if objects.is_condition_true(pod, "Ready"):
+        return True
+    if objects.spec(budget).get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
+        return False
+    status = objects.status(budget)
+    healthy = (status.get("currentHealthy") or 0) >= (status.get("desiredHealthy") or 0)
+    return not (healthy and (status.get("desiredHealthy") or 0) > 0)
+
+
+def _refused(why: str, seconds: int = 0) -> TooManyRequests:
+    details: dict[str, Any] = {"causes": [{"reason": "DisruptionBudget", "message": why}]}
+    if seconds:
+        details["retryAfterSeconds"] = seconds
+    return TooManyRequests(_VIOLATED, details=details)
+
+
+def _spent(budget: Object, pod: str, now: str) -> Object:
+    status, name = objects.status(budget), objects.name(budget)
+    if (status.get("observedGeneration") or 0) < objects.generation(budget):
+        raise _refused(f"The disruption budget {name} is still being processed by the server.", 10)
+    allowed = status.get("disruptionsAllowed") or 0
+    if allowed <= 0:
+        needed, have = status.get("desiredHealthy") or 0, status.get("currentHealthy") or 0
+        if have <= needed:
+            why = f"The disruption budget {name} needs {needed} healthy pods and has {have} currently"
+        else:
+            why = f"The disruption budget {name} does not allow evicting pods currently"
+            for condition in status.get("conditions") or ():
+                if condition.get("type") == "DisruptionAllowed" and condition.get("status") == "False":
+                    reason = condition.get("reason") or ""
+                    why = f"The disruption budget {name} does not allow evicting pods currently because it failed to "
+                    why += f"{condition.get('message')}" if reason == "SyncFailed" else reason
+        raise _refused(why)
+    disrupted = {**(status.get("disruptedPods") or {}), pod: now}
+    return objects.with_status(budget, disruptionsAllowed=allowed - 1, disruptedPods=disrupted)
+
+
+async def _note(registry: Registry, endpoint: Endpoint, pod: Object, caller: Caller) -> None:
+    """The condition that tells why the pod goes."""
+    if not objects.spec(pod).get("nodeName") or caller.dry_run:
+        return
+    condition = {
+        "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting", "lastProbeTime": None,
+        "lastTransitionTime": times.rfc3339(registry.clock.now()),
+    }  # fmt: skip
+
+    def noted(old: Object) -> Object:
+        kept = [entry for entry in objects.status(old).get("conditions") or () if entry.get("type") != "DisruptionTarget"]
+        return objects.with_status(old, conditions=[*kept, condition])
+
+    await registry.write_directly(endpoint, objects.namespace(pod), objects.name(pod), noted, caller)

@@ -1,0 +1,69 @@
+"""pods/log: the kubelet's log lines of one container, passed on as they come."""
+
+from __future__ import annotations
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.field_errors import FieldError, forbidden, invalid
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import BadRequest, ServiceUnavailable
+from kctl.apimachinery.status import invalid as invalid_status
+from kctl.client.kubelet import KubeletConnector
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.list_options import parse_int
+from kctl.kube_apiserver.request import Request, Response
+
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    _check_options(request)
+    pod = registry.entry(endpoint, request.namespace, request.name).object
+    container = container_of(pod, request.query.get("container", ""))
+    node = objects.spec(pod).get("nodeName")
+    if not node:
+        return Response(204, raw=b"", content_type="text/plain")
+    connector: KubeletConnector | None = registry.services.get("kubelet_connector")
+    if connector is None:
+        raise ServiceUnavailable(f"the kubelet of node {node} cannot be reached: no kubelets run with this server")
+    options = {key: value for key, value in request.query.items() if key != "container"}
+    chunks = await connector.logs(node, request.namespace, request.name, container, options)
+    return Response(text=chunks)
+
+
+def container_of(pod: Object, wanted: str) -> str:
+    """The container meant. Raises BadRequest with upstream's words."""
+    spec, name = objects.spec(pod), objects.name(pod)
+    plain = [entry["name"] for entry in spec.get("containers") or ()]
+    init = [entry["name"] for entry in spec.get("initContainers") or ()]
+    ephemeral = [entry["name"] for entry in spec.get("ephemeralContainers") or ()]
+    if wanted:
+        if wanted not in plain + init + ephemeral:
+            raise BadRequest(f"container {wanted} is not valid for pod {name}")
+        return wanted
+    if len(plain) == 1:
+        return str(plain[0])
+    chosen = objects.annotations(pod).get(DEFAULT_CONTAINER)
+    if chosen in plain:
+        return str(chosen)
+    text = f"a container name must be specified for pod {name}, choose one of: [{' '.join(plain)}]"
+    if init:
+        text += f" or one of the init containers: [{' '.join(init)}]"
+    raise BadRequest(text)
+
+
+def _check_options(request: Request) -> None:
+    errors: list[FieldError] = []
+    query = request.query
+    for field in ("tailLines", "limitBytes", "sinceSeconds"):
+        if field not in query:
+            continue
+        number, least = parse_int(query[field]), 0 if field == "tailLines" else 1
+        if number < least:
+            why = f"must be greater than {'or equal to ' if not least else ''}0"
+            errors.append(invalid(field, number, why))
+    if "sinceSeconds" in query and "sinceTime" in query:
+        errors.append(forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+    if errors:
+        raise invalid_status("", "PodLogOptions", request.name, errors)

@@ -1,0 +1,20 @@
+"""exec, attach, port-forward and proxy: refused by name until they exist."""
+
+from __future__ import annotations
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.status import ApiError, BadRequest
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import Request, Response
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    entry = registry.entry(endpoint, request.namespace, request.name)
+    if request.resource.plural == "pods" and not objects.spec(entry.object).get("nodeName"):
+        if request.subresource == "proxy":
+            raise BadRequest("address not allowed")
+        raise BadRequest(f"pod {request.name} does not have a host assigned")
+    what = f"{request.resource.plural}/{request.subresource}"
+    raise ApiError(f"{what} is not supported by this server yet", code=501, reason="NotImplemented")

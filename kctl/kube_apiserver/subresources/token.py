@@ -1,0 +1,73 @@
+"""POST serviceaccounts/token: a token of the account, as `kubectl create token` and kubelets ask for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from kctl.apimachinery import objects, times
+from kctl.apimachinery.field_errors import FieldError, invalid
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import NODES, PODS, SECRETS
+from kctl.apimachinery.status import BadRequest, conflict, not_found
+from kctl.apimachinery.status import invalid as invalid_status
+from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
+from kctl.kube_apiserver.handlers import body, options
+from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.request import Request, Response
+
+_BINDABLE = {("v1", "Pod"): ("pod", PODS), ("v1", "Secret"): ("secret", SECRETS), ("v1", "Node"): ("node", NODES)}
+
+
+async def handle(registry: Registry, request: Request) -> Response:
+    assert request.resource is not None
+    endpoint = registry.endpoint(request.resource)
+    options.check_write(request, "CreateOptions")
+    review: Object = body.decode(request, endpoint, "token")
+    account = registry.entry(endpoint, request.namespace, request.name).object
+    _check(review)
+    spec = objects.spec(review)
+    seconds = spec.get("expirationSeconds") or 3600
+    tokens: ServiceAccountTokens = registry.services["service_account_tokens"]
+    bound = _bound(registry, request, spec.get("boundObjectRef"))
+    audiences = spec.get("audiences") or tokens.default_audiences
+    token = tokens.sign(account, audiences, seconds, bound)
+    now = registry.clock.now()
+    meta = {"name": request.name, "namespace": request.namespace, "creationTimestamp": times.rfc3339(now)}
+    answer = {
+        "kind": "TokenRequest",
+        "apiVersion": "authentication.k8s.io/v1",
+        "metadata": {**objects.metadata(review), **meta},
+        "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": spec.get("boundObjectRef")},
+        "status": {"token": token, "expirationTimestamp": times.rfc3339(now + timedelta(seconds=seconds))},
+    }
+    return Response(201, object=answer)
+
+
+def _check(review: Object) -> None:
+    seconds = objects.spec(review).get("expirationSeconds")
+    errors: list[FieldError] = []
+    if seconds is not None and seconds < 600:
+        errors.append(invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 10 minutes"))
+    if seconds is not None and seconds > 1 << 32:
+        errors.append(invalid("spec.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds"))
+    if errors:
+        raise invalid_status("authentication.k8s.io", "TokenRequest", objects.name(review), errors)
+
+
+def _bound(registry: Registry, request: Request, reference: Any) -> tuple[str, Object] | None:
+    if not reference:
+        return None
+    kind = (reference.get("apiVersion") or "", reference.get("kind") or "")
+    found = _BINDABLE.get(kind)
+    if found is None:
+        raise BadRequest(f"cannot bind token for serviceaccount {request.name!r} to object type {kind[0]}, Kind={kind[1]}")
+    what, resource = found
+    name = reference.get("name") or ""
+    obj = registry.get_cached(resource, request.namespace if resource.namespaced else "", name)
+    if obj is None:
+        raise not_found(resource.group, resource.plural, name)
+    if reference.get("uid") and reference["uid"] != objects.uid(obj):
+        why = f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The object might have been deleted and then recreated"
+        raise conflict(resource.group, resource.plural, name, why)
+    return what, obj

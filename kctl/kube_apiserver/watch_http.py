@@ -1,0 +1,105 @@
+"""A watch as a stream of JSON lines: one event each, the object's JSON shared with every other watcher."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+import orjson
+
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver import representation
+from kctl.kube_apiserver.registry.watching import Batch, Bookmark, WatchFailure, WatchStream
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.watch_cache import Change
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.server import ApiServer
+
+BOOKMARK_SECONDS = 60.0
+LONGEST_SECONDS = (1800, 3600)
+"""A watch without timeoutSeconds ends after a random time in between, as upstream's --min-request-timeout."""
+_HEADS = {kind: f'{{"type":"{kind}","object":'.encode() for kind in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")}
+
+
+def _line(kind: str, obj: Object) -> bytes:
+    return _HEADS[kind] + orjson.dumps(obj) + b"}\n"
+
+
+async def watch_lines(server: ApiServer, request: Request, stream: WatchStream) -> AsyncIterator[bytes]:
+    """Chunks of whole lines. The stream is closed in any case."""
+    endpoint = stream.endpoint
+    show = representation.event_shower(request, endpoint, server.now) if request.accept else None
+    timeout = stream.options.timeout_seconds or server.registry.randomness.randint(*LONGEST_SECONDS)
+    timers = [server.clock.call_later(timeout, stream.close)]
+    bookmarks = _Bookmarks(server, stream) if stream.options.allow_bookmarks else None
+    source = stream.__aiter__()
+    step: asyncio.Task[Batch] | None = None
+    try:
+        while True:
+            if bookmarks is None:
+                try:
+                    batch = await source.__anext__()
+                except StopAsyncIteration:
+                    return
+            else:
+                if step is None:
+                    step = asyncio.ensure_future(_next(source))
+                found = await bookmarks.wait(step)
+                if found is not None:
+                    yield found
+                    continue
+                if step.exception() is not None:
+                    return
+                batch, step = step.result(), None
+            yield encode_batch(stream, batch, show)
+            if isinstance(batch, WatchFailure):
+                return
+    finally:
+        for timer in timers:
+            timer.cancel()
+        if step is not None:
+            step.cancel()
+        stream.close()
+
+
+async def _next(source: AsyncIterator[Batch]) -> Batch:
+    try:
+        return await source.__anext__()
+    except StopAsyncIteration:
+        raise EOFError from None
+
+
+def encode_batch(stream: WatchStream, batch: Batch, show: Callable[[Change], Object] | None) -> bytes:
+    endpoint = stream.endpoint
+    if isinstance(batch, WatchFailure):
+        return _line("ERROR", batch.error.status)
+    if isinstance(batch, Bookmark):
+        return _line("BOOKMARK", batch.object(endpoint))
+    if show is not None:
+        return b"".join(_line(change.type, show(change)) for change in batch)
+    if endpoint.conversion is not None and endpoint.converts:
+        return b"".join(_line(change.type, endpoint.from_storage(change.entry.object)) for change in batch)
+    prefix = endpoint.type_prefix
+    return b"".join(_HEADS[change.type] + change.entry.encoded(prefix) + b"}\n" for change in batch)
+
+
+class _Bookmarks:
+    """Every minute a quiet watch is told how far it is."""
+
+    def __init__(self, server: ApiServer, stream: WatchStream) -> None:
+        self._server = server
+        self._stream = stream
+        self._sent = stream.revision
+
+    async def wait(self, step: asyncio.Task[Batch]) -> bytes | None:
+        """A bookmark to send, or None when `step` is done."""
+        while True:
+            done, _ = await asyncio.wait([step], timeout=BOOKMARK_SECONDS)
+            if done:
+                return None
+            revision = self._stream.revision
+            if revision != self._sent and not step.done():
+                self._sent = revision
+                return _line("BOOKMARK", Bookmark(revision).object(self._stream.endpoint))
