@@ -34,7 +34,7 @@ def _at(module: str, heading: str, short_help: str, attribute: str = "command") 
 COMMANDS: Final[dict[str, Lazy]] = {
     "run-cluster": _at("run_cluster", CLUSTERS, "Start a local Kubernetes cluster of simulated nodes", "run_cluster"),
     "cluster": _at("cluster", CLUSTERS, "List, inspect, stop and delete local clusters", "cluster"),
-    "create": _at("create", BEGINNER, "Create a resource from a file or from stdin"),
+    "create": _at("create.command", BEGINNER, "Create a resource from a file or from stdin"),
     "explain": _at("explain", INTERMEDIATE, "Get documentation for a resource"),
     "get": _at("get", INTERMEDIATE, "Display one or many resources"),
     "edit": _at("edit", INTERMEDIATE, "Edit a resource on the server"),

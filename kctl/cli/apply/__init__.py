@@ -1,0 +1,1 @@
+"""kubectl apply: three-way merge in the client, or server-side."""

@@ -1,0 +1,1 @@
+"""kubectl create: from manifests, and one generator for each kind."""

@@ -1,0 +1,117 @@
+"""What the `create KIND NAME` commands share: their flags, the one NAME, sending or only showing the object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import built_in
+from kctl.apimachinery.status import ApiError
+from kctl.cli import options
+from kctl.cli.errors import CommandError, UsageError, plain
+from kctl.cli.flags import flag
+from kctl.cli.results import Results
+from kctl.cli.session import Session
+from kctl.client.errors import ConnectionFailed
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def generator_flags() -> Callable[[Command], Command]:
+    return options.apply_all(
+        options.output(),
+        options.dry_run(),
+        options.validate(),
+        options.field_manager("kubectl-create"),
+        flag("--save-config", kind="bool", help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged. This flag is useful when you want to perform kubectl apply on this object in the future."),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Generator:
+    """The flags of `generator_flags`; whatever else a command takes it handles itself."""
+
+    session: Session
+    output: str = ""
+    template: str = ""
+    show_managed_fields: bool = False
+    allow_missing_template_keys: bool = True
+    dry_run: str = "none"
+    validate: str = "strict"
+    field_manager: str = "kubectl-create"
+    save_config: bool = False
+
+    @classmethod
+    def of(cls, session: Session, flags: dict[str, Any]) -> Generator:
+        """Takes its own flags out of `flags`."""
+        names = (
+            "output", "template", "show_managed_fields", "allow_missing_template_keys", "dry_run", "validate",
+            "field_manager", "save_config",
+        )  # fmt: skip
+        return cls(session, **{name: flags.pop(name) for name in names})
+
+    async def run(self, obj: Object, *, failure: str = "") -> None:
+        """Create `obj`. `failure` introduces an error, e.g. `failed to create deployment: `."""
+        dry_run = options.dry_run_strategy(self.dry_run, self.session.error)
+        validation = options.field_validation(self.validate)
+        resource = built_in(obj["apiVersion"], obj["kind"])
+        results = Results(
+            self.session, self.output, self.template, self.show_managed_fields, self.allow_missing_template_keys, dry_run,
+            in_field_order=True,
+        )  # fmt: skip
+        results.check()
+        if resource.namespaced and self.session.namespace_is_explicit:
+            obj = with_namespace(obj, self.session.namespace)
+        if self.save_config:
+            from kctl.cli.apply.last_applied import annotated
+
+            obj = annotated(obj, in_field_order=True)
+        if dry_run != "client":
+            client = await self.session.client()
+            namespace = self.session.namespace if resource.namespaced else ""
+            try:
+                obj = await client.create(
+                    resource, obj, namespace, dry_run=dry_run == "server", field_manager=self.field_manager,
+                    field_validation=validation,
+                )  # fmt: skip
+            except (ApiError, ConnectionFailed) as error:
+                if failure:
+                    raise CommandError(f"{failure}{plain(error)}") from None
+                raise
+        results.print(resource, obj, "created")
+
+
+def with_namespace(obj: Object, namespace: str) -> Object:
+    meta = obj["metadata"]
+    ordered = {"name": meta["name"], "namespace": namespace, **meta}
+    return {**obj, "metadata": ordered}
+
+
+def exactly_one_name(arguments: Sequence[str]) -> str:
+    if len(arguments) != 1:
+        raise UsageError(f"exactly one NAME is required, got {len(arguments)}")
+    return arguments[0]
+
+
+def name_and_command(session: Session, arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """NAME, and what came after `--`."""
+    if session.dash < 0:
+        return exactly_one_name(arguments), []
+    if session.dash != 1:
+        raise UsageError(f"exactly one NAME is required, got {session.dash}")
+    return arguments[0], list(arguments[1:])
+
+
+def require_flags(session: Session, *names: str) -> None:
+    """cobra's required flags, by parameter name."""
+    missing = [name.replace("_", "-") for name in names if name not in session.changed]
+    if missing:
+        shown = '", "'.join(sorted(missing))
+        raise CommandError(f'required flag(s) "{shown}" not set')
+
+
+def container_name(image: str) -> str:
+    """The last part of an image without tag or digest, as create deployment names containers."""
+    return image.rsplit("/", 1)[-1].split(":", 1)[0].split("@", 1)[0]

@@ -1,0 +1,112 @@
+"""kctl create ingress: rules written as host/path=service:port[,tls[=secret]]."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from kctl.cli.command import KubectlCommand
+from kctl.cli.create.generator import Generator, exactly_one_name, generator_flags
+from kctl.cli.errors import CommandError
+from kctl.cli.flags import flag
+from kctl.cli.session import Session
+
+_RULE = re.compile(
+    r"^(?P<host>[^/=]*)(?P<path>/[^=]*)?=(?P<service>[^:,]+):(?P<port>[^,]+)(?P<tls>,tls(=(?P<secret>[^,]+))?)?$"
+)
+
+
+@click.command("ingress", cls=KubectlCommand, short_help="Create an ingress with the specified name", usage="NAME --rule=host/path=service:port[,tls[=secret]]")  # fmt: skip
+@flag("--class", help="Ingress Class to be used")
+@flag("--rule", kind="array", help="Rule in format host/path=service:port[,tls=secretname]. Paths containing the leading character '*' are considered pathType=Prefix. tls argument is optional.")  # fmt: skip
+@flag("--default-backend", help="Default service for backend, in format of svcname:port")
+@flag("--annotation", kind="array", help="Annotation to insert in the ingress object, in the format annotation=value")
+@generator_flags()
+async def command(
+    session: Session, arguments: tuple[str, ...], rule: tuple[str, ...], default_backend: str, annotation: tuple[str, ...],
+    **flags: Any,
+) -> None:  # fmt: skip
+    """Create an ingress with the specified name."""
+    ingress_class: str = flags.pop("class")
+    generator = Generator.of(session, flags)
+    name = exactly_one_name(arguments)
+    if not default_backend and not rule:
+        raise CommandError("not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)")  # fmt: skip
+    meta: dict[str, Any] = {"name": name}
+    if annotation:
+        meta["annotations"] = dict(_annotation(one) for one in annotation)
+    spec: dict[str, Any] = {}
+    if ingress_class:
+        spec["ingressClassName"] = ingress_class
+    if default_backend:
+        spec["defaultBackend"] = _default_backend(default_backend)
+    found = [_parse(one) for one in rule]
+    tls = _tls(found)
+    if tls:
+        spec["tls"] = tls
+    if found:
+        spec["rules"] = _rules(found)
+    obj = {
+        "kind": "Ingress", "apiVersion": "networking.k8s.io/v1", "metadata": meta, "spec": spec,
+        "status": {"loadBalancer": {}},
+    }  # fmt: skip
+    await generator.run(obj, failure="failed to create ingress: ")
+
+
+def _annotation(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise CommandError(f"annotation {text} is invalid and should be in format key=[value]")
+    return key, value
+
+
+def _parse(text: str) -> dict[str, str]:
+    match = _RULE.match(text)
+    if match is None:
+        raise CommandError(f"rule {text} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]")
+    return {key: value or "" for key, value in match.groupdict().items()}
+
+
+def _port(text: str) -> dict[str, Any]:
+    return {"number": int(text)} if text.isdigit() else {"name": text}
+
+
+def _backend(service: str, port: str) -> dict[str, Any]:
+    return {"service": {"name": service, "port": _port(port)}}
+
+
+def _default_backend(text: str) -> dict[str, Any]:
+    service, colon, port = text.partition(":")
+    if not colon or not service or not port:
+        raise CommandError("default-backend should be in format servicename:serviceport")
+    return _backend(service, port)
+
+
+def _rules(found: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """Rules of one host together, hosts in the order they are first named."""
+    hosts: dict[str, list[dict[str, Any]]] = {}
+    for one in found:
+        path = one["path"] or "/"
+        prefix = path.endswith("*")
+        entry = {
+            "path": path.removesuffix("*") if prefix else path,
+            "pathType": "Prefix" if prefix else "Exact",
+            "backend": _backend(one["service"], one["port"]),
+        }
+        hosts.setdefault(one["host"], []).append(entry)
+    return [{**({"host": host} if host else {}), "http": {"paths": paths}} for host, paths in hosts.items()]
+
+
+def _tls(found: list[dict[str, str]]) -> list[dict[str, Any]]:
+    secrets: dict[str, list[str]] = {}
+    for one in found:
+        if one["tls"]:
+            hosts = secrets.setdefault(one["secret"], [])
+            if one["host"] and one["host"] not in hosts:
+                hosts.append(one["host"])
+    return [
+        {**({"hosts": hosts} if hosts else {}), **({"secretName": secret} if secret else {})}
+        for secret, hosts in secrets.items()
+    ]

@@ -1,0 +1,20 @@
+"""kctl create namespace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kctl.cli.command import KubectlCommand
+from kctl.cli.create.generator import Generator, exactly_one_name, generator_flags
+from kctl.cli.session import Session
+
+
+@click.command("namespace", cls=KubectlCommand, short_help="Create a namespace with the specified name", usage="NAME [--dry-run=server|client|none]")  # fmt: skip
+@generator_flags()
+async def command(session: Session, arguments: tuple[str, ...], **flags: Any) -> None:
+    """Create a namespace with the specified name."""
+    generator = Generator.of(session, flags)
+    name = exactly_one_name(arguments)
+    await generator.run({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}, "spec": {}, "status": {}})

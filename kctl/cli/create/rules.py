@@ -1,0 +1,61 @@
+"""--verb, --resource, --resource-name of create role and clusterrole as RBAC rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kctl.cli.errors import CommandError
+from kctl.cli.session import Session
+from kctl.client.discovery import NoResource
+
+_VERBS = {
+    "get", "delete", "list", "create", "update", "patch", "watch", "proxy", "redirect", "deletecollection", "use", "bind",
+    "escalate", "impersonate", "*", "approve", "sign", "attest",
+}  # fmt: skip
+
+
+def check_verbs(session: Session, verbs: Sequence[str]) -> list[str]:
+    """Each once; `*` alone where it is given."""
+    if not verbs:
+        raise CommandError("at least one verb must be specified")
+    found = list(dict.fromkeys(verbs))
+    if "*" in found:
+        return ["*"]
+    for verb in found:
+        if verb not in _VERBS:
+            session.error(f"Warning: '{verb}' is not a standard resource verb")
+    return found
+
+
+async def rules(
+    session: Session, verbs: Sequence[str], resources: Sequence[str], names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """One rule for each API group, in the order the groups are first named."""
+    if not resources:
+        raise CommandError("at least one resource must be specified")
+    groups: dict[str, list[str]] = {}
+    for text in dict.fromkeys(resources):
+        group, resource = await _resource(session, text)
+        groups.setdefault(group, []).append(resource)
+    found = []
+    for group in sorted(groups):
+        rule: dict[str, Any] = {"verbs": list(verbs), "apiGroups": [group], "resources": groups[group]}
+        if names:
+            rule["resourceNames"] = list(dict.fromkeys(names))
+        found.append(rule)
+    return found
+
+
+async def _resource(session: Session, text: str) -> tuple[str, str]:
+    name, _, subresource = text.partition("/")
+    if name == "*":
+        return "*", "*"
+    try:
+        found = await (await session.mapper()).resource(name)
+    except NoResource:
+        word, _, group = name.partition(".")
+        raise CommandError(
+            f'the server doesn\'t have a resource type "{word}"' + (f' in group "{group}"' if group else "")
+        ) from None
+    return found.group, f"{found.plural}/{subresource}" if subresource else found.plural

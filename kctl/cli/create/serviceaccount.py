@@ -1,0 +1,23 @@
+"""kctl create serviceaccount."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kctl.cli.command import KubectlCommand
+from kctl.cli.create.generator import Generator, exactly_one_name, generator_flags
+from kctl.cli.session import Session
+
+
+@click.command("serviceaccount", cls=KubectlCommand, short_help="Create a service account with the specified name", usage="NAME [--dry-run=server|client|none]")  # fmt: skip
+@generator_flags()
+async def command(session: Session, arguments: tuple[str, ...], **flags: Any) -> None:
+    """Create a service account with the specified name."""
+    generator = Generator.of(session, flags)
+    name = exactly_one_name(arguments)
+    await generator.run(
+        {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": name}},
+        failure="failed to create serviceaccount: ",
+    )

@@ -1,0 +1,75 @@
+"""What a changing command prints: `deployment.apps/web created`, or the object with -o; with the dry run marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+from kctl.cli.builder import qualified_name
+from kctl.cli.errors import CommandError
+from kctl.cli.options import DryRun
+from kctl.cli.session import Session
+from kctl.printers.output import OBJECT_FORMATS, OutputError, Printer, json_text, printer_for
+
+_MARKS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
+
+
+@dataclass(slots=True)
+class Results:
+    """`in_field_order`: JSON keeps the object's own order of keys, as kubectl prints objects of known Go types."""
+
+    session: Session
+    output: str = ""
+    template: str = ""
+    show_managed_fields: bool = False
+    allow_missing_template_keys: bool = True
+    dry_run: DryRun = "none"
+    in_field_order: bool = False
+    _printer: Printer | None = field(default=None, repr=False)
+
+    def check(self) -> None:
+        """Refuse an unknown format before anything is changed."""
+        if self.prints_objects or self.output:
+            self._object_printer()
+
+    @property
+    def prints_objects(self) -> bool:
+        return bool(self.output or self.template) and self.output != "name"
+
+    def print(self, resource: ResourceType, obj: Object, operation: str) -> None:
+        name = qualified_name(resource, objects.name(obj))
+        if self.prints_objects:
+            self.print_object(obj)
+        elif self.output == "name":
+            self.session.print(name)
+        else:
+            self.session.print(f"{name} {operation}{_MARKS[self.dry_run]}")
+
+    def print_object(self, obj: Object) -> None:
+        try:
+            self.session.write(self._object_printer()(obj))
+        except OutputError as error:
+            raise CommandError(str(error)) from None
+
+    def print_all(self, found: Sequence[Object]) -> None:
+        """One object as itself, several as a List (apply -o yaml)."""
+        if len(found) == 1:
+            self.print_object(found[0])
+        elif found:
+            self.print_object({"apiVersion": "v1", "items": list(found), "kind": "List", "metadata": {}})
+
+    def _object_printer(self) -> Printer:
+        if self._printer is None:
+            try:
+                self._printer = printer_for(
+                    self.output, self.template, allow_missing_keys=self.allow_missing_template_keys,
+                    show_managed_fields=self.show_managed_fields, formats=OBJECT_FORMATS,
+                )  # fmt: skip
+            except OutputError as error:
+                raise CommandError(str(error)) from None
+            if self.in_field_order and self.output == "json":
+                self._printer = lambda obj: json_text(obj, sort_keys=False)
+        return self._printer
