@@ -70,7 +70,9 @@ class MemoryStore:
         keys = self._keys if state is self._now else sorted(state)
         found = keys[bisect.bisect_left(keys, start) : bisect.bisect_left(keys, end)]
         chosen = found[:limit] if limit else found
-        return RangeResult([state[key] for key in chosen], revision or self.revision, len(found), len(chosen) < len(found))
+        return RangeResult(
+            [state[key] for key in chosen], revision or self.revision, len(found), len(chosen) < len(found)
+        )
 
     async def create(self, key: str, value: bytes) -> int:
         return (await self.transaction([Put(key, value, 0)]))[0]

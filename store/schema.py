@@ -1,0 +1,77 @@
+"""The database's tables and their versions.
+
+One row of `log` for each revision: what a key became, or that it was deleted. The state at a revision is each key's last
+row up to it. `PRAGMA user_version` says which migrations have run; a database of a newer kctl is refused.
+
+A new database is made by plain DDL, because importing sqlite-utils takes longer than everything else at start; the
+migrations from older versions run through it (`migrate`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from store.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+VERSION = 2
+
+PRAGMAS = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA wal_autocheckpoint = 4000;
+PRAGMA cache_size = -4000;
+"""
+
+_CREATE = """
+CREATE TABLE log (
+  revision INTEGER PRIMARY KEY,
+  key TEXT NOT NULL,
+  create_revision INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  deleted INTEGER NOT NULL,
+  value BLOB NOT NULL
+);
+CREATE INDEX log_by_key ON log (key, revision);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('compact_revision', 0), ('newest_revision', 0);
+"""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Create or migrate. Raises StoreError for a database that is newer than this program, or none of ours."""
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > VERSION:
+        raise StoreError(f"the database has schema version {found}; this kctl knows versions up to {VERSION}")
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        connection.executescript(f"BEGIN IMMEDIATE; {_CREATE} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif "log" not in tables:
+        raise StoreError("the database is not a kctl store")
+    elif found < VERSION:
+        migrate(connection, found)
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring an older database to VERSION, one step at a time, each in one transaction."""
+    from sqlite_utils import Database
+
+    database = Database(connection)
+    while version < VERSION:
+        with connection:
+            _STEPS[version](database)
+            version += 1
+            connection.execute(f"PRAGMA user_version = {version}")
+
+
+def _remember_the_newest_revision(database: Database) -> None:
+    """1 -> 2: a compaction may remove the newest row (a deletion); its number must not be given again."""
+    newest = next(database.query("SELECT coalesce(max(revision), 0) AS newest FROM log"))["newest"]
+    database["meta"].upsert({"name": "newest_revision", "value": newest}, pk="name")
+
+
+_STEPS: dict[int, Callable[[Database], None]] = {1: _remember_the_newest_revision}

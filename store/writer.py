@@ -1,0 +1,88 @@
+"""The only write connection and its thread: one transaction for each batch that has queued up (group commit).
+
+Python's sqlite3 gives up the interpreter lock at every statement and must win it back from a busy event loop, so a batch is
+few statements: BEGIN, inserts of many rows each, COMMIT. While one batch is made durable the next one queues up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+
+from store import schema
+
+Row = tuple[int, str, int, int, int, bytes]
+"""revision, key, create_revision, version, deleted, value"""
+
+_LARGEST_INSERT = 256
+Job = Callable[[sqlite3.Connection], None]
+
+
+def open_connection(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    connection.executescript(schema.PRAGMAS)
+    return connection
+
+
+class Writer:
+    """`submit` hands a job to the thread; `done(error)` is called on the thread when it is durable or has failed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._jobs: SimpleQueue[tuple[Job, Callable[[Exception | None], None]] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self.connection = open_connection(path)
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job, done: Callable[[Exception | None], None]) -> None:
+        self._jobs.put((job, done))
+
+    def stop(self) -> None:
+        """After the jobs already submitted. Blocks until the thread has ended."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
+        self.connection.close()
+
+    def _run(self) -> None:
+        while (entry := self._jobs.get()) is not None:
+            job, done = entry
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+                job(self.connection)
+                self.connection.execute("COMMIT")
+            except Exception as error:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                done(error)
+            else:
+                done(None)
+
+
+def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """All rows, in statements of 256, 128, ... 1 rows, so that few distinct statements serve every batch size."""
+    position, size = 0, _LARGEST_INSERT
+    while position < len(rows):
+        while size > len(rows) - position:
+            size //= 2
+        chunk = rows[position : position + size]
+        connection.execute(_insert_statement(size), [value for row in chunk for value in row])
+        position += size
+
+
+_STATEMENTS: dict[int, str] = {}
+
+
+def _insert_statement(size: int) -> str:
+    statement = _STATEMENTS.get(size)
+    if statement is None:
+        statement = "INSERT INTO log VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * size)
+        _STATEMENTS[size] = statement
+    return statement
