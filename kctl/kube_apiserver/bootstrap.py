@@ -47,7 +47,7 @@ async def _create(registry: Registry, obj: Object) -> None:
     endpoint = registry.endpoint(resource)
     decoded = endpoint.schema().decode(obj).object
     try:
-        await registry.create(endpoint, obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER))
+        await registry.create(endpoint, obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, validates=False))
     except AlreadyExists:
         return
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import orjson
+
 from kctl.apimachinery.status import NotAcceptable
 from kctl.kube_apiserver import health, media_types
 from kctl.kube_apiserver.filters.request_info import not_allowed
@@ -52,13 +54,29 @@ class Paths:
     async def _version(self, request: Request, path: str) -> Response:
         from kctl.kube_apiserver import version
 
-        return Response(object=version.info()) if path == "/version" else not_found()
+        return Response(object=version.version_info()) if path == "/version" else not_found()
 
     async def _discovery(self, request: Request, path: str) -> Response:
+        """/api, /apis, /apis/GROUP, /api/v1, /apis/GROUP/VERSION; the first two aggregated where the client prefers that."""
         from kctl.kube_apiserver import discovery
 
-        found = discovery.answer(self._server.table, path, request.accept, self._server.config.advertise_address)
-        return found if found is not None else not_found()
+        table, parts = self._server.table, path[1:].split("/")
+        if len(parts) == 1:
+            aggregated = discovery.wants_aggregated(request.accept)
+            if aggregated:
+                document = discovery.aggregated(table, core=parts[0] == "api")
+                return Response(raw=orjson.dumps(document), content_type=aggregated)
+            address = f"{self._server.config.advertise_address}:{self._server.config.secure_port}"
+            legacy = discovery.api_versions(address) if parts[0] == "api" else discovery.api_group_list(table)
+            return Response(object=legacy)
+        found = None
+        if parts[0] == "api" and len(parts) == 2:
+            found = discovery.api_resource_list(table, "", parts[1])
+        elif parts[0] == "apis" and len(parts) == 2:
+            found = discovery.api_group(table, parts[1])
+        elif parts[0] == "apis" and len(parts) == 3:
+            found = discovery.api_resource_list(table, parts[1], parts[2])
+        return Response(object=found) if found is not None else not_found()
 
     async def _openapi(self, request: Request, path: str) -> Response:
         from kctl.kube_apiserver import openapi
@@ -67,15 +85,9 @@ class Paths:
         return found if found is not None else not_found()
 
     async def _root(self, request: Request, path: str) -> Response:
-        listed = ["/api", "/api/v1", "/apis"]
-        for group in dict.fromkeys(entry.group for entry in self._server.table if entry.group):
-            listed += [f"/apis/{group}", *(f"/apis/{group}/{version}" for version in self._server.table.versions(group))]
-        listed += [
-            "/healthz", "/healthz/etcd", "/healthz/log", "/healthz/ping", "/livez", "/livez/etcd", "/livez/log", "/livez/ping",
-            "/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/readyz", "/readyz/etcd", "/readyz/log", "/readyz/ping",
-            "/version",
-        ]  # fmt: skip
-        return Response(object={"paths": listed})
+        from kctl.kube_apiserver import discovery
+
+        return Response(object={"paths": discovery.paths(self._server.table)}) if path == "/" else not_found()
 
 
 def _acceptable(request: Request) -> None:

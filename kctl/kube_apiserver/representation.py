@@ -61,6 +61,8 @@ def table(
 ) -> Object:
     columns = columns_for(endpoint.resource)
     include = included(request)
+    if columns.order is not None:
+        found = sorted(found, key=columns.order)
     return {
         "kind": "Table",
         "apiVersion": version,

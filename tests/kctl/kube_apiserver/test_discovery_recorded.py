@@ -95,6 +95,6 @@ def test_unknown_group_and_version() -> None:
 
 
 def test_version_is_one_kubectl_takes() -> None:
-    info = version.version_info()
+    info = version.info()
     assert (info["major"], info["minor"]) == ("1", "37")
     assert info["gitVersion"].startswith("v1.37.")
