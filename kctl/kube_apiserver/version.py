@@ -20,7 +20,7 @@ def git_version() -> str:
     return f"{KUBERNETES_VERSION}+kctl-{build}"
 
 
-def version_info() -> dict[str, Any]:
+def info() -> dict[str, Any]:
     """The body of GET /version."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return {

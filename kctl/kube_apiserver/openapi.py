@@ -1,0 +1,171 @@
+"""OpenAPI: /openapi/v3 (an index, and one document for each group version) and /openapi/v2 (everything).
+
+Documents are made of the published definitions when somebody asks; only their compressed bytes are kept. The hashes in
+the index are those of what a document is made of, so that the index costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from kctl.apimachinery.resources import ResourceTable, ResourceType
+from kctl.apimachinery.schema import bundle
+from kctl.apimachinery.status import NotAcceptable
+from kctl.kube_apiserver.openapi_paths import META, Paths
+from kctl.kube_apiserver.request import Response
+from kctl.kube_apiserver.version import git_version
+
+Document = dict[str, Any]
+_JSON = "application/json"
+_ALSO = ("DeleteOptions", "Patch", "Status", "APIResourceList", "WatchEvent")
+_IMMUTABLE = {"Cache-Control": "public, immutable"}
+
+
+def answer(table: ResourceTable, path: str, accept: str, query: Mapping[str, str]) -> Response | None:
+    """GET of /openapi/...; None where nothing is there. Raises NotAcceptable for clients that take protobuf only."""
+    rest = path.removeprefix("/openapi").strip("/")
+    if rest == "v3":
+        return Response(raw=orjson.dumps(index(table)), content_type="text/plain; charset=utf-8")
+    if rest == "v2":
+        _json_acceptable(accept)
+        return Response(raw=document_v2(table), content_type=_JSON)
+    name = rest.removeprefix("v3/")
+    served = _group_versions(table).get(name)
+    if not rest.startswith("v3/") or served is None:
+        return None
+    _json_acceptable(accept)
+    digest = _digest(name, served)
+    headers = {"ETag": f'"{digest}"', "Vary": "Accept", **(_IMMUTABLE if query.get("hash") == digest else {})}
+    return Response(raw=zlib.decompress(_document(name, tuple(served))), content_type=_JSON, headers=headers)
+
+
+def _json_acceptable(accept: str) -> None:
+    media = [offer.split(";")[0].strip() for offer in accept.split(",")]
+    if accept.strip() and not any(name in (_JSON, "application/*", "*/*") for name in media):
+        raise NotAcceptable("406: Not Acceptable\n\nAvailable representations: application/json", details={})
+
+
+def _group_versions(table: ResourceTable) -> dict[str, list[ResourceType]]:
+    """'api/v1', 'apis/apps/v1' -> the resources there."""
+    found: dict[str, list[ResourceType]] = {}
+    for entry in table:
+        found.setdefault(entry.root_path.strip("/"), []).append(entry)
+    return found
+
+
+def index(table: ResourceTable) -> Document:
+    """The body of GET /openapi/v3."""
+    found = sorted(_group_versions(table).items())
+    return {
+        "paths": {
+            name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={_digest(name, served)}"} for name, served in found
+        }
+    }
+
+
+def _digest(name: str, served: Iterable[ResourceType]) -> str:
+    facts = repr((git_version(), name, *served))
+    return hashlib.sha512(facts.encode()).hexdigest().upper()
+
+
+@lru_cache(maxsize=64)
+def _document(name: str, served: tuple[ResourceType, ...]) -> bytes:
+    """A v3 document, compressed."""
+    definitions = bundle.descriptions()
+    types: dict[str, str] = bundle.types().header["kinds"]
+    wanted = [types.get(f"{entry.api_version}/{entry.kind}") for entry in served]
+    wanted += [types.get(f"{entry.api_version}/{entry.kind}List") for entry in served]
+    for entry in served:
+        for sub in entry.subresources:
+            version = f"{sub.group}/{sub.version}".lstrip("/") if sub.version else entry.api_version
+            wanted.append(types.get(f"{version}/{sub.kind}"))
+    schemas = closure(definitions, [*(name for name in wanted if name), *(META + kind for kind in _ALSO)])
+    body = {
+        "openapi": "3.0.0",
+        "info": {"title": "Kubernetes", "version": git_version()},
+        "paths": Paths(types).of(served),
+        "components": {"schemas": {key: convert(schema) for key, schema in sorted(schemas.items())}},
+    }
+    return zlib.compress(orjson.dumps(body), 3)
+
+
+def document_v2(table: ResourceTable) -> bytes:
+    """The body of GET /openapi/v2. Large and seldom asked for: made anew each time."""
+    definitions = bundle.descriptions()
+    types: dict[str, str] = bundle.types().header["kinds"]
+    body = {
+        "swagger": "2.0",
+        "info": {"title": "Kubernetes", "version": git_version()},
+        "paths": Paths(types, v2=True).of(table),
+        "definitions": {name: convert(definitions.entry(name), v2=True) for name in sorted(definitions.names())},
+    }
+    return orjson.dumps(body)
+
+
+def closure(definitions: bundle.Bundle, wanted: Iterable[str]) -> dict[str, Document]:
+    """The definitions named, and all they refer to."""
+    found: dict[str, Document] = {}
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in definitions:
+            continue
+        found[name] = definitions.entry(name)
+        waiting += references(found[name])
+    return found
+
+
+def references(value: Any) -> Iterable[str]:
+    if isinstance(value, dict):
+        reference = value.get("$ref")
+        if isinstance(reference, str):
+            yield reference.removeprefix("#/$defs/")
+        for item in value.values():
+            yield from references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item)
+
+
+_SPECIAL: dict[str, Document] = {"io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"format": "int-or-string"}}
+
+
+def convert(schema: Document, *, v2: bool = False) -> Document:
+    """A definition as the bundle has it, in the words of OpenAPI: no null types, references into the document."""
+    out: Document = {}
+    for key, value in schema.items():
+        if key == "$ref":
+            continue
+        if key == "type" and isinstance(value, list):
+            out[key] = next(kind for kind in value if kind != "null")
+        elif key == "properties":
+            out[key] = {name: _property(name, item, v2) for name, item in value.items()}
+        elif key in ("items", "additionalProperties") and isinstance(value, dict):
+            out[key] = convert(value, v2=v2)
+        elif key == "oneOf":
+            if not v2:
+                out[key] = [convert(item) for item in value]
+            else:
+                out["type"] = "string"
+        else:
+            out[key] = value
+    reference = schema.get("$ref")
+    if reference:
+        target = ("#/definitions/" if v2 else "#/components/schemas/") + str(reference).removeprefix("#/$defs/")
+        if v2 or not out:
+            out["$ref"] = target
+        else:
+            out["allOf"] = [{"$ref": target}]
+    return out
+
+
+def _property(name: str, schema: Document, v2: bool) -> Document:
+    if name in ("kind", "apiVersion") and "enum" in schema:
+        schema = {key: value for key, value in schema.items() if key != "enum"}
+    return convert(schema, v2=v2)
