@@ -71,7 +71,7 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
 def _remember_the_newest_revision(database: Database) -> None:
     """1 -> 2: a compaction may remove the newest row (a deletion); its number must not be given again."""
     newest = next(database.query("SELECT coalesce(max(revision), 0) AS newest FROM log"))["newest"]
-    database["meta"].upsert({"name": "newest_revision", "value": newest}, pk="name")
+    database.table("meta").upsert({"name": "newest_revision", "value": newest}, pk="name")
 
 
 _STEPS: dict[int, Callable[[Database], None]] = {1: _remember_the_newest_revision}

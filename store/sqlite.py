@@ -12,7 +12,7 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from store import compaction, schema, watch
@@ -200,8 +200,12 @@ class SqliteStore:
         rows = [row for write in batch for row in write.rows]
         self._writer.submit(
             lambda connection: insert(connection, rows),
-            lambda error: self._loop.call_soon_threadsafe(self._finish, batch, error) and None,
+            lambda error: self._on_loop(lambda: self._finish(batch, error)),
         )
+
+    def _on_loop(self, callback: Callable[[], None]) -> None:
+        """From the writer's thread."""
+        self._loop.call_soon_threadsafe(callback)
 
     def _finish(self, batch: Sequence[_Write], error: Exception | None) -> None:
         """On the loop again: publish, answer, and commit what has queued up meanwhile."""
@@ -286,7 +290,7 @@ class SqliteStore:
 
         self._writer.submit(
             lambda connection: compaction.compact(connection, revision),
-            lambda error: self._loop.call_soon_threadsafe(finish, error) and None,
+            lambda error: self._on_loop(lambda: finish(error)),
         )
         await done
 

@@ -23,11 +23,15 @@ KUBERNETES_VERSION = "v1.37.1"
 @click.command("run-cluster", short_help="Start a local Kubernetes cluster of simulated nodes")
 @click.option("--name", default="", help="Name of the cluster. [default: kctl]")
 @click.option("--nodes", type=click.IntRange(1, 20000), default=None, help="Number of simulated nodes. [default: 3]")
-@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port of the API server. [default: 6443, or a free one]")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=None, help="Port of the API server. [default: 6443, or a free one]"
+)
 @click.option("--node-cpu", default=None, help="CPU capacity of each node. [default: 32]")
 @click.option("--node-memory", default=None, help="Memory capacity of each node. [default: 256Gi]")
-@click.option("--node-pods", default=None, help="How many pods a node takes. [default: 110]")
-@click.option("--control-plane-taint/--no-control-plane-taint", default=None, help="Keep pods off the control-plane node.")
+@click.option("--node-pods", type=click.IntRange(1), default=None, help="How many pods a node takes. [default: 110]")
+@click.option(
+    "--control-plane-taint/--no-control-plane-taint", default=None, help="Keep pods off the control-plane node."
+)
 @click.option("--detach", "-d", is_flag=True, help="Return when the cluster is ready and leave it running.")
 @click.option("--verbose", is_flag=True, help="Log more, to the files under the cluster's logs/.")
 def run_cluster(
@@ -36,7 +40,7 @@ def run_cluster(
     port: int | None,
     node_cpu: str | None,
     node_memory: str | None,
-    node_pods: str | None,
+    node_pods: int | None,
     control_plane_taint: bool | None,
     detach: bool,
     verbose: bool,
@@ -60,7 +64,7 @@ def run_cluster(
         "nodes": nodes, "port": port, "node_cpu": node_cpu, "node_memory": node_memory, "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
     }  # fmt: skip
-    for option in ("node_cpu", "node_memory", "node_pods"):
+    for option in ("node_cpu", "node_memory"):
         value = wanted[option]
         if value is not None and not quantity.valid(value):
             _fail(f"invalid --{option.replace('_', '-')} {value!r}: {quantity.WRONG}")
@@ -143,7 +147,9 @@ def _child(paths: ClusterPaths, config: ClusterConfig, verbose: bool, write_end:
             write_end = -1
 
     try:
-        return _serve(paths, config, verbose, lambda name: None, lambda url: say(f"ready {url}"), lambda why: say(f"error {why}"))
+        return _serve(
+            paths, config, verbose, lambda name: None, lambda url: say(f"ready {url}"), lambda why: say(f"error {why}")
+        )
     except BaseException:
         import traceback
 

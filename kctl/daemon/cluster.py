@@ -8,6 +8,7 @@ import random
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from kctl.apimachinery import times
@@ -18,7 +19,7 @@ from kctl.daemon.config import ClusterConfig
 from kctl.daemon.lock import ClusterLock
 from kctl.daemon.paths import ClusterPaths
 from kctl.daemon.static_pods import static_pods
-from kctl.daemon.supervisor import Supervisor
+from kctl.daemon.supervisor import ComponentState, Supervisor
 
 _GC_THRESHOLDS = (50_000, 20, 50)
 """Objects are trees of dicts without cycles; collecting as often as Python's default costs a tenth of all CPU."""
@@ -59,14 +60,15 @@ class Cluster:
         self, lock: ClusterLock, stop: asyncio.Event, on_component: Callable[[str], None], on_ready: Callable[[], None]
     ) -> None:
         keys = pki.ensure(self._paths.pki, now=self._clock.now(), hosts=[socket.gethostname(), self._config.host])
-        config = ClusterConfig(**{**_fields(self._config), "starts": self._config.starts + 1})
+        config = replace(self._config, starts=self._config.starts + 1)
         config.save(self._paths.settings)
         supervisor: Supervisor | None = None
 
-        def pods() -> list[object]:
-            return static_pods(config, self._paths.logs, lambda name: supervisor.states[name] if supervisor else None)
+        def state_of(name: str) -> ComponentState | None:
+            return supervisor.states[name] if supervisor is not None else None
 
-        components, apiserver = component_list(self._paths.state, keys, config, self._clock, self._randomness, pods)  # type: ignore[arg-type]
+        pods = static_pods(config, self._paths.logs, state_of)
+        components, apiserver = component_list(self._paths.state, keys, config, self._clock, self._randomness, pods)
         supervisor = Supervisor(components, self._clock)
         try:
             await supervisor.start(on_component)
@@ -79,12 +81,6 @@ class Cluster:
             await supervisor.wait(stop)
         finally:
             await supervisor.stop()
-
-
-def _fields(config: ClusterConfig) -> dict[str, object]:
-    from dataclasses import asdict
-
-    return asdict(config)
 
 
 def delete_files(directory: Path) -> None:

@@ -20,7 +20,9 @@ from kctl.daemon.config import ClusterConfig
 from kctl.daemon.pki import Pki
 
 if TYPE_CHECKING:
-    from controllers.kubelet.fleet import NodeConfig, StaticPod
+    import ssl
+
+    from controllers.kubelet.node_config import NodeConfig, StaticPod
     from controllers.runtime.informer import InformerFactory
     from kctl.kube_apiserver.server import ApiServer
     from store.etcd import Etcd
@@ -85,14 +87,14 @@ class KubeApiserverComponent:
         wanted = self._config.port
         for port in (wanted,) if wanted else (DEFAULT_PORT, 0):
             try:
-                return await self.api_server.serve(self._config.host, port, context)
+                return int(await self.api_server.serve(self._config.host, port, context))
             except OSError as error:
                 if wanted:
                     raise PortInUse(wanted) from error
         raise PortInUse(wanted or DEFAULT_PORT)
 
 
-def server_ssl_context(pki: Pki) -> object:
+def server_ssl_context(pki: Pki) -> ssl.SSLContext:
     """TLS as kube-apiserver: our certificate, client certificates of our authority asked for but not required."""
     import ssl
 
@@ -108,14 +110,17 @@ class KubeControllerManagerComponent:
     name = "kube-controller-manager"
     dependencies: tuple[str, ...] = ("kube-apiserver",)
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, root_ca: str) -> None:
         self._parts = parts
+        self._root_ca = root_ca
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
-        from controllers.kube_controller_manager.main import KubeControllerManager
+        from controllers.kube_controller_manager.main import KubeControllerManager, Options
 
         parts = self._parts
-        manager = KubeControllerManager(parts.client_for, parts.informers, parts.clock, parts.randomness)
+        manager = KubeControllerManager(
+            parts.client_for, parts.informers, parts.clock, parts.randomness, options=Options(root_ca=self._root_ca)
+        )
         await manager.run(ready, stop)
 
 
@@ -183,7 +188,7 @@ def component_list(
     config: ClusterConfig,
     clock: Clock,
     randomness: random.Random,
-    static_pods: Callable[[], list[StaticPod]],
+    static_pods: list[StaticPod],
 ) -> tuple[list[Component], KubeApiserverComponent]:
     """All components in start order, and the API server's among them."""
     etcd = EtcdComponent(state)
@@ -192,15 +197,15 @@ def component_list(
     components: list[Component] = [
         etcd,
         apiserver,
-        KubeControllerManagerComponent(parts),
+        KubeControllerManagerComponent(parts, pki["ca.crt"].read_text()),
         KubeSchedulerComponent(parts),
-        KubeletComponent(parts, _node_configs(config, static_pods())),
+        KubeletComponent(parts, _node_configs(config, static_pods)),
     ]
     return components, apiserver
 
 
 def _node_configs(config: ClusterConfig, static_pods: list[StaticPod]) -> list[NodeConfig]:
-    from controllers.kubelet.fleet import NodeConfig
+    from controllers.kubelet.node_config import NodeConfig
 
     nodes = []
     for index, name in enumerate(node_names(config.name, config.nodes)):
@@ -208,7 +213,11 @@ def _node_configs(config: ClusterConfig, static_pods: list[StaticPod]) -> list[N
         taints = [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]
         nodes.append(
             NodeConfig(
-                name=name, cpu=config.node_cpu, memory=config.node_memory, pods=config.node_pods, control_plane=first,
+                name=name,
+                cpu=config.node_cpu,
+                memory=config.node_memory,
+                pods=config.node_pods,
+                control_plane=first,
                 taints=taints if first and config.control_plane_taint else [],
                 static_pods=static_pods if first else [],
             )  # fmt: skip

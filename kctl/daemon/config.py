@@ -18,7 +18,7 @@ class ClusterConfig:
     port: int = 0
     node_cpu: str = "32"
     node_memory: str = "256Gi"
-    node_pods: str = "110"
+    node_pods: int = 110
     control_plane_taint: bool = False
     starts: int = 0
 

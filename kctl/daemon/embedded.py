@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 from kctl.apimachinery import user
 from kctl.apimachinery.clock import RealClock
@@ -38,18 +39,21 @@ class EmbeddedTransport:
         await self._close_all()
 
 
-async def open_embedded(paths: ClusterPaths) -> EmbeddedTransport:
+async def open_embedded(directory: Path) -> EmbeddedTransport:
     """Raises lock.AlreadyServed while a daemon or another embedded command has the cluster."""
     from kctl.kube_apiserver.server import ApiServer
     from store.sqlite import SqliteStore
 
+    paths = ClusterPaths(directory)
     lock = ClusterLock(paths.process_id)
     lock.acquire()
     store = SqliteStore(paths.state)
     server: ApiServer | None = None
     try:
         await store.start()
-        server = ApiServer(store, clock=RealClock(), randomness=random.Random(), config=api_server_config(Pki(paths.pki), "127.0.0.1"))
+        server = ApiServer(
+            store, clock=RealClock(), randomness=random.Random(), config=api_server_config(Pki(paths.pki), "127.0.0.1")
+        )
         await server.start()
     except BaseException:
         await store.close()
@@ -63,5 +67,3 @@ async def open_embedded(paths: ClusterPaths) -> EmbeddedTransport:
         lock.release()
 
     return EmbeddedTransport(server.transport(user.ADMIN), close_all)
-
-
