@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kctl.kube_apiserver.registry.policy.pod_disruption_budget import PodDisruptionBudgetStrategy
 from kctl.kube_apiserver.registry.strategy import Strategy
 
-STRATEGIES: dict[str, Strategy] = {}
+STRATEGIES: dict[str, Strategy] = {"poddisruptionbudgets.policy": PodDisruptionBudgetStrategy()}

@@ -1,0 +1,157 @@
+"""Rules that workload controllers share: selectors against template labels, templates, rollout numbers, status counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kctl.apimachinery import field_errors as fe
+from kctl.apimachinery import labels, names
+from kctl.apimachinery.field_errors import FieldError
+from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
+from kctl.kube_apiserver.registry.label_selector_validation import is_empty, validate_label_selector
+
+NEGATIVE = "must be greater than or equal to 0"
+IMMUTABLE = "field is immutable"
+MISMATCH = "`selector` does not match template `labels`"
+
+Spec = Mapping[str, Any]
+
+
+def non_negative(spec: Spec, path: str, *fields: str) -> list[FieldError]:
+    """Each of the fields, absent ones counting as 0."""
+    return [
+        fe.invalid(f"{path}.{field}" if path else field, spec[field], NEGATIVE)
+        for field in fields
+        if (spec.get(field) or 0) < 0
+    ]
+
+
+def selector_form(selector: Spec | None) -> dict[str, Any] | None:
+    """A LabelSelector as Go marshals it: fields and keys in order, empty ones left out."""
+    if selector is None:
+        return None
+    form: dict[str, Any] = {}
+    if selector.get("matchLabels"):
+        form["matchLabels"] = dict(sorted(selector["matchLabels"].items()))
+    if selector.get("matchExpressions"):
+        form["matchExpressions"] = [_expression_form(entry) for entry in selector["matchExpressions"]]
+    return form
+
+
+def _expression_form(entry: Spec) -> dict[str, Any]:
+    form = {"key": entry.get("key") or "", "operator": entry.get("operator") or ""}
+    return {**form, "values": entry["values"]} if entry.get("values") else form
+
+
+def template_labels(template: Spec | None) -> Mapping[str, str]:
+    return ((template or {}).get("metadata") or {}).get("labels") or {}
+
+
+def selector_mismatch(selector: Spec | None, template: Spec | None, path: str) -> list[FieldError]:
+    """The template's labels must satisfy a valid selector; one that selects everything is reported elsewhere."""
+    if selector is not None and is_empty(selector):
+        return []
+    own = template_labels(template)
+    if labels.from_label_selector(selector).matches(own):
+        return []
+    return [fe.invalid(f"{path}.metadata.labels", dict(sorted(own.items())) or None, MISMATCH)]
+
+
+def validate_selector(
+    selector: Spec | None, kind: str, path: str, invalid_detail: str | None
+) -> tuple[list[FieldError], bool]:
+    """(errors, usable): required, well-formed, not empty. `kind` is the word of the empty-selector message,
+    `invalid_detail` that of the additional error for one that cannot be used."""
+    if selector is None:
+        return [fe.required(path)], True
+    errors = validate_label_selector(selector, path)
+    usable = not errors
+    if is_empty(selector):
+        errors.append(fe.invalid(path, {}, f"empty selector is invalid for {kind}"))
+    if not usable and invalid_detail is not None:
+        errors.append(fe.invalid(path, selector_form(selector), invalid_detail))
+    return errors, usable
+
+
+def validate_template(template: Spec | None, replicas: int, controller: str, path: str) -> list[FieldError]:
+    """A template whose pods restart always and run without a deadline; `controller` is the word of the message."""
+    errors = validate_pod_template(template, path)
+    if replicas > 1:
+        errors += read_only_disks(template, path)
+    return errors + validate_always_running(template, controller, path)
+
+
+def validate_always_running(template: Spec | None, controller: str, path: str) -> list[FieldError]:
+    spec = (template or {}).get("spec") or {}
+    errors: list[FieldError] = []
+    policy = spec.get("restartPolicy") or ""
+    if policy != "Always":
+        errors.append(fe.unsupported(f"{path}.spec.restartPolicy", policy, ("Always",)))
+    if spec.get("activeDeadlineSeconds") is not None:
+        why = f"activeDeadlineSeconds in {controller} is not Supported"
+        errors.append(fe.forbidden(f"{path}.spec.activeDeadlineSeconds", why))
+    return errors
+
+
+def read_only_disks(template: Spec | None, path: str) -> list[FieldError]:
+    why = "must be true for replicated pods > 1; GCE PD can only be mounted on multiple machines if it is read-only"
+    return [
+        fe.invalid(f"{path}.spec.volumes[{index}].gcePersistentDisk.readOnly", False, why)
+        for index, volume in enumerate(((template or {}).get("spec") or {}).get("volumes") or ())
+        if volume.get("gcePersistentDisk") is not None and not volume["gcePersistentDisk"].get("readOnly")
+    ]
+
+
+def int_or_percent(value: Any, path: str) -> list[FieldError]:
+    """ValidatePositiveIntOrPercent."""
+    if isinstance(value, str):
+        return names.errors(path, value, names.percent)
+    return [fe.invalid(path, value, NEGATIVE)] if (value or 0) < 0 else []
+
+
+def not_more_than_100_percent(value: Any, path: str) -> list[FieldError]:
+    if isinstance(value, str) and not names.percent(value) and int(value[:-1]) > 100:
+        return [fe.invalid(path, value, "must not be greater than 100%")]
+    return []
+
+
+def amount(value: Any) -> int:
+    """The number of an int-or-percent, whatever it counts (getIntOrPercentValue)."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"([+-]?\d+)%?", value)
+        return int(found.group(1)) if found else 0
+    return int(value or 0)
+
+
+def immutable_selector(new: Spec, old: Spec, path: str = "spec.selector") -> list[FieldError]:
+    form = selector_form(new.get("selector"))
+    return [] if form == selector_form(old.get("selector")) else [fe.invalid(path, form, IMMUTABLE)]
+
+
+def status_counts(status: Spec, *fields: str) -> list[FieldError]:
+    return non_negative(status, "status", *fields)
+
+
+def not_above(status: Spec, bound: str, detail: str, *fields: str) -> list[FieldError]:
+    """Counts that may not exceed another count."""
+    limit = status.get(bound) or 0
+    return [
+        fe.invalid(f"status.{field}", status[field], detail) for field in fields if (status.get(field) or 0) > limit
+    ]
+
+
+def collision_count(new: Spec, old: Spec) -> list[FieldError]:
+    count, before = new.get("collisionCount"), old.get("collisionCount")
+    errors = non_negative(new, "status", "collisionCount") if count is not None else []
+    if before is not None and (count is None or count < before):
+        errors.append(fe.invalid("status.collisionCount", count, "cannot be decremented"))
+    return errors
+
+
+def strategy_form(value: Spec, fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """An update strategy as Go's internal struct: {"Type":"X","RollingUpdate":null}."""
+    rolling = value.get("rollingUpdate")
+    inner = None if rolling is None else {go_name: rolling.get(name) for go_name, name in fields}
+    return {"Type": value.get("type") or "", "RollingUpdate": inner}
