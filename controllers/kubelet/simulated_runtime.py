@@ -159,7 +159,7 @@ class SimulatedContainer:
             "image": self._spec.get("image"), "node": objects.spec(self.pod).get("nodeName"), "attempt": self._attempt,
         }  # fmt: skip
         for name, value in values.items():
-            text = text.replace("{" + name + "}", str(value or ""))
+            text = text.replace("{" + name + "}", "" if value is None else str(value))
         return text
 
 

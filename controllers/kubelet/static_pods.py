@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import logging
+
 from controllers.kubelet import images
 from controllers.kubelet.kubelet import MIRROR_ANNOTATION, Kubelet, revision
 from controllers.kubelet.node_config import StaticPod, StaticPodState

@@ -95,7 +95,13 @@ def pod(
     if annotations:
         meta["annotations"] = {f"kctl.dev/{key}": value for key, value in annotations.items()}
     found = containers or [container("c")]
-    body = {"nodeName": "n1", "restartPolicy": "Always", "terminationGracePeriodSeconds": 30, "containers": found, **spec}
+    body = {
+        "nodeName": "n1",
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": 30,
+        "containers": found,
+        **spec,
+    }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": body}
 
 

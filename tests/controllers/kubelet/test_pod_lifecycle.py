@@ -77,7 +77,9 @@ async def test_grace_period_ends_in_a_kill(cluster: Cluster) -> None:
         pytest.param("Never", {"run-duration": "1m"}, 30, "Running", "running", id="still-runs"),
         pytest.param("Never", {"oom-after": "500ms"}, 1, "Failed", "terminated OOMKilled 137", id="out-of-memory"),
         pytest.param("OnFailure", {"exit-code": "1,0"}, 10, "Succeeded", "terminated Completed 0", id="second-try"),
-        pytest.param("Always", {"run-duration": "1s", "exit-code": "1"}, 1.1, "Running", "terminated Error 1", id="error"),
+        pytest.param(
+            "Always", {"run-duration": "1s", "exit-code": "1"}, 1.1, "Running", "terminated Error 1", id="error"
+        ),
     ],
 )
 async def test_exits(
@@ -108,7 +110,9 @@ async def test_crash_loop_backs_off_and_doubles(cluster: Cluster) -> None:
     uid = objects.uid(await cluster.pod())
     await cluster.step(2.1)  # ended at 1 s, the first restart needs no back-off
     first = objects.status(await cluster.pod())["containerStatuses"][0]
-    assert first["restartCount"] == 1 and "running" in first["state"] and first["lastState"]["terminated"]["exitCode"] == 1
+    assert (
+        first["restartCount"] == 1 and "running" in first["state"] and first["lastState"]["terminated"]["exitCode"] == 1
+    )
     waits = []
     for expected in ("10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s"):
         await cluster.step(2.1)
@@ -174,7 +178,9 @@ async def test_slow_start_is_seen(cluster: Cluster) -> None:
         ("Created", "Container created"),
         ("Started", "Container started"),
     ]
-    assert (await cluster.events())[1][1].startswith('Successfully pulled image "nginx:1.27" in 15s (15s including waiting)')
+    assert (await cluster.events())[1][1].startswith(
+        'Successfully pulled image "nginx:1.27" in 15s (15s including waiting)'
+    )
 
 
 async def test_init_containers_run_in_order(cluster: Cluster) -> None:
@@ -187,10 +193,20 @@ async def test_init_containers_run_in_order(cluster: Cluster) -> None:
     assert conditions(present)["Initialized"] == "False ContainersNotInitialized"
     assert objects.status(present)["phase"] == "Pending"
     await cluster.step(2.1)
-    assert [state(await cluster.pod(), name) for name in names] == ["terminated Completed 0", "running", "running", *waits]
+    assert [state(await cluster.pod(), name) for name in names] == [
+        "terminated Completed 0",
+        "running",
+        "running",
+        *waits,
+    ]
     await cluster.step(2.1)
     present = await cluster.pod()
-    assert [state(present, name) for name in names] == ["terminated Completed 0", "running", "terminated Completed 0", "running"]
+    assert [state(present, name) for name in names] == [
+        "terminated Completed 0",
+        "running",
+        "terminated Completed 0",
+        "running",
+    ]
     assert conditions(present) == READY
 
 

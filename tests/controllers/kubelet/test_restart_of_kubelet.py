@@ -1,0 +1,99 @@
+"""A control plane that starts again takes its pods over as they are."""
+
+from __future__ import annotations
+
+from controllers.kubelet.node_config import NodeConfig
+from kctl.apimachinery import objects
+from kctl.apimachinery.resources import PODS
+from tests.controllers.kubelet.cluster import Cluster, container, pod, state
+
+NODES = [NodeConfig("n1", pod_cidr="10.244.0.0/24")]
+
+
+async def restarted(old: Cluster, away_seconds: float = 5) -> Cluster:
+    await old.stop()
+    await old.clock.step(away_seconds)
+    made = Cluster(old.store, old.clock)
+    await made.start(NODES)
+    return made
+
+
+async def test_running_pods_go_on() -> None:
+    first = Cluster()
+    await first.start(NODES)
+    await first.create(pod())
+    await first.create(pod("job", restartPolicy="Never", annotations={"run-duration": "20s"}))
+    before = await first.pod()
+    second = await restarted(first)
+    try:
+        assert await second.pod() == before
+        await second.create(pod("new"))
+        taken = {objects.status(await second.pod(name))["podIP"] for name in ("p", "job", "new")}
+        assert len(taken) == 3
+        await second.step(16)
+        ended = await second.pod("job")
+        assert objects.status(ended)["phase"] == "Succeeded"
+        terminated = objects.status(ended)["containerStatuses"][0]["state"]["terminated"]
+        assert terminated["startedAt"] == "2026-01-01T00:00:00Z" and terminated["finishedAt"] == "2026-01-01T00:00:20Z"
+        await second.delete()
+        assert await second.gone()
+    finally:
+        await second.stop()
+
+
+async def test_pods_created_while_away_start() -> None:
+    first = Cluster()
+    await first.start(NODES)
+    assert first.fleet is not None
+    await first.fleet.stop()
+    await first.client.create(PODS, pod())
+    second = await restarted(first)
+    try:
+        assert objects.status(await second.pod())["phase"] == "Running"
+    finally:
+        await second.stop()
+
+
+async def test_pods_deleted_while_away_end() -> None:
+    first = Cluster()
+    await first.start(NODES)
+    await first.create(pod())
+    assert first.fleet is not None
+    await first.fleet.stop()
+    await first.client.delete(PODS, "p", "default")
+    second = await restarted(first)
+    try:
+        assert await second.gone()
+    finally:
+        await second.stop()
+
+
+async def test_crash_loop_goes_on() -> None:
+    first = Cluster()
+    await first.start(NODES)
+    await first.create(pod(annotations={"run-duration": "1s", "exit-code": "1"}))
+    await first.step(2.1 + 2.1)
+    assert state(await first.pod()) == "waiting CrashLoopBackOff"
+    second = await restarted(first, 3)
+    try:
+        await second.step(20)
+        only = objects.status(await second.pod())["containerStatuses"][0]
+        assert only["restartCount"] >= 2
+    finally:
+        await second.stop()
+
+
+async def test_finished_pods_stay_finished() -> None:
+    first = Cluster()
+    await first.start(NODES)
+    await first.create(pod(restartPolicy="Never"))
+    await first.create(pod("refused", containers=[container(resources={"requests": {"cpu": "9"}})]))
+    await first.step(2)
+    before = [await first.pod(name) for name in ("p", "refused")]
+    second = await restarted(first, 60)
+    try:
+        assert [await second.pod(name) for name in ("p", "refused")] == before
+        await second.delete()
+        assert await second.gone()
+    finally:
+        await second.stop()
