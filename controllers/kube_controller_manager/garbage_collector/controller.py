@@ -52,8 +52,7 @@ class GarbageCollector(LoopController):
         self.loops.append(self._loop)
 
     async def start(self) -> None:
-        """Its watches fill up in the background: nobody waits for them at start."""
-        await super().start()
+        """Its watches fill up in the background: nobody waits for them at start. It acts when it sees every kind."""
         self._starting = asyncio.create_task(self._watch_everything(), name=self.name)
 
     async def stop(self) -> None:
@@ -66,6 +65,7 @@ class GarbageCollector(LoopController):
             self._ownership.watch(self._context.informers.informer(resource))
             await asyncio.sleep(0)
         await self._context.informers.start()
+        self._loop.start()
 
     async def watch(self, resource: ResourceType) -> None:
         """A kind that came later, of a CustomResourceDefinition."""

@@ -1,0 +1,203 @@
+"""The real API server and kube-controller-manager in one event loop, on a standing clock, with hollow nodes.
+
+The hollow nodes stand for scheduler and kubelets: they bind pods round robin, report them Running and Ready, and remove
+those that are being deleted. `settle` lets everything run until nothing has anything to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from controllers.kube_controller_manager.main import KubeControllerManager, Options
+from controllers.runtime.informer import Change, InformerFactory
+from kctl.apimachinery import objects
+from kctl.apimachinery.clock import Clock, FakeClock
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import EVENTS, NODES, PODS, ResourceType
+from kctl.apimachinery.status import ApiError, NotFound
+from kctl.apimachinery.times import rfc3339
+from kctl.apimachinery.user import ADMIN, component
+from kctl.client.client import Client
+from kctl.kube_apiserver.server import ApiServer
+from store.memory import MemoryStore
+
+
+class HollowNodes:
+    """`ready(pod)` decides whether a pod becomes ready; `enabled` stops everything."""
+
+    def __init__(self, client: Client, informers: InformerFactory, clock: Clock, names: Sequence[str]) -> None:
+        self.client = client
+        self.clock = clock
+        self.names = names
+        self.enabled = True
+        self.ready: Callable[[Object], bool] = lambda pod: True
+        self.busy = 0
+        self._next = 0
+        self._address = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.pods = informers.informer(PODS)
+        self.pods.add_handler(self._changed)
+
+    def _changed(self, changes: Sequence[Change]) -> None:
+        for _, pod in changes:
+            if pod is not None and self.enabled:
+                task = asyncio.get_running_loop().create_task(self._step(pod))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    @property
+    def idle(self) -> bool:
+        return not self._tasks
+
+    async def _step(self, pod: Object) -> None:
+        with contextlib.suppress(NotFound):
+            name, space, uid = objects.name(pod), objects.namespace(pod), objects.uid(pod)
+            if objects.deletion_timestamp(pod):
+                await self.client.delete(PODS, name, space, grace_period_seconds=0, uid=uid)
+            elif not objects.spec(pod).get("nodeName"):
+                if not objects.spec(pod).get("nodeSelector"):
+                    self._next += 1
+                    await self.client.bind(space, name, self.names[self._next % len(self.names)], uid=uid)
+            elif objects.status(pod).get("phase") != "Running" and self.ready(pod):
+                await self.client.update_status(PODS, objects.replace(pod, status=self._running(pod)))
+
+    def _running(self, pod: Object) -> dict[str, Any]:
+        now = rfc3339(self.clock.now())
+        self._address += 1
+        ip = f"10.244.{self._address // 250}.{self._address % 250 + 1}"
+        types = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
+        conditions = [{"type": kind, "status": "True", "lastTransitionTime": now} for kind in types]
+        return {
+            **objects.status(pod), "phase": "Running", "conditions": conditions, "hostIP": "10.0.0.1",
+            "podIP": ip, "podIPs": [{"ip": ip}], "startTime": now,
+        }  # fmt: skip
+
+
+class ControlPlane:
+    def __init__(self, clock: Clock, controllers: Sequence[str]) -> None:
+        self.clock = clock
+        self.server = ApiServer(MemoryStore(), clock=clock, randomness=random.Random(1))
+        self._controllers = controllers
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await self.server.start()
+        self.client = Client(self.server.transport(ADMIN))
+        identity = component("kube-controller-manager")
+        self.informers = InformerFactory(Client(self.server.transport(identity)), self.clock)
+        names = ("node-0", "node-1", "node-2")
+        kubelets = Client(self.server.transport(component("kubelet")))
+        self.nodes = HollowNodes(kubelets, self.informers, self.clock, names)
+        self.manager = KubeControllerManager(
+            lambda user: Client(self.server.transport(user)), self.informers, self.clock, random.Random(1),
+            self._controllers, options=Options(root_ca="-----BEGIN CERTIFICATE-----\n"),
+        )  # fmt: skip
+        ready, self._stop = asyncio.Event(), asyncio.Event()
+        self.tasks = [asyncio.create_task(self.manager.run(ready.set, self._stop))]
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({self.tasks[0], waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if self.tasks[0].done():
+            self.tasks[0].result()
+
+    async def stop(self) -> None:
+        self._stop.set()
+        await asyncio.gather(*self.tasks)
+        await self.informers.stop()
+        await self.server.stop()
+
+    async def settle(self, seconds: float = 0.0) -> None:
+        """Until everything is quiet; then `seconds` pass in small steps, each till quiet again."""
+        await self._quiet()
+        assert isinstance(self.clock, FakeClock)
+        left = seconds
+        while left > 1e-9:
+            step = min(left, 0.25 if left <= 5 else left / 10)
+            await self.clock.step(step, settle=3)
+            await self._quiet()
+            left -= step
+
+    async def _quiet(self) -> None:
+        calm = 0
+        for _ in range(20_000):
+            await asyncio.sleep(0)
+            calm = calm + 1 if self.manager.idle and self.nodes.idle else 0
+            if calm > 25:
+                return
+        raise AssertionError("the control plane does not come to rest")
+
+    async def until(self, holds: Callable[[], Any], seconds: float = 30.0) -> None:
+        """Lets time pass until `holds()`."""
+        for _ in range(int(seconds / 0.25)):
+            await self.settle(0.25)
+            if await holds():
+                return
+        raise AssertionError("did not happen in time")
+
+    async def get(self, resource: ResourceType, name: str, namespace: str = "default") -> Object:
+        return await self.client.get(resource, name, namespace if resource.namespaced else "")
+
+    async def exists(self, resource: ResourceType, name: str, namespace: str = "default") -> bool:
+        try:
+            await self.get(resource, name, namespace)
+        except NotFound:
+            return False
+        return True
+
+    async def items(self, resource: ResourceType, namespace: str = "default", selector: str = "") -> list[Object]:
+        answer = await self.client.list(resource, namespace if resource.namespaced else "", label_selector=selector)
+        return list(answer.get("items") or ())
+
+    async def events(self, namespace: str = "default") -> list[tuple[str, str, str, int]]:
+        """(object kind, reason, message, count), sorted."""
+        await self.manager.context.sink.flush()
+        found = [
+            (event["involvedObject"]["kind"], event["reason"], event["message"], event.get("count", 1))
+            for event in await self.items(EVENTS, namespace)
+        ]
+        return sorted(found)
+
+    async def merge(self, resource: ResourceType, name: str, patch: Object, namespace: str = "default") -> Object:
+        return await self.client.patch(resource, name, patch, namespace if resource.namespaced else "")
+
+    async def add_node(self, name: str, ready: str = "True") -> Object:
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}}
+        await self.client.create(NODES, node)
+        return await self.report_node(name, ready)
+
+    async def report_node(self, name: str, ready: str = "True") -> Object:
+        now = rfc3339(self.clock.now())
+        condition = {"type": "Ready", "status": ready, "lastHeartbeatTime": now, "lastTransitionTime": now}
+        patch = {"status": {"conditions": [condition]}}
+        return await self.client.patch(NODES, name, patch, subresource="status")
+
+
+@contextlib.asynccontextmanager
+async def control_plane(*controllers: str, clock: Clock | None = None) -> AsyncIterator[ControlPlane]:
+    plane = ControlPlane(clock or FakeClock(), controllers or ("*",))
+    await plane.start()
+    try:
+        yield plane
+    finally:
+        with contextlib.suppress(ApiError):
+            await plane.stop()
+
+
+def deployment(name: str = "web", replicas: int = 3, image: str = "img:1", **spec: Any) -> Object:
+    template = {
+        "metadata": {"labels": {"app": name}},
+        "spec": {"containers": [{"name": "c", "image": image}]},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template, **spec},
+    }
+
+
+def new_image(image: str) -> Object:
+    return {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}}
