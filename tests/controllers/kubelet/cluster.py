@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +14,8 @@ from controllers.runtime.informer import InformerFactory
 from kctl.apimachinery import objects, user
 from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import EVENTS, NODES, PODS
-from kctl.apimachinery.status import NotFound
+from kctl.apimachinery.resources import EVENTS, NODES, PODS, SERVICE_ACCOUNTS
+from kctl.apimachinery.status import AlreadyExists, NotFound
 from kctl.client.client import Client
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.server import ApiServer
@@ -35,6 +36,13 @@ class Cluster:
 
     async def start(self, nodes: Sequence[NodeConfig]) -> None:
         await self.server.start()
+        account: Object = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "default", "namespace": "default"},
+        }
+        with contextlib.suppress(AlreadyExists):  # no mounted token: nobody publishes the cluster's CA here
+            await self.client.create(SERVICE_ACCOUNTS, {**account, "automountServiceAccountToken": False})
         self.fleet = KubeletFleet(
             lambda who: Client(self.server.transport(who)), self.informers, self.clock, random.Random(2), nodes
         )

@@ -43,7 +43,9 @@ async def test_heartbeats(cluster: Cluster) -> None:
     await cluster.step(300)
     ready = objects.condition(await cluster.node(), "Ready")
     assert ready is not None
-    assert ready["lastHeartbeatTime"] == "2026-01-01T00:05:00Z" and ready["lastTransitionTime"] == "2026-01-01T00:00:00Z"
+    assert (
+        ready["lastHeartbeatTime"] == "2026-01-01T00:05:00Z" and ready["lastTransitionTime"] == "2026-01-01T00:00:00Z"
+    )
 
 
 async def test_kubelet_says_ready_again_when_told_otherwise(cluster: Cluster) -> None:

@@ -99,7 +99,8 @@ def test_restarts(container: dict[str, Any], policy: str, kind: str, code: int, 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(10, "10s"), (80, "1m20s"), (300, "5m0s"), (0.25, "250ms"), (1.5, "1.5s"), (3600, "1h0m0s"), (0, "0s")]
+    ("seconds", "text"),
+    [(10, "10s"), (80, "1m20s"), (300, "5m0s"), (0.25, "250ms"), (1.5, "1.5s"), (3600, "1h0m0s"), (0, "0s")],
 )
 def test_go_durations(seconds: float, text: str) -> None:
     assert restart_policy.go_duration(seconds) == text
@@ -136,7 +137,13 @@ def _requests(cpu: str, **more: Any) -> dict[str, Any]:
     [
         ({"containers": [_requests("100m"), _requests("1")]}, 1100),
         ({"containers": [_requests("1")], "initContainers": [_requests("3"), _requests("2")]}, 3000),
-        ({"containers": [_requests("1")], "initContainers": [_requests("500m", restartPolicy="Always"), _requests("1")]}, 1500),
+        (
+            {
+                "containers": [_requests("1")],
+                "initContainers": [_requests("500m", restartPolicy="Always"), _requests("1")],
+            },
+            1500,
+        ),
         ({"containers": [_requests("1")], "overhead": {"cpu": "250m"}}, 1250),
         ({"containers": [_requests("1")], "resources": {"requests": {"cpu": "4"}}}, 4000),
     ],
