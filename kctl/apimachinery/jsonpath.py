@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from kctl.apimachinery.jsonpath_nodes import (
-    Array, Field, Filter, Identifier, JSONPathError, Literal, Node, NodeList, Recursive, Text, Union, Wildcard,
+    Array,
+    Field,
+    Filter,
+    Identifier,
+    JSONPathError,
+    Literal,
+    Node,
+    NodeList,
+    Recursive,
+    Text,
+    Union,
+    Wildcard,
 )  # fmt: skip
 from kctl.apimachinery.jsonpath_parser import parse_template
 
@@ -33,7 +44,7 @@ def relaxed(expression: str) -> str:
         body = body[1:-1]
     elif "{" in body or "}" in body:
         raise JSONPathError(
-            f"unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' or '{{.name1.name2}}'"
+            "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'"
         )
     return "{" + ("" if body.startswith(".") else ".") + body + "}"
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 
 from kctl.apimachinery.jsonpath_nodes import (
-    Array, Field, Filter, Identifier, JSONPathError, Literal, Node, NodeList, Recursive, Text, Union, Wildcard,
+    Array,
+    Field,
+    Filter,
+    Identifier,
+    JSONPathError,
+    Literal,
+    Node,
+    NodeList,
+    Recursive,
+    Text,
+    Union,
+    Wildcard,
 )  # fmt: skip
 
 _SLICE = re.compile(r"(-?\d*)(?::(-?\d*))?(?::(-?\d*))?$")

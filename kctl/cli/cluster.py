@@ -38,7 +38,14 @@ def _paths(name: str | None) -> ClusterPaths:
 
 
 @cluster.command("list", short_help="List local clusters")
-@click.option("-o", "--output", type=click.Choice(["table", "name", "json"]), default="table", show_default=True, help="Output format.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "name", "json"]),
+    default="table",
+    show_default=True,
+    help="Output format.",
+)
 def list_clusters(output: str) -> None:
     """List the clusters of this machine and whether they run."""
     from kctl.daemon.config import ClusterConfig
@@ -87,7 +94,9 @@ def status(name: str | None) -> None:
     click.echo(f"name:        {paths.name}")
     click.echo(f"status:      {'Running' if running else 'Stopped'}")
     if config is not None:
-        click.echo(f"nodes:       {config.nodes} ({config.node_cpu} CPU, {config.node_memory}, {config.node_pods} pods each)")
+        click.echo(
+            f"nodes:       {config.nodes} ({config.node_cpu} CPU, {config.node_memory}, {config.node_pods} pods each)"
+        )
     if running is not None:
         click.echo(f"server:      {running.server or 'starting'}")
         click.echo(f"process:     {running.process_id}")

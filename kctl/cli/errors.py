@@ -39,7 +39,7 @@ class ConfigurationError(CommandError):
     """The kubeconfig contradicts itself or the flags."""
 
 
-class Exit(Exception):  # noqa: N818 - it is not an error
+class Exit(Exception):
     def __init__(self, code: int = 0) -> None:
         super().__init__(code)
         self.code = code

@@ -27,14 +27,14 @@ CACHE_SECONDS: Final = 6 * 3600
 _STABLE = re.compile(r"v\d+")
 
 
-class NoResource(Exception):  # noqa: N818
+class NoResource(Exception):
     """`the server doesn't have a resource type "x"`"""
 
     def __init__(self, name: str) -> None:
         super().__init__(f'the server doesn\'t have a resource type "{name}"')
 
 
-class NoKind(Exception):  # noqa: N818
+class NoKind(Exception):
     """`no matches for kind "X" in version "v1"`"""
 
     def __init__(self, api_version: str, kind: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class ConnectionFailed(Exception):  # noqa: N818 - named for what happened
+class ConnectionFailed(Exception):
     """No answer: refused, reset, timed out, TLS failure. `server` is the URL, the text as net/http words it.
     `method` and `url` say which request failed, where known."""
 

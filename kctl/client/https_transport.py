@@ -253,7 +253,7 @@ def _flat(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _query(query: Mapping[str, str]) -> str:
-    return "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in query.items())
+    return "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in sorted(query.items()))
 
 
 def _encode(request: ApiRequest) -> tuple[str, list[tuple[str, str]], bytes | None]:

@@ -18,11 +18,11 @@ _SECTIONS = (("clusters", "cluster"), ("contexts", "context"), ("users", "user")
 _FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 
 
-class InvalidConfig(Exception):  # noqa: N818 - client-go's name for it
+class InvalidConfig(Exception):
     """The configuration contradicts itself: `context was not found for specified context: x`."""
 
 
-class UnreadableConfig(Exception):  # noqa: N818
+class UnreadableConfig(Exception):
     """A file that is missing or is no kubeconfig."""
 
 

@@ -52,7 +52,7 @@ def _from_specification(text: str) -> list[_Column]:
     columns = []
     for part in text.split(","):
         header, colon, path = part.partition(":")
-        if not colon or ":" in path and not _is_quoted_colon(path):
+        if not colon or (":" in path and not _is_quoted_colon(path)):
             raise OutputError(f"unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>")
         columns.append(_column(header, path))
     return columns

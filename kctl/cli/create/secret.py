@@ -6,8 +6,6 @@ import base64
 from pathlib import Path
 from typing import Any
 
-import click
-
 from kctl.cli.command import KubectlCommand, KubectlGroup
 from kctl.cli.create.generator import Generator, exactly_one_name, generator_flags
 from kctl.cli.create.hashing import hashed_name

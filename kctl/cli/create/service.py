@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import click
-
 from kctl.cli.command import KubectlCommand, KubectlGroup
 from kctl.cli.create.generator import Generator, exactly_one_name, generator_flags
 from kctl.cli.errors import CommandError

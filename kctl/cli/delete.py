@@ -1,0 +1,252 @@
+"""kctl delete: by name, by manifest, by selector; then wait until the objects are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.status import ApiError, NotFound
+from kctl.cli import options
+from kctl.cli.builder import MISSING, Builder, Selection, qualified_name
+from kctl.cli.command import KubectlCommand
+from kctl.cli.deletion import Deleted, propagation, wait_gone
+from kctl.cli.errors import CommandError, with_source
+from kctl.cli.flags import flag
+from kctl.cli.options import DryRun
+from kctl.cli.session import Session
+
+_IMMEDIATE = (
+    "Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may "
+    "continue to run on the cluster indefinitely."
+)
+EXAMPLES = """
+  # Delete a pod using the type and name specified in pod.json
+  kctl delete -f ./pod.json
+
+  # Delete pods and services with same names "baz" and "foo"
+  kctl delete pod,service baz foo
+
+  # Delete pods and services with label name=myLabel
+  kctl delete pods,services -l name=myLabel
+
+  # Force delete a pod on a dead node
+  kctl delete pod foo --force
+
+  # Delete all pods
+  kctl delete pods --all
+"""
+
+
+@dataclass(slots=True)
+class Delete:
+    session: Session
+    arguments: Sequence[str]
+    all: bool = False
+    all_namespaces: bool = False
+    cascade: str = "background"
+    dry_run: str = "none"
+    field_selector: str = ""
+    filename: Sequence[str] = ()
+    kustomize: str = ""
+    recursive: bool = False
+    force: bool = False
+    grace_period: int = -1
+    ignore_not_found: bool = False
+    interactive: bool = False
+    now: bool = False
+    output: str = ""
+    raw: str = ""
+    selector: str = ""
+    timeout: float = 0.0
+    wait: bool = True
+    strategy: DryRun = "none"
+    errors: list[Exception] = field(default_factory=list)
+    deleted: list[Deleted] = field(default_factory=list)
+
+    def complete(self) -> None:
+        self.strategy = options.dry_run_strategy(self.dry_run, self.session.error)
+        if self.all and "ignore_not_found" not in self.session.changed:
+            self.ignore_not_found = True
+        if self.now:
+            if self.grace_period != -1:
+                raise CommandError("--now and --grace-period cannot be specified together")
+            self.grace_period = 1
+        if self.grace_period == 0 and not self.force:
+            self.grace_period = 1
+        if self.force and self.grace_period < 0:
+            self.grace_period = 0
+
+    def validate(self) -> None:
+        if self.output not in ("", "name"):
+            raise CommandError(f"unexpected -o output mode: \"{self.output}\". We only support '-o name'")
+        if self.all and self.selector:
+            raise CommandError("cannot set --all and --selector at the same time")
+        if self.all and self.field_selector:
+            raise CommandError("cannot set --all and --field-selector at the same time")
+        if self.all_namespaces and len(self.arguments) > 1:
+            raise CommandError("a resource cannot be retrieved by name across all namespaces")
+        if self.interactive:
+            raise CommandError("--interactive is not supported")
+        if self.grace_period == 0 and self.force:
+            self.session.warn(_IMMEDIATE)
+        elif self.grace_period > 0 and self.force:
+            raise CommandError("--force and --grace-period greater than 0 cannot be specified together")
+        propagation(self.cascade)
+
+    async def run(self) -> None:
+        if self.raw:
+            from kctl.cli.raw import raw_request
+
+            await raw_request(self.session, "DELETE", self.raw)
+            return
+        builder = Builder(
+            self.session, self.filename, self.kustomize, self.recursive, self.selector, self.field_selector,
+            self.all_namespaces, self.all, validate=False,
+        )  # fmt: skip
+        count = 0
+        for selection, source in await self._selections(builder):
+            count += await self._selection(selection, source)
+        builder.finish(self.errors) if not self.deleted else None
+        if not count and not self.errors and not builder.errors:
+            self.session.print("No resources found")
+            return
+        if self.wait and self.strategy == "none" and self.deleted:
+            await wait_gone(self.session, self.deleted, self.timeout)
+        builder.finish(self.errors)
+
+    async def _selections(self, builder: Builder) -> list[tuple[Selection, str]]:
+        if builder.has_files:
+            if self.arguments:
+                raise CommandError(
+                    "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
+                )
+            infos = await builder.objects()
+            return [(Selection(info.resource, info.namespace, info.name), info.source) for info in infos]
+        if not self.arguments:
+            raise CommandError(MISSING)
+        return [(one, "") for one in await builder.selections(self.arguments, allow_collection=False)]
+
+    async def _selection(self, selection: Selection, source: str) -> int:
+        """How many objects it stood for."""
+        resource = selection.resource
+        if not resource.namespaced and self.session.namespace_is_explicit:
+            self.session.warn("deleting cluster-scoped resources, not scoped to the provided namespace")
+        if selection.name:
+            await self._delete(resource, selection.namespace, selection.name, source, None)
+            return 1
+        client = await self.session.client()
+        try:
+            found = await client.list(
+                resource, selection.namespace, label_selector=self.selector, field_selector=self.field_selector
+            )
+        except ApiError as error:
+            self.errors.append(error)
+            return 0
+        for item in found.get("items") or ():
+            await self._delete(resource, objects.namespace(item), objects.name(item), source, item)
+        return len(found.get("items") or ())
+
+    async def _delete(
+        self, resource: ResourceType, namespace: str, name: str, source: str, item: Object | None
+    ) -> None:
+        client = await self.session.client()
+        answer: Object = {}
+        try:
+            if self.strategy == "client":
+                if item is None:
+                    await client.get(resource, name, namespace)
+            else:
+                answer = await client.delete(
+                    resource, name, namespace, grace_period_seconds=self.grace_period if self.grace_period >= 0 else None,
+                    propagation_policy=propagation(self.cascade), dry_run=self.strategy == "server",
+                )  # fmt: skip
+        except NotFound as error:
+            if not self.ignore_not_found:
+                self.errors.append(with_source(error, "deleting", source))
+            return
+        except ApiError as error:
+            self.errors.append(with_source(error, "deleting", source))
+            return
+        self.deleted.append(Deleted(resource, namespace, name, _uid(answer)))
+        self._say(resource, namespace, name)
+
+    def _say(self, resource: ResourceType, namespace: str, name: str) -> None:
+        if self.output == "name":
+            self.session.print(qualified_name(resource, name))
+            return
+        kind = resource.kind.lower() + (f".{resource.group}" if resource.group else "")
+        operation = "force deleted" if self.grace_period == 0 else "deleted"
+        where = f" from {namespace} namespace" if namespace else ""
+        mark = {"none": "", "client": " (dry run)", "server": " (server dry run)"}[self.strategy]
+        self.session.print(f'{kind} "{name}" {operation}{where}{mark}')
+
+
+def _uid(answer: Object) -> str:
+    """The uid in the object or in the Status a delete answers with."""
+    if answer.get("kind") == "Status":
+        return str((answer.get("details") or {}).get("uid") or "")
+    return objects.uid(answer)
+
+
+@click.command("delete", cls=KubectlCommand, short_help="Delete resources by file names, stdin, resources and names, or by resources and label selector", examples=EXAMPLES,
+    usage="([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)])")  # fmt: skip
+@flag("--all", kind="bool", help="Delete all resources, in the namespace of the specified resource types.")
+@flag(
+    "--cascade",
+    default="background",
+    bare="background",
+    help='Must be "background", "orphan", or "foreground". Selects the deletion cascading strategy for the dependents (e.g. Pods created by a ReplicationController). Defaults to background.',
+)
+@flag(
+    "--force",
+    kind="bool",
+    help="If true, immediately remove resources from API and bypass graceful deletion. Note that immediate deletion of some resources may result in inconsistency or data loss and requires confirmation.",
+)
+@flag(
+    "--grace-period",
+    kind="int",
+    default=-1,
+    help="Period of time in seconds given to the resource to terminate gracefully. Ignored if negative. Set to 1 for immediate shutdown. Can only be set to 0 when --force is true (force deletion).",
+)
+@flag(
+    "--ignore-not-found",
+    kind="bool",
+    help='Treat "resource not found" as a successful delete. Defaults to "true" when --all is specified.',
+)
+@flag("-i", "--interactive", kind="bool", help="If true, delete resource only when user confirms.")
+@flag("--now", kind="bool", help="If true, resources are signaled for immediate shutdown (same as --grace-period=1).")
+@flag("-o", "--output", help='Output mode. Use "-o name" for shorter output (resource/name).')
+@flag("--raw", help="Raw URI to DELETE to the server.  Uses the transport specified by the kubeconfig file.")
+@flag(
+    "--timeout",
+    kind="duration",
+    help="The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object",
+)
+@flag(
+    "--wait",
+    kind="bool",
+    default=True,
+    help="If true, wait for resources to be gone before returning. This waits for finalizers.",
+)
+@options.selector()
+@options.field_selector()
+@options.all_namespaces()
+@options.dry_run()
+@options.filename("containing the resource to delete.")
+async def command(session: Session, arguments: tuple[str, ...], **flags: Any) -> None:
+    """Delete resources by file names, stdin, resources and names, or by resources and label selector.
+
+    JSON and YAML formats are accepted. Only one type of argument may be specified: file names, resources and names, or
+    resources and label selector. The command waits until the objects are gone, finalizers and graceful termination
+    included, unless --wait=false.
+    """
+    delete = Delete(session, arguments, **flags)
+    delete.complete()
+    delete.validate()
+    await delete.run()

@@ -1,0 +1,143 @@
+"""kctl patch: strategic, merge or JSON patch of named objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import ApiError
+from kctl.cli import options
+from kctl.cli.builder import Builder, Selection
+from kctl.cli.command import KubectlCommand
+from kctl.cli.errors import CommandError, UsageError
+from kctl.cli.flags import flag
+from kctl.cli.results import Results
+from kctl.cli.session import Session
+from kctl.client.transport import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, ApiRequest
+
+_TYPES = {"json": JSON_PATCH, "merge": MERGE_PATCH, "strategic": STRATEGIC_MERGE_PATCH}
+
+
+@click.command(
+    "patch",
+    cls=KubectlCommand,
+    short_help="Update fields of a resource",
+    usage="(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]",
+)
+@flag("-p", "--patch", help="The patch to be applied to the resource JSON file.")
+@flag("--patch-file", help="A file containing a patch to be applied to the resource.")
+@flag("--type", default="strategic", help="The type of patch being provided; one of [json merge strategic]")
+@flag(
+    "--local", kind="bool", help="If true, patch will operate on the content of the file, not the server-side resource."
+)
+@flag("--subresource", help="If specified, patch will operate on the subresource of the requested object.")
+@options.output()
+@options.dry_run()
+@options.field_manager("kubectl-patch")
+@options.filename("Filename, directory, or URL to files identifying the resource to update")
+async def command(
+    session: Session, arguments: tuple[str, ...], patch: str, patch_file: str, type: str, local: bool, subresource: str,
+    output: str, template: str, show_managed_fields: bool, allow_missing_template_keys: bool, dry_run: str,
+    field_manager: str, filename: tuple[str, ...], kustomize: str, recursive: bool,
+) -> None:  # fmt: skip
+    """Update fields of a resource using strategic merge patch, a JSON merge patch, or a JSON patch.
+
+    JSON and YAML formats are accepted.
+    """
+    if patch and patch_file:
+        raise CommandError("cannot specify --patch and --patch-file together")
+    if not patch and not patch_file:
+        raise CommandError("must specify --patch or --patch-file containing the contents of the patch")
+    if type not in _TYPES:
+        raise UsageError(
+            f'--type must be one of {sorted(_TYPES)}, not "{type}"'.replace("'", "")
+            .replace(", ", " ")
+            .replace("]  not", "], not")
+        )
+    strategy = options.dry_run_strategy(dry_run, session.error)
+    if local and strategy == "server":
+        raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
+    document = _document(patch, patch_file)
+    results = Results(session, output, template, show_managed_fields, allow_missing_template_keys, strategy)
+    results.check()
+    builder = Builder(session, filename, kustomize, recursive, validate=False)
+    errors: list[Exception] = []
+    for selection, manifest in await _targets(builder, arguments):
+        try:
+            old = manifest if local else await _get(session, selection, subresource)
+            if strategy == "client" or local:
+                new = apply_locally(selection, old, document, type)
+            else:
+                new = await _send(session, selection, subresource, document, type, field_manager, strategy == "server")
+            changed = _without_version(old) != _without_version(new)
+            results.print(selection.resource, new, "patched" if changed else "patched (no change)")
+        except ApiError as error:
+            errors.append(error)
+    builder.finish(errors)
+
+
+def _document(patch: str, patch_file: str) -> Any:
+    from kctl.apimachinery import yaml
+
+    try:
+        text = patch or Path(patch_file).read_text()
+    except OSError as error:
+        raise CommandError(f"unable to read patch file: open {patch_file}: {(error.strerror or '').lower()}") from None
+    try:
+        return yaml.load(text)
+    except ValueError as error:
+        raise CommandError(f'unable to parse "{text}": {error}') from None
+
+
+async def _targets(builder: Builder, arguments: tuple[str, ...]) -> list[tuple[Selection, Object]]:
+    if builder.has_files:
+        infos = await builder.objects()
+        return [(Selection(one.resource, one.namespace, one.name), one.object) for one in infos]
+    selections = await builder.selections(arguments, allow_collection=False)
+    return [(one, {}) for one in selections]
+
+
+async def _get(session: Session, selection: Selection, subresource: str) -> Object:
+    client = await session.client()
+    return await client.get(selection.resource, selection.name, selection.namespace, subresource=subresource)
+
+
+async def _send(
+    session: Session, selection: Selection, subresource: str, document: Any, kind: str, manager: str, dry: bool
+) -> Object:
+    query = {"fieldManager": manager} | ({"dryRun": "All"} if dry else {})
+    request = ApiRequest(
+        "patch", selection.resource, selection.namespace, selection.name, subresource, query, document, _TYPES[kind]
+    )
+    return (await (await session.client()).call(request)).object
+
+
+def apply_locally(selection: Selection, old: Object, document: Any, kind: str) -> Object:
+    """--dry-run=client and --local."""
+    if kind == "json":
+        from kctl.apimachinery import json_patch
+
+        return dict(json_patch.apply(old, document))
+    if kind == "merge":
+        from kctl.apimachinery import merge_patch
+
+        return dict(merge_patch.apply(old, document))
+    from kctl.apimachinery import strategic_merge
+    from kctl.apimachinery.schema import registry
+
+    schema = registry.load().for_kind(selection.resource.api_version, selection.resource.kind)
+    if schema is None:
+        raise CommandError(f"strategic merge patch is not supported for {selection.resource.kind}")
+    return strategic_merge.apply(old, document, schema.patch_meta)
+
+
+def _without_version(obj: Object) -> Object:
+    return (
+        {**objects.with_metadata(obj, managedFields=None, resourceVersion=None)}
+        if obj.get("metadata", {}).get("managedFields")
+        else obj
+    )
