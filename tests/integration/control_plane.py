@@ -177,8 +177,10 @@ class ControlPlane:
 
 @contextlib.asynccontextmanager
 async def control_plane(*controllers: str, clock: Clock | None = None) -> AsyncIterator[ControlPlane]:
-    plane = ControlPlane(clock or FakeClock(), controllers or ("*",))
+    plane = ControlPlane(clock or FakeClock(), ("serviceaccount-controller", *(controllers or ("*",))))
     await plane.start()
+    if isinstance(plane.clock, FakeClock):
+        await plane.settle()  # no pod is admitted before its ServiceAccount is there
     try:
         yield plane
     finally:
