@@ -38,11 +38,12 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Columns:
     """`row(object, now)` gives one cell for each column. `conditions(object)` gives the row's conditions
-    (a finished pod is marked Completed)."""
+    (a finished pod is marked Completed). `order` sorts the rows of a list that is not shown in the order of names."""
 
     columns: Sequence[Column]
     row: Callable[[Object, datetime], list[Any]]
     conditions: Callable[[Object], list[dict[str, str]]] | None = None
+    order: Callable[[Object], Any] | None = None
 
 
 NAME = Column(

@@ -82,10 +82,10 @@ def _fields(limit: Limit, kind: str, path: str) -> list[FieldError]:
             errors += _names(limit, kind, path, name)
         elif limit.get(name):
             errors.append(field_errors.forbidden(f"{path}.{name}", "may not be specified when `type` is 'Pod'"))
-    if kind == "PersistentVolumeClaim":
-        if "storage" not in (limit.get("min") or {}) and "storage" not in (limit.get("max") or {}):
-            why = "either minimum or maximum storage value is required, but neither was provided"
-            errors.append(field_errors.required(f"{path}.limits", why))
+    bounded = any("storage" in (limit.get(name) or {}) for name in ("min", "max"))
+    if kind == "PersistentVolumeClaim" and not bounded:
+        why = "either minimum or maximum storage value is required, but neither was provided"
+        errors.append(field_errors.required(f"{path}.limits", why))
     return errors + _names(limit, kind, path, "maxLimitRequestRatio")
 
 

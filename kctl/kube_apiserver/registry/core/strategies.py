@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from kctl.kube_apiserver.registry.core import (
     config_map,
     endpoints,
@@ -13,6 +10,9 @@ from kctl.kube_apiserver.registry.core import (
     node,
     persistent_volume,
     persistent_volume_claim,
+    pod,
+    pod_template,
+    replication_controller,
     resource_quota,
     secret,
     service,
@@ -30,16 +30,11 @@ STRATEGIES: dict[str, Strategy] = {
     "nodes": node.STRATEGY,
     "persistentvolumeclaims": persistent_volume_claim.STRATEGY,
     "persistentvolumes": persistent_volume.STRATEGY,
+    "pods": pod.STRATEGY,
+    "podtemplates": pod_template.STRATEGY,
+    "replicationcontrollers": replication_controller.STRATEGY,
     "resourcequotas": resource_quota.STRATEGY,
     "secrets": secret.STRATEGY,
     "serviceaccounts": service_account.STRATEGY,
     "services": service.STRATEGY,
 }
-
-for _plural, _module in (
-    ("pods", "pod"),
-    ("replicationcontrollers", "replication_controller"),
-    ("podtemplates", "pod_template"),
-):
-    if find_spec(f"{__package__}.{_module}") is not None:
-        STRATEGIES[_plural] = import_module(f"{__package__}.{_module}").STRATEGY

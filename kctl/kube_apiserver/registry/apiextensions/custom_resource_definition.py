@@ -1,0 +1,219 @@
+"""CustomResourceDefinitions as objects: names, versions, scope, conversion. Serving their resources is not done here."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from kctl.apimachinery import field_errors, names, objects
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.admissionregistration.webhooks import client_config_errors
+from kctl.kube_apiserver.registry.strategy import Context, Strategy
+
+Spec = dict[str, Any]
+_SCOPES = ("Cluster", "Namespaced")
+_COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
+_COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+_MIXED_CASE = "may have mixed case, but should otherwise match: "
+
+
+class CustomResourceDefinitionStrategy(Strategy):
+    allow_unconditional_update = False
+
+    def default(self, context: Context, obj: Object) -> None:
+        spec = obj.setdefault("spec", {})
+        given = spec.setdefault("names", {})
+        if given.get("kind"):
+            if not given.get("singular"):
+                given["singular"] = given["kind"].lower()
+            if not given.get("listKind"):
+                given["listKind"] = given["kind"] + "List"
+        if spec.get("conversion") is None:
+            spec["conversion"] = {"strategy": "None"}
+        service = ((spec["conversion"].get("webhook") or {}).get("clientConfig") or {}).get("service")
+        if service is not None and service.get("port") is None:
+            service["port"] = 443
+
+    def prepare_for_create(self, context: Context, obj: Object) -> None:
+        stored = [v.get("name") or "" for v in obj["spec"].get("versions") or () if v.get("storage")]
+        obj["status"] = {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored}
+
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        if context.subresource == "status":
+            return
+        status = obj.get("status") or {}
+        known = list(status.get("storedVersions") or ())
+        for version in obj["spec"].get("versions") or ():
+            if version.get("storage") and version.get("name") not in known:
+                obj["status"] = {**status, "storedVersions": [*known, version.get("name")]}
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        spec, name = objects.spec(obj), objects.name(obj)
+        wanted = f"{(spec.get('names') or {}).get('plural') or ''}.{spec.get('group') or ''}"
+        errors: list[FieldError] = []
+        if name != wanted:
+            errors.append(field_errors.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
+        errors += _group(spec.get("group") or "")
+        errors += field_checks.required_enum("spec.scope", spec.get("scope"), _SCOPES)
+        errors += _versions(spec.get("versions") or [])
+        errors += _names(spec.get("names") or {}, "spec.names")
+        return errors + _conversion(spec.get("conversion") or {}, "spec.conversion")
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        errors = self.validate(context, obj)
+        new, before = objects.spec(obj), objects.spec(old)
+        errors += field_checks.immutable("spec.group", new.get("group"), before.get("group"))
+        if objects.is_condition_true(old, "Established"):
+            errors += field_checks.immutable("spec.scope", new.get("scope"), before.get("scope"))
+            kinds = ((side.get("names") or {}).get("kind") for side in (new, before))
+            errors += field_checks.immutable("spec.names.kind", *kinds)
+        plurals = ((side.get("names") or {}).get("plural") for side in (new, before))
+        errors += field_checks.immutable("spec.names.plural", *plurals)
+        served = {version.get("name") for version in new.get("versions") or ()}
+        for index, version in enumerate(objects.status(obj).get("storedVersions") or ()):
+            if version not in served:
+                why = "missing from spec.versions; "
+                why += f"{version} was previously a storage version, and must remain in spec.versions until a storage migration "
+                why += (
+                    "ensures no data remains persisted in "
+                    + f"{version} and removes {version} from status.storedVersions"
+                )
+                errors.append(field_errors.invalid(f"status.storedVersions[{index}]", version, why))
+        return errors
+
+
+def _group(group: str) -> list[FieldError]:
+    if not group:
+        return [field_errors.required("spec.group")]
+    problems = names.dns1123_subdomain(group)
+    if problems:
+        return [field_errors.invalid("spec.group", group, ",".join(problems))]
+    if "." not in group:
+        return [field_errors.invalid("spec.group", group, "should be a domain with at least one dot")]
+    return []
+
+
+def _versions(versions: list[Spec]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, version in enumerate(versions):
+        path, name = f"spec.versions[{index}]", version.get("name") or ""
+        if name in seen:
+            errors.append(field_errors.invalid("spec.versions", versions, "must contain unique version names"))
+        seen.add(name)
+        problems = names.dns1035_label(name)
+        if problems:
+            errors.append(field_errors.invalid(f"{path}.name", name, ",".join(problems)))
+        schema = version.get("schema")
+        if not (schema or {}).get("openAPIV3Schema"):
+            errors.append(field_errors.required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
+        else:
+            errors += _root_schema(schema["openAPIV3Schema"], f"{path}.schema.openAPIV3Schema")  # type: ignore[index]
+        for number, column in enumerate(version.get("additionalPrinterColumns") or ()):
+            errors += _column(column, f"{path}.additionalPrinterColumns[{number}]")
+    if sum(1 for version in versions if version.get("storage")) != 1:
+        why = "must have exactly one version marked as storage version"
+        errors.append(field_errors.invalid("spec.versions", _go_versions(versions), why))
+    return errors
+
+
+def _root_schema(schema: Spec, path: str) -> list[FieldError]:
+    kind = schema.get("type")
+    if not kind:
+        return [field_errors.required(f"{path}.type", "must not be empty at the root")]
+    if kind != "object":
+        return [field_errors.invalid(f"{path}.type", kind, "must be object at the root")]
+    return []
+
+
+def _go_versions(versions: list[Spec]) -> Any:
+    return [
+        {"Name": v.get("name"), "Served": bool(v.get("served")), "Storage": bool(v.get("storage"))} for v in versions
+    ]
+
+
+def _column(column: Spec, path: str) -> list[FieldError]:
+    errors = field_checks.required(f"{path}.name", column.get("name"))
+    errors += field_checks.required_enum(f"{path}.type", column.get("type"), _COLUMN_TYPES)
+    if column.get("format"):
+        errors += field_checks.enum(f"{path}.format", column["format"], _COLUMN_FORMATS)
+    return errors + field_checks.required(f"{path}.jsonPath", column.get("jsonPath"))
+
+
+def _names(given: Spec, path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for field, mixed in (("plural", False), ("singular", False), ("kind", True), ("listKind", True)):
+        value = given.get(field) or ""
+        if not value and field in ("plural", "kind", "listKind", "singular"):
+            errors.append(field_errors.required(f"{path}.{field}"))
+            continue
+        problems = names.dns1035_label(value.lower() if mixed else value)
+        if problems:
+            why = (_MIXED_CASE if mixed else "") + ",".join(problems)
+            errors.append(field_errors.invalid(f"{path}.{field}", value, why))
+    for field in ("shortNames", "categories"):
+        for index, value in enumerate(given.get(field) or ()):
+            problems = names.dns1035_label(value)
+            if problems:
+                errors.append(field_errors.invalid(f"{path}.{field}[{index}]", value, ",".join(problems)))
+    if given.get("kind") and given.get("kind") == given.get("listKind"):
+        errors.append(
+            field_errors.invalid(f"{path}.listKind", given["listKind"], "kind and listKind may not be the same")
+        )
+    return errors
+
+
+def _conversion(conversion: Spec, path: str) -> list[FieldError]:
+    strategy, webhook = conversion.get("strategy"), conversion.get("webhook")
+    errors = field_checks.required_enum(f"{path}.strategy", strategy, ("None", "Webhook"))
+    if strategy == "Webhook":
+        config = (webhook or {}).get("clientConfig")
+        if config is None:
+            why = "required when strategy is set to Webhook"
+            return [*errors, field_errors.required(f"{path}.webhookClientConfig", why)]
+        errors += client_config_errors(config, f"{path}.webhookClientConfig")
+        versions = (webhook or {}).get("conversionReviewVersions") or []
+        errors += field_checks.required(f"{path}.conversionReviewVersions", versions)
+    elif webhook is not None:
+        why = "should not be set when strategy is not set to Webhook"
+        errors.append(field_errors.forbidden(f"{path}.webhookClientConfig", why))
+    return errors
+
+
+class APIServiceStrategy(Strategy):
+    """Registered API group versions (apiregistration.k8s.io)."""
+
+    allow_unconditional_update = False
+    has_generation = False
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        spec, name = objects.spec(obj), objects.name(obj)
+        version, group = spec.get("version") or "", spec.get("group") or ""
+        wanted = f"{version}.{group}"
+        errors: list[FieldError] = []
+        if name.rstrip(".") != wanted.rstrip("."):
+            errors.append(
+                field_errors.invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: {wanted}')
+            )
+        if group and names.dns1123_subdomain(group):
+            errors.append(field_errors.invalid("spec.group", group, ",".join(names.dns1123_subdomain(group))))
+        if not re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", version):
+            errors.append(field_errors.invalid("spec.version", version, ",".join(names.dns1035_label(version))))
+        for field, highest in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
+            value = spec.get(field) or 0
+            if not 0 < value <= highest:
+                why = f"must be positive and less than {highest}"
+                errors.append(field_errors.invalid(f"spec.{field}", value, why))
+        service = spec.get("service")
+        if service is None:
+            if spec.get("caBundle"):
+                errors.append(field_errors.invalid("spec.caBundle", "", "local APIServices may not have a caBundle"))
+            return errors
+        errors += field_checks.required("spec.service.name", service.get("name"))
+        return errors + field_checks.required("spec.service.namespace", service.get("namespace"))
+
+
+CUSTOM_RESOURCE_DEFINITION = CustomResourceDefinitionStrategy()
+API_SERVICE = APIServiceStrategy()
