@@ -110,7 +110,10 @@ class Stages:
             if stage.selects(pod, kind, restart_policy):
                 settings = {**stage.settings, **settings}
         if not plain:
-            settings |= settings_of(annotations, container)
+            own = settings_of(annotations, container)
+            if "oom-after" in own and "run-duration" not in own:
+                settings["run-duration"] = "forever"  # it is to end that way, not by the profile's default before
+            settings |= own
         found = with_settings(DEFAULT, settings)
         if plain and not any(stage.labels or stage.annotations for stage in stages):
             self._shared[kind, restart_policy] = found
