@@ -1,7 +1,270 @@
-"""Table columns of these kinds."""
+"""Table columns of the controllers of pods: apps, batch, autoscaling, replication controllers and pod templates."""
 
 from __future__ import annotations
 
-from kctl.kube_apiserver.columns.columns import Columns
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
 
-COLUMNS: dict[str, Columns] = {}
+from kctl.apimachinery import labels, objects, times
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
+from kctl.kube_apiserver.columns.workload_descriptions import TEXT
+
+NONE = "<none>"
+UNKNOWN = "<unknown>"
+_CONTAINERS = Column("Containers", "Names of each container in the template.", priority=1)
+_IMAGES = Column("Images", "Images referenced by each container in the template.", priority=1)
+Row = Callable[[Object, datetime], list[Any]]
+
+
+def _column(name: str, field: str, type: str = "string", priority: int = 0) -> Column:
+    return Column(name, TEXT[field], type, "", priority)
+
+
+def _created(obj: Object, now: datetime) -> str:
+    return age(objects.metadata(obj).get("creationTimestamp"), now)
+
+
+def _template(template: Mapping[str, Any] | None) -> list[str]:
+    """The containers cell and the images cell."""
+    containers = ((template or {}).get("spec") or {}).get("containers") or ()
+    return [",".join(c.get("name") or "" for c in containers), ",".join(c.get("image") or "" for c in containers)]
+
+
+def _selector(selector: Mapping[str, Any] | None) -> str:
+    return labels.format_selector(selector)
+
+
+def _labels(pairs: Mapping[str, str] | None) -> str:
+    return ",".join(f"{key}={pairs[key]}" for key in sorted(pairs)) if pairs else NONE
+
+
+def _counts(status: Mapping[str, Any], *fields: str) -> list[int]:
+    return [status.get(field) or 0 for field in fields]
+
+
+def _deployment(obj: Object, now: datetime) -> list[Any]:
+    spec, status = objects.spec(obj), objects.status(obj)
+    ready = f"{status.get('readyReplicas') or 0}/{spec.get('replicas') or 0}"
+    numbers = _counts(status, "updatedReplicas", "availableReplicas")
+    wide = [*_template(spec.get("template")), _selector(spec.get("selector"))]
+    return [objects.name(obj), ready, *numbers, _created(obj, now), *wide]
+
+
+def _replicaset(obj: Object, now: datetime) -> list[Any]:
+    spec, status = objects.spec(obj), objects.status(obj)
+    numbers = [spec.get("replicas") or 0, *_counts(status, "replicas", "readyReplicas")]
+    wide = [*_template(spec.get("template")), _selector(spec.get("selector"))]
+    return [objects.name(obj), *numbers, _created(obj, now), *wide]
+
+
+def _replication_controller(obj: Object, now: datetime) -> list[Any]:
+    spec, status = objects.spec(obj), objects.status(obj)
+    numbers = [spec.get("replicas") or 0, *_counts(status, "replicas", "readyReplicas")]
+    wide = [*_template(spec.get("template")), _labels(spec.get("selector"))]
+    return [objects.name(obj), *numbers, _created(obj, now), *wide]
+
+
+def _statefulset(obj: Object, now: datetime) -> list[Any]:
+    spec, status = objects.spec(obj), objects.status(obj)
+    ready = f"{status.get('readyReplicas') or 0}/{spec.get('replicas') or 0}"
+    return [objects.name(obj), ready, _created(obj, now), *_template(spec.get("template"))]
+
+
+def _daemonset(obj: Object, now: datetime) -> list[Any]:
+    spec, status = objects.spec(obj), objects.status(obj)
+    numbers = _counts(
+        status, "desiredNumberScheduled", "currentNumberScheduled", "numberReady", "updatedNumberScheduled",
+        "numberAvailable",
+    )  # fmt: skip
+    template = spec.get("template") or {}
+    nodes = _labels((template.get("spec") or {}).get("nodeSelector"))
+    return [
+        objects.name(obj), *numbers, nodes, _created(obj, now), *_template(template), _selector(spec.get("selector")),
+    ]  # fmt: skip
+
+
+def _controller_revision(obj: Object, now: datetime) -> list[Any]:
+    owner = objects.controller_of(obj)
+    shown = NONE
+    if owner is not None:
+        group = str(owner.get("apiVersion") or "").rpartition("/")[0]
+        kind = str(owner.get("kind") or "").lower()
+        shown = f"{kind}.{group}/{owner.get('name')}" if group else f"{kind}/{owner.get('name')}"
+    return [objects.name(obj), shown, obj.get("revision") or 0, _created(obj, now)]
+
+
+_JOB_STATES = (
+    ("Complete", "Complete"), ("Failed", "Failed"), ("", "Terminating"), ("Suspended", "Suspended"),
+    ("FailureTarget", "FailureTarget"), ("SuccessCriteriaMet", "SuccessCriteriaMet"),
+)  # fmt: skip
+
+
+def _job_state(obj: Object) -> str:
+    for condition, shown in _JOB_STATES:
+        if objects.is_condition_true(obj, condition) if condition else objects.deletion_timestamp(obj):
+            return shown
+    return "Running"
+
+
+def _job(obj: Object, now: datetime) -> list[Any]:
+    spec, status = objects.spec(obj), objects.status(obj)
+    succeeded, parallelism = status.get("succeeded") or 0, spec.get("parallelism") or 0
+    if spec.get("completions") is not None:
+        completions = f"{succeeded}/{spec['completions']}"
+    else:
+        completions = f"{succeeded}/1 of {parallelism}" if parallelism > 1 else f"{succeeded}/1"
+    duration = ""
+    if status.get("startTime"):
+        end = times.parse(status["completionTime"]) if status.get("completionTime") else now
+        duration = times.human_duration(end - times.parse(status["startTime"]))
+    return [
+        objects.name(obj), _job_state(obj), completions, duration, _created(obj, now), *_template(spec.get("template")),
+        _selector(spec.get("selector")),
+    ]  # fmt: skip
+
+
+def _cronjob(obj: Object, now: datetime) -> list[Any]:
+    spec, status = objects.spec(obj), objects.status(obj)
+    job = (spec.get("jobTemplate") or {}).get("spec") or {}
+    suspend = spec.get("suspend")
+    last = status.get("lastScheduleTime")
+    return [
+        objects.name(obj), spec.get("schedule") or "", spec.get("timeZone") or NONE,
+        "<unset>" if suspend is None else str(suspend), len(status.get("active") or ()), age(last, now) if last else NONE,
+        _created(obj, now), *_template(job.get("template")), _selector(job.get("selector")),
+    ]  # fmt: skip
+
+
+def _metric(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
+    kind = spec.get("type") or ""
+    field = kind[:1].lower() + kind[1:]
+    source = spec.get(field)
+    if source is None:
+        return "<unknown type>"
+    target, current = source.get("target") or {}, (status.get(field) or {}).get("current") or {}
+    if kind in ("Resource", "ContainerResource"):
+        if target.get("averageValue") is not None:
+            return f"{source.get('name')}: {current.get('averageValue') or UNKNOWN}/{target['averageValue']}"
+        wanted, found = target.get("averageUtilization"), current.get("averageUtilization")
+        shown = "<auto>" if wanted is None else f"{wanted}%"
+        return f"{source.get('name')}: {UNKNOWN if found is None else f'{found}%'}/{shown}"
+    if kind == "Pods":
+        return f"{current.get('averageValue') or UNKNOWN}/{target.get('averageValue')}"
+    if target.get("averageValue") is not None:
+        return f"{current.get('averageValue') or UNKNOWN}/{target['averageValue']} (avg)"
+    return f"{current.get('value') or UNKNOWN}/{target.get('value')}"
+
+
+def _targets(specs: list[Any], statuses: list[Any]) -> str:
+    if not specs:
+        return NONE
+    shown = [_metric(spec, statuses[i] if i < len(statuses) else {}) for i, spec in enumerate(specs)]
+    text = ", ".join(shown[:2])
+    return f"{text} + {len(shown) - 2} more..." if len(shown) > 2 else text
+
+
+def _autoscaler(obj: Object, now: datetime) -> list[Any]:
+    if obj.get("apiVersion") == "autoscaling/v1":
+        from kctl.kube_apiserver.registry.autoscaling.conversion import to_storage
+
+        obj = to_storage(obj, "autoscaling/v1")
+    spec, status = objects.spec(obj), objects.status(obj)
+    reference = spec.get("scaleTargetRef") or {}
+    low = spec.get("minReplicas")
+    return [
+        objects.name(obj), f"{reference.get('kind')}/{reference.get('name')}",
+        _targets(spec.get("metrics") or [], status.get("currentMetrics") or []), "<unset>" if low is None else str(low),
+        spec.get("maxReplicas") or 0, status.get("currentReplicas") or 0, _created(obj, now),
+    ]  # fmt: skip
+
+
+def _pod_template(obj: Object, now: datetime) -> list[Any]:
+    template = obj.get("template") or {}
+    return [objects.name(obj), *_template(template), _labels((template.get("metadata") or {}).get("labels"))]
+
+
+def _columns(row: Row, *columns: Column) -> Columns:
+    return Columns((NAME, *columns), row)
+
+
+COLUMNS: dict[str, Columns] = {
+    "deployments.apps": _columns(
+        _deployment,
+        Column("Ready", "Number of the pod with ready state"),
+        _column("Up-to-date", "DeploymentStatus.updatedReplicas"),
+        _column("Available", "DeploymentStatus.availableReplicas"),
+        AGE, _CONTAINERS, _IMAGES,
+        _column("Selector", "DeploymentSpec.selector", priority=1),
+    ),
+    "replicasets.apps": _columns(
+        _replicaset,
+        _column("Desired", "ReplicaSetSpec.replicas", "integer"),
+        _column("Current", "ReplicaSetStatus.replicas", "integer"),
+        _column("Ready", "ReplicaSetStatus.readyReplicas", "integer"),
+        AGE, _CONTAINERS, _IMAGES,
+        _column("Selector", "ReplicaSetSpec.selector", priority=1),
+    ),
+    "replicationcontrollers": _columns(
+        _replication_controller,
+        _column("Desired", "ReplicationControllerSpec.replicas", "integer"),
+        _column("Current", "ReplicationControllerStatus.replicas", "integer"),
+        _column("Ready", "ReplicationControllerStatus.readyReplicas", "integer"),
+        AGE, _CONTAINERS, _IMAGES,
+        _column("Selector", "ReplicationControllerSpec.selector", priority=1),
+    ),
+    "statefulsets.apps": _columns(
+        _statefulset, Column("Ready", "Number of the pod with ready state"), AGE, _CONTAINERS, _IMAGES
+    ),
+    "daemonsets.apps": _columns(
+        _daemonset,
+        _column("Desired", "DaemonSetStatus.desiredNumberScheduled", "integer"),
+        _column("Current", "DaemonSetStatus.currentNumberScheduled", "integer"),
+        _column("Ready", "DaemonSetStatus.numberReady", "integer"),
+        _column("Up-to-date", "DaemonSetStatus.updatedNumberScheduled", "integer"),
+        _column("Available", "DaemonSetStatus.numberAvailable", "integer"),
+        _column("Node Selector", "PodSpec.nodeSelector"),
+        AGE, _CONTAINERS, _IMAGES,
+        _column("Selector", "DaemonSetSpec.selector", priority=1),
+    ),
+    "controllerrevisions.apps": _columns(
+        _controller_revision,
+        Column("Controller", "Controller of the object"),
+        _column("Revision", "ControllerRevision.revision"),
+        AGE,
+    ),
+    "jobs.batch": _columns(
+        _job,
+        Column("Status", "Status of the job."),
+        _column("Completions", "JobStatus.succeeded"),
+        Column("Duration", "Time required to complete the job."),
+        AGE, _CONTAINERS, _IMAGES,
+        _column("Selector", "JobSpec.selector", priority=1),
+    ),
+    "cronjobs.batch": _columns(
+        _cronjob,
+        _column("Schedule", "CronJobSpec.schedule"),
+        _column("Timezone", "CronJobSpec.timeZone"),
+        _column("Suspend", "CronJobSpec.suspend", "boolean"),
+        _column("Active", "CronJobStatus.active", "integer"),
+        _column("Last Schedule", "CronJobStatus.lastScheduleTime"),
+        AGE, _CONTAINERS, _IMAGES,
+        _column("Selector", "JobSpec.selector", priority=1),
+    ),
+    "horizontalpodautoscalers.autoscaling": _columns(
+        _autoscaler,
+        _column("Reference", "HorizontalPodAutoscalerSpec.scaleTargetRef"),
+        _column("Targets", "HorizontalPodAutoscalerSpec.metrics"),
+        _column("MinPods", "HorizontalPodAutoscalerSpec.minReplicas"),
+        _column("MaxPods", "HorizontalPodAutoscalerSpec.maxReplicas"),
+        _column("Replicas", "HorizontalPodAutoscalerStatus.currentReplicas"),
+        AGE,
+    ),
+    "podtemplates": _columns(
+        _pod_template,
+        Column("Containers", "Names of each container in the template."),
+        Column("Images", "Images referenced by each container in the template."),
+        Column("Pod Labels", "The labels for the pod template."),
+    ),
+}  # fmt: skip

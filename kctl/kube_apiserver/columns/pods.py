@@ -1,0 +1,166 @@
+"""Table columns of pods. The status column tells what matters most: the reason of a container, of the pod, or its phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from kctl.apimachinery import times
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
+
+NONE = "<none>"
+_SUCCEEDED = [
+    {"type": "Completed", "status": "True", "reason": "Succeeded", "message": "The pod has completed successfully."}
+]
+_FAILED = [{"type": "Completed", "status": "True", "reason": "Failed", "message": "The pod failed."}]
+_EMPTY: dict[str, Any] = {}
+
+_COLUMNS = (
+    NAME,
+    Column("Ready", "The aggregate readiness state of this pod for accepting traffic."),
+    Column("Status", "The aggregate status of the containers in this pod."),
+    Column("Restarts", "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted."),
+    AGE,
+    Column("IP", "podIP address allocated to the pod. Routable at least within the cluster. Empty if not yet allocated.", priority=1),
+    Column("Node", "NodeName indicates in which node this pod is scheduled. If empty, this pod is a candidate for scheduling by the scheduler defined in schedulerName. Once this field is set, the kubelet for this node becomes responsible for the lifecycle of this pod. This field should not be used to express a desire for the pod to be scheduled on a specific node. https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#nodename", priority=1),
+    Column("Nominated Node", "nominatedNodeName is set only when this pod preempts other pods on the node, but it cannot be scheduled right away as preemption victims receive their graceful termination periods. This field does not guarantee that the pod will be scheduled on this node. Scheduler may decide to place the pod elsewhere if other nodes become available sooner. Scheduler may also decide to give the resources on this node to a higher priority pod that is created after preemption. As a result, this field may be different than PodSpec.nodeName when the pod is scheduled.", priority=1),
+    Column("Readiness Gates", 'If specified, all readiness gates will be evaluated for pod readiness. A pod is ready when all its containers are ready AND all conditions specified in the readiness gates have status equal to "True" More info: https://git.k8s.io/enhancements/keps/sig-network/580-pod-readiness-gates', priority=1),
+)  # fmt: skip
+
+
+class _Count:
+    """Restarts so far, and when the last one was."""
+
+    __slots__ = ("last", "restarts")
+
+    def __init__(self) -> None:
+        self.restarts = 0
+        self.last = ""
+
+    def add(self, status: Mapping[str, Any]) -> None:
+        restarts = status.get("restartCount")
+        if restarts:
+            self.restarts += restarts
+        previous = status.get("lastState")
+        if previous and previous.get("terminated"):
+            finished = previous["terminated"].get("finishedAt") or ""
+            if finished > self.last:
+                self.last = finished
+
+    def text(self, now: datetime) -> str:
+        if self.restarts and self.last:
+            return f"{self.restarts} ({times.human_duration(now - times.parse(self.last))} ago)"
+        return str(self.restarts)
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    meta, spec, status = obj["metadata"], obj.get("spec") or _EMPTY, obj.get("status") or _EMPTY
+    phase = status.get("phase") or ""
+    conditions = status.get("conditions") or ()
+    reason = status.get("reason") or phase
+    for condition in conditions:
+        if condition.get("type") == "PodScheduled" and condition.get("reason") == "SchedulingGated":
+            reason = "SchedulingGated"
+    total, ready = len(spec.get("containers") or ()), 0
+    restarts = _Count()
+    initializing = False
+    init_containers = spec.get("initContainers")
+    if init_containers:
+        sidecars = {c.get("name") for c in init_containers if c.get("restartPolicy") == "Always"}
+        total += len(sidecars)
+        statuses = status.get("initContainerStatuses") or ()
+        found, ready, before, restarts = _initialization(statuses, sidecars, len(init_containers))
+        if found:
+            reason = found
+            initializing = not _is_true(conditions, "Initialized")
+            restarts = before if initializing else restarts
+    if not initializing:
+        reason, running = _containers(status.get("containerStatuses") or (), reason, restarts)
+        ready += running
+        if reason == "Completed" and running:
+            reason = "Running" if _is_true(conditions, "Ready") else "NotReady"
+    if meta.get("deletionTimestamp"):
+        if status.get("reason") == "NodeLost":
+            reason = "Unknown"
+        elif phase not in ("Succeeded", "Failed"):
+            reason = "Terminating"
+    addresses = status.get("podIPs")
+    return [
+        meta.get("name", ""), f"{ready}/{total}", reason, restarts.text(now), age(meta.get("creationTimestamp"), now),
+        (addresses[0].get("ip") if addresses else status.get("podIP")) or NONE, spec.get("nodeName") or NONE,
+        status.get("nominatedNodeName") or NONE, _gates(spec.get("readinessGates"), conditions),
+    ]  # fmt: skip
+
+
+def _initialization(
+    statuses: Sequence[Mapping[str, Any]], sidecars: set[Any], count: int
+) -> tuple[str, int, _Count, _Count]:
+    """(why the pod is still initializing or '', ready sidecars, all restarts, restarts of sidecars), looking no further
+    than the first container that is not done."""
+    ready = 0
+    restarts, of_sidecars = _Count(), _Count()
+    for index, status in enumerate(statuses):
+        restarts.add(status)
+        is_sidecar = status.get("name") in sidecars
+        if is_sidecar:
+            of_sidecars.add(status)
+        state = status.get("state") or _EMPTY
+        terminated, waiting = state.get("terminated"), state.get("waiting")
+        if terminated is not None and not terminated.get("exitCode"):
+            continue
+        if is_sidecar and status.get("started"):
+            ready += bool(status.get("ready"))
+            continue
+        if terminated is not None:
+            reason = "Init:" + (terminated.get("reason") or _exit(terminated))
+        elif waiting and waiting.get("reason") and waiting["reason"] != "PodInitializing":
+            reason = "Init:" + waiting["reason"]
+        else:
+            reason = f"Init:{index}/{count}"
+        return reason, ready, restarts, of_sidecars
+    return "", ready, restarts, of_sidecars
+
+
+def _exit(terminated: Mapping[str, Any]) -> str:
+    signal = terminated.get("signal")
+    return f"Signal:{signal}" if signal else f"ExitCode:{terminated.get('exitCode') or 0}"
+
+
+def _containers(statuses: Sequence[Mapping[str, Any]], reason: str, restarts: _Count) -> tuple[str, int]:
+    """The reason the first container gives, and how many run and are ready; from last to first, as upstream looks."""
+    running = 0
+    for status in reversed(statuses):
+        restarts.add(status)
+        state = status.get("state") or _EMPTY
+        waiting, terminated = state.get("waiting"), state.get("terminated")
+        if waiting and waiting.get("reason"):
+            reason = waiting["reason"]
+        elif terminated is not None:
+            reason = terminated.get("reason") or _exit(terminated)
+        elif status.get("ready") and state.get("running") is not None:
+            running += 1
+    return reason, running
+
+
+def _is_true(conditions: Sequence[Mapping[str, Any]], kind: str) -> bool:
+    return any(entry.get("type") == kind and entry.get("status") == "True" for entry in conditions)
+
+
+def _gates(gates: Sequence[Mapping[str, Any]] | None, conditions: Sequence[Mapping[str, Any]]) -> str:
+    if not gates:
+        return NONE
+    return f"{sum(_is_true(conditions, gate.get('conditionType') or '') for gate in gates)}/{len(gates)}"
+
+
+def _conditions(obj: Object) -> list[dict[str, str]]:
+    match (obj.get("status") or _EMPTY).get("phase"):
+        case "Succeeded":
+            return _SUCCEEDED
+        case "Failed":
+            return _FAILED
+    return []
+
+
+COLUMNS: dict[str, Columns] = {"pods": Columns(_COLUMNS, _row, _conditions)}
