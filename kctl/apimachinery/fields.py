@@ -104,13 +104,18 @@ def getters_for(selectable: Mapping[str, Getter], namespaced: bool) -> dict[str,
     return {**known, **selectable}
 
 
-def check(selector: FieldSelector, selectable: Mapping[str, Getter], getters: Mapping[str, Getter]) -> None:
+def check(
+    selector: FieldSelector,
+    selectable: Mapping[str, Getter],
+    getters: Mapping[str, Getter],
+    unknown: str = "field label not supported",
+) -> None:
     """Raises BadRequest for a field the kind cannot be selected by."""
     for requirement in selector.requirements:
         if requirement.path in getters:
             continue
         if selectable:
-            raise BadRequest(f"field label not supported: {requirement.path}")
+            raise BadRequest(f"{unknown}: {requirement.path}")
         raise BadRequest(
             f'"{requirement.path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
         )

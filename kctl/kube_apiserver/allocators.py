@@ -45,15 +45,15 @@ class ClusterIPs:
 
     def allocate(self, preferred: str | None = None, dry_run: bool = False) -> str:
         """`preferred`, or any free address; a dry run keeps nothing. Raises ValueError with the API's words."""
-        address = self._check(preferred) if preferred else self._any()
+        address = self._check(preferred, dry_run) if preferred else self._any()
         if not dry_run:
             self._taken.add(address)
         return address
 
-    def _check(self, address: str) -> str:
+    def _check(self, address: str, dry_run: bool) -> str:
         if not self.contains(address):
-            raise ValueError(f"provided IP is not in the valid range. The range of valid IPs is {self.network}")
-        if address in self._taken:
+            raise ValueError(f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {self.network}")
+        if address in self._taken and not dry_run:
             raise ValueError("provided IP is already allocated")
         return address
 
@@ -80,9 +80,10 @@ class NodePorts:
 
     def allocate(self, preferred: int | None = None, dry_run: bool = False) -> int:
         """`preferred`, or any free port; a dry run keeps nothing. Raises ValueError with the API's words."""
+        if dry_run:
+            return preferred or self._any()
         port = self._check(preferred) if preferred else self._any()
-        if not dry_run:
-            self._taken.add(port)
+        self._taken.add(port)
         return port
 
     def _check(self, port: int) -> int:

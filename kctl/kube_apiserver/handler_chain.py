@@ -29,9 +29,11 @@ def build_handler_chain(
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
     from kctl.kube_apiserver.filters.request_info import with_request_info
     from kctl.kube_apiserver.filters.request_log import with_request_log
+    from kctl.kube_apiserver.filters.warnings import with_warnings
 
     handler = build_in_process_chain(handler)
     # audit belongs here: after impersonation, so that it knows both users
+    handler = with_warnings(handler)
     handler = with_impersonation(handler)
     handler = with_deadline(handler)
     # anonymous requests end here unless their path is public

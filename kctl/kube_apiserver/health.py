@@ -18,6 +18,10 @@ def _checks(kind: str) -> tuple[str, ...]:
     return ("ping", "log", "etcd", *more[:1], *_HOOKS, *more[1:])
 
 
+def paths() -> list[str]:
+    return [f"/{kind}/{name}".rstrip("/") for kind in ("healthz", "livez", "readyz") for name in ("", *_checks(kind))]
+
+
 def answer(server: ApiServer, request: Request, path: str) -> Response:
     """200 with `ok`, 404 for a check there is none of, 500 with the list when one fails."""
     kind, _, check = path[1:].partition("/")

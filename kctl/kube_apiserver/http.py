@@ -101,7 +101,7 @@ def list_bytes(answer: ListAnswer) -> bytes:
 def _dump(media: MediaType, value: Any, request: Request) -> bytes:
     if isinstance(value, dict) and "items" in value and value.get("kind", "").endswith("List") and value["items"]:
         kind = value["kind"].removesuffix("List")
-        value = {**value, "items": [_without_type(item) if item.get("kind") == kind else item for item in value["items"]]}
+        value = {**value, "items": [_without_type(item) if item.get("kind") == kind and kind != "PartialObjectMetadata" else item for item in value["items"]]}
     if media.name == media_types.YAML:
         from kctl.apimachinery import yaml
 
@@ -165,7 +165,9 @@ class Listener:
         self._web = web.Server(self._handle, access_log=None, keepalive_timeout=90.0)
         loop = asyncio.get_running_loop()
         self._socket = await loop.create_server(self._web, host, port, ssl=ssl_context, backlog=1024)
-        return int(self._socket.sockets[0].getsockname()[1])
+        port = int(self._socket.sockets[0].getsockname()[1])
+        self._server.bound_port = port
+        return port
 
     async def stop(self) -> None:
         if self._socket is not None:

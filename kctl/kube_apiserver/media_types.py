@@ -48,7 +48,10 @@ def negotiate(accept: str, streams: bool = False) -> MediaType:
     if refused_target:
         raise NotAcceptable(ONLY)
     shown = ", ".join(_KNOWN) + (f", {_STREAMS}" if streams else "")
-    raise NotAcceptable(f"406: Not Acceptable\n\nAvailable representations: {shown}", details={})
+    error = NotAcceptable(f"406: Not Acceptable\n\nAvailable representations: {shown}")
+    code = error.status.pop("code")
+    error.status |= {"details": {}, "code": code}
+    raise error
 
 
 def _clause(text: str) -> tuple[str, dict[str, str], float]:

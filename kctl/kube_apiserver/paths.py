@@ -9,7 +9,7 @@ import orjson
 
 from kctl.apimachinery.status import NotAcceptable
 from kctl.kube_apiserver import health, media_types
-from kctl.kube_apiserver.filters.request_info import not_allowed
+from kctl.kube_apiserver.filters.request_info import no_such_resource, not_allowed
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.request import Request, Response
@@ -66,7 +66,7 @@ class Paths:
             if aggregated:
                 document = discovery.aggregated(table, core=parts[0] == "api")
                 return Response(raw=orjson.dumps(document), content_type=aggregated)
-            address = f"{self._server.config.advertise_address}:{self._server.config.secure_port}"
+            address = f"{self._server.config.advertise_address}:{self._server.bound_port or self._server.config.secure_port}"
             legacy = discovery.api_versions(address) if parts[0] == "api" else discovery.api_group_list(table)
             return Response(object=legacy)
         found = None
@@ -76,6 +76,8 @@ class Paths:
             found = discovery.api_group(table, parts[1])
         elif parts[0] == "apis" and len(parts) == 3:
             found = discovery.api_resource_list(table, parts[1], parts[2])
+            if found is None and table.versions(parts[1]):
+                raise no_such_resource()
         return Response(object=found) if found is not None else not_found()
 
     async def _openapi(self, request: Request, path: str) -> Response:
@@ -87,7 +89,7 @@ class Paths:
     async def _root(self, request: Request, path: str) -> Response:
         from kctl.kube_apiserver import discovery
 
-        return Response(object={"paths": discovery.paths(self._server.table)}) if path == "/" else not_found()
+        return Response(object={"paths": sorted([*discovery.paths(self._server.table), *health.paths(), *_OTHER_PATHS])}) if path == "/" else not_found()
 
 
 def _acceptable(request: Request) -> None:
@@ -106,6 +108,8 @@ def _acceptable(request: Request) -> None:
 def not_found() -> Response:
     return Response(404, raw=b"404 page not found\n", content_type=_TEXT)
 
+
+_OTHER_PATHS = ("/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version")
 
 _ANSWERS: dict[str, Callable[[Paths, Request, str], Awaitable[Response]]] = {
     "": Paths._root,

@@ -52,6 +52,7 @@ class ApiServer:
         self._in_process: Handler = build_in_process_chain(self._dispatch)
         self._https: Handler | None = None
         self._listener: Any = None
+        self.bound_port = 0
         self.stopping = False
 
     @property

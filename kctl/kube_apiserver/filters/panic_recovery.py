@@ -28,6 +28,6 @@ def with_panic_recovery(handler: Handler) -> Handler:
 def failure(error: ApiError) -> Response:
     headers = dict(error.headers)
     retry = error.details.get("retryAfterSeconds")
-    if retry and error.http_status == 429:
+    if retry:
         headers["Retry-After"] = str(retry)
     return Response(error.http_status, object=error.status, headers=headers)

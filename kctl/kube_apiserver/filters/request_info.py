@@ -48,7 +48,10 @@ def with_request_info(handler: Handler, table: ResourceTable) -> Handler:
 
 
 def _resolve(request: Request, table: ResourceTable, group: str, version: str, rest: list[str]) -> None:
-    if version not in table.versions(group):
+    versions = table.versions(group)
+    if version not in versions:
+        if versions:
+            raise no_such_resource()
         request.verb = request.method.lower()
         return
     if "" in rest:
@@ -104,6 +107,8 @@ def _verb(request: Request, resource: ResourceType, watch: bool) -> str:
             raise not_allowed()
         return verb
     if request.name:
+        if not any(verb in resource.verbs for verb in _OBJECT_VERBS.values()):
+            raise no_such_resource()
         verb = _OBJECT_VERBS.get(method, "")
         if watch and verb == "get":
             verb = "watch"
@@ -112,12 +117,8 @@ def _verb(request: Request, resource: ResourceType, watch: bool) -> str:
         if verb == "list" and (watch or ("watch" in request.query and parse_bool(request.query["watch"]))):
             verb = "watch"
         if verb in ("create", "deletecollection") and resource.namespaced and not request.namespace:
-            if not (verb == "create" and resource.verbs == ("create",) and not _needs_namespace(resource)):
-                raise not_allowed()
+            raise not_allowed()
     if verb not in resource.verbs:
         raise not_allowed()
     return verb
 
-
-def _needs_namespace(resource: ResourceType) -> bool:
-    return resource.namespaced

@@ -116,7 +116,14 @@ def _parse_yaml(raw: bytes, kind: str) -> tuple[Any, list[str]]:
     if not isinstance(value, dict):
         why = f"json: cannot unmarshal {_json_kind(value)} into Go value of type {_TYPE_META}"
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", raw)
-    return value, problems
+    return _sorted(value), [yaml.duplicate_error(problems)] if problems else []
+
+
+def _sorted(value: Any) -> Any:
+    """Keys in alphabetical order, as the conversion of YAML to JSON leaves them; errors come in that order."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
 def _json_kind(value: Any) -> str:
@@ -146,14 +153,14 @@ def _check_kind(value: Object, api_version: str, kind: str, *, acceptable: bool)
     if own_version == api_version and own_kind == kind:
         return api_version
     group = api_version.rpartition("/")[0]
+    if acceptable and own_kind == kind and own_version.rpartition("/")[0] == group:
+        return own_version
     known = schemas.load().for_kind(own_version, own_kind) is not None
     listed = own_kind.endswith("List") and schemas.load().for_kind(own_version, own_kind.removesuffix("List")) is not None
     if not known and not listed and (own_version, own_kind) not in _OTHER_KINDS:
         why = f'no kind "{own_kind}" is registered for version "{own_version}" in scheme "{SCHEME}"'
         raise BadRequest(schemas.cannot_be_handled(own_kind, own_version, why, kind))
     if own_kind == kind and own_version.rpartition("/")[0] == group:
-        if acceptable:
-            return own_version
         why = f"the API version in the data ({own_version}) does not match the expected API version ({api_version})"
         raise BadRequest(why)
     why = f"converting ({_go(own_version)}.{own_kind}) to ({group.partition('.')[0] or 'core'}.{kind}): unknown conversion"

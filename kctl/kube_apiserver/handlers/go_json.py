@@ -32,7 +32,7 @@ def loads(raw: bytes) -> tuple[Any, list[str]]:
             text = raw.decode("utf-8", "replace")
             return json.loads(text, parse_constant=_refuse, object_pairs_hook=pairs), []
         except (ValueError, RecursionError):
-            raise JsonError(_explain(raw.decode("utf-8", "replace"))) from None
+            raise JsonError(explain(raw.decode("utf-8", "replace"))) from None
     if _count_keys(plain) == raw.count(b'":') or not _may_repeat(raw, plain):
         return plain, []
     value = json.loads(raw, object_pairs_hook=pairs)
@@ -74,7 +74,7 @@ _END = "unexpected end of JSON input"
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
 
 
-def _explain(text: str) -> str:
+def explain(text: str) -> str:
     """Walk as Go's scanner does until it stumbles."""
     scanner = _Scanner(text)
     try:
@@ -85,6 +85,11 @@ def _explain(text: str) -> str:
     except JsonError as error:
         return str(error)
     return "invalid JSON"
+
+
+def _escaped(letter: str) -> str:
+    number = ord(letter)
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(letter) or (f"\\x{number:02x}" if number < 0x80 else f"\\u{number:04x}")
 
 
 class _Scanner:
@@ -100,7 +105,7 @@ class _Scanner:
         if self.at >= len(self.text):
             raise JsonError(_END)
         letter = self.text[self.at]
-        shown = {"'": "'\\''", '"': "'\"'"}.get(letter) or (f"'{letter}'" if letter.isprintable() else f"'\\x{ord(letter):02x}'")
+        shown = {"'": "'\\''", '"': "'\"'"}.get(letter) or f"'{letter if letter.isprintable() else _escaped(letter)}'"
         raise JsonError(f"invalid character {shown} {where}")
 
     def peek(self) -> str:

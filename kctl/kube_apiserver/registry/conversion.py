@@ -7,13 +7,14 @@ versions differ has a module with
     def to_storage(obj: Object, api_version: str) -> Object   from the version a client sent
     def from_storage(obj: Object, api_version: str) -> Object for the version a client asked for
 
-Both get and return values (new dicts, shared parts allowed) and set apiVersion. A resource may also be stored with another
+and may have FIELD_LABELS, names of selectable fields in other versions: {"events.k8s.io/v1": {"regarding.kind":
+"involvedObject.kind"}}. Both get and return values (new dicts, shared parts allowed) and set apiVersion. A resource may also be stored with another
 group's (`STORED_AS`): events.k8s.io events are core events.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -38,6 +39,7 @@ class Conversion:
     storage_api_version: str
     to_storage: Callable[[Object, str], Object]
     from_storage: Callable[[Object, str], Object]
+    field_labels: Mapping[str, Mapping[str, str]]
 
 
 @cache
@@ -45,7 +47,7 @@ def _module(name: str) -> Conversion | None:
     if find_spec(f"{_PACKAGE}.{name}") is None:
         return None
     module = import_module(f"{_PACKAGE}.{name}")
-    return Conversion(module.STORAGE_API_VERSION, module.to_storage, module.from_storage)
+    return Conversion(module.STORAGE_API_VERSION, module.to_storage, module.from_storage, getattr(module, "FIELD_LABELS", {}))
 
 
 def conversion_for(resource: ResourceType) -> Conversion | None:

@@ -11,6 +11,7 @@ from kctl.apimachinery import times
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.status import MODIFIED, ServiceUnavailable, conflict, not_found
 from kctl.kube_apiserver.admission.plugin import Operation
+from kctl.kube_apiserver.registry.conversion import storage_group
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import RETRIES, Caller, Registry
 from kctl.kube_apiserver.registry.metadata import FOREGROUND, ORPHAN
@@ -74,7 +75,10 @@ async def delete(
 
 def _check_preconditions(endpoint: Endpoint, name: str, entry: Entry, options: DeleteOptions) -> None:
     uid = entry.object["metadata"].get("uid")
-    kind, group = endpoint.resource.kind, endpoint.resource.group
+    kind, group = endpoint.resource.kind, storage_group(endpoint.resource)[0]
+    if options.uid and options.uid != uid and endpoint.strategy.holds_deletion(entry.object):
+        why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {uid}"
+        raise conflict(group, endpoint.resource.plural, name, why)
     if options.uid and options.uid != uid:
         why = (
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). "
@@ -109,7 +113,7 @@ def _mark(endpoint: Endpoint, context: Context, old: Object, options: DeleteOpti
         strategy.mark_deletion(context, obj)
         return obj, meta != before
     if not finalizers and grace == 0:
-        return obj, None
+        return (obj if strategy.graceful else {**old, "metadata": before}), None
     return obj, meta != before
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.field_errors import invalid as invalid_field
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.resources import ResourceTable, ResourceType
 from kctl.apimachinery.status import (
@@ -117,7 +118,9 @@ class Registry:
 
     async def create(self, endpoint: Endpoint, namespace: str, obj: Object, caller: Caller) -> Object:
         """Raises AlreadyExists, Invalid, and what admission raises. The object in the endpoint's version."""
-        generated = not (obj.get("metadata") or {}).get("name") and bool((obj.get("metadata") or {}).get("generateName"))
+        given = obj.get("metadata") or {}
+        generated = not given.get("name") and bool(given.get("generateName"))
+        given_revision = given.get("resourceVersion") or ""
         for attempt in range(NAME_RETRIES if generated else 1):
             private = self._prepare_create(endpoint, namespace, obj, caller)
             name = private["metadata"]["name"]
@@ -129,7 +132,10 @@ class Registry:
                 raise self._already_exists(endpoint, name, generated)
             if caller.dry_run:
                 self._abandon(endpoint, namespace, private, caller)
-                return endpoint.from_storage(private)
+                return endpoint.from_storage(_with_revision(private, given_revision))
+            if given_revision and not caller.trusted:
+                self._abandon(endpoint, namespace, private, caller)
+                raise ApiError("resourceVersion should not be set on objects to be created", code=500)
             try:
                 return endpoint.from_storage(await self.storage.create(endpoint.cache, key, private))
             except Exists:
@@ -219,9 +225,11 @@ class Registry:
         return obj
 
     def _metadata_errors(self, endpoint: Endpoint, meta: dict[str, Any], *, is_create: bool = True) -> list[FieldError]:
+        resource = endpoint.resource
         return metadata.validate(
-            meta, namespaced=endpoint.resource.namespaced, name_rule=endpoint.strategy.name_validator, is_create=is_create
-        )
+            meta, namespaced=resource.namespaced, name_rule=endpoint.strategy.name_validator, is_create=is_create,
+            known_finalizers=resource.group not in metadata.LOOSE_FINALIZERS,
+        )  # fmt: skip
 
     def _invalid(self, endpoint: Endpoint, name: str, errors: list[FieldError]) -> ApiError:
         return invalid(endpoint.resource.group, endpoint.resource.kind, name, errors)
@@ -295,13 +303,12 @@ class Registry:
         uid = meta.get("uid")
         present = entry.object["metadata"].get("uid")
         if uid and uid != present:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {present}"
-            raise conflict(resource.group, resource.plural, name, why)
+            raise wrong_uid(resource, entry.object, uid)
         revision = meta.get("resourceVersion") or "0"
         if revision == "0":
             if not endpoint.strategy.allow_unconditional_update and not caller.trusted:
-                body = "Invalid value: 0x0: must be specified for an update"
-                raise self._invalid(endpoint, name, [FieldError("Invalid value", "metadata.resourceVersion", body)])
+                why = invalid_field("metadata.resourceVersion", 0, "must be specified for an update")
+                raise invalid(resource.group, resource.plural, name, [why])
             return False
         if not revision.isdecimal():
             raise ApiError(f'strconv.ParseUint: parsing "{revision}": invalid syntax', code=500)
@@ -327,10 +334,12 @@ class Registry:
         operation = Operation("UPDATE", resource, namespace, old_meta["name"], subresource)
         self.admission.admit(context, obj, old, operation)
         strategy.prepare_for_update(context, obj, old)
+        meta = obj["metadata"]
         if strategy.has_generation and subresource != "status":
             if any(obj.get(part) != old.get(part) for part in strategy.generation_fields):
                 meta["generation"] = old_meta.get("generation", 0) + 1
-        errors = self._metadata_errors(endpoint, meta, is_create=False) + metadata.validate_update(meta, old_meta)
+        # upstream checks what may not change twice, generically and in most strategies, and reports it twice
+        errors = 2 * metadata.validate_update(meta, old_meta) + self._metadata_errors(endpoint, meta, is_create=False)
         if subresource == "status":
             errors += strategy.validate_status_update(context, obj, old)
         else:
@@ -348,6 +357,29 @@ class Registry:
         if not meta.get("deletionTimestamp") or meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
             return False
         return not endpoint.strategy.holds_deletion(obj)
+
+
+def _with_revision(obj: Object, revision: str) -> Object:
+    if not revision:
+        return obj
+    return {**obj, "metadata": {**obj["metadata"], "resourceVersion": revision}}
+
+
+_STORED_NAMES = {
+    "services": "services/specs", "endpoints": "services/endpoints", "nodes": "minions", "ingresses": "ingress",
+    "replicationcontrollers": "controllers",
+}  # fmt: skip
+
+
+def wrong_uid(resource: ResourceType, present: Object, uid: str) -> ApiError:
+    """The conflict of a request that names another uid, with the storage key as upstream lays keys out."""
+    meta = present["metadata"]
+    path = [_STORED_NAMES.get(resource.plural, resource.plural), meta.get("namespace") or "", meta["name"]]
+    why = (
+        f"StorageError: invalid object, Code: 4, Key: /registry/{'/'.join(filter(None, path))}, ResourceVersion: 0, "
+        f"AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {meta.get('uid')}"
+    )
+    return conflict(resource.group, resource.plural, meta["name"], why)
 
 
 def _reset(obj: Object, zero: Object, fields: Iterable[str]) -> None:

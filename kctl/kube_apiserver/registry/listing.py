@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
 
 from kctl.apimachinery.status import BadRequest, Expired, ServiceUnavailable, Timeout
+from kctl.kube_apiserver.handlers import go_json
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.list_options import ListOptions
@@ -20,6 +22,7 @@ from kctl.kube_apiserver.registry.selection import Selection, select
 from kctl.kube_apiserver.storage import StorageError, TooOld
 from kctl.kube_apiserver.watch_cache import Entry
 
+_INVALID_TOKEN = "invalid continue token: continue key is not valid: "
 EXPIRED_TOKEN = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without the "
     "continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with "
@@ -111,17 +114,19 @@ def _encode_token(revision: int, key: str) -> str:
 def _decode_token(token: str) -> tuple[int, str]:
     try:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        payload = orjson.loads(raw)
+        payload = json.loads(raw.decode("latin-1"))
         if payload.get("v") != "meta.k8s.io/v1":
-            raise BadRequest("continue key is not valid: server does not recognize this encoded version "
+            raise BadRequest(_INVALID_TOKEN + "server does not recognize this encoded version "
                              f'"{payload.get("v", "")}"')  # fmt: skip
         revision, start = int(payload.get("rv") or 0), str(payload.get("start") or "")
+    except json.JSONDecodeError:
+        raise BadRequest(f"{_INVALID_TOKEN}{go_json.explain(raw.decode('latin-1'))}") from None
     except (binascii.Error, ValueError, AttributeError, TypeError) as error:
-        raise BadRequest(f"continue key is not valid: {error}") from None
+        raise BadRequest(f"{_INVALID_TOKEN}{error}") from None
     if not start:
-        raise BadRequest("continue key is not valid: encoded start key empty (version meta.k8s.io/v1)")
+        raise BadRequest(_INVALID_TOKEN + "encoded start key empty (version meta.k8s.io/v1)")
     if revision == 0:
-        raise BadRequest("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+        raise BadRequest(_INVALID_TOKEN + "incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
     return revision, start.removesuffix("\0")
 
 

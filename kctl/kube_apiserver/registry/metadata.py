@@ -18,6 +18,9 @@ FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 _STANDARD_FINALIZERS = frozenset({"kubernetes", FOREGROUND, ORPHAN})
 
+LOOSE_FINALIZERS = frozenset({"policy", "admissionregistration.k8s.io"})
+"""Groups that accept finalizers which are neither standard nor qualified."""
+
 _known_labels: dict[tuple[str, str], None] = {}
 _known_keys: dict[str, None] = {}
 
@@ -74,11 +77,11 @@ def annotation_errors(path: str, annotations: dict[str, str]) -> list[FieldError
     return errors
 
 
-def finalizer_errors(path: str, finalizers: Sequence[str]) -> list[FieldError]:
+def finalizer_errors(path: str, finalizers: Sequence[str], known: bool = True) -> list[FieldError]:
     errors: list[FieldError] = []
     for index, name in enumerate(finalizers):
         problems = validate_key(name)
-        if not problems and "/" not in name and name not in _STANDARD_FINALIZERS:
+        if known and not problems and "/" not in name and name not in _STANDARD_FINALIZERS:
             problems = ["name is neither a standard finalizer name nor is it fully qualified"]
         errors += [invalid(f"{path}[{index}]", name, problem) for problem in problems]
     if ORPHAN in finalizers and FOREGROUND in finalizers:
@@ -123,7 +126,9 @@ def _owner_errors(path: str, reference: dict[str, Any]) -> list[FieldError]:
     return errors
 
 
-def validate(meta: dict[str, Any], *, namespaced: bool, name_rule: str, is_create: bool) -> list[FieldError]:
+def validate(
+    meta: dict[str, Any], *, namespaced: bool, name_rule: str, is_create: bool, known_finalizers: bool = True
+) -> list[FieldError]:
     """validation.ValidateObjectMeta: everything about one object's metadata by itself."""
     errors: list[FieldError] = []
     generate = meta.get("generateName")
@@ -152,7 +157,7 @@ def validate(meta: dict[str, Any], *, namespaced: bool, name_rule: str, is_creat
     if references := meta.get("ownerReferences"):
         errors += owner_reference_errors("metadata.ownerReferences", references)
     if finalizers := meta.get("finalizers"):
-        errors += finalizer_errors("metadata.finalizers", finalizers)
+        errors += finalizer_errors("metadata.finalizers", finalizers, known_finalizers)
     return errors
 
 

@@ -41,7 +41,10 @@ def select(endpoint: Endpoint, namespace: str, query: Mapping[str, str], name: s
         field_selector = _parse_fields(text)
         selectable = endpoint.strategy.selectable_fields
         getters = fields.getters_for(selectable, endpoint.resource.namespaced)
-        fields.check(field_selector, selectable, getters)
+        if endpoint.conversion is not None:
+            renamed = endpoint.conversion.field_labels.get(endpoint.resource.api_version) or {}
+            getters |= {name: getters[stored] for name, stored in renamed.items() if stored in getters}
+        fields.check(field_selector, selectable, getters, endpoint.strategy.unknown_field_message)
         if field_selector.requirements:
             tests.append(field_selector.predicate(getters))
         name = name or field_selector.exact("metadata.name") or ""

@@ -72,8 +72,12 @@ class Strategy:
     `default`, `prepare_for_create`, `validate` must then depend on spec, namespace and the server's state only."""
     name_validator: str = "subdomain"
     """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment."""
+    strict_finalizers: bool = True
+    """Finalizers without a domain must be standard ones; some groups only want qualified names."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = {}
     """Field selectors besides metadata.name and metadata.namespace: path to value as text ('' where unset)."""
+    unknown_field_message: str = "field label not supported"
+    """What a selector of any other field is told, where a kind has selectable fields."""
 
     def default(self, context: Context, obj: Object) -> None:
         """Go's defaulting (SetDefaults_*). Also runs on updates."""
@@ -100,8 +104,14 @@ class Strategy:
     def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
         return []
 
+    def after_update(self, context: Context, obj: Object, old: Object) -> None:
+        """Release what `old` held and `obj`, now stored in its place, does not."""
+
+    def after_failure(self, context: Context, obj: Object, old: Object) -> None:
+        """Give back what `prepare_for_update` took for `obj`, which was not stored."""
+
     def after_delete(self, context: Context, obj: Object) -> None:
-        """Release what the object held (cluster IPs, node ports)."""
+        """Release what the object held (cluster IPs, node ports); also called for a create that failed after its preparation."""
 
     def deletion_grace_seconds(self, obj: Object, requested: int | None) -> int:
         """For `graceful` kinds: the seconds to grant; 0 removes the object at once."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.user import User
 from kctl.kube_apiserver.authentication.authenticator import Authenticator
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
@@ -23,6 +24,8 @@ async def handle(registry: Registry, request: Request) -> Response:
     if request.resource.kind == "SelfSubjectReview":
         answer = {**review, "metadata": meta, "status": {"userInfo": user_info(request.user)}}
     else:
+        if not objects.spec(review).get("token"):
+            raise BadRequest("token is required for TokenReview in authentication")
         answer = {**review, "metadata": objects.metadata(review), "status": _token_status(registry, objects.spec(review))}
     return Response(201, object=answer, endpoint=endpoint)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from kctl.apimachinery import objects, times
+from kctl.apimachinery.field_errors import FieldError, aggregate, required, unsupported
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS
-from kctl.apimachinery.status import BadRequest, conflict, invalid
-from kctl.apimachinery.field_errors import FieldError, required, unsupported
+from kctl.apimachinery.status import ApiError, BadRequest, conflict
 from kctl.kube_apiserver.handlers import body
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.generic import Registry, wrong_uid
 from kctl.kube_apiserver.request import Request, Response
 
 
@@ -39,7 +39,7 @@ def _validate(binding: Object) -> None:
     if not target.get("name"):
         errors.append(required("target.name"))
     if errors:
-        raise invalid("", "Binding", objects.name(binding), errors)
+        raise ApiError(aggregate(errors), code=500)
 
 
 def _bound(pod: Object, name: str, binding: Object, now: str) -> Object:
@@ -47,8 +47,7 @@ def _bound(pod: Object, name: str, binding: Object, now: str) -> Object:
     meta, spec = pod["metadata"], pod["spec"]
     wanted = objects.uid(binding)
     if wanted and wanted != meta.get("uid"):
-        why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {meta.get('uid')}"
-        raise conflict("", "pods/binding", name, why)
+        raise wrong_uid(PODS, pod, wanted)
     if meta.get("deletionTimestamp"):
         raise conflict("", "pods/binding", name, f"pod {name} is being deleted, cannot be assigned to a host")
     if spec.get("nodeName"):

@@ -18,7 +18,6 @@ def _status(name: str) -> Object:
 
 async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
-    request.warnings.append("v1 ComponentStatus is deprecated in v1.19+")
     endpoint = registry.endpoint(request.resource)
     if request.name:
         if request.name not in _COMPONENTS:

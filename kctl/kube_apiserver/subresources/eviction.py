@@ -29,12 +29,10 @@ async def handle(registry: Registry, request: Request) -> Response:
     given = eviction.get("deleteOptions") or {}
     caller.dry_run = caller.dry_run or given.get("dryRun") == ["All"]
     pod = registry.entry(endpoint, request.namespace, request.name).object
-    wanted = (given.get("preconditions") or {}).get("uid")
-    if wanted and wanted != objects.uid(pod):
-        await delete(registry, endpoint, request.namespace, request.name, plain_delete_options(given), caller)
     if not _exempt(pod):
         await _take_from_budget(registry, pod, caller)
-    await _note(registry, endpoint, pod, caller)
+    if ((given.get("preconditions") or {}).get("uid") or objects.uid(pod)) == objects.uid(pod):
+        await _note(registry, endpoint, pod, caller)
     await delete(registry, endpoint, request.namespace, request.name, plain_delete_options(given), caller)
     return Response(201, object=dict(_SUCCESS))
 
