@@ -8,8 +8,8 @@ versions differ has a module with
     def from_storage(obj: Object, api_version: str) -> Object for the version a client asked for
 
 and may have FIELD_LABELS, names of selectable fields in other versions: {"events.k8s.io/v1": {"regarding.kind":
-"involvedObject.kind"}}. Both get and return values (new dicts, shared parts allowed) and set apiVersion. A resource may also be stored with another
-group's (`STORED_AS`): events.k8s.io events are core events.
+"involvedObject.kind"}}. Both get and return values (new dicts, shared parts allowed) and set apiVersion. A resource may
+also be stored with another group's (`STORED_AS`): events.k8s.io events are core events.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def _module(name: str) -> Conversion | None:
     if find_spec(f"{_PACKAGE}.{name}") is None:
         return None
     module = import_module(f"{_PACKAGE}.{name}")
-    return Conversion(module.STORAGE_API_VERSION, module.to_storage, module.from_storage, getattr(module, "FIELD_LABELS", {}))
+    return Conversion(
+        module.STORAGE_API_VERSION, module.to_storage, module.from_storage, getattr(module, "FIELD_LABELS", {})
+    )
 
 
 def conversion_for(resource: ResourceType) -> Conversion | None:

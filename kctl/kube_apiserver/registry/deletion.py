@@ -117,9 +117,7 @@ def _mark(endpoint: Endpoint, context: Context, old: Object, options: DeleteOpti
     return obj, meta != before
 
 
-def _grace(
-    endpoint: Endpoint, context: Context, old: Object, meta: dict[str, Any], options: DeleteOptions
-) -> int:
+def _grace(endpoint: Endpoint, context: Context, old: Object, meta: dict[str, Any], options: DeleteOptions) -> int:
     """Sets the deletion fields of `meta` (private); the seconds the object may still live."""
     strategy = endpoint.strategy
     wanted = options.grace_period_seconds

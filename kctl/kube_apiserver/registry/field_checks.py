@@ -102,6 +102,15 @@ def resource_value(path: str, name: str, value: Any) -> list[FieldError]:
     return found
 
 
+def keep_metadata(obj: dict[str, Any], old: dict[str, Any]) -> None:
+    """For kinds whose /status leaves labels, annotations, finalizers and owners as they were (ResetObjectMetaForStatus)."""
+    for name in ("labels", "annotations", "finalizers", "ownerReferences", "deletionTimestamp", "generation"):
+        if name in old["metadata"]:
+            obj["metadata"][name] = old["metadata"][name]
+        else:
+            obj["metadata"].pop(name, None)
+
+
 def annotations_size(annotations: Mapping[str, str] | None) -> int:
     return sum(len(key.encode()) + len(value.encode()) for key, value in (annotations or {}).items())
 

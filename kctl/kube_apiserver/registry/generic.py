@@ -185,7 +185,8 @@ class Registry:
     ) -> Object:  # fmt: skip
         plural, namespace = endpoint.resource.plural, context.namespace
         state = tuple(
-            self.storage.cache(group, other, True).last_revision for group, other in self.admission.depends_on(operation)
+            self.storage.cache(group, other, True).last_revision
+            for group, other in self.admission.depends_on(operation)
         )
         known = self._admitted.find(plural, namespace, source, state)
         if known is None:
@@ -246,8 +247,8 @@ class Registry:
         patch: bool = False,
     ) -> Object:
         """Store what `make` makes of the present object (both in the endpoint's version); `make` runs again when
-        somebody else wrote in between, unless its result names a resourceVersion (of a `patch` it always does). Nothing is written where nothing changes.
-        Raises NotFound, Conflict, Invalid."""
+        somebody else wrote in between, unless its result names a resourceVersion (of a `patch` it always does).
+        Nothing is written where nothing changes. Raises NotFound, Conflict, Invalid."""
         key = endpoint.key(namespace, name)
         for _ in range(RETRIES):
             entry = self.entry(endpoint, namespace, name)
@@ -256,6 +257,7 @@ class Registry:
             pinned = self._check_revision(endpoint, name, made, entry, caller)
             obj = self._prepare_update(endpoint, namespace, made, old, caller, subresource)
             if caller.dry_run or _same(obj, old):
+                self._settle(endpoint, namespace, caller, obj, old, stored=False)
                 obj["metadata"]["resourceVersion"] = str(entry.revision)
                 return endpoint.from_storage(obj if caller.dry_run else old)
             try:
@@ -264,15 +266,27 @@ class Registry:
                     obj["metadata"]["resourceVersion"] = str(revision)
                     endpoint.strategy.after_delete(self.context(endpoint, namespace, caller), obj)
                     return endpoint.from_storage(obj)
-                return endpoint.from_storage(await self.storage.update(endpoint.cache, key, obj, entry.revision))
+                updated = await self.storage.update(endpoint.cache, key, obj, entry.revision)
+                self._settle(endpoint, namespace, caller, updated, old, stored=True)
+                return endpoint.from_storage(updated)
             except Missing:
+                self._settle(endpoint, namespace, caller, obj, old, stored=False)
                 raise not_found(endpoint.resource.group, endpoint.resource.plural, name) from None
             except Stale:
+                self._settle(endpoint, namespace, caller, obj, old, stored=False)
                 if pinned and not patch:
                     raise conflict(endpoint.resource.group, endpoint.resource.plural, name, MODIFIED) from None
             except Unavailable as error:
                 raise ServiceUnavailable(str(error)) from None
         raise conflict(endpoint.resource.group, endpoint.resource.plural, name, MODIFIED)
+
+    def _settle(
+        self, endpoint: Endpoint, namespace: str, caller: Caller, obj: Object, old: Object, *, stored: bool
+    ) -> None:
+        """Give back what an update no longer needs, or took in vain."""
+        if endpoint.strategy.allocates:
+            context = self.context(endpoint, namespace, caller)
+            (endpoint.strategy.after_update if stored else endpoint.strategy.after_failure)(context, obj, old)
 
     async def write_directly(
         self, endpoint: Endpoint, namespace: str, name: str, make: Callable[[Object], Object], caller: Caller
@@ -335,9 +349,9 @@ class Registry:
         self.admission.admit(context, obj, old, operation)
         strategy.prepare_for_update(context, obj, old)
         meta = obj["metadata"]
-        if strategy.has_generation and subresource != "status":
-            if any(obj.get(part) != old.get(part) for part in strategy.generation_fields):
-                meta["generation"] = old_meta.get("generation", 0) + 1
+        counts = strategy.has_generation and subresource != "status"
+        if counts and any(obj.get(part) != old.get(part) for part in strategy.generation_fields):
+            meta["generation"] = old_meta.get("generation", 0) + 1
         # upstream checks what may not change twice, generically and in most strategies, and reports it twice
         errors = 2 * metadata.validate_update(meta, old_meta) + self._metadata_errors(endpoint, meta, is_create=False)
         if subresource == "status":
@@ -345,6 +359,7 @@ class Registry:
         else:
             errors += strategy.validate_update(context, obj, old)
         if errors:
+            self._settle(endpoint, namespace, caller, obj, old, stored=False)
             raise self._invalid(endpoint, old_meta["name"], errors)
         if not caller.trusted:
             caller.warnings += strategy.warnings_on_update(context, obj, old)
@@ -394,7 +409,9 @@ def _restore(obj: Object, old: Object, endpoint: Endpoint, subresource: str) -> 
     """Only the part the (sub)resource owns comes from the request."""
     fields = endpoint.strategy.status_fields
     if subresource == "status":
-        kept = [part for part in {**old, **obj} if part not in fields and part not in ("metadata", "kind", "apiVersion")]
+        kept = [
+            part for part in {**old, **obj} if part not in fields and part not in ("metadata", "kind", "apiVersion")
+        ]
     elif endpoint.has_status:
         kept = list(fields)
     else:

@@ -99,7 +99,7 @@ def owner_reference_errors(path: str, references: Sequence[dict[str, Any]]) -> l
             name = f"{reference.get('kind', '')} {reference.get('name', '')}"
             if controller:
                 why = (
-                    "Only one reference can have Controller set to true. Found \"true\" in references for "
+                    'Only one reference can have Controller set to true. Found "true" in references for '
                     f"{controller.replace(' ', '/')} and {name.replace(' ', '/')}"
                 )
                 errors.append(invalid(path, list(references), why))

@@ -72,8 +72,8 @@ class Strategy:
     `default`, `prepare_for_create`, `validate` must then depend on spec, namespace and the server's state only."""
     name_validator: str = "subdomain"
     """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment."""
-    strict_finalizers: bool = True
-    """Finalizers without a domain must be standard ones; some groups only want qualified names."""
+    allocates: bool = False
+    """Preparing takes from a shared pool (cluster IPs, node ports): `after_update` and `after_failure` are called."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = {}
     """Field selectors besides metadata.name and metadata.namespace: path to value as text ('' where unset)."""
     unknown_field_message: str = "field label not supported"

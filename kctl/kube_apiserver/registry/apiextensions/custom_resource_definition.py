@@ -42,6 +42,7 @@ class CustomResourceDefinitionStrategy(Strategy):
 
     def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
         if context.subresource == "status":
+            field_checks.keep_metadata(obj, old)
             return
         status = obj.get("status") or {}
         known = list(status.get("storedVersions") or ())

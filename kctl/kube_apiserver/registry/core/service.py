@@ -16,6 +16,7 @@ Spec = dict[str, Any]
 
 
 class ServiceStrategy(Strategy):
+    allocates = True
     allow_create_on_update = True
     has_generation = False
     name_validator = "label"
@@ -73,7 +74,7 @@ class ServiceStrategy(Strategy):
     def after_update(self, context: Context, obj: Object, old: Object) -> None:
         allocation.release(context, old, keep=obj)
 
-    def after_failure(self, context: Context, obj: Object, old: Object | None) -> None:
+    def after_failure(self, context: Context, obj: Object, old: Object) -> None:
         allocation.release(context, obj, keep=old)
 
     def after_delete(self, context: Context, obj: Object) -> None:

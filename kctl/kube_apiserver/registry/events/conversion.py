@@ -31,6 +31,15 @@ _ALWAYS_EVENTS: dict[str, object] = {
     "deprecatedLastTimestamp": None,
     "eventTime": None,
 }
+FIELD_LABELS = {
+    "events.k8s.io/v1": {
+        **{
+            f"regarding.{name}": f"involvedObject.{name}"
+            for name in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+        },
+        "reportingController": "reportingComponent",
+    }
+}
 _NO_EMPTY = ("reportingController", "reportingInstance", "note")
 
 

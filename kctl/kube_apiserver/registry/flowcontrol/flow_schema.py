@@ -17,6 +17,10 @@ _NAMESPACE = "each member of this list must be '*' or a DNS-1123 label; "
 
 
 class FlowSchemaStrategy(Strategy):
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        if context.subresource == "status":
+            field_checks.keep_metadata(obj, old)
+
     def default(self, context: Context, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         spec.setdefault("priorityLevelConfiguration", {"name": ""})

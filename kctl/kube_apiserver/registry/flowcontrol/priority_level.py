@@ -17,6 +17,10 @@ _MAX_HASH_BITS = 60
 
 
 class PriorityLevelStrategy(Strategy):
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        if context.subresource == "status":
+            field_checks.keep_metadata(obj, old)
+
     def default(self, context: Context, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         exempt, limited = spec.get("exempt"), spec.get("limited")

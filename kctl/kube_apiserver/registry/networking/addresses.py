@@ -14,6 +14,10 @@ _DUAL = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 
 class ServiceCIDRStrategy(Strategy):
     has_generation = False
 
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        if context.subresource == "status":
+            field_checks.keep_metadata(obj, old)
+
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         cidrs, path = objects.spec(obj).get("cidrs") or [], "spec.cidrs"
         if not cidrs:

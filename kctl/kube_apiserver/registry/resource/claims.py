@@ -158,7 +158,12 @@ def driver_name(path: str, name: str) -> list[FieldError]:
 
 
 class ResourceClaimStrategy(Strategy):
+    returns_deleted_object = True
     has_generation = False
+
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        if context.subresource == "status":
+            field_checks.keep_metadata(obj, old)
 
     def default(self, context: Context, obj: Object) -> None:
         default_claim_spec(obj.setdefault("spec", {}))
@@ -184,6 +189,7 @@ class ResourceClaimStrategy(Strategy):
 
 
 class ResourceClaimTemplateStrategy(Strategy):
+    returns_deleted_object = True
     has_generation = False
 
     def default(self, context: Context, obj: Object) -> None:
@@ -199,6 +205,7 @@ class ResourceClaimTemplateStrategy(Strategy):
 
 
 class DeviceClassStrategy(Strategy):
+    returns_deleted_object = True
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec = objects.spec(obj)
         errors = selectors_errors(spec.get("selectors") or [], "spec.selectors")

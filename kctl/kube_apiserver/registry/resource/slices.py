@@ -21,6 +21,8 @@ _VALUES = ("int", "bool", "string", "version")
 
 
 class ResourceSliceStrategy(Strategy):
+    returns_deleted_object = True
+    unknown_field_message = "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice"
     selectable_fields = {
         "spec.nodeName": lambda obj: str(objects.spec(obj).get("nodeName") or ""),
         "spec.driver": lambda obj: str(objects.spec(obj).get("driver") or ""),
@@ -125,6 +127,7 @@ def taint_errors(taint: Spec, path: str) -> list[FieldError]:
 
 
 class DeviceTaintRuleStrategy(Strategy):
+    returns_deleted_object = True
     def default(self, context: Context, obj: Object) -> None:
         taint = obj.setdefault("spec", {}).setdefault("taint", {})
         if taint.get("timeAdded") is None:

@@ -35,6 +35,7 @@ def csi_driver_name(path: str, name: str) -> list[FieldError]:
 
 
 class StorageClassStrategy(Strategy):
+    returns_deleted_object = True
     has_generation = False
 
     def default(self, context: Context, obj: Object) -> None:
@@ -87,6 +88,7 @@ def _topologies(terms: list[dict[str, Any]] | None) -> list[FieldError]:
 
 
 class VolumeAttributesClassStrategy(Strategy):
+    returns_deleted_object = True
     has_generation = False
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:

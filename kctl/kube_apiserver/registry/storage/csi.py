@@ -25,6 +25,7 @@ _COUNTED = (
 class CSIDriverStrategy(Strategy):
     """The generation is absent until a field of the spec changes."""
 
+    returns_deleted_object = True
     allow_unconditional_update = False
     has_generation = False
 
@@ -95,6 +96,7 @@ def _driver_spec(spec: dict[str, Any]) -> list[FieldError]:
 
 
 class CSINodeStrategy(Strategy):
+    returns_deleted_object = True
     allow_unconditional_update = False
     has_generation = False
 

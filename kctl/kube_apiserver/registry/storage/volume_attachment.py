@@ -5,6 +5,7 @@ from __future__ import annotations
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
@@ -12,8 +13,13 @@ _ONE_SOURCE = "must specify exactly one of inlineVolumeSpec and persistentVolume
 
 
 class VolumeAttachmentStrategy(Strategy):
+    returns_deleted_object = True
     allow_unconditional_update = False
     has_generation = False
+
+    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        if context.subresource == "status":
+            field_checks.keep_metadata(obj, old)
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec = objects.spec(obj)
