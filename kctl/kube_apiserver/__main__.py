@@ -14,10 +14,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from kctl.apimachinery.clock import RealClock
-from kctl.apimachinery.user import ADMIN
+from kctl.apimachinery.user import SYSTEM_AUTHENTICATED, SYSTEM_MASTERS, User
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.server import ApiServer
 from kctl.kube_apiserver.storage import memory_store
+
+
+_CALLER = User("admin", (SYSTEM_MASTERS, SYSTEM_AUTHENTICATED), "admin")
+"""Who holds the token: a name and uid as a static token file would give."""
 
 
 def _self_signed(folder: Path) -> tuple[Path, Path]:
@@ -46,9 +50,7 @@ def _self_signed(folder: Path) -> tuple[Path, Path]:
     cert_path, key_path = folder / "tls.crt", folder / "tls.key"
     cert_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return cert_path, key_path
 
@@ -62,7 +64,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             context.load_cert_chain(*_self_signed(Path(folder)))
     store = memory_store()
     await store.start()
-    config = ApiServerConfig(tokens={arguments.token: ADMIN} if arguments.token else {})
+    config = ApiServerConfig(tokens={arguments.token: _CALLER} if arguments.token else {})
     server = ApiServer(store, clock=RealClock(), randomness=random.Random(), config=config)
     await server.start()
     port = await server.serve(arguments.host, arguments.port, context)

@@ -30,7 +30,11 @@ def _manifests() -> list[Object]:
     folder = files("manifests") / "bootstrap"
     if not folder.is_dir():
         return []
-    texts = [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda item: item.name) if entry.name.endswith(".yaml")]
+    texts = [
+        entry.read_text()
+        for entry in sorted(folder.iterdir(), key=lambda item: item.name)
+        if entry.name.endswith(".yaml")
+    ]
     return [obj for text in texts for obj in yaml.load_all(text) if obj]
 
 
@@ -47,7 +51,9 @@ async def _create(registry: Registry, obj: Object) -> None:
     endpoint = registry.endpoint(resource)
     decoded = endpoint.schema().decode(obj).object
     try:
-        await registry.create(endpoint, obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, validates=False))
+        await registry.create(
+            endpoint, obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, validates=False)
+        )
     except AlreadyExists:
         return
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from kctl.apimachinery.status import ApiError, RequestEntityTooLarge
+from kctl.apimachinery.status import ApiError, InternalError, RequestEntityTooLarge
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
 from kctl.kube_apiserver import media_types, representation
@@ -89,7 +89,9 @@ def list_bytes(answer: ListAnswer) -> bytes:
     resource = answer.endpoint.resource
     if answer.endpoint.conversion is not None and answer.endpoint.converts:
         items = b",".join(
-            orjson.dumps({k: v for k, v in answer.endpoint.from_storage(entry.object).items() if k not in ("kind", "apiVersion")})
+            orjson.dumps(
+                {k: v for k, v in answer.endpoint.from_storage(entry.object).items() if k not in ("kind", "apiVersion")}
+            )
             for entry in answer.entries
         )
     else:
@@ -101,7 +103,13 @@ def list_bytes(answer: ListAnswer) -> bytes:
 def _dump(media: MediaType, value: Any, request: Request) -> bytes:
     if isinstance(value, dict) and "items" in value and value.get("kind", "").endswith("List") and value["items"]:
         kind = value["kind"].removesuffix("List")
-        value = {**value, "items": [_without_type(item) if item.get("kind") == kind and kind != "PartialObjectMetadata" else item for item in value["items"]]}
+        value = {
+            **value,
+            "items": [
+                _without_type(item) if item.get("kind") == kind and kind != "PartialObjectMetadata" else item
+                for item in value["items"]
+            ],
+        }
     if media.name == media_types.YAML:
         from kctl.apimachinery import yaml
 
@@ -178,8 +186,6 @@ class Listener:
             await self._web.shutdown(1.0)
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        from aiohttp import web
-
         headers: dict[str, str] = {}
         for key, value in incoming.headers.items():
             key = key.lower()
@@ -193,6 +199,15 @@ class Listener:
             response = failure(error)
         else:
             response = await self._server.handle(request)
+        try:
+            return await self._send(incoming, request, response)
+        except Exception as error:
+            _LOG.exception("answering %s %s", request.method, request.path)
+            return await self._send(incoming, request, failure(InternalError(f"cannot answer: {type(error).__name__}")))
+
+    async def _send(self, incoming: web.BaseRequest, request: Request, response: Response) -> web.StreamResponse:
+        from aiohttp import web
+
         if response.stream is not None or response.text is not None:
             return await self._stream(incoming, request, response)
         status, answered, body = encode(self._server, request, response)
@@ -244,4 +259,3 @@ class Listener:
             if close is not None:
                 await close()
         return outgoing
-

@@ -12,7 +12,31 @@ from kctl.kube_apiserver.request import Request
 if TYPE_CHECKING:
     from kctl.kube_apiserver.registry.generic import Registry
 
-_BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0)
+_BUCKETS = (
+    0.005,
+    0.025,
+    0.05,
+    0.1,
+    0.2,
+    0.4,
+    0.6,
+    0.8,
+    1.0,
+    1.25,
+    1.5,
+    2.0,
+    3.0,
+    4.0,
+    5.0,
+    6.0,
+    8.0,
+    10.0,
+    15.0,
+    20.0,
+    30.0,
+    45.0,
+    60.0,
+)
 _Key = tuple[str, str, str, str, str]
 
 
@@ -48,7 +72,12 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
     def _request_lines(self, lines: list[str]) -> None:
-        _head(lines, "apiserver_request_total", "counter", "Counter of apiserver requests broken out for each verb, resource and code.")
+        _head(
+            lines,
+            "apiserver_request_total",
+            "counter",
+            "Counter of apiserver requests broken out for each verb, resource and code.",
+        )
         for (verb, group, version, plural, subresource, code), count in sorted(self._requests.items()):
             labels = _labels(verb, group, version, plural, subresource)
             lines.append(f'apiserver_request_total{{code="{code}",{labels}}} {count}')
@@ -67,7 +96,12 @@ class Metrics:
             lines.append(f"{name}_count{{{labels}}} {total:g}")
 
     def _object_lines(self, lines: list[str]) -> None:
-        _head(lines, "apiserver_storage_objects", "gauge", "Number of stored objects at the time of last check split by kind.")
+        _head(
+            lines,
+            "apiserver_storage_objects",
+            "gauge",
+            "Number of stored objects at the time of last check split by kind.",
+        )
         for cache in sorted(self._registry.storage.caches(), key=lambda entry: (entry.plural, entry.group)):
             resource = f"{cache.plural}.{cache.group}" if cache.group else cache.plural
             lines.append(f'apiserver_storage_objects{{resource="{resource}"}} {cache.count()}')
@@ -97,6 +131,4 @@ def _head(lines: list[str], name: str, kind: str, text: str) -> None:
 
 def _labels(verb: str, group: str, version: str, plural: str, subresource: str) -> str:
     scope = "resource" if plural else ""
-    return (
-        f'group="{group}",resource="{plural}",scope="{scope}",subresource="{subresource}",verb="{verb}",version="{version}"'
-    )
+    return f'group="{group}",resource="{plural}",scope="{scope}",subresource="{subresource}",verb="{verb}",version="{version}"'

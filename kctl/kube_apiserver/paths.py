@@ -54,7 +54,7 @@ class Paths:
     async def _version(self, request: Request, path: str) -> Response:
         from kctl.kube_apiserver import version
 
-        return Response(object=version.version_info()) if path == "/version" else not_found()
+        return Response(object=version.info()) if path == "/version" else not_found()
 
     async def _discovery(self, request: Request, path: str) -> Response:
         """/api, /apis, /apis/GROUP, /api/v1, /apis/GROUP/VERSION; the first two aggregated where the client prefers that."""
@@ -66,7 +66,9 @@ class Paths:
             if aggregated:
                 document = discovery.aggregated(table, core=parts[0] == "api")
                 return Response(raw=orjson.dumps(document), content_type=aggregated)
-            address = f"{self._server.config.advertise_address}:{self._server.bound_port or self._server.config.secure_port}"
+            address = (
+                f"{self._server.config.advertise_address}:{self._server.bound_port or self._server.config.secure_port}"
+            )
             legacy = discovery.api_versions(address) if parts[0] == "api" else discovery.api_group_list(table)
             return Response(object=legacy)
         found = None
@@ -89,7 +91,11 @@ class Paths:
     async def _root(self, request: Request, path: str) -> Response:
         from kctl.kube_apiserver import discovery
 
-        return Response(object={"paths": sorted([*discovery.paths(self._server.table), *health.paths(), *_OTHER_PATHS])}) if path == "/" else not_found()
+        return (
+            Response(object={"paths": sorted([*discovery.paths(self._server.table), *health.paths(), *_OTHER_PATHS])})
+            if path == "/"
+            else not_found()
+        )
 
 
 def _acceptable(request: Request) -> None:

@@ -77,7 +77,7 @@ def included(request: Request) -> str:
     include = request.query.get("includeObject") or "Metadata"
     if include not in ("None", "Metadata", "Object"):
         raise BadRequest(
-            f'Unable to convert to Table as requested: includeObject: Invalid value: "{include}": must be \'Metadata\', '
+            f"Unable to convert to Table as requested: includeObject: Invalid value: \"{include}\": must be 'Metadata', "
             "'Object', 'None', or empty"
         )
     return include
@@ -98,7 +98,9 @@ def row(columns: Columns, obj: Object, include: str, now: datetime, version: str
     return made
 
 
-def event_shower(request: Request, endpoint: Endpoint, now: Callable[[], datetime]) -> Callable[[Change], Object] | None:
+def event_shower(
+    request: Request, endpoint: Endpoint, now: Callable[[], datetime]
+) -> Callable[[Change], Object] | None:
     """What a watch's events carry instead of the object; None for the object itself. The first Table of a watch has the
     column definitions, later ones do not."""
     media = media_types.negotiate(request.accept, True)

@@ -14,6 +14,7 @@ from kctl.kube_apiserver.registry.generic import Caller
 from kctl.kube_apiserver.registry.watching import WatchStream
 from kctl.kube_apiserver.watch_cache import Entry
 
+
 @dataclass(slots=True)
 class Request:
     """What is asked. Over HTTPS `method`, `path`, `headers` and `raw_body` are set and the filter request_info finds

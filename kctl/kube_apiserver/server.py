@@ -113,7 +113,13 @@ class ApiServer:
         return self._https
 
     async def handle_raw(
-        self, method: str, path: str, query: Mapping[str, str], body: bytes | None, headers: Mapping[str, str], user: User
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None,
+        headers: Mapping[str, str],
+        user: User,
     ) -> RawResponse:
         """Any HTTP request, without a socket."""
         from kctl.kube_apiserver import http

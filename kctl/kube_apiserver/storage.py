@@ -15,7 +15,8 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.watch_cache import Change, Entry, WatchCache, at_revision
 from store.errors import Compacted, Conflict, FutureRevision, KeyExists, KeyNotFound, StoreClosed, StoreError
-from store.etcd import Etcd, Subscription
+from store.etcd import Etcd as Etcd
+from store.etcd import Subscription
 from store.types import Event
 
 PREFIX = "/registry/"

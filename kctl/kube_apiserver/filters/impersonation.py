@@ -36,6 +36,8 @@ def _impersonated(request: Request) -> User:
     if wanted not in groups:
         groups = (*groups, wanted)
     extra = {
-        unquote(key[len(_EXTRA) :]): tuple(value.split("\n")) for key, value in headers.items() if key.startswith(_EXTRA)
+        unquote(key[len(_EXTRA) :]): tuple(value.split("\n"))
+        for key, value in headers.items()
+        if key.startswith(_EXTRA)
     }
     return User(name, groups, headers.get("impersonate-uid", ""), extra)

@@ -90,10 +90,10 @@ def _check_shape(
         if known is None or (len(rest) > 3 and subresource != "proxy"):
             raise no_such_resource()
     if name in (".", ".."):
-        raise BadRequest(f'Name parameter invalid: "{name}": may not be \'{name}\'')
+        raise BadRequest(f"Name parameter invalid: \"{name}\": may not be '{name}'")
     for letter in "/%":
         if letter in name:
-            raise BadRequest(f'Name parameter invalid: "{name}": may not contain \'{letter}\'')
+            raise BadRequest(f"Name parameter invalid: \"{name}\": may not contain '{letter}'")
 
 
 def _verb(request: Request, resource: ResourceType, watch: bool) -> str:
@@ -121,4 +121,3 @@ def _verb(request: Request, resource: ResourceType, watch: bool) -> str:
     if verb not in resource.verbs:
         raise not_allowed()
     return verb
-

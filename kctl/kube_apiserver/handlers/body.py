@@ -131,7 +131,9 @@ def _json_kind(value: Any) -> str:
         return "bool"
     if isinstance(value, int | float):
         return "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), "null")
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "null"
 
 
 def _unrecognized(kind: str, why: str, raw: bytes) -> BadRequest:
@@ -156,7 +158,9 @@ def _check_kind(value: Object, api_version: str, kind: str, *, acceptable: bool)
     if acceptable and own_kind == kind and own_version.rpartition("/")[0] == group:
         return own_version
     known = schemas.load().for_kind(own_version, own_kind) is not None
-    listed = own_kind.endswith("List") and schemas.load().for_kind(own_version, own_kind.removesuffix("List")) is not None
+    listed = (
+        own_kind.endswith("List") and schemas.load().for_kind(own_version, own_kind.removesuffix("List")) is not None
+    )
     if not known and not listed and (own_version, own_kind) not in _OTHER_KINDS:
         why = f'no kind "{own_kind}" is registered for version "{own_version}" in scheme "{SCHEME}"'
         raise BadRequest(schemas.cannot_be_handled(own_kind, own_version, why, kind))

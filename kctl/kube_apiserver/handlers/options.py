@@ -102,6 +102,4 @@ def plain_delete_options(given: Object) -> DeleteOptions:
     grace = given.get("gracePeriodSeconds")
     if grace is not None and not isinstance(grace, int):
         raise BadRequest("gracePeriodSeconds must be a number")
-    return DeleteOptions(
-        grace, policy, preconditions.get("uid") or "", preconditions.get("resourceVersion") or ""
-    )
+    return DeleteOptions(grace, policy, preconditions.get("uid") or "", preconditions.get("resourceVersion") or "")

@@ -24,9 +24,7 @@ async def handle(registry: Registry, request: Request) -> Response:
         return parts.take(subresource, obj, old)
 
     try:
-        stored = await registry.update(
-            endpoint, request.namespace, request.name, make, caller, subresource=subresource
-        )
+        stored = await registry.update(endpoint, request.namespace, request.name, make, caller, subresource=subresource)
     except NotFound:
         present = endpoint.key(request.namespace, request.name) in endpoint.cache.entries
         if present or subresource or not endpoint.strategy.allow_create_on_update:

@@ -40,9 +40,7 @@ class AdmittedSpecs:
             return None
         return found
 
-    def remember(
-        self, plural: str, namespace: str, source: Object, admitted: Object, state: tuple[int, ...]
-    ) -> None:
+    def remember(self, plural: str, namespace: str, source: Object, admitted: Object, state: tuple[int, ...]) -> None:
         """`source` is what came in, `admitted` what came of it; parts of both are kept and must not change any more."""
         spec = source.get("spec")
         if not isinstance(spec, dict):

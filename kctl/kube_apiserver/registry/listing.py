@@ -53,7 +53,7 @@ async def list_objects(
         return await _page(registry, endpoint, selection, options.limit, options.revision, "")
     if options.revision > registry.storage.revision:
         raise too_large(options.revision, registry.storage.revision)
-    if not options.limit or options.revision == 0 and options.revision_given:
+    if not options.limit or (options.revision == 0 and options.revision_given):
         matches = selection.matches
         found = list(_candidates(endpoint, selection, ""))
         if matches is not None:

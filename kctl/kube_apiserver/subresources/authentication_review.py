@@ -26,7 +26,11 @@ async def handle(registry: Registry, request: Request) -> Response:
     else:
         if not objects.spec(review).get("token"):
             raise BadRequest("token is required for TokenReview in authentication")
-        answer = {**review, "metadata": objects.metadata(review), "status": _token_status(registry, objects.spec(review))}
+        answer = {
+            **review,
+            "metadata": objects.metadata(review),
+            "status": _token_status(registry, objects.spec(review)),
+        }
     return Response(201, object=answer, endpoint=endpoint)
 
 

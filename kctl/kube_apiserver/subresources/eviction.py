@@ -60,9 +60,7 @@ async def _take_from_budget(registry: Registry, pod: Object, caller: Caller) -> 
         return
     endpoint = registry.endpoint(POD_DISRUPTION_BUDGETS)
     name, now = objects.name(budgets[0]), times.rfc3339(registry.clock.now())
-    await registry.write_directly(
-        endpoint, space, name, lambda budget: _spent(budget, objects.name(pod), now), caller
-    )
+    await registry.write_directly(endpoint, space, name, lambda budget: _spent(budget, objects.name(pod), now), caller)
 
 
 def _counts(pod: Object, budget: Object) -> bool:
@@ -115,7 +113,9 @@ async def _note(registry: Registry, endpoint: Endpoint, pod: Object, caller: Cal
     }  # fmt: skip
 
     def noted(old: Object) -> Object:
-        kept = [entry for entry in objects.status(old).get("conditions") or () if entry.get("type") != "DisruptionTarget"]
+        kept = [
+            entry for entry in objects.status(old).get("conditions") or () if entry.get("type") != "DisruptionTarget"
+        ]
         return objects.with_status(old, conditions=[*kept, condition])
 
     await registry.write_directly(endpoint, objects.namespace(pod), objects.name(pod), noted, caller)

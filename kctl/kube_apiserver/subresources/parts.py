@@ -50,7 +50,7 @@ def _resize(obj: Object, new: Object) -> Object:
 def _resized(container: dict[str, Any], wanted: dict[str, Any] | None) -> dict[str, Any]:
     if wanted is None:
         return container
-    changed = {key: wanted[key] for key in ("resources", "resizePolicy") if key in wanted}
+    changed: dict[str, Any] = {key: wanted[key] for key in ("resources", "resizePolicy") if key in wanted}
     return {**container, **changed}
 
 
@@ -58,7 +58,9 @@ def _approval(obj: Object, new: Object) -> Object:
     """CertificateSigningRequests: only the conditions Approved and Denied, and labels and annotations."""
     status = {**objects.status(obj)}
     others = [entry for entry in status.get("conditions") or () if entry.get("type") not in ("Approved", "Denied")]
-    decided = [entry for entry in objects.status(new).get("conditions") or () if entry.get("type") in ("Approved", "Denied")]
+    decided = [
+        entry for entry in objects.status(new).get("conditions") or () if entry.get("type") in ("Approved", "Denied")
+    ]
     if decided or others:
         status["conditions"] = decided + others
     return {**obj, "status": status}

@@ -58,7 +58,12 @@ async def handle(registry: Registry, request: Request) -> Response:
         body.check_name(request, scale)
         body.check_namespace(request, scale)
         stored = await registry.update(
-            endpoint, request.namespace, request.name, lambda old: _scaled(old, scale), request.caller(), subresource="scale"
+            endpoint,
+            request.namespace,
+            request.name,
+            lambda old: _scaled(old, scale),
+            request.caller(),
+            subresource="scale",
         )
     return Response(object=scale_of(stored))
 

@@ -61,13 +61,18 @@ def _bound(registry: Registry, request: Request, reference: Any) -> tuple[str, O
     kind = (reference.get("apiVersion") or "", reference.get("kind") or "")
     found = _BINDABLE.get(kind)
     if found is None:
-        raise BadRequest(f"cannot bind token for serviceaccount {request.name!r} to object type {kind[0]}, Kind={kind[1]}")
+        raise BadRequest(
+            f"cannot bind token for serviceaccount {request.name!r} to object type {kind[0]}, Kind={kind[1]}"
+        )
     what, resource = found
     name = reference.get("name") or ""
     obj = registry.get_cached(resource, request.namespace if resource.namespaced else "", name)
     if obj is None:
         raise not_found(resource.group, resource.plural, name)
     if reference.get("uid") and reference["uid"] != objects.uid(obj):
-        why = f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The object might have been deleted and then recreated"
+        why = (
+            f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. "
+            "The object might have been deleted and then recreated"
+        )
         raise conflict(resource.group, resource.plural, name, why)
     return what, obj
