@@ -13,10 +13,9 @@ from controllers.runtime.controller import Controller
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
-from controllers.runtime.service_pods import ServicePods
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ENDPOINTS, PODS, SERVICES
+from kctl.apimachinery.resources import ENDPOINTS, SERVICES
 from kctl.apimachinery.status import AlreadyExists, Forbidden, NotFound
 from kctl.apimachinery.times import rfc3339
 
@@ -105,7 +104,8 @@ class EndpointsController(LoopController):
         self._endpoints = context.informers.informer(ENDPOINTS)
         self._loop = Controller(self.name, self, context.clock, pace_seconds=_PACE_SECONDS)
         self.loops.append(self._loop)
-        self._pods = ServicePods(self._services, context.informers.informer(PODS), self._loop.enqueue)
+        self._pods = context.service_pods
+        self._pods.subscribe(self._loop.enqueue)
         self._endpoints.add_handler(self._endpoints_changed)
 
     def _endpoints_changed(self, changes: Sequence[Change]) -> None:

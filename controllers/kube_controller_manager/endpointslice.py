@@ -15,10 +15,9 @@ from controllers.runtime.controller import Controller
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
-from controllers.runtime.service_pods import ServicePods
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ENDPOINT_SLICES, NODES, PODS, SERVICES
+from kctl.apimachinery.resources import ENDPOINT_SLICES, NODES, SERVICES
 from kctl.apimachinery.status import Forbidden, NotFound
 from kctl.apimachinery.times import rfc3339
 
@@ -109,7 +108,8 @@ class EndpointSliceController(LoopController):
         self._slices.add_index(_SERVICE_INDEX, _service_of)
         self._loop = Controller(self.name, self, context.clock, pace_seconds=_PACE_SECONDS)
         self.loops.append(self._loop)
-        self._pods = ServicePods(self._services, context.informers.informer(PODS), self._loop.enqueue)
+        self._pods = context.service_pods
+        self._pods.subscribe(self._loop.enqueue)
         self._slices.add_handler(self._slices_changed)
 
     def _slices_changed(self, changes: Sequence[Change]) -> None:

@@ -39,7 +39,7 @@ class _Lru(Generic[_V]):
 
 @dataclass(slots=True)
 class Stored:
-    """One Event object. `body` is set while it has not been created; `pending` while a write is due."""
+    """One Event object. `body` is set while it has not been created."""
 
     namespace: str
     name: str
@@ -48,7 +48,6 @@ class Stored:
     last: str
     message: str
     body: dict[str, Any] | None = None
-    pending: bool = False
     series: bool = False
 
 

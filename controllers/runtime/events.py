@@ -12,7 +12,8 @@ import contextlib
 import logging
 import zlib
 from collections import deque
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from controllers.runtime.event_correlation import Correlator, Stored
 from kctl.apimachinery import objects
@@ -37,19 +38,34 @@ _PAUSE_SECONDS = 0.02
 _QUEUE_LIMIT = 100_000
 
 
+class Said(NamedTuple):
+    """One call of `EventRecorder.event`, as it waits in the queue."""
+
+    recorder: EventRecorder
+    obj: Object
+    type: str
+    reason: str
+    message: str
+    field_path: str
+    action: str
+    related: Object | None
+    monotonic: float
+    moment: datetime
+
+
 class EventSink:
-    """Writes queued events when the burst of work that caused them is over; one task, and only while there are any."""
+    """Correlates and writes queued events when the burst of work that caused them is over; one task, and only while there
+    are any."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._queue: deque[tuple[Client, Stored]] = deque()
+        self._queue: deque[Said] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    def put(self, client: Client, entry: Stored) -> None:
-        if entry.pending or len(self._queue) >= _QUEUE_LIMIT:
+    def put(self, said: Said) -> None:
+        if len(self._queue) >= _QUEUE_LIMIT:
             return
-        entry.pending = True
-        self._queue.append((client, entry))
+        self._queue.append(said)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._drain(), name="event sink")
 
@@ -83,14 +99,18 @@ class EventSink:
                 self._task = None
 
     async def _write_chunk(self) -> None:
-        chunk = [self._queue.popleft() for _ in range(min(_CHUNK, len(self._queue)))]
-        if len(chunk) == 1:
-            await self._write(*chunk[0])
-        else:
-            await asyncio.gather(*(self._write(client, entry) for client, entry in chunk))
+        due: dict[int, tuple[Client, Stored]] = {}
+        while self._queue and len(due) < _CHUNK:
+            said = self._queue.popleft()
+            entry = said.recorder.correlate(said)
+            if entry is not None:  # the same one again in this chunk is one write
+                due[id(entry)] = said.recorder.client, entry
+        if len(due) == 1:
+            await self._write(*next(iter(due.values())))
+        elif due:
+            await asyncio.gather(*(self._write(client, entry) for client, entry in due.values()))
 
     async def _write(self, client: Client, entry: Stored) -> None:
-        entry.pending = False
         try:
             if entry.body is None:
                 await self._raise_count(client, entry)
@@ -137,71 +157,80 @@ class EventRecorder:
     def __init__(
         self, client: Client, clock: Clock, component: str, host: str = "", *, sink: EventSink | None = None
     ) -> None:
-        self._client = client
+        self.client = client
         self._clock = clock
         self.component = component
         self.host = host
         self.sink = sink or EventSink(clock)
+        self._source = {"component": component, "host": host} if host else {"component": component}
         self._correlator = Correlator()
         # Recorders that speak about one object at one instant (a standing clock) still make different names.
         self._name_offset = zlib.crc32(f"{component}/{host}".encode()) % 1000
         self._last_name = 0
 
     def for_host(self, host: str, client: Client | None = None) -> EventRecorder:
-        """Shares the correlator too: what it remembers is about objects, and must not grow with the number of nodes."""
-        made = EventRecorder(client or self._client, self._clock, self.component, host, sink=self.sink)
-        made._correlator = self._correlator
-        return made
+        return EventRecorder(client or self.client, self._clock, self.component, host, sink=self.sink)
 
     def event(
         self, obj: Object, type: str, reason: str, message: str, *, field_path: str = "", action: str = "",
         related: Object | None = None,
     ) -> None:  # fmt: skip
         """`obj` is the object or already a reference to it; `field_path` e.g. spec.containers{web}."""
-        reference = _reference(obj, field_path)
-        kind, space, name = reference["kind"], reference.get("namespace", ""), reference["name"]
-        about = (kind, space, name, reference.get("uid", ""), field_path, type, reason)
-        now = self._clock.monotonic()
-        key, message = self._correlator.combine(about, message, now) if not action else ((*about, action), message)
+        clock = self._clock
+        said = Said(
+            self, obj, type, reason, message, field_path, action, related, clock.monotonic(), clock.now()
+        )  # fmt: skip
+        self.sink.put(said)
+
+    def correlate(self, said: Said) -> Stored | None:
+        """The Event object to write for what was said; None where this source has said enough about the object."""
+        meta = said.obj.get("metadata") or said.obj
+        space, name, uid = meta.get("namespace", ""), meta.get("name", ""), meta.get("uid", "")
+        kind = said.obj.get("kind", "")
+        about = (kind, space, name, uid, said.field_path, said.type, said.reason)
+        key: tuple[str, ...]
+        if said.action:
+            key, message = (*about, said.action), said.message
+        else:
+            key, message = self._correlator.combine(about, said.message, said.monotonic)
         entry = self._correlator.stored(key)
-        moment = self._clock.now()
-        stamp = rfc3339_micro(moment) if action else rfc3339(moment)
+        stamp = rfc3339_micro(said.moment) if said.action else rfc3339(said.moment)
         if entry is None:
-            entry = Stored(space or "default", self._name(name), 1, stamp, stamp, message, series=bool(action))
+            entry = Stored(space or "default", self._name(name, said.moment), 1, stamp, stamp, message)
+            entry.series = bool(said.action)
+            entry.body = self._body(entry, said)
             self._correlator.remember(key, entry)
-            entry.body = self._body(entry, reference, type, reason, action, related)
         else:
             entry.count += 1
             entry.last, entry.message = stamp, message
-        if action or self._correlator.allowed((kind, space, name, reference.get("uid", "")), now):
-            self.sink.put(self._client, entry)
+        if said.action or self._correlator.allowed((kind, space, name, uid), said.monotonic):
+            return entry
+        return None
 
-    def _name(self, name: str) -> str:
-        nanoseconds = int(self._clock.now().timestamp() * 1_000_000) * 1000 + self._name_offset
+    def _name(self, name: str, moment: datetime) -> str:
+        nanoseconds = int(moment.timestamp() * 1_000_000) * 1000 + self._name_offset
         self._last_name = max(nanoseconds, self._last_name + 1)
         return f"{name}.{self._last_name:016x}"
 
-    def _body(
-        self, entry: Stored, reference: Object, type: str, reason: str, action: str, related: Object | None
-    ) -> Object:
+    def _body(self, entry: Stored, said: Said) -> Object:
         body: Object = {
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": entry.name, "namespace": entry.namespace},
-            "involvedObject": reference,
-            "reason": reason,
+            "involvedObject": _reference(said.obj, said.field_path),
+            "reason": said.reason,
             "message": entry.message,
         }
-        if action:
-            body |= {"source": {}, "firstTimestamp": None, "lastTimestamp": None, "type": type}
-            body |= {"eventTime": entry.first, "action": action, "reportingComponent": self.component}
+        if said.action:
+            body |= {"source": {}, "firstTimestamp": None, "lastTimestamp": None, "type": said.type}
+            body |= {"eventTime": entry.first, "action": said.action, "reportingComponent": self.component}
             body["reportingInstance"] = f"{self.component}-{self.host}" if self.host else self.component
-            if related is not None:
-                body["related"] = _reference(related, "")
+            if said.related is not None:
+                body["related"] = _reference(said.related, "")
             return body
-        source = {"component": self.component, "host": self.host} if self.host else {"component": self.component}
-        body |= {"source": source, "firstTimestamp": entry.first, "lastTimestamp": entry.last, "count": 1, "type": type}
-        body |= {"eventTime": None, "reportingComponent": self.component, "reportingInstance": self.host}
+        body |= {"source": self._source, "firstTimestamp": entry.first, "lastTimestamp": entry.last, "count": 1}
+        body |= {"type": said.type, "eventTime": None}
+        body |= {"reportingComponent": self.component, "reportingInstance": self.host}
         return body
 
 

@@ -11,7 +11,9 @@ from typing import Protocol
 from controllers.runtime.controller import Controller
 from controllers.runtime.events import EventRecorder, EventSink
 from controllers.runtime.informer import InformerFactory
+from controllers.runtime.service_pods import ServicePods
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.resources import PODS, SERVICES
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
 
@@ -26,12 +28,20 @@ class ControllerContext:
     randomness: random.Random
     client_for: Callable[[User], Client] | None = None
     sink: EventSink = field(init=False)
+    _service_pods: ServicePods | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.sink = EventSink(self.clock)
 
     def recorder(self, component: str, host: str = "") -> EventRecorder:
         return EventRecorder(self.client, self.clock, component, host, sink=self.sink)
+
+    @property
+    def service_pods(self) -> ServicePods:
+        """One for all who ask."""
+        if self._service_pods is None:
+            self._service_pods = ServicePods(self.informers.informer(SERVICES), self.informers.informer(PODS))
+        return self._service_pods
 
 
 class Runnable(Protocol):

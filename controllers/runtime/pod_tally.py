@@ -76,11 +76,27 @@ class OwnedPods:
         """Keys of the owners whose pods changed."""
         owners: set[tuple[str, str]] = set()
         for old, new in changes:
+            if old is not None and new is not None and self._adjust(old, new, owners):
+                continue
             if old is not None:
                 self._add(old, -1, owners)
             if new is not None:
                 self._add(new, 1, owners)
         return {f"{namespace}/{name}" for namespace, name in owners}
+
+    def _adjust(self, old: Object, new: Object, owners: set[tuple[str, str]]) -> bool:
+        """The usual change, of status alone, in a few steps."""
+        before, after = old["metadata"], new["metadata"]
+        references = after.get("ownerReferences")
+        if not references or before.get("ownerReferences") != references or before.get("labels") != after.get("labels"):
+            return False
+        if not (pods.is_active(old) and pods.is_active(new)):
+            return False
+        for reference in references:
+            if reference.get("controller") and reference["kind"] == self._kind:
+                self._tallies[reference["uid"]].ready += pods.is_ready(new) - pods.is_ready(old)
+                owners.add((after["namespace"], reference["name"]))
+        return True
 
     def _add(self, pod: Object, step: int, owners: set[tuple[str, str]]) -> None:
         meta = pod["metadata"]

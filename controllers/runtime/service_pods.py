@@ -27,16 +27,24 @@ def _label_set(pod: Object) -> LabelSet:
 
 
 class ServicePods:
-    """`wake(service key)` is called when a Service or something about its pods' endpoints changed."""
+    """Tells its subscribers the key of a Service when it or something about its pods' endpoints changed.
 
-    def __init__(self, services: Informer, pod_informer: Informer, wake: Callable[[str], None]) -> None:
+    Only namespaces that have a Service with a selector are followed; elsewhere pods cost nothing here."""
+
+    def __init__(self, services: Informer, pod_informer: Informer) -> None:
         self._services = services
-        self._wake = wake
+        self._informer = pod_informer
+        self._subscribers: list[Callable[[str], None]] = []
         self._pods: dict[LabelSet, dict[str, Object]] = {}
         self._sets: dict[str, set[LabelSet]] = {}
         self._selecting: dict[LabelSet, tuple[str, ...]] = {}
         services.add_handler(self._services_changed)
         pod_informer.add_handler(self._pods_changed)
+
+    def subscribe(self, wake: Callable[[str], None]) -> None:
+        self._subscribers.append(wake)
+        for service in self._services.list():
+            wake(objects.key(service))
 
     def of(self, service: Object) -> Iterator[Object]:
         """The pods the Service's selector matches."""
@@ -47,18 +55,33 @@ class ServicePods:
             if selector.items() <= dict(label_set[1]).items():
                 yield from list(self._pods[label_set].values())
 
+    def _wake(self, key: str) -> None:
+        for wake in self._subscribers:
+            wake(key)
+
     def _services_changed(self, changes: Sequence[Change]) -> None:
         for old, new in changes:
             changed = new or old
             assert changed is not None
             space = objects.namespace(changed)
+            if space not in self._sets and objects.spec(changed).get("selector"):
+                self._follow(space)
             for label_set in self._sets.get(space, ()):
                 self._selecting.pop(label_set, None)
             self._wake(objects.key(changed))
 
+    def _follow(self, namespace: str) -> None:
+        self._sets[namespace] = set()
+        for pod in self._informer.list(namespace):
+            self._keep(_label_set(pod), objects.key(pod), pod)
+
     def _pods_changed(self, changes: Sequence[Change]) -> None:
+        if not self._sets:
+            return
         woken: set[LabelSet] = set()
         for old, new in changes:
+            if (new or old or {})["metadata"].get("namespace") not in self._sets:
+                continue
             before = _label_set(old) if old is not None else None
             after = _label_set(new) if new is not None else None
             if old is not None and before is not None and before != after:
@@ -76,7 +99,7 @@ class ServicePods:
         bucket = self._pods.get(label_set)
         if bucket is None:
             bucket = self._pods[label_set] = {}
-            self._sets.setdefault(label_set[0], set()).add(label_set)
+            self._sets[label_set[0]].add(label_set)
         bucket[key] = pod
 
     def _drop(self, label_set: LabelSet, key: str) -> None:

@@ -91,7 +91,7 @@ class GarbageCollector(LoopController):
         if owners.solid:
             if owners.dangling or owners.waiting:
                 await self._set_owners(resource, obj, owners.solid)
-        elif owners.waiting and self._has_dependents(obj):
+        elif owners.waiting and self._ownership.has_dependents(objects.uid(obj)):
             # Foreground goes down the tree; a cycle must not block itself.
             if any(
                 ownership.awaits_dependents(dependent) for dependent in self._ownership.dependents(objects.uid(obj))
@@ -101,9 +101,6 @@ class GarbageCollector(LoopController):
             await self._delete(resource, obj, "Foreground")
         elif owners.waiting or owners.dangling:
             await self._delete(resource, obj, _policy(obj))
-
-    def _has_dependents(self, obj: Object) -> bool:
-        return next(self._ownership.dependents(objects.uid(obj)), None) is not None
 
     async def _classify(self, obj: Object) -> _Owners:
         owners = _Owners()

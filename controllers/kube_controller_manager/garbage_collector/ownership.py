@@ -1,13 +1,13 @@
 """Who owns whom: the garbage collector's view of the cluster, kept by informers on every deletable kind.
 
-There is no graph to maintain beside the informers' caches: an index by owner uid answers "dependents of", one map from
-uid to its place answers "does it exist". Each change costs the same however large the cluster is.
+Two maps beside the informers' caches: from an owner's uid to its dependents, and from a uid to its place ("does it exist").
+Each change costs the same however large the cluster is.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from controllers.runtime.informer import Change, Informer
@@ -18,7 +18,6 @@ from kctl.apimachinery.resources import BUILT_IN, ResourceType
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 
-_OWNER_INDEX = "owners"
 _ABSENT_REMEMBERED = 10_000
 _NEEDED_VERBS = frozenset({"delete", "list", "watch"})
 _IGNORED = frozenset({("", "events"), ("events.k8s.io", "events")})
@@ -55,13 +54,13 @@ class Ownership:
         self._wake = wake
         self._informers: dict[ResourceType, Informer] = {}
         self._places: dict[str, tuple[Informer, str]] = {}
+        self._dependents: dict[str, dict[str, None]] = {}
         self._absent: OrderedDict[str, None] = OrderedDict()
 
     def watch(self, informer: Informer) -> None:
         if informer.resource in self._informers:
             return
         self._informers[informer.resource] = informer
-        informer.add_index(_OWNER_INDEX, _owner_uids)
         informer.add_handler(lambda changes: self._changed(informer, changes))
 
     def forget(self, resource: ResourceType) -> None:
@@ -75,9 +74,30 @@ class Ownership:
         obj = informer.get(key)
         return (informer.resource, obj) if obj is not None and objects.uid(obj) == uid else None
 
-    def dependents(self, uid: str) -> Iterator[Object]:
-        for informer in list(self._informers.values()):
-            yield from list(informer.by_index(_OWNER_INDEX, uid))
+    def dependents(self, uid: str) -> list[Object]:
+        """Objects that name `uid` as an owner."""
+        found = []
+        for dependent in self._dependents.get(uid, ()):
+            informer, key = self._places[dependent]
+            obj = informer.get(key)
+            if obj is not None:
+                found.append(obj)
+        return found
+
+    def has_dependents(self, uid: str) -> bool:
+        return uid in self._dependents
+
+    def _link(self, obj: Object) -> None:
+        for owner in _owner_uids(obj):
+            self._dependents.setdefault(owner, {})[obj["metadata"]["uid"]] = None
+
+    def _unlink(self, obj: Object) -> None:
+        for owner in _owner_uids(obj):
+            found = self._dependents.get(owner)
+            if found is not None:
+                found.pop(obj["metadata"]["uid"], None)
+                if not found:
+                    del self._dependents[owner]
 
     def resource_of(self, reference: dict[str, Any]) -> ResourceType | None:
         """The type an owner reference names, as far as it is watched."""
@@ -104,17 +124,21 @@ class Ownership:
                     self._gone(old)
             elif old is None:
                 self._places[objects.uid(new)] = (informer, objects.key(new))
+                self._link(new)
                 self._look(new)
             elif _matters(old, new):
+                self._unlink(old)
+                self._link(new)
                 self._look(new)
                 self._wake_blocked_owners(old)
 
     def _gone(self, obj: Object) -> None:
         uid = objects.uid(obj)
+        self._unlink(obj)
         self._places.pop(uid, None)
         self.note_absent(uid)
-        for dependent in self.dependents(uid):
-            self._wake(objects.uid(dependent))
+        for dependent in self._dependents.get(uid, ()):
+            self._wake(dependent)
         self._wake_blocked_owners(obj)
 
     def _look(self, obj: Object) -> None:
