@@ -51,7 +51,10 @@ def _diff_maps(original: Map, modified: Map, meta: PatchMeta, options: _Options)
         old = original[key]
         field = meta.field(key)
         inner = replace(options, retain_keys=field.retain_keys)
-        if isinstance(old, dict) and isinstance(new, dict) and "replace" not in field.strategies:
+        if isinstance(old, dict) and isinstance(new, dict) and "replace" in field.strategies:
+            if options.changes:  # even when nothing changed, as upstream: a PodDisruptionBudget is always "configured"
+                patch[key] = new
+        elif isinstance(old, dict) and isinstance(new, dict):
             below = _diff_maps(old, new, field, inner)
             if below:
                 patch[key] = below
@@ -78,11 +81,16 @@ def _diff_merging_lists(
         items, order = _diff_items(old, new, meta, options)
     else:
         added = [item for item in new if item not in old] if options.changes else []
-        removed = [item for item in old if item not in new] if options.deletions else []
+        removed = sorted((item for item in old if item not in new), key=str) if options.deletions else []
         if removed:
             patch[DELETE_FROM + key] = removed
         items = added
-        order = new if options.order and (removed or (options.changes and old != new)) else None
+        # Upstream compares with its sorted copy of the old list; kubectl's patches show it, so do ours.
+        order = (
+            new
+            if options.order and (removed or (options.changes and sorted(old, key=str) != new))
+            else None
+        )
     if items:
         patch[key] = items
     if order:

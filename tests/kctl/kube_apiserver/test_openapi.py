@@ -1,0 +1,81 @@
+"""The OpenAPI documents hold what clients look for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kctl.apimachinery.resources import ResourceTable
+from kctl.apimachinery.status import NotAcceptable
+from kctl.kube_apiserver import openapi
+
+TABLE = ResourceTable()
+
+
+def get(path: str, accept: str = "application/json", **query: str) -> Any:
+    answer = openapi.answer(TABLE, path, accept, query)
+    assert answer is not None and answer.raw is not None
+    return json.loads(answer.raw)
+
+
+def references(value: Any) -> set[str]:
+    found = set()
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            found.add(value["$ref"])
+        for item in value.values():
+            found |= references(item)
+    elif isinstance(value, list):
+        for item in value:
+            found |= references(item)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(openapi.index(TABLE)["paths"]))
+def test_documents_are_closed_and_every_kind_is_there(name: str) -> None:
+    document = get(f"/openapi/v3/{name}")
+    schemas = document["components"]["schemas"]
+    assert {reference.removeprefix("#/components/schemas/") for reference in references(document)} <= set(schemas)
+    kinds = {gvk["kind"] for schema in schemas.values() for gvk in schema.get("x-kubernetes-group-version-kind", ())}
+    group_version = name.removeprefix("apis/").removeprefix("api/")
+    assert {entry.kind for entry in TABLE if entry.api_version == group_version} <= kinds
+
+
+def test_patch_operations_name_their_parameters_and_media_types() -> None:
+    paths = get("/openapi/v3/apis/apps/v1")["paths"]
+    patch = paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
+    assert patch["x-kubernetes-group-version-kind"] == {"group": "apps", "kind": "Deployment", "version": "v1"}
+    assert {"dryRun", "fieldValidation", "fieldManager", "force"} <= {entry["name"] for entry in patch["parameters"]}
+    assert "application/strategic-merge-patch+json" in patch["requestBody"]["content"]
+    assert "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale" in paths
+
+
+def test_schemas_have_merge_keys_and_no_null_types() -> None:
+    schemas = get("/openapi/v3/api/v1")["components"]["schemas"]
+    containers = schemas["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"]
+    assert containers["x-kubernetes-patch-merge-key"] == "name"
+    assert containers["type"] == "array"
+    assert "null" not in json.dumps(schemas["io.k8s.api.core.v1.Pod"]["properties"]["kind"])
+
+
+def test_index_hashes_are_those_of_the_documents() -> None:
+    url = openapi.index(TABLE)["paths"]["apis/apps/v1"]["serverRelativeURL"]
+    digest = url.partition("?hash=")[2]
+    answer = openapi.answer(TABLE, "/openapi/v3/apis/apps/v1", "", {"hash": digest})
+    assert answer is not None
+    assert answer.headers["ETag"] == f'"{digest}"'
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_v2_document() -> None:
+    document = get("/openapi/v2")
+    assert document["swagger"] == "2.0"
+    assert {r.removeprefix("#/definitions/") for r in references(document)} <= set(document["definitions"])
+
+
+def test_unknown_documents_and_protobuf() -> None:
+    assert openapi.answer(TABLE, "/openapi/v3/apis/nope/v1", "", {}) is None
+    with pytest.raises(NotAcceptable):
+        openapi.answer(TABLE, "/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", {})
