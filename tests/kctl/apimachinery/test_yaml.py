@@ -71,7 +71,8 @@ def test_documents_are_split_at_separator_lines() -> None:
 WRITTEN = {
     "apiVersion": "example.com/v1",
     "kind": "Foo",
-    "metadata": {"name": "x", "labels": {"a": "b"}, "creationTimestamp": "2020-01-01T00:00:00Z", "annotations": {"a10": "1", "a2": "2", "B": "3"}},
+    "metadata": {"name": "x", "labels": {"a": "b"}, "creationTimestamp": "2020-01-01T00:00:00Z",
+        "annotations": {"a10": "1", "a2": "2", "B": "3"}},
     "spec": {
         "words": ["true", "yes", "n", "null", "~", "", "1", "1e3", "010", "12:30", "2020-01-01", "a: b", "#x", "- a", "'q'", "@x"],
         "numbers": [1, 1.5, 1e-7, 1234567.5, True, None],
