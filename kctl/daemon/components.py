@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from store.etcd import Etcd
 
 DEFAULT_PORT = 6443
+SMALL_CLUSTER_CIDR, SMALL_CLUSTER_NODES = "10.244.0.0/16", 250
+LARGE_CLUSTER_CIDR = "10.128.0.0/9"
+"""Each node gets a /24 of it; the large range holds the small one, so that a cluster can grow."""
 
 
 class PortInUse(Exception):
@@ -110,16 +113,21 @@ class KubeControllerManagerComponent:
     name = "kube-controller-manager"
     dependencies: tuple[str, ...] = ("kube-apiserver",)
 
-    def __init__(self, parts: Parts, root_ca: str) -> None:
+    def __init__(self, parts: Parts, root_ca: str, nodes: int) -> None:
         self._parts = parts
         self._root_ca = root_ca
+        self._cluster_cidr = SMALL_CLUSTER_CIDR if nodes <= SMALL_CLUSTER_NODES else LARGE_CLUSTER_CIDR
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         from controllers.kube_controller_manager.main import KubeControllerManager, Options
 
         parts = self._parts
         manager = KubeControllerManager(
-            parts.client_for, parts.informers, parts.clock, parts.randomness, options=Options(root_ca=self._root_ca)
+            parts.client_for,
+            parts.informers,
+            parts.clock,
+            parts.randomness,
+            options=Options(root_ca=self._root_ca, cluster_cidr=self._cluster_cidr),
         )
         await manager.run(ready, stop)
 
@@ -197,7 +205,7 @@ def component_list(
     components: list[Component] = [
         etcd,
         apiserver,
-        KubeControllerManagerComponent(parts, pki["ca.crt"].read_text()),
+        KubeControllerManagerComponent(parts, pki["ca.crt"].read_text(), config.nodes),
         KubeSchedulerComponent(parts),
         KubeletComponent(parts, _node_configs(config, static_pods)),
     ]
