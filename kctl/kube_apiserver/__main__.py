@@ -23,6 +23,8 @@ from kctl.kube_apiserver.storage import memory_store
 _CALLER = User("admin", (SYSTEM_MASTERS, SYSTEM_AUTHENTICATED), "admin")
 """Who holds the token: a name and uid as a static token file would give."""
 
+_ADMIN = User("admin", (SYSTEM_MASTERS, SYSTEM_AUTHENTICATED), "admin")
+
 
 def _self_signed(folder: Path) -> tuple[Path, Path]:
     import ipaddress

@@ -189,6 +189,11 @@ class APIServiceStrategy(Strategy):
     allow_unconditional_update = False
     has_generation = False
 
+    def default(self, context: Context, obj: Object) -> None:
+        service = obj.setdefault("spec", {}).get("service")
+        if service is not None and service.get("port") is None:
+            service["port"] = 443
+
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec, name = objects.spec(obj), objects.name(obj)
         version, group = spec.get("version") or "", spec.get("group") or ""

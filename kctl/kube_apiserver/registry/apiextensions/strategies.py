@@ -6,7 +6,9 @@ from kctl.kube_apiserver.registry.apiextensions import custom_resource_definitio
 from kctl.kube_apiserver.registry.strategy import Strategy
 
 
-class _StorageVersionMigrationStrategy(Strategy):
+class _InternalStrategy(Strategy):
+    """Kinds the API server keeps for itself."""
+
     has_generation = False
     allow_unconditional_update = False
 
@@ -14,5 +16,6 @@ class _StorageVersionMigrationStrategy(Strategy):
 STRATEGIES: dict[str, Strategy] = {
     "customresourcedefinitions.apiextensions.k8s.io": definitions.CUSTOM_RESOURCE_DEFINITION,
     "apiservices.apiregistration.k8s.io": definitions.API_SERVICE,
-    "storageversionmigrations.storagemigration.k8s.io": _StorageVersionMigrationStrategy(),
+    "storageversionmigrations.storagemigration.k8s.io": _InternalStrategy(),
+    "storageversions.internal.apiserver.k8s.io": _InternalStrategy(),
 }

@@ -29,9 +29,8 @@ class ClusterTrustBundleStrategy(Strategy):
         elif ":" in name:
             why = 'ClusterTrustBundle without signer name must not have ":" in its name'
             errors.append(field_errors.invalid("metadata.name", name, why))
-        return errors + field_checks.required(
-            "spec.trustBundle", spec.get("trustBundle"), "at least one trust anchor must be provided"
-        )
+        anchors = "-----BEGIN CERTIFICATE-----" in (spec.get("trustBundle") or "")
+        return errors + field_checks.required("spec.trustBundle", anchors, "at least one trust anchor must be provided")
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)

@@ -41,7 +41,7 @@ class ConfigMapStrategy(Strategy):
             errors += names.errors(f"binaryData[{key}]", key, names.config_map_key)
             size += field_checks.base64_size(binary[key])
         if size > MAX_SIZE_BYTES:
-            errors.append(field_errors.too_long("", MAX_SIZE_BYTES))
+            errors.append(field_errors.too_long("[]", MAX_SIZE_BYTES))
         return errors
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:

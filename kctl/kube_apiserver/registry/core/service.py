@@ -144,6 +144,8 @@ def _drop_type_dependent(spec: Spec, before: Spec) -> None:
         _drop_same(spec, before, "allocateLoadBalancerNodePorts", "loadBalancerClass")
     if rules.externally_accessible(before) and not rules.externally_accessible(spec):
         _drop_same(spec, before, "externalTrafficPolicy")
+    if before.get("type") != "ExternalName" == spec.get("type"):
+        _drop_same(spec, before, "internalTrafficPolicy")
 
 
 def _drop_same(spec: Spec, before: Spec, *fields: str) -> None:

@@ -53,7 +53,7 @@ def _port(port: dict[str, Any], path: str) -> list[FieldError]:
         errors += names.errors(f"{path}.port", value, names.port_number)
         if end is not None:
             if end < value:
-                errors.append(field_errors.invalid(f"{path}.endPort", end, "must be greater than or equal to `port`"))
+                errors.append(field_errors.invalid(f"{path}.endPort", value, "must be greater than or equal to `port`"))
             errors += names.errors(f"{path}.endPort", end, names.port_number)
     elif value is not None:
         if end is not None:
