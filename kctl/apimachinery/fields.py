@@ -115,6 +115,8 @@ def check(
         if requirement.path in getters:
             continue
         if selectable:
+            if "{}" in unknown:
+                raise BadRequest(unknown.format(requirement.path))
             raise BadRequest(f"{unknown}: {requirement.path}")
         raise BadRequest(
             f'"{requirement.path}" is not a known field selector: only "metadata.name", "metadata.namespace"'

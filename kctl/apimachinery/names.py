@@ -32,7 +32,7 @@ _subdomain_underscore_re = re.compile(_SUBDOMAIN_UNDERSCORE)
 _label_1035_re = re.compile(_LABEL_1035)
 
 MAX_PORT = 65535
-MAX_UINT32 = 0xFFFFFFFF
+MAX_INT32 = 2**31 - 1
 
 
 def errors(path: str, value: Any, *rules: Callable[[Any], list[str]]) -> list[FieldError]:
@@ -173,7 +173,7 @@ def port_number(value: int) -> list[str]:
 
 
 def user_id(value: int) -> list[str]:
-    return [] if 0 <= value <= MAX_UINT32 else [in_range(0, MAX_UINT32)]
+    return [] if 0 <= value <= MAX_INT32 else [in_range(0, MAX_INT32)]
 
 
 group_id = user_id

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _HUMANS = ("curl/", "wget/", "mozilla/")
+_PATIENCE = 100
+"""Hundredths of a second that a stopping server waits for what it has begun."""
 _CACHE = "no-cache, private"
 
 
@@ -166,6 +168,7 @@ class Listener:
         self._web: Any = None
         self._socket: asyncio.Server | None = None
         self._streams: set[asyncio.Task[Any]] = set()
+        self._running = 0
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
         from aiohttp import web
@@ -182,15 +185,19 @@ class Listener:
             self._socket.close()
         for task in tuple(self._streams):
             task.cancel()
+        for _ in range(_PATIENCE):
+            if not self._running:
+                break
+            await asyncio.sleep(0.01)
         if self._web is not None:
-            await self._web.shutdown(1.0)
+            await self._web.shutdown(0.0)
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         headers: dict[str, str] = {}
         for key, value in incoming.headers.items():
             key = key.lower()
             headers[key] = f"{headers[key]}\n{value}" if key.startswith("impersonate-") and key in headers else value
-        request = make_request(incoming.method, incoming.message.path, headers, None)
+        request = make_request(incoming.method, incoming.raw_path, headers, None)
         tls = incoming.transport.get_extra_info("ssl_object") if incoming.transport else None
         request.client_certificate = tls.getpeercert() if tls is not None else None
         try:
@@ -198,7 +205,11 @@ class Listener:
         except RequestEntityTooLarge as error:
             response = failure(error)
         else:
-            response = await self._server.handle(request)
+            self._running += 1
+            try:
+                response = await self._server.handle(request)
+            finally:
+                self._running -= 1
         try:
             return await self._send(incoming, request, response)
         except Exception as error:
@@ -214,7 +225,7 @@ class Listener:
         if incoming.method == "HEAD":
             body = b""
         outgoing = web.Response(status=status, headers=answered, body=body)
-        for text in request.warnings:
+        for text in dict.fromkeys(request.warnings):
             outgoing.headers.add("Warning", warning_header(text))
         return outgoing
 
@@ -238,7 +249,7 @@ class Listener:
         media = _media(request)
         kind = "text/plain" if response.text is not None else media.name
         outgoing = web.StreamResponse(status=response.status, headers={"Cache-Control": _CACHE, "Content-Type": kind})
-        for text in request.warnings:
+        for text in dict.fromkeys(request.warnings):
             outgoing.headers.add("Warning", warning_header(text))
         task = asyncio.current_task()
         assert task is not None

@@ -52,8 +52,22 @@ def shown(media: MediaType, request: Request, response: Response, now: datetime)
     return {"kind": "PartialObjectMetadataList", "apiVersion": version, "metadata": listing.metadata(), "items": items}
 
 
+_VERSIONED_ANNOTATIONS = {
+    "DaemonSet": ("deprecated.daemonset.template.generation",),
+    "HorizontalPodAutoscaler": ("autoscaling.alpha.kubernetes.io/",),
+}
+"""Prefixes of annotations that stand for fields: upstream adds them when it writes the object, not to its metadata alone."""
+
+
 def partial_metadata(obj: Object, version: str = "meta.k8s.io/v1") -> Object:
-    return {"kind": "PartialObjectMetadata", "apiVersion": version, "metadata": obj.get("metadata") or {}}
+    meta = obj.get("metadata") or {}
+    prefixes = _VERSIONED_ANNOTATIONS.get(obj.get("kind") or "")
+    if prefixes is not None and meta.get("annotations"):
+        kept = {key: value for key, value in meta["annotations"].items() if not key.startswith(prefixes)}
+        meta = {**meta, "annotations": kept}
+        if not kept:
+            del meta["annotations"]
+    return {"kind": "PartialObjectMetadata", "apiVersion": version, "metadata": meta}
 
 
 def table(

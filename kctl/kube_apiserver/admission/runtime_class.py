@@ -38,9 +38,13 @@ class RuntimeClass(AdmissionPlugin):
             if fixed:
                 spec["overhead"] = dict(fixed)
             return
-        same = given.keys() == fixed.keys() and all(quantity.parse(given[k]) == quantity.parse(v) for k, v in fixed.items())
+        same = given.keys() == fixed.keys() and all(
+            quantity.parse(given[k]) == quantity.parse(v) for k, v in fixed.items()
+        )
         if not has_class:
-            raise self._refuse(operation, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
+            raise self._refuse(
+                operation, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+            )
         if not same:
             raise self._refuse(operation, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
 
@@ -48,7 +52,9 @@ class RuntimeClass(AdmissionPlugin):
         selector = dict(spec.get("nodeSelector") or {})
         for key, value in (scheduling.get("nodeSelector") or {}).items():
             if selector.setdefault(key, value) != value:
-                raise self._refuse(operation, "conflict: runtimeClass.scheduling.nodeSelector and pod.spec.nodeSelector")
+                raise self._refuse(
+                    operation, "conflict: runtimeClass.scheduling.nodeSelector and pod.spec.nodeSelector"
+                )
         if selector:
             spec["nodeSelector"] = selector
         present = spec.get("tolerations") or []

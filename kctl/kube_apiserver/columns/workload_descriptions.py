@@ -21,9 +21,7 @@ TEXT: dict[str, str] = {
         "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#time-zones"
     ),
     "CronJobStatus.active": "A list of pointers to currently running jobs.",
-    "CronJobStatus.lastScheduleTime": (
-        "Information when was the last time the job was successfully scheduled."
-    ),
+    "CronJobStatus.lastScheduleTime": ("Information when was the last time the job was successfully scheduled."),
     "DaemonSetSpec.selector": (
         "A label query over pods that are managed by the daemon set. Must match in order to be controlled. It "
         "must match the pod template's labels. More info: "
@@ -125,9 +123,7 @@ TEXT: dict[str, str] = {
         "be controlled by this replication controller, if empty defaulted to labels on Pod template. More info: "
         "https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors"
     ),
-    "ReplicationControllerStatus.readyReplicas": (
-        "The number of ready replicas for this replication controller."
-    ),
+    "ReplicationControllerStatus.readyReplicas": ("The number of ready replicas for this replication controller."),
     "ReplicationControllerStatus.replicas": (
         "Replicas is the most recently observed number of replicas. More info: "
         "https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller#what-is-a-replicationcont"

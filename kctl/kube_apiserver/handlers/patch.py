@@ -7,7 +7,7 @@ when somebody else wrote in between, it is applied again to what they wrote.
 from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.status import NotFound
+from kctl.apimachinery.status import NotFound, invalid
 from kctl.kube_apiserver.handlers import body, options, patching
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
@@ -27,6 +27,9 @@ async def handle(registry: Registry, request: Request) -> Response:
             return parts.take(request.subresource, patched, old)
         decoded = body.decode_patched(request, endpoint, patched, patcher)
         body.check_name(request, decoded)
+        errors = endpoint.strategy.validate_patch(decoded)
+        if errors:
+            raise invalid(endpoint.resource.group, endpoint.resource.kind, request.name, errors)
         return parts.take(request.subresource, decoded, old)
 
     try:

@@ -46,6 +46,8 @@ async def delete(
     resource, cache, key = endpoint.resource, endpoint.cache, endpoint.key(namespace, name)
     context = registry.context(endpoint, namespace, caller)
     operation = Operation("DELETE", resource, namespace, name, "", options)
+    if not caller.trusted:
+        caller.warnings += endpoint.strategy.warnings_on_delete(context, options.propagation_policy)
     for _ in range(RETRIES):
         entry = registry.entry(endpoint, namespace, name)
         _check_preconditions(endpoint, name, entry, options)
@@ -61,8 +63,6 @@ async def delete(
                 revision = await registry.storage.delete(cache, key, entry.revision)
                 marked["metadata"]["resourceVersion"] = str(revision)
                 endpoint.strategy.after_delete(context, marked)
-            if not caller.trusted:
-                caller.warnings += endpoint.strategy.warnings_on_delete(context, marked, options.propagation_policy)
             return Deleted(endpoint.from_storage(marked), not stays)
         except Missing:
             raise not_found(resource.group, resource.plural, name) from None

@@ -77,7 +77,7 @@ class Strategy:
     selectable_fields: Mapping[str, Callable[[Object], str]] = {}
     """Field selectors besides metadata.name and metadata.namespace: path to value as text ('' where unset)."""
     unknown_field_message: str = "field label not supported"
-    """What a selector of any other field is told, where a kind has selectable fields."""
+    """What a selector of any other field is told, where a kind has selectable fields: followed by the field, or with {} for it."""
 
     def default(self, context: Context, obj: Object) -> None:
         """Go's defaulting (SetDefaults_*). Also runs on updates."""
@@ -94,6 +94,10 @@ class Strategy:
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         """All problems of an update of the object itself; usually those of `validate` plus immutability."""
         return self.validate(context, obj)
+
+    def validate_patch(self, obj: Object) -> list[FieldError]:
+        """What a PATCH is refused for though an update that stores the same object would not be."""
+        return []
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return []
@@ -124,6 +128,6 @@ class Strategy:
         """True while a deleted object must stay though metadata.finalizers is empty (spec.finalizers of a namespace)."""
         return False
 
-    def warnings_on_delete(self, context: Context, obj: Object, propagation_policy: str) -> list[str]:
-        """`propagation_policy` as the request gives it, '' where it gives none."""
+    def warnings_on_delete(self, context: Context, propagation_policy: str) -> list[str]:
+        """`propagation_policy` as the request gives it, '' where it gives none. Asked before the object is looked up."""
         return []

@@ -150,6 +150,17 @@ def collision_count(new: Spec, old: Spec) -> list[FieldError]:
     return errors
 
 
+def name_warnings(meta: Mapping[str, Any]) -> list[str]:
+    """Pods are named after their controller, and hosts after their pods."""
+    problems = names.dns1123_label(meta.get("name") or "")
+    if not problems:
+        return []
+    return [
+        "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is "
+        f"recommended: [{' '.join(problems)}]"
+    ]
+
+
 def strategy_form(value: Spec, fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """An update strategy as Go's internal struct: {"Type":"X","RollingUpdate":null}."""
     rolling = value.get("rollingUpdate")

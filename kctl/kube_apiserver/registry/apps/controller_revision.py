@@ -18,6 +18,10 @@ class ControllerRevisionStrategy(Strategy):
             errors.append(fe.invalid("revision", revision, "must be greater than or equal to 0"))
         return errors
 
+    def validate_patch(self, obj: Object) -> list[FieldError]:
+        """Upstream compares the patched data with the stored data in two representations, which are never equal."""
+        return [fe.invalid("data", obj.get("data"), "field is immutable")]
+
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)
         if obj.get("data") != old.get("data"):

@@ -42,9 +42,11 @@ class DeploymentStrategy(Strategy):
             spec["progressDeadlineSeconds"] = 600
 
     def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
+        meta, before = obj["metadata"], old["metadata"]
+        if context.subresource == "status":
+            _keep_labels(meta, before)
         if context.subresource:
             return
-        meta, before = obj["metadata"], old["metadata"]
         if (meta.get("annotations") or {}) != (before.get("annotations") or {}):
             meta["generation"] = before.get("generation", 0) + 1
 
@@ -65,7 +67,9 @@ class DeploymentStrategy(Strategy):
         if deadline is not None:
             errors += rules.non_negative(spec, "spec", "progressDeadlineSeconds")
             if deadline <= (spec.get("minReadySeconds") or 0):
-                errors.append(fe.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"))
+                errors.append(
+                    fe.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
+                )
         return errors
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
@@ -83,12 +87,20 @@ class DeploymentStrategy(Strategy):
         )
 
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
-        return template_warnings(obj["spec"].get("template"), "spec.template")
+        return rules.name_warnings(obj["metadata"]) + template_warnings(obj["spec"].get("template"), "spec.template")
 
     def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
         if context.subresource or obj["spec"].get("template") == old["spec"].get("template"):
             return []
-        return self.warnings_on_create(context, obj)
+        return template_warnings(obj["spec"].get("template"), "spec.template")
+
+
+def _keep_labels(meta: dict[str, Any], before: dict[str, Any]) -> None:
+    """A status write does not change the labels either."""
+    if "labels" in before:
+        meta["labels"] = before["labels"]
+    else:
+        meta.pop("labels", None)
 
 
 def _strategy(strategy: dict[str, Any], path: str) -> list[FieldError]:

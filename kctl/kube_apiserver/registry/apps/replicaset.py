@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
@@ -28,10 +28,6 @@ def validate_replica_status(status: Mapping[str, object]) -> list[FieldError]:
 
 
 class ReplicaSetStrategy(Strategy):
-    selectable_fields: Mapping[str, Callable[[Object], str]] = {
-        "status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas") or 0)
-    }
-
     def default(self, context: Context, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         default_pod_template(spec.setdefault("template", {}))
@@ -60,9 +56,9 @@ class ReplicaSetStrategy(Strategy):
         return validate_replica_status(obj.get("status") or {})
 
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
-        return template_warnings(obj["spec"].get("template"), "spec.template")
+        return rules.name_warnings(obj["metadata"]) + template_warnings(obj["spec"].get("template"), "spec.template")
 
     def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
         if context.subresource or obj["spec"].get("template") == old["spec"].get("template"):
             return []
-        return self.warnings_on_create(context, obj)
+        return template_warnings(obj["spec"].get("template"), "spec.template")

@@ -30,6 +30,10 @@ _ABOVE = "cannot be greater than status.replicas"
 
 
 class StatefulSetStrategy(Strategy):
+    """The name becomes a part of the pods' host names."""
+
+    name_validator = "label"
+
     def default(self, context: Context, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         default_pod_template(spec.setdefault("template", {}))
@@ -45,9 +49,9 @@ class StatefulSetStrategy(Strategy):
         if not strategy.get("type"):
             strategy["type"] = "RollingUpdate"
             strategy.setdefault("rollingUpdate", {})
-        if strategy["type"] == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
-            if strategy["rollingUpdate"].get("partition") is None:
-                strategy["rollingUpdate"]["partition"] = 0
+        rolling = strategy.get("rollingUpdate")
+        if strategy["type"] == "RollingUpdate" and rolling is not None and rolling.get("partition") is None:
+            rolling["partition"] = 0
         policy = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
         for field in ("whenDeleted", "whenScaled"):
             if not policy.get(field):
@@ -80,7 +84,11 @@ class StatefulSetStrategy(Strategy):
         errors = self.validate(context, obj)
         fixed = [{key: value for key, value in part.items() if key not in _MUTABLE} for part in (spec, before)]
         if fixed[0] != fixed[1]:
-            return [fe.forbidden("spec", _FORBIDDEN)] if _only_fixed(errors) else [*errors, fe.forbidden("spec", _FORBIDDEN)]
+            return (
+                [fe.forbidden("spec", _FORBIDDEN)]
+                if _only_fixed(errors)
+                else [*errors, fe.forbidden("spec", _FORBIDDEN)]
+            )
         return errors
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
@@ -94,7 +102,8 @@ class StatefulSetStrategy(Strategy):
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
         warnings = template_warnings(obj["spec"].get("template"), "spec.template")
         if (obj["spec"].get("revisionHistoryLimit") or 0) < 0:
-            warnings.append("spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended")
+            keeps = "a negative value retains all historical revisions; a value >= 0 is recommended"
+            warnings.append(f"spec.revisionHistoryLimit: {keeps}")
         return warnings
 
     def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:

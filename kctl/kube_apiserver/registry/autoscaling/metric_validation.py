@@ -32,6 +32,8 @@ def _metric(metric: Spec, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if not kind:
         errors.append(fe.required(f"{path}.type", "must specify a metric source type"))
+    if kind and kind not in _FIELDS:
+        errors.append(fe.unsupported(f"{path}.type", kind, tuple(_FIELDS)))
     present = [field for field in ("object", "external", "pods", "resource", "containerResource") if metric.get(field)]
     if kind and kind not in _FIELDS:
         errors.append(fe.unsupported(f"{path}.type", kind, tuple(_FIELDS)))

@@ -16,6 +16,10 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 _POLICIES = ("Allow", "Forbid", "Replace")
 _TEMPLATE = "spec.jobTemplate.spec"
+_ZONE_IN_SCHEDULE = (
+    "CRON_TZ or TZ used in spec.schedule is not officially supported, see "
+    "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+)
 
 
 class CronJobStrategy(Strategy):
@@ -61,9 +65,9 @@ class CronJobStrategy(Strategy):
         return errors + rules.non_negative(spec, "spec", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
 
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
-        warnings = template_warnings(_pods(obj), f"{_TEMPLATE}.template")
+        warnings = rules.name_warnings(obj["metadata"]) + template_warnings(_pods(obj), f"{_TEMPLATE}.template")
         if "TZ" in (obj["spec"].get("schedule") or ""):
-            warnings.append("CRON_TZ or TZ used in spec.schedule is not officially supported, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details")
+            warnings.append(_ZONE_IN_SCHEDULE)
         return warnings
 
     def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:

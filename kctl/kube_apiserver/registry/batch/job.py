@@ -14,7 +14,7 @@ from kctl.kube_apiserver.registry.batch.job_validation import success_policy_for
 from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
 from kctl.kube_apiserver.registry.core.pod_internal_form import internal_form
 from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
-from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
+from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector, validate_labels
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 UID_LABEL = "batch.kubernetes.io/controller-uid"
@@ -24,6 +24,10 @@ LEGACY_NAME_LABEL = "job-name"
 _COUNTS = ("active", "succeeded", "failed", "ready", "terminating")
 _SCHEDULING = ("nodeSelector", "tolerations", "schedulingGates")
 MAX_INT32 = 2**31 - 1
+_ORPHANS = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 
 
 def default_job_template_spec(spec: dict[str, Any]) -> None:
@@ -39,6 +43,7 @@ class JobStrategy(Strategy):
     """The selector is made from the Job's uid unless `manualSelector` asks otherwise."""
 
     default_propagation_policy = "Orphan"
+    unknown_field_message = 'field label "{}" not supported for Job'
     selectable_fields: Mapping[str, Callable[[Object], str]] = {
         "status.successful": lambda obj: str((obj.get("status") or {}).get("succeeded") or 0)
     }
@@ -73,8 +78,7 @@ class JobStrategy(Strategy):
         selector = dict(spec.get("selector") or {})
         selector["matchLabels"] = {UID_LABEL: meta.get("uid") or "", **(selector.get("matchLabels") or {})}
         spec["selector"] = selector
-        if not context.dry_run:  # upstream gets these from the defaulting of what it reads back from etcd
-            _default_labels(obj)
+        _default_labels(obj)
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec, meta = obj["spec"], obj["metadata"]
@@ -103,17 +107,11 @@ class JobStrategy(Strategy):
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return rules.status_counts(obj.get("status") or {}, *_COUNTS)
 
+    def warnings_on_delete(self, context: Context, propagation_policy: str) -> list[str]:
+        return [] if propagation_policy else [_ORPHANS]
+
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
-        warnings = template_warnings(obj["spec"].get("template"), "spec.template")
-        name = obj["metadata"].get("name") or ""
-        problems = names.dns1123_label(name)
-        if problems:
-            warnings.insert(
-                0,
-                "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is "
-                f"recommended: [{' '.join(problems)}]",
-            )
-        return warnings
+        return rules.name_warnings(obj["metadata"]) + template_warnings(obj["spec"].get("template"), "spec.template")
 
     def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
         if context.subresource or obj["spec"].get("template") == old["spec"].get("template"):
@@ -122,8 +120,9 @@ class JobStrategy(Strategy):
 
 
 def _default_labels(obj: Object) -> None:
+    """Upstream defaults them when it reads a Job back from the store, so what would not be stored gets none."""
     own = rules.template_labels(obj["spec"].get("template"))
-    if own and not obj["metadata"].get("labels"):
+    if own and not obj["metadata"].get("labels") and not validate_labels(own, ""):
         obj["metadata"]["labels"] = dict(own)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from kctl.apimachinery import field_errors as fe
@@ -143,7 +144,7 @@ def _exit_codes(codes: Spec, known: set[Any], path: str) -> list[FieldError]:
         if value in seen:
             errors.append(fe.duplicate(f"{here}[{index}]", value))
         seen.add(value)
-    if any(before > after for before, after in zip(values, values[1:], strict=False)):
+    if any(before > after for before, after in pairwise(values)):
         errors.append(fe.invalid(here, values, "must be ordered"))
     return errors
 
@@ -210,7 +211,8 @@ def _count_indexes(text: str, completions: int) -> tuple[int, str]:
     for part in text.split(",") if text else ():
         bounds = part.split("-")
         if len(bounds) > 2:
-            return 0, f"the fragment {fe.go_value(part)} violates the requirement that an index interval can have at most two parts separated by '-'"
+            rule = "the requirement that an index interval can have at most two parts separated by '-'"
+            return 0, f"the fragment {fe.go_value(part)} violates {rule}"
         for bound in bounds:
             if not re.fullmatch(r"\d+", bound):
                 return 0, f"cannot convert string to integer for index: {fe.go_value(bound)}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kctl.apimachinery import field_errors as fe
+from kctl.apimachinery import names, times
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry.core import pod_defaults
@@ -29,7 +30,6 @@ _GATED = {
     "reason": "SchedulingGated",
     "message": "Scheduling is blocked due to non-empty scheduling gates",
 }
-_CONDITION_TIMES: dict[str, None] = {"lastProbeTime": None, "lastTransitionTime": None}
 
 
 def _spec(field: str) -> Callable[[Object], str]:
@@ -81,7 +81,7 @@ class PodStrategy(Strategy):
         merge_label_keys(spec, obj["metadata"].get("labels") or {})
         status: dict[str, Any] = {"phase": "Pending"}
         if spec.get("schedulingGates"):
-            status["conditions"] = [{**_GATED, **_CONDITION_TIMES}]
+            status["conditions"] = [{**_GATED, "lastProbeTime": None, "lastTransitionTime": times.rfc3339(context.now)}]
         status["qosClass"] = qos_class(spec)
         obj["status"] = status
 
@@ -155,8 +155,6 @@ class PodStrategy(Strategy):
 
 
 def _name_warning(name: str) -> str:
-    from kctl.apimachinery import names
-
     problems = names.dns1123_label(name)
     return (
         "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is "

@@ -6,7 +6,6 @@ can serve any number of pods.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from kctl.apimachinery import quantity
@@ -33,6 +32,8 @@ def default_pod_template(template: Spec | None) -> None:
 def default_pod(spec: Spec) -> None:
     """A pod's own spec: what templates get, and what only pods get."""
     default_pod_spec(spec)
+    if spec["terminationGracePeriodSeconds"] < 0:
+        spec["terminationGracePeriodSeconds"] = 1
     for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
         _default_requests(container)
     _default_pod_level_requests(spec)
@@ -198,7 +199,8 @@ def _default_requests(container: Spec) -> None:
         requests.setdefault(name, value)
 
 
-_POD_LEVEL: Callable[[str], bool] = lambda name: name in ("cpu", "memory") or name.startswith("hugepages-")
+def _is_pod_level(name: str) -> bool:
+    return name in ("cpu", "memory") or name.startswith("hugepages-")
 
 
 def _default_pod_level_requests(spec: Spec) -> None:
@@ -211,10 +213,10 @@ def _default_pod_level_requests(spec: Spec) -> None:
         for name, value in ((container.get("resources") or {}).get("requests") or {}).items():
             aggregate[name] = quantity.add(aggregate[name], value) if name in aggregate else value
     for name, value in aggregate.items():
-        if _POD_LEVEL(name) and name not in requests and not name.startswith("hugepages-"):
+        if _is_pod_level(name) and name not in requests and not name.startswith("hugepages-"):
             requests[name] = value
     for name, value in resources["limits"].items():
-        if _POD_LEVEL(name):
+        if _is_pod_level(name):
             requests.setdefault(name, value)
     if requests:
         resources["requests"] = requests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kctl.apimachinery import field_errors as fe
@@ -21,7 +22,7 @@ def port_number_or_name(port: int | str | None, path: str) -> list[FieldError]:
     return names.errors(path, port or 0, names.port_number)
 
 
-def validate_probes(container: dict[str, Any], grace: int | None, path: str) -> list[FieldError]:
+def validate_probes(container: Mapping[str, Any], grace: int | None, path: str) -> list[FieldError]:
     """Liveness, readiness and startup probe of a container, in that order."""
     errors: list[FieldError] = []
     for field in ("livenessProbe", "readinessProbe", "startupProbe"):

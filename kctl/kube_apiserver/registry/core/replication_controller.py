@@ -58,12 +58,12 @@ class ReplicationControllerStrategy(Strategy):
         return validate_replica_status(obj.get("status") or {})
 
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
-        return template_warnings(obj["spec"].get("template"), "spec.template")
+        return rules.name_warnings(obj["metadata"]) + template_warnings(obj["spec"].get("template"), "spec.template")
 
     def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
         if context.subresource or obj["spec"].get("template") == old["spec"].get("template"):
             return []
-        return self.warnings_on_create(context, obj)
+        return template_warnings(obj["spec"].get("template"), "spec.template")
 
 
 STRATEGY = ReplicationControllerStrategy()
