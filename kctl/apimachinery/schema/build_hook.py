@@ -116,7 +116,7 @@ class _Facts:
             return "a" if required or self._in("TIMES_BY_VALUE", owner, field) else "p"
         if code.startswith("@"):
             return "a" if required or self._held_by_value(owner, field, code, top) else "p"
-        return "a" if required else ""
+        return "a" if required else "p" if self._in("KEPT_LISTS", owner, field) else ""
 
     def _held_by_value(self, owner: str, field: str, code: str, top: bool) -> bool:
         if code.endswith(".ObjectMeta") or code.endswith(".ListMeta"):

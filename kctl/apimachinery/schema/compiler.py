@@ -66,7 +66,9 @@ class Compiler:
             return self._lazy(code)
         value = self.value(code)
         if code[0] in "[{":
-            return _nullable(value) if "a" in flags else _unless_empty(value)
+            if "a" in flags:
+                return _nullable(value)
+            return value if "p" in flags else _unless_empty(value)
         if flags or code in "qtTxr" or code.startswith("o"):
             return value
         return _unless_empty(value)

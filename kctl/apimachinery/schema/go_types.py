@@ -117,6 +117,11 @@ Event firstTimestamp lastTimestamp eventTime reportingComponent reportingInstanc
 """)
 """Written even when zero although OpenAPI calls them optional."""
 
+KEPT_LISTS = _table("""
+HPAScalingRules policies
+""")
+"""Lists whose emptiness is an answer: defaulting fills in what is absent, validation refuses what is empty."""
+
 NULL_WHEN_ABSENT = _table("""
 TypedLocalObjectReference apiGroup | TypedObjectReference apiGroup | TokenRequestSpec boundObjectRef
 """)

@@ -99,7 +99,22 @@ def _spent(budget: Object, pod: str, now: str) -> Object:
                     why += f"{condition.get('message')}" if reason == "SyncFailed" else reason
         raise _refused(why)
     disrupted = {**(status.get("disruptedPods") or {}), pod: now}
-    return objects.with_status(budget, disruptionsAllowed=allowed - 1, disruptedPods=disrupted)
+    if allowed > 1:
+        return objects.with_status(budget, disruptionsAllowed=allowed - 1, disruptedPods=disrupted)
+    conditions = _exhausted(budget, now)
+    return objects.with_status(budget, disruptionsAllowed=0, disruptedPods=disrupted, conditions=conditions)
+
+
+def _exhausted(budget: Object, now: str) -> list[dict[str, Any]]:
+    """The conditions of a budget whose last disruption was just taken."""
+    conditions = list(objects.status(budget).get("conditions") or ())
+    before = objects.condition(budget, "DisruptionAllowed") or {}
+    since = before.get("lastTransitionTime") if before.get("status") == "False" else now
+    condition = {
+        "type": "DisruptionAllowed", "status": "False", "observedGeneration": objects.generation(budget),
+        "lastTransitionTime": since, "reason": "InsufficientPods", "message": "",
+    }  # fmt: skip
+    return [entry for entry in conditions if entry.get("type") != "DisruptionAllowed"] + [condition]
 
 
 async def _note(registry: Registry, endpoint: Endpoint, pod: Object, caller: Caller) -> None:
