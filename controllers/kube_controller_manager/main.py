@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from controllers.kube_controller_manager.clusterrole_aggregation import ClusterRoleAggregation
 from controllers.kube_controller_manager.deployment.controller import DeploymentController
 from controllers.kube_controller_manager.endpoints import EndpointsController
 from controllers.kube_controller_manager.endpointslice import EndpointSliceController
@@ -23,6 +24,7 @@ from controllers.kube_controller_manager.replicaset import ReplicaSetController
 from controllers.kube_controller_manager.replication_controller import ReplicationControllerController
 from controllers.kube_controller_manager.root_ca_publisher import RootCaPublisher
 from controllers.kube_controller_manager.service_account import ServiceAccountController
+from controllers.kube_controller_manager.service_account_token import ServiceAccountTokenController
 from controllers.kube_controller_manager.taint_eviction import TaintEvictionController
 from controllers.kube_controller_manager.ttl import TtlController
 from controllers.runtime.informer import InformerFactory
@@ -49,6 +51,7 @@ Factory = Callable[[ControllerContext, Options], LoopController]
 
 CONTROLLERS: dict[str, Factory] = {
     "serviceaccount-controller": lambda context, options: ServiceAccountController(context),
+    "serviceaccount-token-controller": lambda context, options: ServiceAccountTokenController(context, options.root_ca),
     "root-ca-certificate-publisher-controller": lambda context, options: RootCaPublisher(context, options.root_ca),
     "node-ipam-controller": lambda context, options: NodeIpamController(
         context, options.cluster_cidr, options.node_cidr_mask
@@ -62,6 +65,7 @@ CONTROLLERS: dict[str, Factory] = {
     "endpointslice-controller": lambda context, options: EndpointSliceController(context),
     "endpoints-controller": lambda context, options: EndpointsController(context),
     "namespace-controller": lambda context, options: NamespaceController(context),
+    "clusterrole-aggregation-controller": lambda context, options: ClusterRoleAggregation(context),
     "pod-garbage-collector-controller": lambda context, options: PodGarbageCollector(context),
     # Last: its watches on every kind start behind everybody else's.
     "garbage-collector-controller": lambda context, options: GarbageCollector(context),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from controllers.kube_controller_manager.clusterrole_aggregation import CLUSTER_ROLES
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import (
@@ -15,6 +16,7 @@ from kctl.apimachinery.resources import (
     NAMESPACES,
     NODES,
     PODS,
+    SECRETS,
     SERVICE_ACCOUNTS,
     SERVICES,
 )
@@ -146,6 +148,36 @@ async def test_what_every_namespace_contains_and_gets_back() -> None:
         await plane.client.delete(CONFIG_MAPS, "kube-root-ca.crt", "n")
         await plane.settle(1)
         assert await plane.exists(CONFIG_MAPS, "kube-root-ca.crt", "n")
+
+
+async def test_token_secrets_are_filled_and_go_with_their_account() -> None:
+    async with control_plane("serviceaccount-token-controller") as plane:
+        meta = {"name": "tok", "annotations": {"kubernetes.io/service-account.name": "default"}}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "kubernetes.io/service-account-token"}
+        await plane.client.create(SECRETS, secret, "default")
+        await plane.settle(1)
+        filled = await plane.get(SECRETS, "tok")
+        account = await plane.get(SERVICE_ACCOUNTS, "default")
+        assert set(filled["data"]) == {"ca.crt", "namespace", "token"}
+        assert objects.annotations(filled)["kubernetes.io/service-account.uid"] == objects.uid(account)
+        await plane.client.delete(SERVICE_ACCOUNTS, "default", "default")
+        await plane.settle(1)
+        assert not await plane.exists(SECRETS, "tok")
+
+
+async def test_cluster_roles_are_aggregated() -> None:
+    async with control_plane("clusterrole-aggregation-controller") as plane:
+        version = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}
+        rule = {"clusterRoleSelectors": [{"matchLabels": {"to": "c"}}]}
+        await plane.client.create(CLUSTER_ROLES, {**version, "metadata": {"name": "all"}, "aggregationRule": rule})
+        rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+        part = {**version, "metadata": {"name": "part", "labels": {"to": "c"}}, "rules": rules}
+        await plane.client.create(CLUSTER_ROLES, part)
+        await plane.settle(1)
+        assert (await plane.get(CLUSTER_ROLES, "all"))["rules"] == rules
+        await plane.client.delete(CLUSTER_ROLES, "part")
+        await plane.settle(1)
+        assert not (await plane.get(CLUSTER_ROLES, "all")).get("rules")
 
 
 SERVICE_CONTROLLERS = (
