@@ -150,7 +150,7 @@ class Storage:
     async def create(self, cache: WatchCache, key: str, obj: Object) -> Object:
         """Store a new object, whose metadata dict must be the caller's own and have no resourceVersion; the object with
         one. Raises Exists."""
-        value = orjson.dumps(obj)
+        value = _encode(obj)
         self._pending[value] = obj
         try:
             await self._store.create(self._store_key(cache, key), value)
@@ -162,7 +162,7 @@ class Storage:
 
     async def update(self, cache: WatchCache, key: str, obj: Object, revision: int) -> Object:
         """Replace the object that is at `revision`. Raises Stale, Missing."""
-        value = orjson.dumps(obj)
+        value = _encode(obj)
         self._pending[value] = obj
         try:
             await self._store.update(self._store_key(cache, key), value, revision)
@@ -228,6 +228,11 @@ class Storage:
             if close is not None:
                 await close()
         return changes
+
+
+def _encode(obj: Object) -> bytes:
+    """orjson leaves several times the length allocated behind what it returns; what is kept must be an exact copy."""
+    return bytes(memoryview(orjson.dumps(obj)))
 
 
 def _decode(value: bytes, revision: int) -> Object:

@@ -36,7 +36,8 @@ class Entry:
     def item(self) -> bytes:
         """JSON without kind and apiVersion, as a typed list carries its items."""
         if self._item is None:
-            self._item = orjson.dumps({k: v for k, v in self.object.items() if k != "kind" and k != "apiVersion"})
+            item = orjson.dumps({k: v for k, v in self.object.items() if k != "kind" and k != "apiVersion"})
+            self._item = bytes(memoryview(item))  # an exact copy: orjson leaves several times its length allocated
         return self._item
 
     def encoded(self, type_prefix: bytes) -> bytes:
