@@ -5,6 +5,7 @@ In-process users get a transport from `transport(user)` and need no socket; `ser
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping
 from datetime import datetime
@@ -52,6 +53,7 @@ class ApiServer:
         self._in_process: Handler = build_in_process_chain(self._dispatch)
         self._https: Handler | None = None
         self._listener: Any = None
+        self._flow_schemas: asyncio.Task[None] | None = None
         self.bound_port = 0
         self.stopping = False
 
@@ -79,6 +81,9 @@ class ApiServer:
             from kctl.kube_apiserver import bootstrap
 
             await bootstrap.apply(self.registry, self.config)
+        from kctl.kube_apiserver import flow_schema_conditions
+
+        self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
 
     def transport(self, user: User, *, trusted: bool | None = None) -> Transport:
         """The in-process way in. `trusted` (default: the user is a system: identity) means that bodies are
@@ -139,6 +144,8 @@ class ApiServer:
             return
         self.stopping = True
         await self.storage.close()
+        if self._flow_schemas is not None:
+            await self._flow_schemas
         if self._listener is not None:
             await self._listener.stop()
 

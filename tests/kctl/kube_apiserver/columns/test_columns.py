@@ -1,5 +1,7 @@
 """Rows of the tables kubectl prints."""
 
+# ruff: noqa: E501 (tables of whole messages)
+
 from __future__ import annotations
 
 from datetime import UTC, datetime

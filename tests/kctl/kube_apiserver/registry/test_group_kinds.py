@@ -1,5 +1,7 @@
 """Kinds of the named groups: defaults and refusals in the API's words."""
 
+# ruff: noqa: E501 (tables of whole messages)
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,7 @@
 """Services: defaults, what is refused, what allocation takes and gives back when the type changes."""
 
+# ruff: noqa: E501 (tables of whole messages)
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,0 +1,43 @@
+"""FlowSchemas tell whether their priority level exists."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.clock import FakeClock
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.user import ADMIN
+from kctl.kube_apiserver.flow_schema_conditions import FLOW_SCHEMAS
+from kctl.kube_apiserver.registry.generic import Caller
+from kctl.kube_apiserver.server import ApiServer
+from kctl.kube_apiserver.storage import memory_store
+
+
+def schema(name: str, level: str) -> Object:
+    spec = {"matchingPrecedence": 20, "priorityLevelConfiguration": {"name": level}}
+    return {"apiVersion": FLOW_SCHEMAS.api_version, "kind": "FlowSchema", "metadata": {"name": name}, "spec": spec}
+
+
+async def dangling(server: ApiServer, name: str) -> tuple[str, str]:
+    for _ in range(200):
+        found = objects.condition(server.registry.get_cached(FLOW_SCHEMAS, "", name) or {}, "Dangling")
+        if found is not None:
+            return found["status"], found["reason"]
+        await asyncio.sleep(0)
+    raise AssertionError("no condition")
+
+
+async def test_dangling() -> None:
+    server = ApiServer(memory_store(), clock=FakeClock(), randomness=random.Random(1))
+    await server.start()
+    try:
+        endpoint = server.registry.endpoint(FLOW_SCHEMAS)
+        for name, level in (("good", "workload-low"), ("bad", "nowhere")):
+            await server.registry.create(endpoint, "", schema(name, level), Caller(ADMIN))
+        assert await dangling(server, "good") == ("False", "Found")
+        assert await dangling(server, "bad") == ("True", "NotFound")
+        assert await dangling(server, "catch-all") == ("False", "Found")
+    finally:
+        await server.stop()
