@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.status import ApiError, from_status
 from kctl.cli import manifests
 from kctl.cli.errors import AggregateError, CommandError, plain, raise_all
 from kctl.cli.options import refuse_kustomize
@@ -59,6 +60,18 @@ def qualified_name(resource: ResourceType, name: str) -> str:
     """pod/x, deployment.apps/x"""
     kind = resource.kind.lower()
     return f"{kind}.{resource.group}/{name}" if resource.group else f"{kind}/{name}"
+
+
+def unable_to_find(error: ApiError, resource: ResourceType, label_selector: str, field_selector: str) -> ApiError:
+    """A refused list, with what was asked for (resource.Selector.Visit)."""
+    if error.http_status not in (400, 404):
+        return error
+    subject = f'"{resource.group}/{resource.version}, Resource={resource.plural}"'
+    if label_selector or field_selector:
+        what = f'find {subject} that match label selector "{label_selector}", field selector "{field_selector}"'
+    else:
+        what = f"list {subject}"
+    return from_status({**error.status, "message": f"Unable to {what}: {error.message}"})
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
-from kctl.cli.builder import MISSING, Builder, Selection, qualified_name
+from kctl.cli.builder import MISSING, Builder, Selection, qualified_name, unable_to_find
 from kctl.cli.command import KubectlCommand
 from kctl.cli.deletion import Deleted, propagation, wait_gone
 from kctl.cli.errors import CommandError, with_source
@@ -146,7 +146,7 @@ class Delete:
                 resource, selection.namespace, label_selector=self.selector, field_selector=self.field_selector
             )
         except ApiError as error:
-            self.errors.append(error)
+            self.errors.append(unable_to_find(error, resource, self.selector, self.field_selector))
             return 0
         for item in found.get("items") or ():
             await self._delete(resource, objects.namespace(item), objects.name(item), source, item)

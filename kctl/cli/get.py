@@ -10,9 +10,9 @@ import click
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
-from kctl.apimachinery.status import NotFound
+from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
-from kctl.cli.builder import Builder, Selection
+from kctl.cli.builder import Builder, Selection, unable_to_find
 from kctl.cli.command import KubectlCommand
 from kctl.cli.errors import CommandError, UsageError, plain, raise_all
 from kctl.cli.flags import flag
@@ -174,11 +174,7 @@ class Get:
             except NotFound as error:
                 if not self.ignore_not_found:
                     self.errors.append(error)
-            except CommandError as error:
-                self.errors.append(error)
-            except Exception as error:
-                if not hasattr(error, "status"):
-                    raise
+            except (ApiError, CommandError) as error:
                 self.errors.append(error)
         return answers
 
@@ -216,7 +212,10 @@ class Get:
         answers: list[Answer] = []
         while True:
             request = ApiRequest("list", selection.resource, selection.namespace, query=query, accept=self.accept)
-            found = (await client.call(request)).object
+            try:
+                found = (await client.call(request)).object
+            except ApiError as error:
+                raise unable_to_find(error, selection.resource, self.selector, self.field_selector) from None
             answers.append(Answer(selection.resource, found, False))
             token = (found.get("metadata") or {}).get("continue")
             if not token:
@@ -243,7 +242,7 @@ class Get:
                 rows += printer.rows(tables[index])
                 index += 1
             text = TableWriter().format(rows)
-            if text and parts and not self.no_headers:
+            if text and any(parts) and not self.no_headers:
                 parts.append("\n")
             parts.append(text)
         text = "".join(parts)

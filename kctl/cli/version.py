@@ -38,6 +38,10 @@ async def command(session: Session, arguments: tuple[str, ...], client: bool, ou
     if not client:
         try:
             response = await (await session.client()).transport.raw("GET", "/version")
+            if response.status >= 400:
+                from kctl.cli.raw import failure as failed
+
+                raise failed(response.status, response.body)
             server = orjson.loads(response.body)
         except Exception as error:
             failure = error

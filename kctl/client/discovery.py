@@ -109,12 +109,11 @@ class RESTMapper:
 
 def find(types: Iterable[ResourceType], name: str) -> ResourceType | None:
     """The first type a user's word matches. With a group, a prefix of the group's name is enough (ingresses.networking)."""
-    lower = name.lower()
     types = list(types)
-    plain = [one for one in types if _is_called(one, lower)]
+    plain = [one for one in types if _is_called(one, name)]
     if plain:
         return plain[0]
-    word, _, rest = lower.partition(".")
+    word, _, rest = name.partition(".")
     if not rest:
         return None
     version, _, group = rest.partition(".")
@@ -128,8 +127,10 @@ def find(types: Iterable[ResourceType], name: str) -> ResourceType | None:
     return None
 
 
-def _is_called(one: ResourceType, lower: str) -> bool:
-    return lower == one.plural or lower == one.singular or lower in one.short_names or lower == one.kind.lower()
+def _is_called(one: ResourceType, word: str) -> bool:
+    """Short names are matched as they are, everything else whatever its case."""
+    lower = word.lower()
+    return lower == one.plural or lower == one.singular or word in one.short_names or lower == one.kind.lower()
 
 
 def _by_kind(types: Iterable[ResourceType], api_version: str, kind: str) -> ResourceType | None:

@@ -222,9 +222,17 @@ class HttpsTransport:
         return ApiResponse(response.status_code, warnings=warnings, text=self._chunks(connection))
 
     async def _chunks(self, connection: _Connection) -> AsyncIterator[bytes]:
+        """A stream ends at the time limit, where there is one, as at the server's end."""
+        deadline = asyncio.get_running_loop().time() + self._timeout if self._timeout else None
         try:
-            while isinstance(event := await connection.next_event(), h11.Data):
+            while True:
+                async with asyncio.timeout_at(deadline):
+                    event = await connection.next_event()
+                if not isinstance(event, h11.Data):
+                    return
                 yield bytes(event.data)
+        except TimeoutError:
+            return
         except (OSError, EOFError, h11.ProtocolError) as error:
             raise ConnectionFailed(self.server, describe(error, self._host, self._port)) from None
         finally:

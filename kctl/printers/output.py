@@ -74,9 +74,9 @@ def printer_for(
 
 def _given(form: str, template: str, kind: str) -> str:
     if not template:
-        what = {"custom-columns": "custom-columns format specified but no custom columns given"}.get(
-            form, f"{form} format specified but no {'file' if form.endswith('file') else 'template'} given"
-        )
+        what = "template format specified but no template given"
+        if form.startswith("custom-columns"):
+            what = f"{form} format specified but no custom columns given"
         raise OutputError(what)
     if not form.endswith("file"):
         return template

@@ -111,7 +111,7 @@ class TablePrinter:
 
     def _after(self, meta: Mapping[str, Any]) -> list[str]:
         labels = meta.get("labels") or {}
-        found = [labels.get(label) if label in labels else "<none>" for label in self._options.label_columns]
+        found = [str(labels.get(label) or "") for label in self._options.label_columns]
         return [*found, format_labels(labels)] if self._options.show_labels else found
 
 

@@ -202,7 +202,8 @@ class Apply:
         for attempt in range(_CONFLICT_RETRIES + 1):
             patch = three_way.make_patch(info, modified, current)
             if self.strategy == "client":
-                return three_way.apply_locally(info, current, patch), "configured"
+                operation = "unchanged" if patch.empty else "configured"
+                return three_way.apply_locally(info, current, patch), operation
             if patch.empty:
                 return current, "unchanged"
             query = {"fieldManager": self.field_manager, "fieldValidation": self.validation}
