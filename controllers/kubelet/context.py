@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from controllers.kubelet.pod_ips import PodAddresses
 from controllers.kubelet.references import Lookup, Missing
 from controllers.kubelet.runtime import ContainerRuntime
 from controllers.kubelet.timers import Timers
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 RELIST_SECONDS = 1.0
 """How long a kubelet takes to notice that a container ended (the relist period of its pod lifecycle event generator)."""
+
+
+OVERFLOW_CIDR = "100.64.0.0/10"
 
 
 class Writer(Protocol):
@@ -37,6 +41,8 @@ class KubeletContext:
     writer: Writer
     lookup: Lookup
     wait_for: Callable[[Missing, PodWorker], None]
+    overflow: PodAddresses = field(default_factory=lambda: PodAddresses(OVERFLOW_CIDR))
+    """Where nodes with more pods than their pod CIDR has addresses take the others from."""
     _stamp: str = ""
     _running: Object = field(default_factory=dict)
     _stamp_second: datetime | None = None

@@ -129,8 +129,8 @@ class Kubelet:
             if status.get("phase") not in ("Succeeded", "Failed"):
                 self._usage.add(pod["spec"])
                 worker.counted = True
-            if self._addresses is not None and status.get("podIP"):
-                self._addresses.reserve(status["podIP"])
+            if status.get("podIP"):
+                self._reserve_address(status["podIP"])
             worker.adopt()
             if worker.deleting:
                 worker.terminate()
@@ -185,24 +185,22 @@ class Kubelet:
     # ---- addresses
 
     def allocate_address(self, worker: PodWorker) -> str:
-        """'' while the node has no pod CIDR or no free address; the worker is resumed when there is one."""
-        address = self._addresses.allocate() if self._addresses is not None else ""
-        if not address:
+        """'' while the node has no pod CIDR; the worker is resumed when it has one. A simulated node may be given more
+        pods than a /24 holds, so a full range is no failure."""
+        if self._addresses is None:
             self._waiting_for_address[worker.uid] = worker
-            if self._addresses is not None:
-                worker.event(
-                    "Warning",
-                    "FailedCreatePodSandBox",
-                    "Failed to create pod sandbox: failed to set up sandbox container network: "
-                    f"no IP addresses available in range set: {self._addresses.cidr}",
-                )
-        return address
+            return ""
+        return self._addresses.allocate() or self.context.overflow.allocate()
 
     def release_address(self, address: str) -> None:
         if self._addresses is not None:
             self._addresses.release(address)
-            if self._waiting_for_address:
-                self._serve_waiting()
+        self.context.overflow.release(address)
+
+    def _reserve_address(self, address: str) -> None:
+        if self._addresses is not None:
+            self._addresses.reserve(address)
+        self.context.overflow.reserve(address)
 
     def _serve_waiting(self) -> None:
         waiting, self._waiting_for_address = self._waiting_for_address, {}

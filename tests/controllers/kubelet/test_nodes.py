@@ -6,7 +6,7 @@ import pytest
 
 from controllers.kubelet.node_config import NodeConfig
 from kctl.apimachinery import objects, times
-from kctl.apimachinery.resources import LEASES, NODES
+from kctl.apimachinery.resources import LEASES, NODES, PODS
 from tests.controllers.kubelet.cluster import Cluster, pod
 
 
@@ -112,5 +112,23 @@ async def test_roles_and_taints(control_plane: bool) -> None:
         node = await cluster.node()
         assert ("node-role.kubernetes.io/control-plane" in objects.labels(node)) is control_plane
         assert taint in node["spec"]["taints"]
+    finally:
+        await cluster.stop()
+
+
+async def test_addresses_are_unique_even_where_the_range_is_too_small() -> None:
+    cluster = Cluster()
+    await cluster.start([NodeConfig(f"n{number}", pod_cidr=f"10.244.{number}.0/29") for number in range(1, 4)])
+    try:
+        names = [f"p{number}" for number in range(30)]
+        for number, name in enumerate(names):
+            await cluster.client.create(PODS, pod(name, nodeName=f"n{number % 3 + 1}"))
+        await cluster.settle(200)
+        given = [objects.status(await cluster.pod(name))["podIP"] for name in names]
+        assert len(set(given)) == 30
+        assert sum(address.startswith("10.244.") for address in given) == 15
+        await cluster.delete("p0")
+        await cluster.create(pod("again"))
+        assert objects.status(await cluster.pod("again"))["podIP"] == given[0]
     finally:
         await cluster.stop()
