@@ -3,7 +3,7 @@
 `flush` ends an alignment block, as kubectl flushes its tabwriter before the events.
 """
 
-from __future__ import annotations
+
 
 from collections.abc import Mapping
 

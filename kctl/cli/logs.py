@@ -1,0 +1,257 @@
+"""kctl logs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import click
+
+from kctl.apimachinery import labels, objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import PODS, ResourceType
+from kctl.apimachinery.status import ApiError
+from kctl.cli import options
+from kctl.cli.builder import Builder, Selection
+from kctl.cli.command import KubectlCommand
+from kctl.cli.errors import CommandError, UsageError, plain
+from kctl.cli.flags import flag
+from kctl.cli.session import Session
+from kctl.cli.targets import fetch
+
+_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+_SELECTED_TAIL = 10
+EXAMPLES = """
+  # Return snapshot logs from pod nginx with only one container
+  kctl logs nginx
+
+  # Return snapshot logs from all containers in pods defined by label app=nginx
+  kctl logs -l app=nginx --all-containers=true
+
+  # Begin streaming the logs of the ruby container in pod web-1
+  kctl logs -f -c ruby web-1
+
+  # Display only the most recent 20 lines of output in pod nginx
+  kctl logs --tail=20 nginx
+"""
+
+
+class Source(NamedTuple):
+    """One container whose log is asked for."""
+
+    namespace: str
+    pod: str
+    container: str
+
+
+@dataclass(slots=True)
+class Logs:
+    session: Session
+    container: str = ""
+    follow: bool = False
+    previous: bool = False
+    tail: int = -1
+    since: float = 0.0
+    since_time: str = ""
+    timestamps: bool = False
+    all_containers: bool = False
+    all_pods: bool = False
+    prefix: bool = False
+    selector: str = ""
+    limit_bytes: int = 0
+    max_log_requests: int = 5
+    ignore_errors: bool = False
+
+    def validate(self) -> None:
+        if self.since and self.since_time:
+            raise CommandError("at most one of `sinceTime` or `sinceSeconds` may be specified")
+        if self.container and self.all_containers:
+            raise CommandError("--all-containers=true should not be specified with container name " + self.container)
+        if self.tail < -1:
+            raise CommandError("--tail must be greater than or equal to -1")
+        if self.limit_bytes < 0:
+            raise CommandError("--limit-bytes must be greater than 0")
+
+    def query(self, source: Source) -> dict[str, str]:
+        query = {"container": source.container}
+        for name, wanted in (("follow", self.follow), ("previous", self.previous), ("timestamps", self.timestamps)):
+            if wanted:
+                query[name] = "true"
+        if self.tail >= 0:
+            query["tailLines"] = str(self.tail)
+        if self.since:
+            query["sinceSeconds"] = str(int(-(-self.since // 1)))
+        if self.since_time:
+            query["sinceTime"] = self.since_time
+        if self.limit_bytes:
+            query["limitBytes"] = str(self.limit_bytes)
+        return query
+
+    def sources(self, pod: Object) -> list[Source]:
+        """The containers of a pod to read, with kubectl's note where it chooses one itself."""
+        spec, space, name = objects.spec(pod), objects.namespace(pod), objects.name(pod)
+        init = [entry["name"] for entry in spec.get("initContainers") or ()]
+        main = [entry["name"] for entry in spec.get("containers") or ()]
+        ephemeral = [entry["name"] for entry in spec.get("ephemeralContainers") or ()]
+        if self.all_containers:
+            return [Source(space, name, one) for one in (*init, *main, *ephemeral)]
+        if self.container:
+            if self.container not in (*init, *main, *ephemeral):
+                raise CommandError(f"container {self.container} is not valid for pod {name}")
+            return [Source(space, name, self.container)]
+        preferred = objects.annotations(pod).get(_DEFAULT_CONTAINER, "")
+        chosen = preferred if preferred in main else main[0]
+        if len(main) + len(init) + len(ephemeral) > 1 and not preferred:
+            every = [*main, *ephemeral, *(f"{one} (init)" for one in init)]
+            self.session.error(f'Defaulted container "{chosen}" out of: {", ".join(every)}')
+        return [Source(space, name, chosen)]
+
+    async def run(self, pods: list[Object]) -> None:
+        sources = [source for pod in pods for source in self.sources(pod)]
+        if not self.follow or len(sources) == 1:
+            for source in sources:
+                await self._guarded(source)
+            return
+        if len(sources) > self.max_log_requests:
+            raise CommandError(
+                f"you are attempting to follow {len(sources)} log streams, but maximum allowed concurrency is "
+                f"{self.max_log_requests}, use --max-log-requests to increase the limit"
+            )
+        await asyncio.gather(*(self._guarded(source) for source in sources))
+
+    async def _guarded(self, source: Source) -> None:
+        try:
+            await self._copy(source)
+        except ApiError as error:
+            if not self.ignore_errors:
+                raise
+            self.session.error(f"error: {plain(error)}")
+
+    async def _copy(self, source: Source) -> None:
+        client = await self.session.client()
+        out = self.session.streams.out
+        prefix = f"[pod/{source.pod}/{source.container}] " if self.prefix else ""
+        rest = ""
+        async for chunk in await client.logs(source.pod, source.namespace, **self.query(source)):
+            text = chunk.decode(errors="replace")
+            if not prefix:
+                out.write(text)
+            else:
+                *lines, rest = (rest + text).split("\n")
+                out.write("".join(f"{prefix}{line}\n" for line in lines))
+            out.flush()
+        if rest:
+            out.write(prefix + rest)
+
+
+@click.command(
+    "logs", cls=KubectlCommand, short_help="Print the logs for a container in a pod", examples=EXAMPLES,
+    usage="[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
+)  # fmt: skip
+@flag("-c", "--container", help="Print the logs of this container")
+@flag("-f", "--follow", kind="bool", help="Specify if the logs should be streamed.")
+@flag(
+    "-p",
+    "--previous",
+    kind="bool",
+    help="If true, print the logs for the previous instance of the container in a pod if it exists.",
+)
+@flag(
+    "--tail",
+    kind="int",
+    default=-1,
+    help="Lines of recent log file to display. Defaults to -1 with no selector, showing all log lines otherwise 10, if a selector is provided.",
+)
+@flag("--since", kind="duration", help="Only return logs newer than a relative duration like 5s, 2m, or 3h.")
+@flag("--since-time", help="Only return logs after a specific date (RFC3339).")
+@flag("--timestamps", kind="bool", help="Include timestamps on each line in the log output")
+@flag("--all-containers", kind="bool", help="Get all containers' logs in the pod(s).")
+@flag("--all-pods", kind="bool", help="Get logs from all pod(s). Sets prefix to true.")
+@flag("--prefix", kind="bool", help="Prefix each log line with the log source (pod name and container name)")
+@flag("--limit-bytes", kind="int", help="Maximum bytes of logs to return. Defaults to no limit.")
+@flag(
+    "--max-log-requests",
+    kind="int",
+    default=5,
+    help="Specify maximum number of concurrent logs to follow when using by a selector. Defaults to 5.",
+)
+@flag(
+    "--ignore-errors",
+    kind="bool",
+    help="If watching / following pod logs, allow for any errors that occur to be non-fatal",
+)
+@options.selector()
+async def command(session: Session, arguments: tuple[str, ...], **more: Any) -> None:
+    """Print the logs for a container in a pod or specified resource.
+
+    If the pod has only one container, the container name is optional.
+    """
+    if len(arguments) == 2 and not more["container"]:
+        more["container"] = arguments[1]
+        arguments = arguments[:1]
+    logs = Logs(session, **more)
+    logs.validate()
+    if logs.selector:
+        if arguments:
+            raise UsageError("only a selector (-l) or a POD name is allowed")
+        if "tail" not in session.changed:
+            logs.tail = _SELECTED_TAIL
+    elif len(arguments) != 1:
+        raise UsageError(
+            "'logs (POD | TYPE/NAME) [CONTAINER_NAME]'.\nPOD or TYPE/NAME is a required argument for the logs command"
+        )
+    if logs.all_pods:
+        logs.prefix = True
+    pods = await _pods(logs, arguments)
+    if not pods:
+        session.error(f"No resources found in {session.namespace} namespace.")
+        return
+    await logs.run(pods)
+
+
+async def _pods(logs: Logs, arguments: tuple[str, ...]) -> list[Object]:
+    session = logs.session
+    builder = Builder(session, selector=logs.selector)
+    if logs.selector:
+        found = await fetch(builder, Selection(PODS, session.namespace))
+        return [target.object for target in found]
+    word = arguments[0]
+    if "/" not in word:
+        client = await session.client()
+        return [await client.get(PODS, word, session.namespace)]
+    selection = (await builder.selections([word]))[0]
+    target = (await fetch(builder, selection))[0]
+    if target.resource is PODS:
+        return [target.object]
+    pods = await _pods_of(session, target.resource, target.object)
+    if not pods:
+        raise CommandError("timed out waiting for the condition")
+    if logs.all_pods or len(pods) == 1:
+        return pods
+    session.error(f"Found {len(pods)} pods, using pod/{objects.name(pods[0])}")
+    return pods[:1]
+
+
+async def _pods_of(session: Session, resource: ResourceType, obj: Object) -> list[Object]:
+    """The pods an object selects, the one kubectl would take first: running and ready ones before others, older first."""
+    selector = objects.spec(obj).get("selector")
+    if selector is None:
+        raise CommandError(
+            f"cannot get the logs from {resource.api_version}, Kind={resource.kind}: selector is not available"
+        )
+    plain_map = resource.plural in ("services", "replicationcontrollers")
+    text = ",".join(f"{k}={v}" for k, v in sorted(selector.items())) if plain_map else labels.format_selector(selector)
+    client = await session.client()
+    items = (await client.list(PODS, objects.namespace(obj), label_selector=text)).get("items") or []
+    phases = {"Running": 0, "Pending": 1}
+
+    def rank(pod: Object) -> tuple[int, int, str]:
+        phase = phases.get(objects.status(pod).get("phase", ""), 2)
+        return (
+            phase,
+            0 if objects.is_condition_true(pod, "Ready") else 1,
+            str(objects.metadata(pod).get("creationTimestamp")),
+        )
+
+    return sorted(items, key=rank)

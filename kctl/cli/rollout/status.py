@@ -1,0 +1,90 @@
+"""kctl rollout status: follow a rollout until it is done."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.status import ApiError, from_status
+from kctl.cli import options
+from kctl.cli.builder import Builder
+from kctl.cli.command import KubectlCommand
+from kctl.cli.errors import CommandError, UsageError
+from kctl.cli.flags import flag
+from kctl.cli.rollout.progress import VIEWERS
+from kctl.cli.session import Session
+from kctl.cli.targets import Target, live
+
+EXAMPLES = """
+  # Watch the rollout status of a deployment
+  kctl rollout status deployment/nginx
+"""
+
+
+@click.command(
+    "status", cls=KubectlCommand, short_help="Show the status of the rollout", examples=EXAMPLES,
+    usage="(TYPE NAME | TYPE/NAME)",
+)  # fmt: skip
+@flag("-w", "--watch", kind="bool", default=True, help="Watch the status of the rollout until it's done.")
+@flag(
+    "--revision", kind="int", help="Pin to a specific revision for showing its status. Defaults to 0 (last revision)."
+)
+@flag("--timeout", kind="duration", help="The length of time to wait before ending watch, zero means never.")
+@options.selector()
+@options.filename("identifying the resource to get from a server.")
+async def command(
+    session: Session, arguments: tuple[str, ...], watch: bool, revision: int, timeout: float, selector: str,
+    filename: tuple[str, ...], kustomize: str, recursive: bool,
+) -> None:  # fmt: skip
+    """Show the status of the rollout.
+
+    By default the command watches the latest rollout until it is done; use --watch=false to look once.
+    """
+    if revision < 0:
+        raise CommandError(f"revision must be a positive integer: {revision}")
+    builder = Builder(session, filename, kustomize, recursive, selector, validate=False)
+    if not arguments and not builder.has_files:
+        raise UsageError("required resource not specified")
+    for target in await live(builder, arguments):
+        try:
+            work = _follow(session, target, revision, watch)
+            await (asyncio.wait_for(work, timeout) if timeout else work)
+        except TimeoutError:
+            builder.errors.append(CommandError("timed out waiting for the condition"))
+        except (ApiError, CommandError) as error:
+            builder.errors.append(error)
+    builder.finish()
+
+
+async def _follow(session: Session, target: Target, revision: int, watch: bool) -> None:
+    viewer = VIEWERS.get(target.resource.group_resource)
+    if viewer is None:
+        raise CommandError(f'no status viewer has been implemented for "{target.resource.kind}"')
+    line, done = viewer(target.object, revision)
+    session.write(line)
+    session.streams.out.flush()
+    if done or not watch:
+        return
+    client = await session.client()
+    while True:
+        events = await client.watch(
+            target.resource, target.namespace, field_selector=f"metadata.name={target.name}", send_initial_events=True
+        )
+        before = line
+        async for batch in events:
+            for event in batch:
+                if event.type == "ERROR":
+                    raise from_status(event.object)
+                if event.type == "DELETED":
+                    raise CommandError("object has been deleted")
+                if event.type == "BOOKMARK" or not objects.name(event.object):
+                    continue
+                line, done = viewer(event.object, revision)
+                if line != before:
+                    session.write(line)
+                    session.streams.out.flush()
+                    before = line
+                if done:
+                    return

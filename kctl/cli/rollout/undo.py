@@ -1,0 +1,110 @@
+"""kctl rollout undo: back to an earlier pod template."""
+
+from __future__ import annotations
+
+import click
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import ApiError
+from kctl.cli import options
+from kctl.cli.builder import Builder
+from kctl.cli.command import KubectlCommand
+from kctl.cli.errors import CommandError, UsageError
+from kctl.cli.flags import flag
+from kctl.cli.results import Results
+from kctl.cli.rollout.revisions import Revision, revisions_of, without_hash
+from kctl.cli.session import Session
+from kctl.cli.targets import Target, live
+from kctl.client.client import Client
+from kctl.client.transport import JSON_PATCH, STRATEGIC_MERGE_PATCH
+
+_SKIPPED_ANNOTATIONS = (
+    "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision",
+    "deployment.kubernetes.io/revision-history", "deployment.kubernetes.io/desired-replicas",
+    "deployment.kubernetes.io/max-replicas", "deprecated.deployment.rollback.to",
+)  # fmt: skip
+
+
+@click.command(
+    "undo", cls=KubectlCommand, short_help="Undo a previous rollout", usage="(TYPE NAME | TYPE/NAME)",
+)  # fmt: skip
+@flag("--to-revision", kind="int", help="The revision to rollback to. Default to 0 (last revision).")
+@options.selector()
+@options.output()
+@options.dry_run()
+@options.filename("identifying the resource to get from a server.")
+async def command(
+    session: Session, arguments: tuple[str, ...], to_revision: int, selector: str, output: str, template: str,
+    show_managed_fields: bool, allow_missing_template_keys: bool, dry_run: str, filename: tuple[str, ...], kustomize: str,
+    recursive: bool,
+) -> None:  # fmt: skip
+    """Roll back to a previous rollout."""
+    strategy = options.dry_run_strategy(dry_run, session.error)
+    results = Results(session, output, template, show_managed_fields, allow_missing_template_keys, strategy)
+    results.check()
+    builder = Builder(session, filename, kustomize, recursive, selector, validate=False)
+    if not arguments and not builder.has_files:
+        raise UsageError("required resource not specified")
+    client = await session.client()
+    for target in await live(builder, arguments):
+        try:
+            result = await _undo(client, target, to_revision, strategy != "none", strategy == "server")
+            if not results.output and strategy == "none":
+                session.print(f"{target.full_name} {result}")
+            else:
+                results.print(target.resource, target.object, result)
+        except (ApiError, CommandError) as error:
+            builder.errors.append(error)
+    builder.finish()
+
+
+async def _undo(client: Client, target: Target, to_revision: int, dry_run: bool, on_server: bool) -> str:
+    """What to say of it."""
+    if target.resource.group_resource == "deployments.apps" and objects.spec(target.object).get("paused"):
+        raise CommandError(
+            f"you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume {target.full_name}' and try again"
+        )
+    found = await revisions_of(client, target)
+    chosen = _choose(found, to_revision, target)
+    template = without_hash(chosen.template)
+    if template == without_hash(objects.spec(target.object).get("template") or {}):
+        return f"skipped rollback (current template already matches revision {chosen.number})"
+    if not dry_run or on_server:
+        await _send(client, target, chosen, template, dry_run)
+    return "rolled back"
+
+
+def _choose(found: list[Revision], to_revision: int, target: Target) -> Revision:
+    if to_revision:
+        chosen = next((entry for entry in found if entry.number == to_revision), None)
+        if chosen is None:
+            raise CommandError(f"unable to find specified revision {to_revision} in history")
+        return chosen
+    if len(found) < 2:
+        kind = target.resource.kind.lower() if target.resource.plural != "deployments" else "deployment"
+        if target.resource.plural == "deployments":
+            raise CommandError(f'no rollout history found for {kind} "{target.name}"')
+        raise CommandError("no last revision to roll back to")
+    return found[-2]
+
+
+async def _send(client: Client, target: Target, chosen: Revision, template: Object, dry_run: bool) -> None:
+    if target.resource.plural == "deployments":
+        old = objects.annotations(target.object)
+        kept = {key: old[key] for key in _SKIPPED_ANNOTATIONS if key in old}
+        theirs = {
+            key: value for key, value in objects.annotations(chosen.source).items() if key not in _SKIPPED_ANNOTATIONS
+        }
+        patch = [
+            {"op": "replace", "path": "/spec/template", "value": template},
+            {"op": "replace", "path": "/metadata/annotations", "value": {**kept, **theirs}},
+        ]
+        await client.patch(
+            target.resource, target.name, patch, target.namespace, patch_type=JSON_PATCH, dry_run=dry_run
+        )
+    else:
+        data = chosen.source.get("data") or {}
+        await client.patch(
+            target.resource, target.name, data, target.namespace, patch_type=STRATEGIC_MERGE_PATCH, dry_run=dry_run
+        )

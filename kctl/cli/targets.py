@@ -1,0 +1,58 @@
+"""The live objects a command is about: what its arguments, selectors or manifests name, fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.status import ApiError
+from kctl.cli.builder import Builder, Selection, qualified_name
+
+
+class Target(NamedTuple):
+    resource: ResourceType
+    object: Object
+
+    @property
+    def name(self) -> str:
+        return objects.name(self.object)
+
+    @property
+    def namespace(self) -> str:
+        return objects.namespace(self.object)
+
+    @property
+    def full_name(self) -> str:
+        """deployment.apps/web"""
+        return qualified_name(self.resource, self.name)
+
+
+async def live(builder: Builder, arguments: Sequence[str], *, allow_collection: bool = True) -> list[Target]:
+    """In the order kubectl visits them. What cannot be fetched goes to `builder.errors`, the rest goes on."""
+    if builder.has_files and not arguments:
+        selections = [Selection(one.resource, one.namespace, one.name) for one in await builder.objects()]
+    else:
+        selections = await builder.selections(arguments, allow_collection=allow_collection)
+    found: list[Target] = []
+    for selection in selections:
+        try:
+            found += await fetch(builder, selection)
+        except ApiError as error:
+            builder.errors.append(error)
+    return found
+
+
+async def fetch(builder: Builder, selection: Selection) -> list[Target]:
+    """One object, or the items of a collection."""
+    client = await builder.session.client()
+    resource = selection.resource
+    if selection.name:
+        return [Target(resource, await client.get(resource, selection.name, selection.namespace))]
+    listed = await client.list(
+        resource, selection.namespace, label_selector=builder.selector, field_selector=builder.field_selector
+    )
+    head = {"apiVersion": resource.api_version, "kind": resource.kind}
+    return [Target(resource, {**head, **item}) for item in listed.get("items") or ()]

@@ -1,0 +1,266 @@
+"""kctl wait: until objects have a condition, a value, or are created or deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import ApiError, NotFound, from_status
+from kctl.cli import options
+from kctl.cli.builder import Builder, Selection, qualified_name
+from kctl.cli.command import KubectlCommand
+from kctl.cli.errors import CommandError, UsageError
+from kctl.cli.flags import flag
+from kctl.cli.session import Session
+from kctl.cli.targets import Target, fetch
+from kctl.client.client import Client
+
+_FOREVER_SECONDS = 7 * 24 * 3600.0
+EXAMPLES = """
+  # Wait for the pod "busybox1" to contain the status condition of type "Ready"
+  kctl wait --for=condition=Ready pod/busybox1
+
+  # Wait for the pod "busybox1" to contain the status phase to be "Running"
+  kctl wait --for=jsonpath='{.status.phase}'=Running pod/busybox1
+
+  # Wait for the pod "busybox1" to be deleted, with a timeout of 60s
+  kctl wait --for=delete pod/busybox1 --timeout=60s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`met(object)`; None stands for an object that is not there."""
+
+    met: Callable[[Object | None], bool]
+    absent: bool = False
+    create: bool = False
+
+
+def parse_goal(text: str) -> Goal:
+    """The value of --for."""
+    lower = text.lower()
+    if lower == "delete":
+        return Goal(lambda obj: obj is None, absent=True)
+    if lower == "create":
+        return Goal(lambda obj: obj is not None, create=True)
+    if lower.startswith("condition="):
+        name, equals, value = text[len("condition=") :].partition("=")
+        return Goal(_condition(name, value if equals else "true"))
+    if lower.startswith("jsonpath="):
+        return Goal(_json_path(text[len("jsonpath=") :]))
+    raise CommandError(f'unrecognized condition: "{text}"')
+
+
+def _condition(name: str, value: str) -> Callable[[Object | None], bool]:
+    def met(obj: Object | None) -> bool:
+        for entry in objects.status(obj).get("conditions") or () if obj else ():
+            if str(entry.get("type", "")).lower() == name.lower():
+                seen, current = entry.get("observedGeneration"), objects.generation(obj or {})
+                seen = seen if seen is not None else objects.status(obj or {}).get("observedGeneration")
+                if seen is not None and seen < current:
+                    return False
+                return str(entry.get("status", "")).lower() == value.lower()
+        return False
+
+    return met
+
+
+def _json_path(text: str) -> Callable[[Object | None], bool]:
+    from kctl.apimachinery import jsonpath
+
+    path, equals, value = text.partition("}=") if "}=" in text else text.partition("=")
+    if "}=" in text:
+        path += "}"
+    if not path:
+        raise CommandError("jsonpath wait condition cannot be empty")
+    if equals and not value:
+        raise CommandError("jsonpath wait value cannot be empty")
+    value = value.strip("'\"")
+    expression = path if path.startswith("{") else "{" + (path if path.startswith(".") else "." + path) + "}"
+    try:
+        compiled = jsonpath.parse(expression)
+    except jsonpath.JSONPathError as error:
+        raise CommandError(str(error)) from None
+
+    def met(obj: Object | None) -> bool:
+        if obj is None:
+            return False
+        try:
+            found = [value for group in compiled.find(obj) for value in group]
+        except jsonpath.JSONPathError:
+            return False
+        if not equals:
+            return bool(found)
+        return len(found) == 1 and _text(found[0]) == value
+
+    return met
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+@click.command(
+    "wait",
+    cls=KubectlCommand,
+    short_help="Wait for a specific condition on one or many resources",
+    examples=EXAMPLES,
+    usage="([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) "
+    "[--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]]",
+)
+@flag(
+    "--for",
+    kind="array",
+    help="The condition to wait on: [create|delete|condition=condition-name[=condition-value]|jsonpath='{JSONPath expression}'=[JSONPath value]].",
+)
+@flag(
+    "--timeout",
+    kind="duration",
+    default=30.0,
+    help="The length of time to wait before giving up.  Zero means check once and don't wait, negative means wait for a week.",
+)
+@flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types")
+@flag("--local", kind="bool", help="If true, annotation will NOT contact api-server but run locally.")
+@flag("-o", "--output", help="Output format. One of: (json, yaml, name).")
+@options.all_namespaces()
+@options.selector()
+@options.field_selector()
+@options.filename("identifying the resource.")
+async def command(
+    session: Session, arguments: tuple[str, ...], timeout: float, all: bool, local: bool, output: str,
+    all_namespaces: bool, selector: str, field_selector: str, filename: tuple[str, ...], kustomize: str, recursive: bool,
+    **more: Any,
+) -> None:  # fmt: skip
+    """Wait for a specific condition on one or many resources.
+
+    The command takes several resources and waits until the condition is seen on every one of them.
+    """
+    goals = more["for"]
+    if not goals:
+        raise UsageError("--for must be specified")
+    if len(goals) > 1:
+        raise UsageError("only one --for may be given")
+    goal = parse_goal(goals[0])
+    builder = Builder(
+        session,
+        filename,
+        kustomize,
+        recursive,
+        selector,
+        field_selector,
+        all_namespaces,
+        select_all=all,
+        validate=False,
+    )
+    limit = _FOREVER_SECONDS if timeout < 0 else timeout
+    selections = await _selections(builder, arguments)
+    targets = await _targets(builder, selections, goal)
+    if not targets and not goal.absent and not builder.errors:
+        raise CommandError("no matching resources found")
+    client = await session.client()
+    deadline = asyncio.get_running_loop().time() + limit
+    for selection in targets:
+        try:
+            obj = await _until(client, selection, goal, deadline, check_once=timeout == 0)
+        except (ApiError, CommandError) as error:
+            builder.errors.append(error)
+            continue
+        _report(session, selection, obj, output)
+    builder.finish()
+
+
+def _report(session: Session, selection: Selection, obj: Object | None, output: str) -> None:
+    if output in ("", "name"):
+        name = qualified_name(selection.resource, selection.name)
+        session.print(name if output else f"{name} condition met")
+    elif obj is not None:
+        from kctl.cli.results import Results
+
+        Results(session, output).print_object(obj)
+
+
+async def _selections(builder: Builder, arguments: tuple[str, ...]) -> list[Selection]:
+    if builder.has_files and not arguments:
+        return [Selection(one.resource, one.namespace, one.name) for one in await builder.objects()]
+    return await builder.selections(arguments, allow_collection=False)
+
+
+async def _targets(builder: Builder, selections: list[Selection], goal: Goal) -> list[Selection]:
+    """Collections become the objects they hold now; names stay, whether they exist or not, where absence is a goal."""
+    found: list[Selection] = []
+    for selection in selections:
+        if selection.name and goal.create:
+            found.append(selection)
+            continue
+        try:
+            listed: list[Target] = await fetch(builder, selection)
+        except NotFound as error:
+            if goal.absent and selection.name:
+                builder.errors.append(error)
+            else:
+                builder.errors.append(error)
+            continue
+        found += [Selection(one.resource, one.namespace, one.name) for one in listed]
+    return found
+
+
+async def _until(
+    client: Client, selection: Selection, goal: Goal, deadline: float, *, check_once: bool
+) -> Object | None:
+    """The object as it was when the goal was met."""
+    name = f"{selection.resource.plural}/{selection.name}"
+    if selection.resource.group:
+        name = f"{selection.resource.plural}.{selection.resource.group}/{selection.name}"
+    remaining = deadline - asyncio.get_running_loop().time()
+    try:
+        if check_once:
+            present = await _present(client, selection)
+            if goal.met(present):
+                return present
+            raise CommandError(f"condition not met for {selection.resource.plural}/{selection.name}")
+        return await asyncio.wait_for(_watch(client, selection, goal), max(remaining, 0.0))
+    except TimeoutError:
+        raise CommandError(f"timed out waiting for the condition on {name}") from None
+
+
+async def _present(client: Client, selection: Selection) -> Object | None:
+    try:
+        return await client.get(selection.resource, selection.name, selection.namespace)
+    except NotFound:
+        return None
+
+
+async def _watch(client: Client, selection: Selection, goal: Goal) -> Object | None:
+    only = f"metadata.name={selection.name}"
+    while True:
+        listed = await client.list(selection.resource, selection.namespace, field_selector=only)
+        items = listed.get("items") or []
+        present = items[0] if items else None
+        if goal.met(present):
+            return present
+        if present is None and not goal.create and not goal.absent:
+            raise NotFound(f'{selection.resource.group_resource} "{selection.name}" not found')
+        version = str((listed.get("metadata") or {}).get("resourceVersion") or "")
+        events = await client.watch(
+            selection.resource, selection.namespace, field_selector=only, resource_version=version
+        )
+        async for batch in events:
+            for event in batch:
+                if event.type == "ERROR":
+                    raise from_status(event.object)
+                if event.type == "BOOKMARK":
+                    continue
+                obj = None if event.type == "DELETED" else event.object
+                if goal.met(obj):
+                    return obj
+                if obj is None and not goal.create:
+                    raise NotFound(f'{selection.resource.group_resource} "{selection.name}" not found')
