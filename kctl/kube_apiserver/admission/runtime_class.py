@@ -52,9 +52,9 @@ class RuntimeClass(AdmissionPlugin):
         selector = dict(spec.get("nodeSelector") or {})
         for key, value in (scheduling.get("nodeSelector") or {}).items():
             if selector.setdefault(key, value) != value:
-                raise self._refuse(
-                    operation, "conflict: runtimeClass.scheduling.nodeSelector and pod.spec.nodeSelector"
-                )
+                own = f"pod.spec.nodeSelector[{key}] = {selector[key]}"
+                why = f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; {own}"
+                raise self._refuse(operation, why)
         if selector:
             spec["nodeSelector"] = selector
         present = spec.get("tolerations") or []

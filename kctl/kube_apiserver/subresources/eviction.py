@@ -93,10 +93,8 @@ def _spent(budget: Object, pod: str, now: str) -> Object:
         else:
             why = f"The disruption budget {name} does not allow evicting pods currently"
             for condition in status.get("conditions") or ():
-                if condition.get("type") == "DisruptionAllowed" and condition.get("status") == "False":
-                    reason = condition.get("reason") or ""
-                    why = f"The disruption budget {name} does not allow evicting pods currently because it failed to "
-                    why += f"{condition.get('message')}" if reason == "SyncFailed" else reason
+                if condition.get("type") == "DisruptionAllowed" and condition.get("reason") == "SyncFailed":
+                    why += f" because it failed sync: {condition.get('message') or ''}"
         raise _refused(why)
     disrupted = {**(status.get("disruptedPods") or {}), pod: now}
     if allowed > 1:
