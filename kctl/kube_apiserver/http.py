@@ -64,6 +64,8 @@ def encode(server: ApiServer, request: Request, response: Response) -> tuple[int
     """Status, headers and body of an answer that is not a stream."""
     headers = {"Cache-Control": _CACHE, **response.headers}
     if response.raw is not None:
+        if headers.get("ETag", "") == request.headers.get("if-none-match"):
+            return 304, headers, b""
         return response.status, {**headers, "Content-Type": response.content_type}, response.raw
     media = _media(request)
     try:

@@ -17,6 +17,7 @@ import orjson
 from kctl.apimachinery.resources import ResourceTable, ResourceType
 from kctl.apimachinery.schema import bundle
 from kctl.apimachinery.status import NotAcceptable
+from kctl.kube_apiserver import openapi_enums
 from kctl.kube_apiserver.openapi_paths import META, Paths
 from kctl.kube_apiserver.request import Response
 from kctl.kube_apiserver.version import git_version
@@ -90,7 +91,7 @@ def _document(name: str, served: tuple[ResourceType, ...]) -> bytes:
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": git_version()},
         "paths": Paths(types).of(served),
-        "components": {"schemas": {key: convert(schema) for key, schema in sorted(schemas.items())}},
+        "components": {"schemas": {key: convert(schema, key) for key, schema in sorted(schemas.items())}},
     }
     return zlib.compress(orjson.dumps(body), 3)
 
@@ -103,7 +104,7 @@ def document_v2(table: ResourceTable) -> bytes:
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": git_version()},
         "paths": Paths(types, v2=True).of(table),
-        "definitions": {name: convert(definitions.entry(name), v2=True) for name in sorted(definitions.names())},
+        "definitions": {name: convert(definitions.entry(name), name, v2=True) for name in sorted(definitions.names())},
     }
     return orjson.dumps(body)
 
@@ -133,11 +134,9 @@ def references(value: Any) -> Iterable[str]:
             yield from references(item)
 
 
-_SPECIAL: dict[str, Document] = {"io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"format": "int-or-string"}}
-
-
-def convert(schema: Document, *, v2: bool = False) -> Document:
-    """A definition as the bundle has it, in the words of OpenAPI: no null types, references into the document."""
+def convert(schema: Document, name: str = "", *, v2: bool = False) -> Document:
+    """A definition as the bundle has it, in the words of OpenAPI: no null types, references into the document.
+    `name` is the type's, for its enumerations."""
     out: Document = {}
     for key, value in schema.items():
         if key == "$ref":
@@ -145,7 +144,7 @@ def convert(schema: Document, *, v2: bool = False) -> Document:
         if key == "type" and isinstance(value, list):
             out[key] = next(kind for kind in value if kind != "null")
         elif key == "properties":
-            out[key] = {name: _property(name, item, v2) for name, item in value.items()}
+            out[key] = {field: _property(name, field, item, v2) for field, item in value.items()}
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             out[key] = convert(value, v2=v2)
         elif key == "oneOf":
@@ -165,7 +164,13 @@ def convert(schema: Document, *, v2: bool = False) -> Document:
     return out
 
 
-def _property(name: str, schema: Document, v2: bool) -> Document:
+def _property(owner: str, name: str, schema: Document, v2: bool) -> Document:
     if name in ("kind", "apiVersion") and "enum" in schema:
         schema = {key: value for key, value in schema.items() if key != "enum"}
-    return convert(schema, v2=v2)
+    out = convert(schema, v2=v2)
+    short = owner.rpartition(".")[2]
+    if not v2 and (values := openapi_enums.values(short, name)):
+        out["enum"] = values
+    if not v2 and (values := openapi_enums.item_values(short, name)):
+        out["items"] = {**out["items"], "enum": values}
+    return out

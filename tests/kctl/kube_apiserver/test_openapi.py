@@ -9,7 +9,7 @@ import pytest
 
 from kctl.apimachinery.resources import ResourceTable
 from kctl.apimachinery.status import NotAcceptable
-from kctl.kube_apiserver import openapi
+from kctl.kube_apiserver import openapi, openapi_enums
 
 TABLE = ResourceTable()
 
@@ -79,3 +79,15 @@ def test_unknown_documents_and_protobuf() -> None:
     assert openapi.answer(TABLE, "/openapi/v3/apis/nope/v1", "", {}) is None
     with pytest.raises(NotAcceptable):
         openapi.answer(TABLE, "/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", {})
+
+
+def test_enumerations_belong_to_string_fields() -> None:
+    definitions = openapi.bundle.descriptions()
+    fields: dict[str, str] = {}
+    for name in definitions.names():
+        for field, schema in (definitions.entry(name).get("properties") or {}).items():
+            fields[f"{name.rpartition('.')[2]}.{field}"] = json.dumps(schema.get("type"))
+    assert {key: fields.get(key) for key in openapi_enums._VALUES if "string" not in fields.get(key, "")} == {}
+    assert {key: fields.get(key) for key in openapi_enums._ITEMS if "array" not in fields.get(key, "")} == {}
+    pod = get("/openapi/v3/api/v1")["components"]["schemas"]["io.k8s.api.core.v1.PodSpec"]["properties"]
+    assert pod["restartPolicy"]["enum"] == ["Always", "Never", "OnFailure"]
