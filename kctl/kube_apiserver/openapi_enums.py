@@ -29,7 +29,10 @@ _VALUES: Final[dict[str, str]] = {
     "HPAScalingPolicy.type": "Percent Pods", "HPAScalingRules.selectPolicy": _SELECT,
     "HTTPGetAction.scheme": "HTTP HTTPS", "HTTPIngressPath.pathType": "Exact ImplementationSpecific Prefix",
     "HostPathVolumeSource.type": "BlockDevice CharDevice Directory DirectoryOrCreate File FileOrCreate Socket",
-    "JobSpec.completionMode": "Indexed NonIndexed", "JobSpec.podReplacementPolicy": "Failed TerminatingOrFailed", "MatchResources.matchPolicy": _MATCH, "MutatingWebhook.failurePolicy": _POLICY,
+    "JobSpec.completionMode": "Indexed NonIndexed",
+    "JobSpec.podReplacementPolicy": "Failed TerminatingOrFailed",
+    "MatchResources.matchPolicy": _MATCH,
+    "MutatingWebhook.failurePolicy": _POLICY,
     "MutatingWebhook.matchPolicy": _MATCH, "MutatingWebhook.reinvocationPolicy": "IfNeeded Never",
     "MutatingWebhook.sideEffects": "None NoneOnDryRun Some Unknown", "NamespaceStatus.phase": "Active Terminating",
     "NetworkPolicyPort.protocol": _PROTOCOL, "NodeSelectorRequirement.operator": "DoesNotExist Exists Gt In Lt NotIn",
@@ -39,7 +42,9 @@ _VALUES: Final[dict[str, str]] = {
     "PersistentVolumeSpec.volumeMode": "Block Filesystem",
     "PersistentVolumeStatus.phase": "Available Bound Failed Pending Released",
     "PodDisruptionBudgetSpec.unhealthyPodEvictionPolicy": "AlwaysAllow IfHealthyBudget",
-    "PodFailurePolicyOnExitCodesRequirement.operator": "In NotIn", "PodFailurePolicyRule.action": "Count FailIndex FailJob Ignore", "PodSecurityContext.fsGroupChangePolicy": "Always OnRootMismatch",
+    "PodFailurePolicyOnExitCodesRequirement.operator": "In NotIn",
+    "PodFailurePolicyRule.action": "Count FailIndex FailJob Ignore",
+    "PodSecurityContext.fsGroupChangePolicy": "Always OnRootMismatch",
     "PodSecurityContext.supplementalGroupsPolicy": "Merge Strict", "PodSpec.dnsPolicy": "ClusterFirst ClusterFirstWithHostNet Default None",
     "PodSpec.preemptionPolicy": "Never PreemptLowerPriority", "PodSpec.restartPolicy": "Always Never OnFailure",
     "PodStatus.phase": "Failed Pending Running Succeeded Unknown", "PodStatus.qosClass": "BestEffort Burstable Guaranteed",
@@ -62,7 +67,9 @@ _VALUES: Final[dict[str, str]] = {
 }  # fmt: skip
 _ITEMS: Final[dict[str, str]] = {
     "NetworkPolicySpec.policyTypes": "Egress Ingress", "PersistentVolumeClaimSpec.accessModes": _ACCESS,
-    "PersistentVolumeSpec.accessModes": _ACCESS, "PersistentVolumeClaimStatus.accessModes": _ACCESS, "ResourceQuotaSpec.scopes": "BestEffort CrossNamespacePodAffinity NotBestEffort NotTerminating "
+    "PersistentVolumeSpec.accessModes": _ACCESS,
+    "PersistentVolumeClaimStatus.accessModes": _ACCESS,
+    "ResourceQuotaSpec.scopes": "BestEffort CrossNamespacePodAffinity NotBestEffort NotTerminating "
     "PriorityClass Terminating VolumeAttributesClass",
 }  # fmt: skip
 
