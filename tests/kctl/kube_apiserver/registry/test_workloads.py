@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.kctl.kube_apiserver.registry.harness import Harness
 
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.kube_apiserver.registry.autoscaling.conversion import from_storage, to_storage
 from kctl.kube_apiserver.registry.batch.cron_schedule import ScheduleError, check
+from tests.kctl.kube_apiserver.registry.harness import Harness
 
 TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
 SELECTOR = {"matchLabels": {"a": "b"}}

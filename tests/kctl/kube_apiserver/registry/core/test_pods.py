@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.kctl.kube_apiserver.registry.harness import Harness
 
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.kube_apiserver.registry.core.pod_defaults import image_pull_policy
 from kctl.kube_apiserver.registry.core.pod_qos import qos_class
+from tests.kctl.kube_apiserver.registry.harness import Harness
 
 PODS = Harness("v1", "Pod")
 CONTAINER = {"name": "c", "image": "nginx"}
