@@ -11,7 +11,7 @@ import click
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS, ResourceType
-from kctl.apimachinery.status import ApiError
+from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
 from kctl.cli.builder import Builder, Selection
 from kctl.cli.command import KubectlCommand
@@ -98,13 +98,14 @@ class Logs:
             return [Source(space, name, one) for one in (*init, *main, *ephemeral)]
         if self.container:
             if self.container not in (*init, *main, *ephemeral):
-                raise CommandError(f"container {self.container} is not valid for pod {name}")
+                every = ", ".join([*init, *main, *ephemeral])
+                raise CommandError(f"container {self.container} is not valid for pod {name} out of: {every}")
             return [Source(space, name, self.container)]
         preferred = objects.annotations(pod).get(_DEFAULT_CONTAINER, "")
         chosen = preferred if preferred in main else main[0]
         if len(main) + len(init) + len(ephemeral) > 1 and not preferred:
-            every = [*main, *ephemeral, *(f"{one} (init)" for one in init)]
-            self.session.error(f'Defaulted container "{chosen}" out of: {", ".join(every)}')
+            choices = [*main, *ephemeral, *(f"{one} (init)" for one in init)]
+            self.session.error(f'Defaulted container "{chosen}" out of: {", ".join(choices)}')
         return [Source(space, name, chosen)]
 
     async def run(self, pods: list[Object]) -> None:
@@ -219,7 +220,11 @@ async def _pods(logs: Logs, arguments: tuple[str, ...]) -> list[Object]:
     word = arguments[0]
     if "/" not in word:
         client = await session.client()
-        return [await client.get(PODS, word, session.namespace)]
+        try:
+            return [await client.get(PODS, word, session.namespace)]
+        except NotFound as error:
+            where = f'in namespace "{session.namespace}"'
+            raise CommandError(f"error from server (NotFound): {error.message} {where}") from None
     selection = (await builder.selections([word]))[0]
     target = (await fetch(builder, selection))[0]
     if target.resource is PODS:

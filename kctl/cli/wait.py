@@ -204,9 +204,7 @@ async def _targets(builder: Builder, selections: list[Selection], goal: Goal) ->
         try:
             listed: list[Target] = await fetch(builder, selection)
         except NotFound as error:
-            if goal.absent and selection.name:
-                builder.errors.append(error)
-            else:
+            if not goal.absent:
                 builder.errors.append(error)
             continue
         found += [Selection(one.resource, one.namespace, one.name) for one in listed]
@@ -218,8 +216,6 @@ async def _until(
 ) -> Object | None:
     """The object as it was when the goal was met."""
     name = f"{selection.resource.plural}/{selection.name}"
-    if selection.resource.group:
-        name = f"{selection.resource.plural}.{selection.resource.group}/{selection.name}"
     remaining = deadline - asyncio.get_running_loop().time()
     try:
         if check_once:

@@ -40,11 +40,7 @@ def _measure(
         while block < end and column < len(lines[block]) - 1:
             block += 1
         widest = max(len(lines[number][column]) for number in range(line, block))
-        width = (
-            0
-            if widest == 0 and all(not lines[n][column] for n in range(line, block))
-            else max(minimum, widest + padding)
-        )
+        width = max(minimum, widest + padding)
         for number in range(line, block):
             widths[number][column] = width
         _measure(lines, widths, line, block, column + 1, minimum, padding)

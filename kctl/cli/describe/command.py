@@ -69,15 +69,17 @@ async def command(
         selections = await builder.selections(arguments)
     printed = False
     client = await session.client()
-    for selection in selections:
-        for target in await _found(builder, selection):
-            try:
-                text = await describer_for(target.resource)(client, target.object, datetime.now(UTC), show_events)
-            except ApiError as error:
-                builder.errors.append(error)
-                continue
-            session.write(("\n\n" if printed else "") + text)
-            printed = True
+    targets = [target for selection in selections for target in await _found(builder, selection)]
+    if len(targets) > 1 and "show_events" not in session.changed:
+        show_events = False  # as kubectl: many descriptions would be many searches
+    for target in targets:
+        try:
+            text = await describer_for(target.resource)(client, target.object, datetime.now(UTC), show_events)
+        except ApiError as error:
+            builder.errors.append(error)
+            continue
+        session.write(("\n\n" if printed else "") + text)
+        printed = True
     if not printed and not builder.errors:
         where = "" if all_namespaces or not selections[0].namespace else f" in {session.namespace} namespace"
         session.error(f"No resources found{where}." if where else "No resources found")

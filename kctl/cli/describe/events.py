@@ -40,11 +40,9 @@ def describe_events(out: Writer, events: Sequence[Object], now: datetime) -> Non
     out.raw("  ----\t------\t----\t----\t-------\n")
     for event in sorted(events, key=_last):
         source = (event.get("source") or {}).get("component") or event.get("reportingComponent") or ""
-        out.line(
-            1,
-            f"{event.get('type', '')}\t{event.get('reason', '')}\t{_interval(event, now)}\t{source}\t"
-            f"{(event.get('message') or '').strip()}",
-        )
+        field = (event.get("involvedObject") or {}).get("fieldPath")
+        message = (f"{field}: " if field else "") + (event.get("message") or "").strip()
+        out.line(1, f"{event.get('type', '')}\t{event.get('reason', '')}\t{_interval(event, now)}\t{source}\t{message}")
 
 
 def _interval(event: Object, now: datetime) -> str:

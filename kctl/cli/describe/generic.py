@@ -9,7 +9,7 @@ from typing import Any
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.cli.describe.events import describe_events, events_of
-from kctl.cli.describe.writer import Writer, annotations, labels
+from kctl.cli.describe.writer import Writer, write_annotations, write_labels
 from kctl.client.client import Client
 
 _SKIPPED = {
@@ -24,8 +24,8 @@ async def describe_generic(client: Client, obj: Object, now: datetime, show_even
     meta = objects.metadata(obj)
     out.line(0, f"Name:\t{meta.get('name', '')}")
     out.line(0, f"Namespace:\t{meta.get('namespace', '')}")
-    labels(out, "Labels", meta.get("labels"))
-    annotations(out, "Annotations", meta.get("annotations"))
+    write_labels(out, "Labels", meta.get("labels"))
+    write_annotations(out, "Annotations", meta.get("annotations"))
     out.line(0, f"API Version:\t{obj.get('apiVersion', '')}")
     out.line(0, f"Kind:\t{obj.get('kind', '')}")
     _fields(out, 0, obj, "")

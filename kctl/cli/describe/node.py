@@ -12,7 +12,7 @@ from kctl.apimachinery.resources import LEASES, PODS
 from kctl.apimachinery.status import ApiError
 from kctl.cli.describe.events import describe_events
 from kctl.cli.describe.values import go_bool, long_time, or_unset, since, sorted_resources
-from kctl.cli.describe.writer import Writer, annotations, labels
+from kctl.cli.describe.writer import Writer, write_annotations, write_labels
 from kctl.client.client import Client
 
 _ROLE = "node-role.kubernetes.io/"
@@ -31,8 +31,8 @@ async def describe_node(client: Client, node: Object, now: datetime, show_events
     out.line(0, f"Name:\t{meta['name']}")
     roles = sorted(key.removeprefix(_ROLE) for key in meta.get("labels") or {} if key.startswith(_ROLE))
     out.line(0, f"Roles:\t{','.join(roles) or '<none>'}")
-    labels(out, "Labels", meta.get("labels"))
-    annotations(out, "Annotations", meta.get("annotations"))
+    write_labels(out, "Labels", meta.get("labels"))
+    write_annotations(out, "Annotations", meta.get("annotations"))
     out.line(0, f"CreationTimestamp:\t{long_time(meta.get('creationTimestamp'))}")
     _taints(out, spec.get("taints") or [])
     out.line(0, f"Unschedulable:\t{go_bool(spec.get('unschedulable'))}")

@@ -13,7 +13,7 @@ from kctl.cli.describe.containers import describe_containers
 from kctl.cli.describe.events import describe_events, events_of
 from kctl.cli.describe.values import controlled_by, long_time, since
 from kctl.cli.describe.volumes import describe_volumes
-from kctl.cli.describe.writer import Writer, annotations, labels
+from kctl.cli.describe.writer import Writer, write_annotations, write_labels
 from kctl.client.client import Client
 
 _LOST_NODE = "NodeLost"
@@ -38,7 +38,7 @@ async def describe_pod(client: Client, pod: Object, now: datetime, show_events: 
     _conditions(out, spec, status)
     describe_volumes(out, spec.get("volumes") or [])
     out.line(0, f"QoS Class:\t{status.get('qosClass', '')}")
-    labels(out, "Node-Selectors", spec.get("nodeSelector"))
+    write_labels(out, "Node-Selectors", spec.get("nodeSelector"))
     tolerations(out, spec.get("tolerations") or [])
     _spread(out, spec.get("topologySpreadConstraints") or [])
     if show_events:
@@ -62,8 +62,8 @@ def _head(out: Writer, pod: Object, now: datetime) -> None:
     out.line(0, f"Node:\t{node}")
     if status.get("startTime"):
         out.line(0, f"Start Time:\t{long_time(status['startTime'])}")
-    labels(out, "Labels", meta.get("labels"))
-    annotations(out, "Annotations", meta.get("annotations"))
+    write_labels(out, "Labels", meta.get("labels"))
+    write_annotations(out, "Annotations", meta.get("annotations"))
     if meta.get("deletionTimestamp") and status.get("reason") != _LOST_NODE:
         out.line(0, f"Status:\tTerminating (lasts {since(meta['deletionTimestamp'], now)})")
         out.line(0, f"Termination Grace Period:\t{meta.get('deletionGracePeriodSeconds', 0)}s")
@@ -158,9 +158,9 @@ def describe_template(out: Writer, template: Object | None) -> None:
         out.line(1, "<unset>")
         return
     meta, spec = template.get("metadata") or {}, template.get("spec") or {}
-    labels(out, "  Labels", meta.get("labels"))
+    write_labels(out, "  Labels", meta.get("labels"))
     if meta.get("annotations"):
-        annotations(out, "  Annotations", meta["annotations"])
+        write_annotations(out, "  Annotations", meta["annotations"])
     if spec.get("serviceAccountName"):
         out.raw(f"  Service Account:\t{spec['serviceAccountName']}\n")
     if spec.get("initContainers"):
@@ -170,5 +170,5 @@ def describe_template(out: Writer, template: Object | None) -> None:
     _spread(out, spec.get("topologySpreadConstraints") or [], "  ")
     if spec.get("priorityClassName"):
         out.raw(f"  Priority Class Name:\t{spec['priorityClassName']}\n")
-    labels(out, "Node-Selectors", spec.get("nodeSelector"), indent="  ")
+    write_labels(out, "Node-Selectors", spec.get("nodeSelector"), indent="  ")
     tolerations(out, spec.get("tolerations") or [], "  ")

@@ -12,7 +12,7 @@ from kctl.apimachinery.resources import ENDPOINT_SLICES, built_in
 from kctl.apimachinery.status import ApiError
 from kctl.cli.describe.events import describe_events, events_of
 from kctl.cli.describe.values import or_none
-from kctl.cli.describe.writer import Writer, annotations, labels
+from kctl.cli.describe.writer import Writer, write_annotations, write_labels
 from kctl.client.client import Client
 
 RESOURCE_QUOTAS = built_in("v1", "ResourceQuota")
@@ -25,8 +25,8 @@ def _head(out: Writer, obj: Object, *, namespaced: bool = True) -> None:
     out.line(0, f"Name:\t{meta['name']}")
     if namespaced:
         out.line(0, f"Namespace:\t{meta['namespace']}")
-    labels(out, "Labels", meta.get("labels"))
-    annotations(out, "Annotations", meta.get("annotations"))
+    write_labels(out, "Labels", meta.get("labels"))
+    write_annotations(out, "Annotations", meta.get("annotations"))
 
 
 async def describe_service(client: Client, obj: Object, now: datetime, show_events: bool) -> str:
@@ -204,10 +204,9 @@ async def describe_secret(client: Client, obj: Object, now: datetime, show_event
 async def describe_service_account(client: Client, obj: Object, now: datetime, show_events: bool) -> str:
     out = Writer()
     _head(out, obj)
-    for title, field in (("Image pull secrets", "imagePullSecrets"), ("Mountable secrets", "secrets")):
+    for title, field in (("Image pull secrets", "imagePullSecrets"),):
         names = [entry.get("name", "") for entry in obj.get(field) or ()]
         out.raw(f"{title}:\t" + ("\n\t".join(names) or "<none>") + "\n")
-    out.raw("Tokens:\t<none>\n")
     if show_events:
         describe_events(out, await events_of(client, obj), now)
     return out.text()

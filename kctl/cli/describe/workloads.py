@@ -12,7 +12,7 @@ from kctl.apimachinery.resources import PODS, REPLICA_SETS
 from kctl.cli.describe.events import describe_events, events_of
 from kctl.cli.describe.pod import describe_template
 from kctl.cli.describe.values import controlled_by, long_time, or_unset
-from kctl.cli.describe.writer import Writer, annotations, labels
+from kctl.cli.describe.writer import Writer, write_annotations, write_labels
 from kctl.client.client import Client
 
 _REVISION = "deployment.kubernetes.io/revision"
@@ -24,8 +24,8 @@ async def describe_deployment(client: Client, obj: Object, now: datetime, show_e
     out.line(0, f"Name:\t{meta['name']}")
     out.line(0, f"Namespace:\t{meta['namespace']}")
     out.line(0, f"CreationTimestamp:\t{long_time(meta.get('creationTimestamp'))}")
-    labels(out, "Labels", meta.get("labels"))
-    annotations(out, "Annotations", meta.get("annotations"))
+    write_labels(out, "Labels", meta.get("labels"))
+    write_annotations(out, "Annotations", meta.get("annotations"))
     out.line(0, f"Selector:\t{label_selectors.format_selector(spec.get('selector'))}")
     out.line(
         0,
@@ -121,8 +121,8 @@ async def describe_replica_set(client: Client, obj: Object, now: datetime, show_
     out.line(0, f"Name:\t{meta['name']}")
     out.line(0, f"Namespace:\t{meta['namespace']}")
     out.line(0, f"Selector:\t{selector}")
-    labels(out, "Labels", meta.get("labels"))
-    annotations(out, "Annotations", meta.get("annotations"))
+    write_labels(out, "Labels", meta.get("labels"))
+    write_annotations(out, "Annotations", meta.get("annotations"))
     if controlled_by(obj):
         out.line(0, f"Controlled By:\t{controlled_by(obj)}")
     out.line(0, f"Replicas:\t{status.get('replicas', 0)} current / {spec.get('replicas', 1)} desired")
@@ -142,8 +142,8 @@ async def describe_stateful_set(client: Client, obj: Object, now: datetime, show
     out.line(0, f"Namespace:\t{meta['namespace']}")
     out.line(0, f"CreationTimestamp:\t{long_time(meta.get('creationTimestamp'))}")
     out.line(0, f"Selector:\t{selector}")
-    labels(out, "Labels", meta.get("labels"))
-    annotations(out, "Annotations", meta.get("annotations"))
+    write_labels(out, "Labels", meta.get("labels"))
+    write_annotations(out, "Annotations", meta.get("annotations"))
     out.line(0, f"Replicas:\t{spec.get('replicas', 1)} desired | {status.get('replicas', 0)} total")
     strategy = spec.get("updateStrategy") or {}
     out.line(0, f"Update Strategy:\t{strategy.get('type', '')}")
@@ -163,8 +163,8 @@ def _claims(out: Writer, claims: Sequence[Object]) -> None:
         meta, spec = claim.get("metadata") or {}, claim.get("spec") or {}
         out.line(1, f"Name:\t{meta.get('name', '')}")
         out.line(1, f"StorageClass:\t{spec.get('storageClassName') or ''}")
-        labels(out, "Labels", meta.get("labels"), indent="  ")
-        annotations(out, "  Annotations", meta.get("annotations"))
+        write_labels(out, "Labels", meta.get("labels"), indent="  ")
+        write_annotations(out, "  Annotations", meta.get("annotations"))
         capacity = ((spec.get("resources") or {}).get("requests") or {}).get("storage", "<default>")
         out.line(1, f"Capacity:\t{capacity}")
         out.line(1, f"Access Modes:\t[{' '.join(spec.get('accessModes') or ())}]")
@@ -177,9 +177,9 @@ async def describe_daemon_set(client: Client, obj: Object, now: datetime, show_e
     out.line(0, f"Name:\t{meta['name']}")
     out.line(0, f"Namespace:\t{meta['namespace']}")
     out.line(0, f"Selector:\t{selector}")
-    labels(out, "Node-Selector", ((spec.get("template") or {}).get("spec") or {}).get("nodeSelector"))
-    labels(out, "Labels", meta.get("labels"))
-    annotations(out, "Annotations", meta.get("annotations"))
+    write_labels(out, "Node-Selector", ((spec.get("template") or {}).get("spec") or {}).get("nodeSelector"))
+    write_labels(out, "Labels", meta.get("labels"))
+    write_annotations(out, "Annotations", meta.get("annotations"))
     for title, field in (
         ("Desired Number of Nodes Scheduled", "desiredNumberScheduled"),
         ("Current Number of Nodes Scheduled", "currentNumberScheduled"),
@@ -202,8 +202,8 @@ async def describe_job(client: Client, obj: Object, now: datetime, show_events: 
     out.line(0, f"Namespace:\t{meta['namespace']}")
     if spec.get("selector"):
         out.line(0, f"Selector:\t{label_selectors.format_selector(spec['selector'])}")
-    labels(out, "Labels", meta.get("labels"))
-    annotations(out, "Annotations", meta.get("annotations"))
+    write_labels(out, "Labels", meta.get("labels"))
+    write_annotations(out, "Annotations", meta.get("annotations"))
     if controlled_by(obj):
         out.line(0, f"Controlled By:\t{controlled_by(obj)}")
     out.line(0, f"Parallelism:\t{or_unset(spec.get('parallelism'))}")

@@ -3,8 +3,6 @@
 `flush` ends an alignment block, as kubectl flushes its tabwriter before the events.
 """
 
-
-
 from collections.abc import Mapping
 
 from kctl.printers.elastic_tabs import align
@@ -30,12 +28,16 @@ class Writer:
             self._done.append(align("".join(self._pending)))
             self._pending = []
 
+    def unaligned(self) -> str:
+        """With the tabs left in."""
+        return "".join(self._pending)
+
     def text(self) -> str:
         self.flush()
         return "".join(self._done)
 
 
-def labels(out: Writer, title: str, pairs: Mapping[str, str] | None, *, indent: str = "", inner: str = "\t") -> None:
+def write_labels(out: Writer, title: str, pairs: Mapping[str, str] | None, *, indent: str = "", inner: str = "\t") -> None:
     """One pair a line, sorted; <none> where there are none."""
     out.raw(f"{indent}{title}:{inner}")
     if not pairs:
@@ -47,7 +49,7 @@ def labels(out: Writer, title: str, pairs: Mapping[str, str] | None, *, indent: 
         out.raw(f"{key}={pairs[key]}\n")
 
 
-def annotations(out: Writer, title: str, pairs: Mapping[str, str] | None) -> None:
+def write_annotations(out: Writer, title: str, pairs: Mapping[str, str] | None) -> None:
     """Long or many-line values go below their key; kubectl's own bookkeeping is left out."""
     out.raw(f"{title}:\t")
     keys = sorted(key for key in pairs or {} if key not in _HIDDEN_ANNOTATIONS)

@@ -62,7 +62,7 @@ async def _print(session: Session, target: Target, number: int) -> None:
         out = Writer()
         describe_template(out, chosen.template)
         session.print(f"{target.full_name} with revision #{number}")
-        session.print(out.text())
+        session.print(out.unaligned())
         return
     session.print(f"{target.full_name} ")
     if not found:

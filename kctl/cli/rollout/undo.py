@@ -19,8 +19,14 @@ from kctl.cli.targets import Target, live
 from kctl.client.client import Client
 from kctl.client.transport import JSON_PATCH, STRATEGIC_MERGE_PATCH
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_APPLIED_WARNING = (
+    "Warning: resource {} was previously managed with 'kubectl apply'. Rolling back will not update the "
+    "kubectl.kubernetes.io/last-applied-configuration annotation, which may cause unexpected behavior on future 'kubectl apply' "
+    "operations. Consider using 'kubectl apply' with your previous configuration file instead."
+)
 _SKIPPED_ANNOTATIONS = (
-    "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision",
+    _LAST_APPLIED, "deployment.kubernetes.io/revision",
     "deployment.kubernetes.io/revision-history", "deployment.kubernetes.io/desired-replicas",
     "deployment.kubernetes.io/max-replicas", "deprecated.deployment.rollback.to",
 )  # fmt: skip
@@ -48,6 +54,8 @@ async def command(
         raise UsageError("required resource not specified")
     client = await session.client()
     for target in await live(builder, arguments):
+        if _LAST_APPLIED in objects.annotations(target.object):
+            session.error(_APPLIED_WARNING.format(f"{target.resource.plural}/{target.name}"))
         try:
             result = await _undo(client, target, to_revision, strategy != "none", strategy == "server")
             if not results.output and strategy == "none":
