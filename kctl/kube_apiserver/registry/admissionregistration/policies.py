@@ -1,6 +1,6 @@
 """ValidatingAdmissionPolicies, MutatingAdmissionPolicies and their bindings.
 
-Structure only: expressions are not compiled here, so an object with a broken CEL expression is accepted.
+Expressions are compiled as far as expressions.py does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.admissionregistration import rules
+from kctl.kube_apiserver.registry.admissionregistration import expressions, rules
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
@@ -47,9 +47,9 @@ class PolicyStrategy(Strategy):
         else:
             errors += rules.match_resources_errors(constraints, path)
             errors += field_checks.required(f"{path}.resourceRules", constraints.get("resourceRules"))
-        errors += rules.match_condition_errors(spec.get("matchConditions"), "spec.matchConditions")
+        errors += rules.match_condition_errors(spec.get("matchConditions"), "spec.matchConditions", _declared(spec))
         for index, variable in enumerate(spec.get("variables") or ()):
-            errors += _variable(variable, f"spec.variables[{index}]")
+            errors += _variable(variable, f"spec.variables[{index}]", _declared(spec))
         return errors + self.body(obj, spec)
 
     def body(self, obj: Object, spec: Spec) -> list[FieldError]:
@@ -58,8 +58,8 @@ class PolicyStrategy(Strategy):
             return [field_errors.required(f"spec.{name}", _ONE_ITEM) for name in ("validations", "auditAnnotations")]
         errors: list[FieldError] = []
         for index, validation in enumerate(validations):
-            errors += _validation(validation, f"spec.validations[{index}]")
-        return errors + _audit_annotations(annotations, objects.name(obj))
+            errors += _validation(validation, f"spec.validations[{index}]", _declared(spec))
+        return errors + _audit_annotations(annotations, objects.name(obj), _declared(spec))
 
 
 class MutatingPolicyStrategy(PolicyStrategy):
@@ -80,11 +80,24 @@ class MutatingPolicyStrategy(PolicyStrategy):
             elif mutation.get(field) is None:
                 errors.append(field_errors.required(f"{path}.{field}", f"must be specified when patchType is {kind}"))
             else:
-                expression = (mutation[field].get("expression") or "").strip()
-                errors += field_checks.required(f"{path}.{field}.expression", expression, "expression is not specified")
+                expression, why = mutation[field].get("expression") or "", "expression is not specified"
+                where = f"{path}.{field}.expression"
+                errors += _compiled(where, expression, _declared(spec), expressions.DYN, why)
         policy = spec.get("reinvocationPolicy")
         errors += field_checks.required_enum("spec.reinvocationPolicy", policy, ("IfNeeded", "Never"))
         return errors
+
+
+def _declared(spec: Spec) -> tuple[str, ...]:
+    """The names a policy's expressions may use."""
+    params = ("params",) if spec.get("paramKind") is not None else ()
+    return (*rules.VARIABLES, *params, *(("variables",) if spec.get("variables") else ()))
+
+
+def _compiled(path: str, text: str, declared: tuple[str, ...], wanted: str, missing: str) -> list[FieldError]:
+    if not text.strip():
+        return [field_errors.required(path, missing)]
+    return rules.expression_errors(path, text, declared, wanted)
 
 
 def _param_kind(kind: Spec, path: str) -> list[FieldError]:
@@ -118,22 +131,26 @@ def _group_version(text: str, path: str) -> list[FieldError]:
     return errors
 
 
-def _variable(variable: Spec, path: str) -> list[FieldError]:
+def _variable(variable: Spec, path: str, declared: tuple[str, ...]) -> list[FieldError]:
     name, expression = variable.get("name") or "", variable.get("expression") or ""
     errors: list[FieldError] = []
     if not name.strip():
         errors.append(field_errors.required(f"{path}.name", "name is not specified"))
     elif not re.fullmatch("[_a-zA-Z][_a-zA-Z0-9]*", name):
         errors.append(field_errors.invalid(f"{path}.name", name, "must be a valid CEL identifier"))
-    return errors + field_checks.required(f"{path}.expression", expression.strip(), "expression is not specified")
+    where = f"{path}.expression"
+    return errors + _compiled(where, expression, declared, expressions.DYN, "expression is not specified")
 
 
-def _validation(validation: Spec, path: str) -> list[FieldError]:
-    why = "expression is not specified"
-    errors = field_checks.required(f"{path}.expression", (validation.get("expression") or "").strip(), why)
+def _validation(validation: Spec, path: str, declared: tuple[str, ...]) -> list[FieldError]:
+    expression, why = validation.get("expression") or "", "expression is not specified"
+    errors = _compiled(f"{path}.expression", expression, declared, expressions.BOOL, why)
     text = validation.get("messageExpression") or ""
     if text and not text.strip():
         errors.append(field_errors.invalid(f"{path}.messageExpression", text, "must be non-empty if specified"))
+    elif text:
+        names_in_message = [name for name in declared if name != "authorizer"]
+        errors += rules.expression_errors(f"{path}.messageExpression", text, names_in_message, expressions.STRING)
     message = validation.get("message") or ""
     if message and not message.strip():
         errors.append(field_errors.invalid(f"{path}.message", message, "message must be non-empty if specified"))
@@ -144,7 +161,7 @@ def _validation(validation: Spec, path: str) -> list[FieldError]:
     return errors
 
 
-def _audit_annotations(annotations: list[Spec], policy: str) -> list[FieldError]:
+def _audit_annotations(annotations: list[Spec], policy: str, declared: tuple[str, ...]) -> list[FieldError]:
     path, errors = "spec.auditAnnotations", []
     if len(annotations) > _MAX_ANNOTATIONS:
         why = f"must not have more than {_MAX_ANNOTATIONS} auditAnnotations"
@@ -154,8 +171,8 @@ def _audit_annotations(annotations: list[Spec], policy: str) -> list[FieldError]
         here, key = f"{path}[{index}]", annotation.get("key") or ""
         problems = names.qualified_name(f"{policy}/{key}" if policy else key)
         errors += [field_errors.invalid(f"{here}.key", f"{policy}/{key}" if policy else key, why) for why in problems]
-        text = (annotation.get("valueExpression") or "").strip()
-        errors += field_checks.required(f"{here}.valueExpression", text, "valueExpression is not specified")
+        text, why = annotation.get("valueExpression") or "", "valueExpression is not specified"
+        errors += _compiled(f"{here}.valueExpression", text, declared, expressions.STRING, why)
         if key in seen:
             errors.append(field_errors.duplicate(f"{here}.key", key))
         seen.add(key)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.admissionregistration import expressions
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 
 Rule = dict[str, Any]
 OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 FAILURE_POLICIES = ("Fail", "Ignore")
 MATCH_POLICIES = ("Equivalent", "Exact")
+VARIABLES = ("object", "oldObject", "request", "authorizer", "namespaceObject")
 _SCOPES = ("*", "Cluster", "Namespaced")
 _MAX_CONDITIONS = 64
 
@@ -77,8 +80,15 @@ def _resources(resources: list[str], path: str) -> list[FieldError]:
     return errors
 
 
-def match_condition_errors(conditions: list[dict[str, Any]] | None, path: str) -> list[FieldError]:
-    """Structure only: the expressions themselves are compiled elsewhere."""
+def expression_errors(path: str, expression: str, declared: Iterable[str], wanted: str) -> list[FieldError]:
+    """A CEL expression that does not compile, or evaluates to something else than `wanted`."""
+    problem = expressions.problem(expression, declared, wanted)
+    return [field_errors.invalid(path, expression, problem)] if problem else []
+
+
+def match_condition_errors(
+    conditions: list[dict[str, Any]] | None, path: str, declared: Iterable[str] = VARIABLES
+) -> list[FieldError]:
     given = conditions or []
     errors: list[FieldError] = []
     if len(given) > _MAX_CONDITIONS:
@@ -86,7 +96,11 @@ def match_condition_errors(conditions: list[dict[str, Any]] | None, path: str) -
     seen: set[str] = set()
     for index, condition in enumerate(given):
         here, name = f"{path}[{index}]", condition.get("name") or ""
-        errors += field_checks.required(f"{here}.expression", (condition.get("expression") or "").strip())
+        expression = (condition.get("expression") or "").strip()
+        if expression:
+            errors += expression_errors(f"{here}.expression", expression, declared, expressions.BOOL)
+        else:
+            errors.append(field_errors.required(f"{here}.expression"))
         errors += field_checks.required_name(f"{here}.name", name, names.qualified_name)
         if name and name in seen:
             errors.append(field_errors.duplicate(f"{here}.name", name))

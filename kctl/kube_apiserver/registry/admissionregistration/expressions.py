@@ -1,0 +1,239 @@
+"""Compiling CEL expressions as far as accepting an object needs it: the grammar, the names that are declared, and the type of the
+result where it is plain to see. Nothing is evaluated. Messages follow cel-go's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+BOOL, STRING, DYN = "bool", "string", "dyn"
+OPERAND = "expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*)
+    |(?P<float>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)
+    |(?P<uint>(?:0x[0-9a-fA-F]+|\d+)[uU])
+    |(?P<int>0x[0-9a-fA-F]+|\d+)
+    |(?P<string>[bBrR]{0,2}(?:\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?'''|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
+    |(?P<name>[_a-zA-Z][_a-zA-Z0-9]*|`[^`\n]+`)
+    |(?P<mark>&&|\|\||==|!=|<=|>=|[-+*/%!?:.,()\[\]{}<>])""",
+    re.VERBOSE | re.DOTALL,
+)
+_LEVELS = (("||",), ("&&",), ("<", "<=", ">=", ">", "==", "!=", "in"), ("+", "-"), ("*", "/", "%"))
+_BINDING_MACROS = frozenset(
+    {"all", "exists", "exists_one", "existsOne", "map", "filter", "bind", "transformList", "transformMap"}
+)
+_RESULTS = {
+    "has": BOOL, "matches": BOOL, "startsWith": BOOL, "endsWith": BOOL, "contains": BOOL, "all": BOOL, "exists": BOOL,
+    "exists_one": BOOL, "existsOne": BOOL, "bool": BOOL, "isIP": BOOL, "isCIDR": BOOL, "isQuantity": BOOL, "isURL": BOOL,
+    "size": "int", "int": "int", "uint": "uint", "double": "double", "string": STRING, "format": STRING, "join": STRING,
+    "lowerAscii": STRING, "upperAscii": STRING, "trim": STRING, "replace": STRING, "substring": STRING,
+}  # fmt: skip
+_KNOWN = frozenset({
+    "int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type", "dyn", "google", "optional", "math",
+    "sets", "cel", "format", "base64", "strings", "regex", "jsonpatch", "lists", "ip", "cidr", "Object", "JSONPatch",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    offset: int
+
+
+class _SyntaxError(Exception):
+    def __init__(self, offset: int, message: str) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+def problem(expression: str, declared: Iterable[str], wanted: str = DYN) -> str:
+    """Why the expression does not compile; '' if it does. `wanted` is the type it has to evaluate to."""
+    parser = _Parser(expression, declared)
+    try:
+        kind = parser.whole()
+    except _SyntaxError as error:
+        return f"compilation failed: {_located(expression, error.offset, str(error))}"
+    if parser.undeclared:
+        found = [
+            _located(expression, offset, f"undeclared reference to '{name}' (in container '')")
+            for offset, name in parser.undeclared
+        ]
+        return "compilation failed: " + "\n".join(found)
+    if wanted != DYN and kind not in (wanted, DYN):
+        return f"must evaluate to {wanted} but got {kind}"
+    return ""
+
+
+def _located(expression: str, offset: int, message: str) -> str:
+    line = expression.count("\n", 0, offset)
+    column = offset - (expression.rfind("\n", 0, offset) + 1)
+    return f"ERROR: <input>:{line + 1}:{column + 1}: {message}\n | {expression.splitlines()[line]}\n | {'.' * column}^"
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    position = 0
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None:
+            raise _SyntaxError(position, f"Syntax error: token recognition error at: '{text[position]}'")
+        kind = found.lastgroup or ""
+        if kind != "space":
+            yield _Token("in" if found.group() == "in" else kind, found.group(), position)
+        position = found.end()
+    yield _Token("end", "<EOF>", len(text))
+
+
+class _Parser:
+    """Recursive descent; every method returns the type of what it read."""
+
+    def __init__(self, text: str, declared: Iterable[str]) -> None:
+        self.text = text
+        self.scopes: list[frozenset[str]] = [frozenset(declared) | _KNOWN]
+        self.undeclared: list[tuple[int, str]] = []
+        self.items: list[_Token] = []
+        self.index = 0
+
+    @property
+    def next(self) -> _Token:
+        return self.items[self.index]
+
+    def take(self) -> _Token:
+        token = self.items[self.index]
+        self.index += 1
+        return token
+
+    def accept(self, *marks: str) -> _Token | None:
+        return self.take() if self.next.kind in ("mark", "in") and self.next.text in marks else None
+
+    def expect(self, mark: str) -> None:
+        if self.accept(mark) is None:
+            raise _SyntaxError(
+                self.next.offset, f"Syntax error: mismatched input '{self.next.text}' expecting '{mark}'"
+            )
+
+    def whole(self) -> str:
+        self.items = list(_tokens(self.text))
+        kind = self.expression()
+        if self.next.kind != "end":
+            raise _SyntaxError(self.next.offset, f"Syntax error: extraneous input '{self.next.text}' expecting <EOF>")
+        return kind
+
+    def expression(self) -> str:
+        kind = self.binary(0)
+        if self.accept("?") is None:
+            return kind
+        first = self.binary(0)
+        self.expect(":")
+        second = self.expression()
+        return first if first == second else DYN
+
+    def binary(self, level: int) -> str:
+        if level == len(_LEVELS):
+            return self.unary()
+        kind = self.binary(level + 1)
+        while self.accept(*_LEVELS[level]) is not None:
+            other = self.binary(level + 1)
+            kind = BOOL if level < 3 else kind if kind == other else DYN
+        return kind
+
+    def unary(self) -> str:
+        if self.accept("!") is not None:
+            self.unary()
+            return BOOL
+        return self.unary() if self.accept("-") is not None else self.member()
+
+    def member(self) -> str:
+        kind = self.primary()
+        while True:
+            if self.accept(".") is not None:
+                kind = self.selection()
+            elif self.accept("[") is not None:
+                self.accept("?")
+                self.expression()
+                self.expect("]")
+                kind = DYN
+            elif self.next.text == "{" and self.items[self.index - 1].kind == "name":
+                self.entries("}", named=True)
+                kind = DYN
+            else:
+                return kind
+
+    def selection(self) -> str:
+        self.accept("?")
+        if self.next.kind not in ("name", "in"):
+            raise _SyntaxError(self.next.offset, "Syntax error: no viable alternative at input '.'")
+        name = self.take().text
+        return self.call(name) if self.next.text == "(" and self.next.kind == "mark" else DYN
+
+    def call(self, name: str) -> str:
+        self.expect("(")
+        bound = self.bound_names() if name in _BINDING_MACROS else frozenset()
+        self.scopes.append(self.scopes[-1] | bound)
+        while self.accept(")") is None:
+            self.expression()
+            if self.next.text != ")":
+                self.expect(",")
+        self.scopes.pop()
+        return _RESULTS.get(name, DYN)
+
+    def bound_names(self) -> frozenset[str]:
+        """The variables a macro such as list.all(x, ...) introduces: its leading arguments that are bare names."""
+        found, index = set(), self.index
+        while self.items[index].kind == "name" and self.items[index + 1].text == ",":
+            found.add(self.items[index].text)
+            index += 2
+        return frozenset(found)
+
+    def primary(self) -> str:
+        token = self.take()
+        match token.kind:
+            case "int" | "uint" | "string":
+                return (
+                    "bytes"
+                    if token.kind == "string" and "b" in token.text[:2].lower().partition(token.text[-1])[0]
+                    else token.kind
+                )
+            case "float":
+                return "double"
+            case "name":
+                return self.name(token)
+        if token.kind == "mark":
+            if token.text == "(":
+                kind = self.expression()
+                self.expect(")")
+                return kind
+            if token.text in "[{":
+                self.index -= 1
+                self.entries("]" if token.text == "[" else "}")
+                return "list" if token.text == "[" else "map"
+            if token.text == ".":
+                return self.selection()
+        raise _SyntaxError(token.offset, f"Syntax error: mismatched input '{token.text}' {OPERAND}")
+
+    def name(self, token: _Token) -> str:
+        if token.text in ("true", "false"):
+            return BOOL
+        if token.text == "null":
+            return "null_type"
+        if self.next.kind == "mark" and self.next.text == "(":
+            return self.call(token.text)
+        if token.text not in self.scopes[-1]:
+            self.undeclared.append((token.offset, token.text))
+        return DYN
+
+    def entries(self, end: str, *, named: bool = False) -> None:
+        """[a, b], {k: v}, or (named) the fields of Type{field: v}."""
+        self.take()
+        while self.accept(end) is None:
+            self.accept("?")
+            if named:
+                self.take()
+            else:
+                self.expression()
+            if end == "}":
+                self.expect(":")
+                self.expression()
+            if self.next.text != end:
+                self.expect(",")
