@@ -362,4 +362,5 @@ _Dumper.add_representer(type(None), _null)
 
 def dump(value: Any) -> str:
     """One document, with its final newline, byte for byte as `kubectl get -o yaml` prints it."""
-    return yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=80)
+    text: str = yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=80)
+    return text.removesuffix("...\n")  # libyaml closes some documents explicitly, Go's port of it does not

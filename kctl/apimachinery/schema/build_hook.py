@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+import os
 import sys
 import zlib
 from pathlib import Path
@@ -229,8 +230,14 @@ def descriptions(found: Definitions) -> dict[str, Any]:
 def write(folder: Path = HERE) -> None:
     """Writes both bundles into `folder`."""
     found = definitions()
-    (folder / "types.bundle").write_bytes(pack(type_entries(found), {"version": VERSION, "kinds": kinds(found)}))
-    (folder / "descriptions.bundle").write_bytes(pack(descriptions(found), {"version": VERSION}))
+    made = {
+        "types.bundle": pack(type_entries(found), {"version": VERSION, "kinds": kinds(found)}),
+        "descriptions.bundle": pack(descriptions(found), {"version": VERSION}),
+    }
+    for name, data in made.items():
+        unfinished = folder / f".{name}.{os.getpid()}"
+        unfinished.write_bytes(data)
+        unfinished.replace(folder / name)  # at once: another process may be reading
 
 
 try:

@@ -93,6 +93,11 @@ def test_writing_is_what_kubectl_writes(tmp_path: Path) -> None:
     assert yaml.dump(WRITTEN) == printed
 
 
+def test_documents_are_not_closed_explicitly() -> None:
+    assert yaml.dump({"a": "x\n\n"}) == "a: |+\n  x\n\n"
+    assert yaml.dump("x") == "x\n"
+
+
 def test_what_is_written_reads_back() -> None:
     assert yaml.load(yaml.dump(WRITTEN)) == WRITTEN
 
