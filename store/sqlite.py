@@ -61,6 +61,7 @@ class SqliteStore:
         self._broadcaster = Broadcaster()
         self._watches: set[watch.WatchBuffer] = set()
         self._idle = asyncio.Event()
+        self._newest: _Write | None = None
         self._lock = -1
 
     @property
@@ -147,10 +148,18 @@ class SqliteStore:
     async def transaction(self, operations: Sequence[Operation]) -> list[int]:
         if self._failure is not None:
             raise StoreClosed(str(self._failure))
-        write = self._judge(operations)
+        try:
+            write = self._judge(operations)
+        except StoreError:
+            # What it lost against may not be durable and published yet. Whoever is told must be able to see it, and
+            # who tries again must not spin.
+            if self._newest is not None:
+                await asyncio.wait((self._newest.future,))
+            raise
         if not write.rows:
             return []
         self._queue.append(write)
+        self._newest = write
         self._idle.clear()
         if not self._committing and not self._scheduled:
             # At the end of this turn of the loop: whatever else is written in it joins the batch.
