@@ -124,7 +124,7 @@ class Get:
         if self.show_labels and self.output not in ("", "wide"):
             raise CommandError(f"--show-labels option cannot be used with {self.output} printer")
         if self.output_watch_events and not (self.watch or self.watch_only):
-            raise UsageError("--output-watch-events option can only be used with --watch or --watch-only")
+            raise CommandError("--output-watch-events option can only be used with --watch or --watch-only")
         if not self.human or self.template:
             self.object_printer()
 

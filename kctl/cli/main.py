@@ -81,7 +81,7 @@ def _unknown(name: str) -> str:
 
     text = f'unknown command "{name}" for "{PROGRAM}"'
     close = similar(name, [one for one in COMMANDS if COMMANDS[one].heading])
-    return text + ("\n\nDid you mean this?\n" + "".join(f"\t{one}\n" for one in close) if close else "")
+    return text + ("\n\nDid you mean this?\n" + "\n".join(f"\t{one}" for one in close) if close else "")
 
 
 root = RootGroup(PROGRAM, lazy=COMMANDS, help="kctl controls Kubernetes clusters, local ones included.")

@@ -87,12 +87,14 @@ class Session:
     def configuration(self) -> ResolvedConfig:
         if self._configuration is None:
             from kctl.cli.connection import overrides
-            from kctl.client.kubeconfig import InvalidConfig, resolve
+            from kctl.client.kubeconfig import InvalidConfig, UnreadableConfig, resolve
 
             try:
                 self._configuration = resolve(self.kubeconfig, overrides(self.flags))
             except InvalidConfig as error:
                 raise ConfigurationError(str(error)) from None
+            except UnreadableConfig as error:
+                raise CommandError(str(error)) from None
         return self._configuration
 
     @property

@@ -31,7 +31,9 @@ class NoResource(Exception):
     """`the server doesn't have a resource type "x"`"""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f'the server doesn\'t have a resource type "{name}"')
+        word, _, group = name.partition(".")
+        where = f' in group "{group}"' if group else ""
+        super().__init__(f'the server doesn\'t have a resource type "{word}"{where}')
 
 
 class NoKind(Exception):
@@ -56,7 +58,7 @@ class RESTMapper:
         if found is None and not self._fresh:
             found = find(await self.refresh(), name)
         if found is None:
-            raise NoResource(name.split(".")[0])
+            raise NoResource(name)
         return found
 
     async def kind(self, api_version: str, kind: str) -> ResourceType:

@@ -23,7 +23,7 @@ class InvalidConfig(Exception):
 
 
 class UnreadableConfig(Exception):
-    """A file that is missing or is no kubeconfig."""
+    """A file that is missing or is no kubeconfig; a flag that names an entry it does not have."""
 
 
 @dataclass(slots=True)
@@ -192,8 +192,9 @@ def _entry(config: Kubeconfig, plural: str, name: str, asked: str) -> dict[str, 
     if entry is None:
         singular = plural.removesuffix("s")
         if asked:
-            what = "auth info" if singular == "user" else singular
-            raise InvalidConfig(f'{what} "{name}" does not exist')
+            if singular == "user":
+                raise UnreadableConfig(f'auth info "{name}" does not exist')
+            raise UnreadableConfig(f'no server found for cluster "{name}"')
         return {}
     path = config.origin.get((plural, name))
     folder = path.parent if path is not None else Path()

@@ -84,7 +84,7 @@ def _given(form: str, template: str, kind: str) -> str:
         return Path(template).read_text()
     except OSError as error:
         raise OutputError(
-            f"error reading --template {template}, open {template}: {(error.strerror or '').lower()}\n"
+            f"error reading template {template}, open {template}: {(error.strerror or '').lower()}"
         ) from None
 
 

@@ -7,13 +7,14 @@ its log lines about discovery (memcache.go) are left out.
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ from kctl.cli.session import Session, Streams
 
 ROOT = Path(__file__).resolve().parents[2]
 _LOG_LINE = re.compile(r"^[EWI]\d{4} .*memcache\.go.*\n", re.MULTILINE)
-_PROGRAM = re.compile(r"\bkctl\b")
+_PROGRAM = re.compile(r"\bkctl(?=[ \"'])")
 
 
 class Outcome(NamedTuple):
@@ -41,6 +42,15 @@ def kubectl_binary() -> str:
     return found
 
 
+def difference(words: Sequence[str], expected: Outcome, actual: Outcome) -> str:
+    lines = [f"{' '.join(words)}: exit code {actual.code}, kubectl's {expected.code}"]
+    for name, left, right in (("stdout", expected.out, actual.out), ("stderr", expected.err, actual.err)):
+        lines += difflib.unified_diff(
+            left.splitlines(), right.splitlines(), f"kubectl {name}", f"kctl {name}", "", "", 1, ""
+        )
+    return "\n".join(lines)
+
+
 class Pair:
     """kctl and kubectl with one kubeconfig."""
 
@@ -52,13 +62,17 @@ class Pair:
     def kubectl(self, *words: str, stdin: str | bytes = "") -> Outcome:
         environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
         data = stdin.encode() if isinstance(stdin, str) else stdin
-        done = subprocess.run([self.binary, *words], env=environment, input=data, capture_output=True, timeout=60, cwd=ROOT)
+        done = subprocess.run(
+            [self.binary, *words], env=environment, input=data, capture_output=True, timeout=60, cwd=ROOT
+        )
         return Outcome(done.returncode, done.stdout.decode(), _LOG_LINE.sub("", done.stderr.decode()))
 
     def kctl(self, *words: str) -> Outcome:
         streams = Streams(io.StringIO(), io.StringIO(), io.StringIO())
         saved = dict(os.environ)
-        os.environ.update(KUBECONFIG=str(self.kubeconfig), HOME=str(self.home), XDG_CACHE_HOME=str(self.home / ".cache"))
+        os.environ.update(
+            KUBECONFIG=str(self.kubeconfig), HOME=str(self.home), XDG_CACHE_HOME=str(self.home / ".cache")
+        )
         folder = Path.cwd()
         os.chdir(ROOT)
         try:
@@ -76,7 +90,8 @@ class Pair:
             expected, actual = self.kubectl(*words), self.kctl(*words)
             if expected == actual or attempt == 2:
                 break
-        assert actual == expected
+        if actual != expected:
+            pytest.fail(difference(words, expected, actual), pytrace=False)
         return actual
 
 

@@ -12,9 +12,9 @@ __all__ = ["pair"]
 pytestmark = pytest.mark.kubectl
 
 EXAMPLES = (
-    "autoscaler configuration cronjob daemonset disruption-budget ingress job namespace network-policy nginx priority-class "
-    "quota rbac slow-rollout statefulset storage"
-).split()
+    "autoscaler", "configuration", "cronjob", "daemonset", "disruption-budget", "ingress", "job", "namespace",
+    "network-policy", "nginx", "priority-class", "quota", "rbac", "slow-rollout", "statefulset", "storage",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -94,6 +94,9 @@ get deploy -o jsonpath='{.items[?(@.spec.replicas>3)].metadata.name}'
 get deploy -o jsonpath="{.items[*]['metadata.name','spec.replicas']}"
 get deploy -o jsonpath='{.items[0:1].metadata.name}'
 get deploy -o jsonpath='{.items[-1].metadata.name}'
+get deploy nginx -o kyaml
+get cm settings -o kyaml
+get deploy -o kyaml
 get deploy -o jsonpath='{.items[*].metadata.annotations.kubectl\.kubernetes\.io/last-applied-configuration}'
 get deploy nginx -o jsonpath='{.metadata.labels}{.nope}{.spec.replicas}'
 get deploy nginx -o jsonpath='{.nope}' --allow-missing-template-keys=false
@@ -162,9 +165,8 @@ get -n=default deploy
 get deploy --namespace default --no-headers=true
 get deploy --all-namespaces=false
 get pods a b -l x=y
-get deploy nginx -w --request-timeout=1s
+get deploy nginx -w -o name --request-timeout=1s
 -n default get deploy
-foo
 gte
 get pods --context=nope
 get pods --cluster=nope

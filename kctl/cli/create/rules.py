@@ -53,9 +53,6 @@ async def _resource(session: Session, text: str) -> tuple[str, str]:
         return "*", "*"
     try:
         found = await (await session.mapper()).resource(name)
-    except NoResource:
-        word, _, group = name.partition(".")
-        raise CommandError(
-            f'the server doesn\'t have a resource type "{word}"' + (f' in group "{group}"' if group else "")
-        ) from None
+    except NoResource as error:
+        raise CommandError(str(error)) from None
     return found.group, f"{found.plural}/{subresource}" if subresource else found.plural
