@@ -19,9 +19,6 @@ from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.server import ApiServer
 from kctl.kube_apiserver.storage import memory_store
 
-_CALLER = User("admin", (SYSTEM_MASTERS, SYSTEM_AUTHENTICATED), "admin")
-"""Who holds the token: a name and uid as a static token file would give."""
-
 _ADMIN = User("admin", (SYSTEM_MASTERS, SYSTEM_AUTHENTICATED), "admin")
 
 

@@ -192,7 +192,7 @@ class Listener:
                 break
             await asyncio.sleep(0.01)
         if self._web is not None:
-            await self._web.shutdown(0.0)
+            await self._web.shutdown(0.01)  # 0 would mean no limit
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         headers: dict[str, str] = {}

@@ -29,6 +29,7 @@ async def handle(registry: Registry, request: Request) -> Response:
         present = endpoint.key(request.namespace, request.name) in endpoint.cache.entries
         if present or subresource or not endpoint.strategy.allow_create_on_update:
             raise
-        created = await registry.create(endpoint, request.namespace, obj, caller)
+        meta = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
+        created = await registry.create(endpoint, request.namespace, {**obj, "metadata": meta}, caller)
         return Response(201, object=created, endpoint=endpoint)
     return Response(object=stored, endpoint=endpoint)
