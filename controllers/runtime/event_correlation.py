@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-_CACHE_ENTRIES = 4096
+_CACHE_ENTRIES = 8192
 _SIMILAR_EVENTS = 10
 _SIMILAR_WINDOW_SECONDS = 600.0
 _SPAM_BURST = 25.0
@@ -53,7 +53,7 @@ class Stored:
 
 @dataclass(slots=True)
 class _Similar:
-    messages: set[str]
+    messages: tuple[str, ...]
     seen: float
 
 
@@ -64,6 +64,9 @@ class _Bucket:
 
 
 class Correlator:
+    """One for all recorders of a sink, whose sources are part of every key: what is remembered stays bounded however many
+    nodes there are."""
+
     def __init__(self) -> None:
         self._stored: _Lru[Stored] = _Lru()
         self._similar: _Lru[_Similar] = _Lru()
@@ -73,14 +76,14 @@ class Correlator:
         """The key and message to store under. `about` is everything but the message."""
         record = self._similar.get(about)
         if record is None or now - record.seen > _SIMILAR_WINDOW_SECONDS:
-            record = _Similar(set(), now)
+            record = _Similar((), now)
             self._similar.put(about, record)
         record.seen = now
-        record.messages.add(message)
-        if len(record.messages) < _SIMILAR_EVENTS:
-            return (*about, message), message
-        record.messages.pop()
-        return about, _COMBINED + message
+        if message not in record.messages:
+            if len(record.messages) == _SIMILAR_EVENTS - 1:
+                return about, _COMBINED + message
+            record.messages = (*record.messages, message)
+        return (*about, message), message
 
     def stored(self, key: tuple[str, ...]) -> Stored | None:
         return self._stored.get(key)

@@ -60,6 +60,7 @@ class EventSink:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._queue: deque[Said] = deque()
+        self.correlator = Correlator()
         self._task: asyncio.Task[None] | None = None
 
     def put(self, said: Said) -> None:
@@ -163,7 +164,6 @@ class EventRecorder:
         self.host = host
         self.sink = sink or EventSink(clock)
         self._source = {"component": component, "host": host} if host else {"component": component}
-        self._correlator = Correlator()
         # Recorders that speak about one object at one instant (a standing clock) still make different names.
         self._name_offset = zlib.crc32(f"{component}/{host}".encode()) % 1000
         self._last_name = 0
@@ -187,23 +187,24 @@ class EventRecorder:
         meta = said.obj.get("metadata") or said.obj
         space, name, uid = meta.get("namespace", ""), meta.get("name", ""), meta.get("uid", "")
         kind = said.obj.get("kind", "")
-        about = (kind, space, name, uid, said.field_path, said.type, said.reason)
+        correlator = self.sink.correlator
+        about = (self.component, self.host, kind, space, name, uid, said.field_path, said.type, said.reason)
         key: tuple[str, ...]
         if said.action:
             key, message = (*about, said.action), said.message
         else:
-            key, message = self._correlator.combine(about, said.message, said.monotonic)
-        entry = self._correlator.stored(key)
+            key, message = correlator.combine(about, said.message, said.monotonic)
+        entry = correlator.stored(key)
         stamp = rfc3339_micro(said.moment) if said.action else rfc3339(said.moment)
         if entry is None:
             entry = Stored(space or "default", self._name(name, said.moment), 1, stamp, stamp, message)
             entry.series = bool(said.action)
             entry.body = self._body(entry, said)
-            self._correlator.remember(key, entry)
+            correlator.remember(key, entry)
         else:
             entry.count += 1
             entry.last, entry.message = stamp, message
-        if said.action or self._correlator.allowed((kind, space, name, uid), said.monotonic):
+        if said.action or correlator.allowed(about[:6], said.monotonic):
             return entry
         return None
 
