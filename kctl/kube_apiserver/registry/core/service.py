@@ -9,6 +9,7 @@ from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry.core import service_allocation as allocation
 from kctl.kube_apiserver.registry.core import service_validation as rules
+from kctl.kube_apiserver.registry.core import service_warnings
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 AFFINITY_SECONDS = 10800
@@ -70,6 +71,12 @@ class ServiceStrategy(Strategy):
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return rules.validate_status(obj)
+
+    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
+        return service_warnings.warnings(obj)
+
+    def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
+        return [] if obj.get("spec") == old.get("spec") else service_warnings.warnings(obj)
 
     def after_update(self, context: Context, obj: Object, old: Object) -> None:
         allocation.release(context, old, keep=obj)

@@ -115,3 +115,17 @@ def test_only_load_balancers_have_ingress(services: Harness) -> None:
     old = services.create(spec())
     _, problems = services.update(old, "status", status={"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}]}})
     assert problems == ["status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'"]
+
+
+@pytest.mark.parametrize(
+    ("given", "warning"),
+    [
+        ({"externalIPs": ["1.2.3.4"]}, "spec.externalIPs is deprecated and may no longer be implemented in some clusters"),
+        ({"externalName": "a.b"}, 'spec.externalName is ignored when spec.type is not "ExternalName"'),
+        ({"clusterIP": "None", "sessionAffinity": "ClientIP"}, "spec.SessionAffinity is ignored for headless services"),
+    ],
+)
+def test_warnings(services: Harness, given: dict[str, Any], warning: str) -> None:
+    made = services.create(spec(**given))
+    assert services.strategy.warnings_on_create(services.context(), made) == [warning]
+    assert services.strategy.warnings_on_update(services.context(), made, made) == []
