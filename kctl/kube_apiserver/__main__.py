@@ -62,7 +62,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             context.load_cert_chain(*_self_signed(Path(folder)))
     store = memory_store()
     await store.start()
-    config = ApiServerConfig(tokens={arguments.token: _CALLER} if arguments.token else {})
+    config = ApiServerConfig(tokens={arguments.token: _ADMIN} if arguments.token else {})
     server = ApiServer(store, clock=RealClock(), randomness=random.Random(), config=config)
     await server.start()
     port = await server.serve(arguments.host, arguments.port, context)

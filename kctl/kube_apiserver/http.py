@@ -1,4 +1,4 @@
-"""HTTP in and out: aiohttp's requests into ours, our answers into bytes and streams. The only file that imports aiohttp.
+"""HTTP in and out: aiohttp's requests into ours, our answers into bytes and streams. aiohttp is imported when the port opens.
 
 Bodies stay encoded as far as they can: a GET or LIST of the stored version writes the cache's own JSON.
 """
@@ -66,7 +66,9 @@ def encode(server: ApiServer, request: Request, response: Response) -> tuple[int
     if response.raw is not None:
         if headers.get("ETag", "") == request.headers.get("if-none-match"):
             return 304, headers, b""
-        return response.status, {**headers, "Content-Type": response.content_type}, response.raw
+        if response.content_type:
+            headers["Content-Type"] = response.content_type
+        return response.status, headers, response.raw
     media = _media(request)
     try:
         body = _body(server, request, response, media)
@@ -173,9 +175,9 @@ class Listener:
         self._running = 0
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
-        from aiohttp import web
+        from kctl.kube_apiserver.http_protocol import Server
 
-        self._web = web.Server(self._handle, access_log=None, keepalive_timeout=90.0)
+        self._web = Server(self._handle, access_log=None, keepalive_timeout=90.0)
         loop = asyncio.get_running_loop()
         self._socket = await loop.create_server(self._web, host, port, ssl=ssl_context, backlog=1024)
         port = int(self._socket.sockets[0].getsockname()[1])

@@ -33,7 +33,7 @@ from kctl.kube_apiserver.admission.plugin import Operation
 from kctl.kube_apiserver.registry import catalog, conversion, metadata
 from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpecs
 from kctl.kube_apiserver.registry.endpoint import Endpoint, ObjectSchema
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.strategy import Context
 from kctl.kube_apiserver.storage import Exists, Missing, Stale, Storage, Unavailable
 from kctl.kube_apiserver.watch_cache import Entry
 
@@ -74,7 +74,6 @@ class Registry:
         self.services = services if services is not None else {}
         self.table = table or ResourceTable()
         self._schema_of = schema_of
-        self._catalog: dict[tuple[str, str], Strategy] | None = None
         self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
         self._admitted = AdmittedSpecs()
 
@@ -86,13 +85,11 @@ class Registry:
         return found
 
     def _make_endpoint(self, resource: ResourceType) -> Endpoint:
-        if self._catalog is None:
-            self._catalog = catalog.load()
         group, plural = conversion.storage_group(resource)
         found = conversion.conversion_for(resource)
         preferred = self.table.preferred(group, plural) or resource
         stored = found.storage_api_version if found else preferred.api_version
-        strategy = catalog.strategy_for(self._catalog, preferred)
+        strategy = catalog.strategy_for(preferred)
         cache = self.storage.cache(group, plural, resource.namespaced)
         return Endpoint(resource, cache, strategy, self._schema_of, found, stored)
 
@@ -233,7 +230,7 @@ class Registry:
         )  # fmt: skip
 
     def _invalid(self, endpoint: Endpoint, name: str, errors: list[FieldError]) -> ApiError:
-        return invalid(endpoint.resource.group, endpoint.resource.kind, name, errors)
+        return invalid(endpoint.cache.group, endpoint.resource.kind, name, errors)
 
     async def update(
         self,

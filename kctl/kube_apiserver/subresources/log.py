@@ -23,7 +23,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     container = container_of(pod, request.query.get("container", ""))
     node = objects.spec(pod).get("nodeName")
     if not node:
-        return Response(204, raw=b"", content_type="text/plain")
+        return Response(204, raw=b"", content_type="")
     connector: KubeletConnector | None = registry.services.get("kubelet_connector")
     if connector is None:
         raise ServiceUnavailable(f"the kubelet of node {node} cannot be reached: no kubelets run with this server")

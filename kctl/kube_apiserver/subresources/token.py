@@ -33,7 +33,10 @@ async def handle(registry: Registry, request: Request) -> Response:
     audiences = spec.get("audiences") or tokens.default_audiences
     token = tokens.sign(account, audiences, seconds, bound)
     now = registry.clock.now()
-    meta = {"name": request.name, "namespace": request.namespace, "creationTimestamp": times.rfc3339(now)}
+    meta = {
+        "name": request.name, "namespace": request.namespace, "uid": objects.uid(account),
+        "creationTimestamp": times.rfc3339(now),
+    }  # fmt: skip
     answer = {
         "kind": "TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",
@@ -61,9 +64,7 @@ def _bound(registry: Registry, request: Request, reference: Any) -> tuple[str, O
     kind = (reference.get("apiVersion") or "", reference.get("kind") or "")
     found = _BINDABLE.get(kind)
     if found is None:
-        raise BadRequest(
-            f"cannot bind token for serviceaccount {request.name!r} to object type {kind[0]}, Kind={kind[1]}"
-        )
+        raise BadRequest(f"cannot bind token to object of type {kind[0]}, Kind={kind[1]}")
     what, resource = found
     name = reference.get("name") or ""
     obj = registry.get_cached(resource, request.namespace if resource.namespaced else "", name)

@@ -28,7 +28,7 @@ from store.memory import MemoryStore
 ORACLE = Path(__file__).parents[4] / "shared" / "oracle"
 FLOOR = yaml.safe_load((Path(__file__).parent / "oracle_floor.yaml").read_text())
 SCENARIOS: dict[str, dict[str, int]] = FLOOR["scenarios"]
-TOKEN = "oracle-admin"
+TOKEN = "ref-admin"
 ADMIN = User("admin", ("system:masters", "system:authenticated"), "admin")
 
 pytestmark = [
@@ -54,7 +54,7 @@ def server() -> Iterator[str]:
 
     async def start() -> tuple[ApiServer, int]:
         await store.start()
-        config = ApiServerConfig(tokens={TOKEN: ADMIN})
+        config = ApiServerConfig(tokens={TOKEN: ADMIN}, service_account_issuer="https://kubernetes.default.svc")
         started = ApiServer(store, clock=FastClock(), randomness=random.Random(1), config=config)
         await started.start()
         return started, await started.serve("127.0.0.1", 0, None)
@@ -109,7 +109,8 @@ def agreement(recorder: ModuleType, scenario: dict[str, Any], answers: list[Any]
             continue
         got.pop("until_failed", None)
         left, right = (
-            without_known_differences(recorder.drop_keys(recorder.canon_mf(side), {"managedFields"})) for side in (want, got)
+            without_known_differences(recorder.drop_keys(recorder.canon_mf(side), {"managedFields"}))
+            for side in (want, got)
         )
         unstable = step.get("unstable") or []
         found = [
@@ -120,7 +121,9 @@ def agreement(recorder: ModuleType, scenario: dict[str, Any], answers: list[Any]
         exact += not found
         same_status += left.get("status") == right.get("status")
         if found:
-            different.append(f"{step.get('name')}: {found[0][0]}: want {str(found[0][1])[:120]}, got {str(found[0][2])[:120]}")
+            different.append(
+                f"{step.get('name')}: {found[0][0]}: want {str(found[0][1])[:120]}, got {str(found[0][2])[:120]}"
+            )
     return exact, same_status, different
 
 
