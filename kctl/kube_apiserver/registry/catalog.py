@@ -16,6 +16,8 @@ _GROUPS = frozenset({
     "certificates", "coordination", "core", "discovery", "events", "flowcontrol", "networking", "node", "policy", "rbac",
     "resource", "scheduling", "storage",
 })  # fmt: skip
+_SHARED = {"apiregistration": "apiextensions", "internal": "apiextensions", "storagemigration": "apiextensions"}
+"""Small groups whose strategies are listed with another's."""
 _PLAIN = Strategy()
 
 
@@ -37,6 +39,7 @@ def load() -> dict[tuple[str, str], Strategy]:
 
 def strategy_for(resource: ResourceType) -> Strategy:
     folder = resource.group.partition(".")[0] or "core"
+    folder = _SHARED.get(folder, folder)
     if folder not in _GROUPS:
         return _PLAIN
     return _of_group(folder).get((resource.group, resource.plural), _PLAIN)

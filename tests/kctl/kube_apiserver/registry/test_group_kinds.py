@@ -90,3 +90,10 @@ def test_a_csi_drivers_generation_begins_with_its_first_change() -> None:
 def test_every_strategy_serves_a_known_resource() -> None:
     known = {(resource.group, resource.plural) for resource in BUILT_IN}
     assert set(catalog.load()) <= known
+
+
+def test_every_listed_strategy_is_found_by_its_resource() -> None:
+    listed = catalog.load()
+    for resource in BUILT_IN:
+        if (resource.group, resource.plural) in listed:
+            assert catalog.strategy_for(resource) is listed[resource.group, resource.plural]
