@@ -1,0 +1,68 @@
+"""The cache of one resource: order, namespaces, the window of changes, slow watchers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kctl.kube_apiserver import watch_cache
+from kctl.kube_apiserver.watch_cache import Change, Entry, WatchCache
+
+
+def entry(key: str, revision: int, **labels: str) -> Entry:
+    namespace, _, name = key.rpartition("/")
+    meta: dict[str, Any] = {"name": name, "namespace": namespace, "labels": labels, "resourceVersion": str(revision)}
+    return Entry({"kind": "ConfigMap", "apiVersion": "v1", "metadata": meta}, revision)
+
+
+def filled(*keys: str) -> WatchCache:
+    cache = WatchCache("", "configmaps", True)
+    cache.load((), 0)
+    for number, key in enumerate(keys, 1):
+        cache.apply([Change("ADDED", key, entry(key, number), None)])
+    return cache
+
+
+def names(cache: WatchCache, namespace: str = "", after: str = "") -> list[str]:
+    return [found.object["metadata"]["name"] for found in cache.list(namespace, after)]
+
+
+def test_lists_are_in_key_order() -> None:
+    cache = filled("b/x", "a/z", "a/y")
+    assert names(cache) == ["y", "z", "x"]
+    assert names(cache, "a") == ["y", "z"]
+    assert names(cache, "", "a/y") == ["z", "x"]
+    cache.apply([Change("DELETED", "a/y", entry("a/y", 9), cache.entries["a/y"].object)])
+    assert names(cache) == ["z", "x"]
+
+
+def test_the_window_tells_how_far_back_it_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_cache, "WINDOW", 3)
+    cache = filled()
+    cache._window = type(cache._window)(maxlen=3)
+    for revision in range(1, 6):
+        key = f"a/{revision}"
+        cache.apply([Change("ADDED", key, entry(key, revision), None)])
+    assert [change.entry.revision for change in cache.since(3) or ()] == [4, 5]
+    assert [change.entry.revision for change in cache.since(2) or ()] == [3, 4, 5]
+    assert cache.since(1) is None
+    assert cache.since(5) == ()
+
+
+def test_a_slow_watcher_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_cache, "MAX_BACKLOG", 2)
+    cache = filled()
+    watcher = cache.subscribe(None, "")
+    for revision in range(1, 4):
+        cache.apply([Change("ADDED", f"a/{revision}", entry(f"a/{revision}", revision), None)])
+    assert watcher.closed
+
+
+def test_encoding_has_no_type_and_is_made_once() -> None:
+    found = entry("a/x", 1)
+    assert found.item() is found.item()
+    assert found.item().startswith(b'{"metadata":{"name":"x"')
+    assert found.encoded(b'{"kind":"ConfigMap","apiVersion":"v1",').startswith(
+        b'{"kind":"ConfigMap","apiVersion":"v1","metadata"'
+    )
