@@ -31,6 +31,7 @@ from kctl.kube_apiserver.storage import Storage
 if TYPE_CHECKING:
     import ssl
 
+    from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
 
 
@@ -55,6 +56,7 @@ class ApiServer:
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
         self.bound_port = 0
+        self._housekeeping: Housekeeping | None = None
         self.stopping = False
 
     @property
@@ -81,7 +83,10 @@ class ApiServer:
             from kctl.kube_apiserver import bootstrap
 
             await bootstrap.apply(self.registry, self.config)
-        from kctl.kube_apiserver import flow_schema_conditions
+        from kctl.kube_apiserver import flow_schema_conditions, housekeeping
+
+        self._housekeeping = housekeeping.Housekeeping(self.registry)
+        self._housekeeping.start()
 
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
 
@@ -143,6 +148,8 @@ class ApiServer:
         if self.stopping:
             return
         self.stopping = True
+        if self._housekeeping is not None:
+            self._housekeeping.stop()
         await self.storage.close()
         if self._flow_schemas is not None:
             await self._flow_schemas

@@ -203,6 +203,13 @@ class Storage:
         """Whether a watch from after `revision` would miss something."""
         return revision + 1 < self._store.compact_revision
 
+    async def compact(self, revision: int) -> None:
+        """Forget history below `revision`. Raises StorageError."""
+        try:
+            await self._store.compact(revision)
+        except StoreError as error:
+            raise _translate(error) from error
+
     @property
     def compact_revision(self) -> int:
         return self._store.compact_revision
