@@ -358,18 +358,18 @@ class ContainerWorker:
         self.image = str(status.get("image") or self.image)
         self.image_id = str(status.get("imageID") or "")
         context = self.pod.context
-        if "running" in self.state:
-            made = context.runtime.adopt_container(
-                self.pod.pod, self.spec, self.restarts, self, status, init=self.kind != REGULAR
-            )
-            if made is not None:
-                self.handle = made
-                self.phase = RUNNING
-                age = (context.clock.now() - made.started_at).total_seconds()
-                self._watch_health(made, age, started=bool(status.get("started")), ready=bool(status.get("ready")))
+        self.handle = context.runtime.adopt_container(
+            self.pod.pod, self.spec, self.restarts, self, status, init=self.kind != REGULAR
+        )
+        if "running" in self.state and self.handle is not None:
+            self.phase = RUNNING
+            age = (context.clock.now() - self.handle.started_at).total_seconds()
+            self._watch_health(self.handle, age, started=bool(status.get("started")), ready=bool(status.get("ready")))
         elif "terminated" in self.state:
             self.phase = EXITED
             self.ready = bool(status.get("ready"))
+        elif "terminated" in self.last_state:
+            self.phase = WAITING
         if self.restarts:
             self._backoff = Backoff(after_restarts(self.restarts), context.clock.monotonic())
 

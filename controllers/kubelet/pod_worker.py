@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from controllers.kubelet import pod_status
-from controllers.kubelet.container import EXITED, IDLE, INIT, SIDECAR, ContainerWorker, workers_for
+from controllers.kubelet.container import EXITED, IDLE, INIT, SIDECAR, WAITING, ContainerWorker, workers_for
 from controllers.kubelet.context import KubeletContext
 from controllers.kubelet.references import missing_volume
 from controllers.kubelet.restart_policy import restarts
@@ -141,6 +141,8 @@ class PodWorker:
         for worker in (*self.init, *self.containers):
             if worker.phase == EXITED:
                 self._after_exit(worker, worker.seconds_since_exit())
+            elif worker.phase == WAITING:
+                worker.schedule_restart(worker.seconds_since_exit())
         self.advance()
 
     def _arm_deadline(self, age_seconds: float) -> None:

@@ -124,5 +124,6 @@ class ContainerRuntime(Protocol):
     def adopt_container(
         self, pod: Object, container: Object, attempt: int, listener: ContainerListener, status: Object, *, init: bool
     ) -> Container | None:
-        """After a restart of the kubelet: the container of this containerStatus if it still runs, else None."""
+        """After a restart of the kubelet: the container of this containerStatus, running or ended; None where nothing is left
+        of it. One that the status calls running and that has ended meanwhile says so by `on_exit`."""
         ...

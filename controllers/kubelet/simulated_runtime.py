@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from controllers.kubelet import images
 from controllers.kubelet.behaviour import Behaviour, BehaviourError, Seconds, draw
@@ -88,6 +88,10 @@ class SimulatedContainer:
             self._finished_at = self._runtime.clock.now()
             self.release()
             self._listener.on_exit(result)
+
+    def ended(self, moment: datetime) -> None:
+        """It ended before this kubelet started; its log can still be read."""
+        self._finished_at = moment
 
     def release(self) -> None:
         for timer in (self._exit_timer, self._stop_timer):
@@ -280,16 +284,20 @@ class SimulatedRuntime:
     def adopt_container(
         self, pod: Object, container: Object, attempt: int, listener: ContainerListener, status: Object, *, init: bool
     ) -> SimulatedContainer | None:
-        running = (status.get("state") or {}).get("running")
-        behaviour = self._behaviour(pod, container, init)
-        if running is None or isinstance(behaviour, str):
+        state, behaviour = status.get("state") or {}, self._behaviour(pod, container, init)
+        ended = state.get("terminated") or (status.get("lastState") or {}).get("terminated")
+        shown = state.get("running") or ended
+        if shown is None or isinstance(behaviour, str):
             return None
-        container_id = str(status.get("containerID") or "")
-        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id)
-        if running.get("startedAt"):
-            made.started_at = times.parse(running["startedAt"])
-        age: timedelta = self.clock.now() - made.started_at
-        made.plan_exit(age.total_seconds())
+        made = SimulatedContainer(
+            self, behaviour, pod, container, attempt, listener, str(status.get("containerID") or "")
+        )
+        if shown.get("startedAt"):
+            made.started_at = times.parse(shown["startedAt"])
+        if "running" in state:
+            made.plan_exit((self.clock.now() - made.started_at).total_seconds())
+        else:
+            made.ended(times.parse(shown["finishedAt"]) if shown.get("finishedAt") else self.clock.now())
         return made
 
 

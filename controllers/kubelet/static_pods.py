@@ -112,7 +112,12 @@ def _container_status(spec: Object, pod: Object, state: StaticPodState, now: str
     if state.running:
         shown = {"running": {"startedAt": since}}
     elif state.exit_code is not None:
-        ended = {"exitCode": state.exit_code, "reason": state.reason, "startedAt": since, "finishedAt": now}
+        ended = {"exitCode": state.exit_code, "reason": state.reason, "startedAt": since}
+        before = [
+            entry.get("state", {}).get("terminated") for entry in objects.status(pod).get("containerStatuses") or ()
+        ]
+        known = next((each for each in before if each and ended.items() <= each.items()), None)
+        ended["finishedAt"] = known["finishedAt"] if known else now
         shown = {"terminated": ended | ({"message": state.message} if state.message else {})}
     return {
         "name": spec["name"],

@@ -35,6 +35,9 @@ async def test_running_pods_go_on() -> None:
         assert objects.status(ended)["phase"] == "Succeeded"
         terminated = objects.status(ended)["containerStatuses"][0]["state"]["terminated"]
         assert terminated["startedAt"] == "2026-01-01T00:00:00Z" and terminated["finishedAt"] == "2026-01-01T00:00:20Z"
+        assert second.fleet is not None
+        stream = await second.fleet.logs("n1", "default", "p", "c", {})
+        assert b"".join([chunk async for chunk in stream]).startswith(b"simulated container c of pod p")
         await second.delete()
         assert await second.gone()
     finally:
@@ -76,9 +79,11 @@ async def test_crash_loop_goes_on() -> None:
     assert state(await first.pod()) == "waiting CrashLoopBackOff"
     second = await restarted(first, 3)
     try:
-        await second.step(20)
+        before = objects.status(await second.pod())["containerStatuses"][0]
+        assert before["restartCount"] == 1 and before["containerID"]
+        await second.step(7)  # ten seconds of back-off, 1.2 waited before and 3 while away
         only = objects.status(await second.pod())["containerStatuses"][0]
-        assert only["restartCount"] >= 2
+        assert only["restartCount"] == 2 and only["lastState"]["terminated"]["exitCode"] == 1
     finally:
         await second.stop()
 
@@ -93,6 +98,9 @@ async def test_finished_pods_stay_finished() -> None:
     second = await restarted(first, 60)
     try:
         assert [await second.pod(name) for name in ("p", "refused")] == before
+        assert second.fleet is not None
+        stream = await second.fleet.logs("n1", "default", "p", "c", {})
+        assert b"".join([chunk async for chunk in stream]).startswith(b"simulated container c of pod p")
         await second.delete()
         assert await second.gone()
     finally:
