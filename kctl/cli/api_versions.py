@@ -10,7 +10,7 @@ from kctl.cli.session import Session
 
 
 @click.command(
-    "api-versions", cls=KubectlCommand,
+    "api-versions", cls=KubectlCommand, blocking=True,
     short_help='Print the supported API versions on the server, in the form of "group/version"',
 )  # fmt: skip
 async def command(session: Session, arguments: tuple[str, ...]) -> None:

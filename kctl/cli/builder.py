@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, from_status
-from kctl.cli import manifests
 from kctl.cli.errors import AggregateError, CommandError, plain, raise_all
 from kctl.cli.options import refuse_kustomize
 from kctl.client.discovery import NoKind, NoResource
@@ -163,6 +162,8 @@ class Builder:
 
     async def objects(self) -> list[Info]:
         """The objects of the manifests. What cannot be used goes to `errors`, and the rest goes on, as ContinueOnError."""
+        from kctl.cli import manifests
+
         refuse_kustomize(self.kustomize)
         found: list[Info] = []
         for source in manifests.sources(self.filenames, self.recursive):
@@ -176,6 +177,8 @@ class Builder:
         return found
 
     async def _add(self, document: Any, source: str, found: list[Info]) -> None:
+        from kctl.cli import manifests
+
         if not isinstance(document, dict):
             raise CommandError(
                 f'unable to decode "{source}": json: cannot unmarshal into Go value of type map[string]interface {{}}'

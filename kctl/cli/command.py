@@ -28,11 +28,13 @@ PROGRAM = "kctl"
 
 
 class KubectlCommand(click.Command):
-    """A command without sub-commands. `examples` is shown in its help."""
+    """A command without sub-commands. `examples` is shown in its help; `blocking` says that it waits for nothing but the
+    API server's answers (no sleeping, nothing at the same time), and so needs no event loop."""
 
-    def __init__(self, *args: Any, examples: str = "", usage: str = "", **more: Any) -> None:
+    def __init__(self, *args: Any, examples: str = "", usage: str = "", blocking: bool = False, **more: Any) -> None:
         more["add_help_option"] = False
         super().__init__(*args, **more)
+        self.blocking = blocking
         self.examples = examples
         self.usage = usage
 
@@ -63,11 +65,13 @@ class KubectlGroup(click.Group):
 
     def __init__(
         self, *args: Any, lazy: dict[str, Lazy] | None = None, examples: str = "", usage: str = "",
+        blocking: bool = False,
         aliases: dict[str, str] | None = None, **more: Any,
     ) -> None:  # fmt: skip
         more["add_help_option"] = False
         more.setdefault("invoke_without_command", True)
         super().__init__(*args, **more)
+        self.blocking = blocking
         self.lazy = lazy or {}
         self.aliases = aliases or {}
         self.examples = examples
@@ -191,4 +195,6 @@ def _run(command: click.Command, ctx: click.Context) -> Any:
     parameters = dict(ctx.params)
     arguments = parameters.pop("arguments", ())
     result = command.callback(session, arguments, **parameters)
-    return session.run(result) if inspect.iscoroutine(result) else result
+    if not inspect.iscoroutine(result):
+        return result
+    return session.run(result, blocking=getattr(command, "blocking", False))

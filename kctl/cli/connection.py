@@ -85,10 +85,21 @@ def overrides(flags: Mapping[str, Any]) -> Overrides:
     )
 
 
+def is_embedded(flags: Mapping[str, Any]) -> bool:
+    """Whether the API server has to run in this process: the local cluster's daemon is not up (or not yet)."""
+    name = local_cluster(flags)
+    if not name:
+        return False
+    from kctl.daemon.lock import holder
+
+    found = holder(_directory(name) / "run.pid")
+    return found is None or not found.server
+
+
 async def connect(session: Session) -> Transport:
     """The transport of the cluster in use. Warnings of the server go to stderr as they arrive."""
     name = local_cluster(session.flags)
-    if name:
+    if name and not session.blocking:
         embedded = await _embedded(name)
         if embedded is not None:
             from kctl.cli.reporting import ReportingTransport
@@ -99,7 +110,6 @@ async def connect(session: Session) -> Transport:
 
 
 def _https(session: Session) -> Transport:
-    from kctl.client.https_transport import HttpsTransport
     from kctl.client.tls import TlsError, context_for
 
     config = session.configuration
@@ -109,15 +119,20 @@ def _https(session: Session) -> Transport:
         context = context_for(config) if config.server.startswith("https://") else None
     except TlsError as error:
         raise CommandError(str(error)) from None
-    return HttpsTransport(
-        config.server,
-        context,
-        headers=_headers(session),
-        server_name=str(config.cluster.get("tls-server-name") or ""),
-        timeout=_timeout(session),
-        on_warning=session.warn,
-        log=_logger(session),
-    )
+    more: dict[str, Any] = {
+        "headers": _headers(session),
+        "server_name": str(config.cluster.get("tls-server-name") or ""),
+        "timeout": _timeout(session),
+        "on_warning": session.warn,
+        "log": _logger(session),
+    }
+    if session.blocking:
+        from kctl.client.blocking_transport import BlockingTransport
+
+        return BlockingTransport(config.server, context, **more)
+    from kctl.client.https_transport import HttpsTransport
+
+    return HttpsTransport(config.server, context, **more)
 
 
 def _headers(session: Session) -> dict[str, str | list[str]]:

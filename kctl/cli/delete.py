@@ -86,7 +86,7 @@ class Delete:
         if self.output not in ("", "name"):
             raise CommandError(f"unexpected -o output mode: \"{self.output}\". We only support '-o name'")
         if self.all and self.selector:
-            raise CommandError("cannot set --all and --selector at the same time")
+            raise CommandError("setting 'all' parameter but found a non empty selector. ")
         if self.all and self.field_selector:
             raise CommandError("cannot set --all and --field-selector at the same time")
         if self.all_namespaces and len(self.arguments) > 1:
@@ -194,7 +194,7 @@ def _uid(answer: Object) -> str:
     return objects.uid(answer)
 
 
-@click.command("delete", cls=KubectlCommand, short_help="Delete resources by file names, stdin, resources and names, or by resources and label selector", examples=EXAMPLES,
+@click.command("delete", cls=KubectlCommand, blocking=True, short_help="Delete resources by file names, stdin, resources and names, or by resources and label selector", examples=EXAMPLES,
     usage="([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)])")  # fmt: skip
 @flag("--all", kind="bool", help="Delete all resources, in the namespace of the specified resource types.")
 @flag(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections.abc import Sequence
+from time import monotonic
 from typing import NamedTuple
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, NotFound
-from kctl.cli.errors import CommandError
+from kctl.cli.errors import CommandError, raise_all
 from kctl.cli.session import Session
 from kctl.client.client import Client
 
@@ -39,45 +40,46 @@ async def wait_gone(session: Session, deleted: Sequence[Deleted], timeout_second
     client = await session.client()
     errors: list[CommandError] = []
     for one in deleted:
-        try:
-            async with asyncio.timeout(timeout_seconds or None):
-                await _wait_one(client, one)
-        except TimeoutError:
+        deadline = monotonic() + timeout_seconds if timeout_seconds else None
+        if not await _wait_one(client, one, deadline):
             errors.append(CommandError(f"timed out waiting for the condition on {one.resource.plural}/{one.name}"))
-    if errors:
-        from kctl.cli.errors import raise_all
-
-        raise_all(errors)
+    raise_all(errors)
 
 
-async def _wait_one(client: Client, one: Deleted) -> None:
+async def _wait_one(client: Client, one: Deleted, deadline: float | None) -> bool:
+    """False when time ran out. The server ends each watch in time, so that no timer is needed here."""
     while True:
         try:
             found = await client.get(one.resource, one.name, one.namespace)
         except NotFound:
-            return
+            return True
         except ApiError as error:
             if error.http_status in (403, 405):
-                return
+                return True
             raise
         if one.uid and objects.uid(found) != one.uid:
-            return
-        if await _watch_until_gone(client, one, objects.resource_version(found)):
-            return
+            return True
+        left = math.ceil(deadline - monotonic()) if deadline is not None else 0
+        if deadline is not None and left <= 0:
+            return False
+        if await _watch_until_gone(client, one, objects.resource_version(found), left):
+            return True
 
 
-async def _watch_until_gone(client: Client, one: Deleted, version: str) -> bool:
+async def _watch_until_gone(client: Client, one: Deleted, version: str, seconds: int) -> bool:
     """False when the watch ended first; then the object is looked at again."""
-    try:
-        events = await client.watch(
-            one.resource, one.namespace, name=one.name, resource_version=version, allow_bookmarks=False
-        )
-        async for batch in events:
-            for event in batch:
-                if event.type == "DELETED" or event.type == "ERROR":
-                    return event.type == "DELETED"
-                if one.uid and objects.uid(event.object) not in ("", one.uid):
-                    return True
-    except ApiError:
-        await asyncio.sleep(0.1)
+    events = await client.watch(
+        one.resource,
+        one.namespace,
+        name=one.name,
+        resource_version=version,
+        allow_bookmarks=False,
+        timeout_seconds=seconds,
+    )
+    async for batch in events:
+        for event in batch:
+            if event.type in ("DELETED", "ERROR"):
+                return event.type == "DELETED"
+            if one.uid and objects.uid(event.object) not in ("", one.uid):
+                return True
     return False

@@ -326,7 +326,7 @@ def _items(answer: Answer) -> list[Object]:
     return [one if "kind" in one else {"apiVersion": version, "kind": kind, **one} for one in obj.get("items") or ()]
 
 
-@click.command("get", cls=KubectlCommand, short_help="Display one or many resources", examples=EXAMPLES,
+@click.command("get", cls=KubectlCommand, blocking=True, short_help="Display one or many resources", examples=EXAMPLES,
     usage="[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]")  # fmt: skip
 @flag(
     "-o",

@@ -5,6 +5,10 @@ A command's module is imported when the command runs, by the name in COMMANDS; `
 
 from __future__ import annotations
 
+import gc
+
+gc.disable()  # importing makes no garbage; enabled again below
+
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -114,6 +118,7 @@ def run(arguments: Sequence[str], session: Session) -> int:
 
 def main() -> None:
     """The entry point of the `kctl` script."""
+    gc.disable()  # a command is over before collecting would pay
     try:
         code = run(sys.argv[1:], Session())
         sys.stdout.flush()
@@ -144,5 +149,4 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-if __name__ == "__main__":
-    main()
+gc.enable()

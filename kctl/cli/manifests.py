@@ -110,7 +110,8 @@ def _json_documents(text: bytes, name: str) -> Iterator[Any]:
 
     position = 0
     try:
-        for value, position in stream(text.decode(errors="replace")):
+        for value, end in stream(text.decode(errors="replace")):
+            position = end
             yield value
     except JsonError as error:
         try:

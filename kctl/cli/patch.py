@@ -13,7 +13,7 @@ from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.builder import Builder, Selection
 from kctl.cli.command import KubectlCommand
-from kctl.cli.errors import CommandError, UsageError
+from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
 from kctl.cli.results import Results
 from kctl.cli.session import Session
@@ -25,6 +25,7 @@ _TYPES = {"json": JSON_PATCH, "merge": MERGE_PATCH, "strategic": STRATEGIC_MERGE
 @click.command(
     "patch",
     cls=KubectlCommand,
+    blocking=True,
     short_help="Update fields of a resource",
     usage="(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]",
 )
@@ -53,16 +54,12 @@ async def command(
     if not patch and not patch_file:
         raise CommandError("must specify --patch or --patch-file containing the contents of the patch")
     if type not in _TYPES:
-        raise UsageError(
-            f'--type must be one of {sorted(_TYPES)}, not "{type}"'.replace("'", "")
-            .replace(", ", " ")
-            .replace("]  not", "], not")
-        )
+        raise CommandError(f'--type must be one of [json merge strategic], not "{type}"')
     strategy = options.dry_run_strategy(dry_run, session.error)
     if local and strategy == "server":
         raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
     document = _document(patch, patch_file)
-    results = Results(session, output, template, show_managed_fields, allow_missing_template_keys, strategy)
+    results = Results(session, output, template, show_managed_fields, allow_missing_template_keys)
     results.check()
     builder = Builder(session, filename, kustomize, recursive, validate=False)
     errors: list[Exception] = []
@@ -90,6 +87,8 @@ def _document(patch: str, patch_file: str) -> Any:
     try:
         return yaml.load(text)
     except ValueError as error:
+        if text.startswith("{"):  # meant as JSON: the server says what is wrong with it
+            return text.encode()
         raise CommandError(f'unable to parse "{text}": {error}') from None
 
 

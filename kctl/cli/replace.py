@@ -21,7 +21,11 @@ from kctl.client.transport import ApiRequest
 
 
 @click.command(
-    "replace", cls=KubectlCommand, short_help="Replace a resource by file name or stdin", usage="-f FILENAME"
+    "replace",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Replace a resource by file name or stdin",
+    usage="-f FILENAME",
 )
 @flag(
     "--cascade",

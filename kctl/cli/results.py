@@ -13,6 +13,7 @@ from kctl.cli.errors import CommandError
 from kctl.cli.options import DryRun
 from kctl.cli.session import Session
 from kctl.printers.output import OBJECT_FORMATS, OutputError, Printer, json_text, printer_for
+from kctl.printers.output import name_of as _name
 
 _MARKS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
@@ -40,7 +41,7 @@ class Results:
         return bool(self.output or self.template) and self.output != "name"
 
     def print(self, resource: ResourceType, obj: Object, operation: str) -> None:
-        name = qualified_name(resource, objects.name(obj))
+        name = _name(obj) if obj.get("kind") else qualified_name(resource, objects.name(obj))
         if self.prints_objects:
             self.print_object(obj)
         elif self.output == "name":

@@ -33,7 +33,8 @@ class Streams:
 
 class Session:
     """`program` is the command as typed ('kctl get'); `changed` the flags given on the command line, by parameter name;
-    `dash` how many arguments came before `--` (-1 without one)."""
+    `dash` how many arguments came before `--` (-1 without one); `blocking` is set while a command runs without an event
+    loop, over the blocking transport."""
 
     def __init__(self, streams: Streams | None = None) -> None:
         self.streams = streams or Streams.standard()
@@ -41,6 +42,7 @@ class Session:
         self.changed: set[str] = set()
         self.dash = -1
         self.embedded = False
+        self.blocking = False
         self.flags: dict[str, Any] = {}
         self.warned: set[str] = set()
         self._kubeconfig: Kubeconfig | None = None
@@ -129,17 +131,27 @@ class Session:
             await self._client.close()
             self._client = None
 
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run a command's coroutine in an event loop of its own and close what it opened."""
-        import asyncio
+    def run(self, work: Coroutine[Any, Any, Any], *, blocking: bool = False) -> Any:
+        """Run a command's coroutine to its end and close what it opened. A command that says it waits for nothing but the
+        API server (`blocking`) needs no event loop, unless that server is in this process."""
+        from kctl.cli.connection import is_embedded
 
-        async def main() -> Any:
-            try:
-                return await work
-            finally:
-                await self.close()
+        self.blocking = blocking and not is_embedded(self.flags)
+        if not self.blocking:
+            import asyncio
 
-        return asyncio.run(main())
+            return asyncio.run(self._closing(work))
+        try:
+            self._closing(work).send(None)
+        except StopIteration as end:
+            return end.value
+        raise AssertionError("a command marked blocking waited for an event loop")
+
+    async def _closing(self, work: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await work
+        finally:
+            await self.close()
 
     def check_warnings(self) -> None:
         """--warnings-as-errors: after the command has done its work."""

@@ -24,7 +24,9 @@ def client_version() -> dict[str, str]:
     }  # fmt: skip
 
 
-@click.command("version", cls=KubectlCommand, short_help="Print the client and server version information")
+@click.command(
+    "version", cls=KubectlCommand, blocking=True, short_help="Print the client and server version information"
+)
 @flag("--client", kind="bool", help="If true, shows client version only (no server required).")
 @flag("-o", "--output", help="One of 'yaml' or 'json'.")
 async def command(session: Session, arguments: tuple[str, ...], client: bool, output: str) -> None:

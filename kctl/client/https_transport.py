@@ -7,31 +7,32 @@ once more on a new one; every other failure is ConnectionFailed in net/http's wo
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import h11
-import orjson
 
-from kctl.apimachinery.status import ApiError, from_status
 from kctl.client.connection_errors import describe
 from kctl.client.errors import ConnectionFailed
+from kctl.client.http_encoding import (
+    METHODS,
+    Headers,
+    decode_object,
+    encode,
+    error,
+    event,
+    flat,
+    is_stream,
+    query_text,
+    warnings,
+)  # fmt: skip
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
 
-Headers = Mapping[str, str | list[str]]
-
-METHODS: Final = {
-    "get": "GET", "list": "GET", "watch": "GET", "create": "POST", "update": "PUT", "patch": "PATCH",
-    "delete": "DELETE", "deletecollection": "DELETE", "connect": "POST",
-}  # fmt: skip
 _READ_BYTES: Final = 256 * 1024
 _IDLE_CONNECTIONS: Final = 16
-_TEXT_SUBRESOURCES: Final = frozenset({"log"})
-_WARNING = re.compile(r'\s*299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
 class _Connection:
@@ -88,7 +89,7 @@ class HttpsTransport:
         self._prefix = parts.path.rstrip("/")
         self._ssl = ssl_context
         self._server_name = server_name
-        self._headers = _flat({"Host": parts.netloc, **(headers or {})})
+        self._headers = flat({"Host": parts.netloc, **(headers or {})})
         if token:
             self._headers.append(("Authorization", f"Bearer {token}"))
         self._timeout = timeout
@@ -103,8 +104,8 @@ class HttpsTransport:
 
     async def request(self, request: ApiRequest) -> ApiResponse:
         method = METHODS[request.verb]
-        target, headers, body = _encode(request)
-        streaming = request.verb == "watch" or request.subresource in _TEXT_SUBRESOURCES
+        target, headers, body = encode(request)
+        streaming = is_stream(request)
         async with self._failures(method, target):
             connection, response = await self._exchange(method, target, headers, body)
             if streaming and response.status_code < 400:
@@ -112,17 +113,17 @@ class HttpsTransport:
             data = await self._finish(connection)
         if self._log is not None:
             self._log.body(data)
-        warnings = self._warnings(response)
-        found = _object(data, response.status_code)
+        texts = self._warnings(response)
+        found = decode_object(data, response.status_code)
         if response.status_code >= 400:
-            raise _error(found, data, response)
-        return ApiResponse(response.status_code, found, warnings)
+            raise error(found, data, response.status_code)
+        return ApiResponse(response.status_code, found, texts)
 
     async def raw(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> RawResponse:  # fmt: skip
-        target = path + (("&" if "?" in path else "?") + _query(query) if query else "")
+        target = path + (("&" if "?" in path else "?") + query_text(query) if query else "")
         wanted = [("Accept", "application/json, */*"), *(headers or {}).items()]
         if body is not None and not any(name.lower() == "content-type" for name, _ in wanted):
             wanted.append(("Content-Type", "application/json"))
@@ -141,8 +142,8 @@ class HttpsTransport:
             async with asyncio.timeout(self._timeout or None):
                 try:
                     yield
-                except (OSError, EOFError, h11.ProtocolError) as error:
-                    why = describe(error, self._host, self._port)
+                except (OSError, EOFError, h11.ProtocolError) as failure:
+                    why = describe(failure, self._host, self._port)
                     raise ConnectionFailed(self.server, why, method=method, url=url) from None
         except TimeoutError:
             why = "net/http: request canceled (Client.Timeout exceeded while awaiting headers)"
@@ -206,20 +207,17 @@ class HttpsTransport:
         return data
 
     def _warnings(self, response: h11.Response) -> tuple[str, ...]:
-        found = []
-        for name, value in response.headers:
-            if name == b"warning":
-                found += [text.replace('\\"', '"').replace("\\\\", "\\") for text in _WARNING.findall(value.decode())]
+        found = warnings(response.headers)
         if self._on_warning is not None:
             for text in found:
                 self._on_warning(text)
-        return tuple(found)
+        return found
 
     def _stream(self, request: ApiRequest, connection: _Connection, response: h11.Response) -> ApiResponse:
-        warnings = self._warnings(response)
+        texts = self._warnings(response)
         if request.verb == "watch":
-            return ApiResponse(response.status_code, warnings=warnings, events=self._events(connection))
-        return ApiResponse(response.status_code, warnings=warnings, text=self._chunks(connection))
+            return ApiResponse(response.status_code, warnings=texts, events=self._events(connection))
+        return ApiResponse(response.status_code, warnings=texts, text=self._chunks(connection))
 
     async def _chunks(self, connection: _Connection) -> AsyncIterator[bytes]:
         """A stream ends at the time limit, where there is one, as at the server's end."""
@@ -227,14 +225,14 @@ class HttpsTransport:
         try:
             while True:
                 async with asyncio.timeout_at(deadline):
-                    event = await connection.next_event()
-                if not isinstance(event, h11.Data):
+                    part = await connection.next_event()
+                if not isinstance(part, h11.Data):
                     return
-                yield bytes(event.data)
+                yield bytes(part.data)
         except TimeoutError:
             return
-        except (OSError, EOFError, h11.ProtocolError) as error:
-            raise ConnectionFailed(self.server, describe(error, self._host, self._port)) from None
+        except (OSError, EOFError, h11.ProtocolError) as failure:
+            raise ConnectionFailed(self.server, describe(failure, self._host, self._port)) from None
         finally:
             connection.close()
 
@@ -244,60 +242,8 @@ class HttpsTransport:
         try:
             async for chunk in chunks:
                 *lines, rest = (rest + chunk).split(b"\n")
-                batch = [_event(line) for line in lines if line.strip()]
+                batch = [event(line) for line in lines if line.strip()]
                 if batch:
                     yield batch
         finally:
             await chunks.aclose()  # type: ignore[attr-defined]
-
-
-def _event(line: bytes) -> WatchEvent:
-    raw = orjson.loads(line)
-    return WatchEvent(raw["type"], raw["object"])
-
-
-def _flat(headers: Headers) -> list[tuple[str, str]]:
-    return [(name, one) for name, value in headers.items() for one in ([value] if isinstance(value, str) else value)]
-
-
-def _query(query: Mapping[str, str]) -> str:
-    return "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in sorted(query.items()))
-
-
-def _encode(request: ApiRequest) -> tuple[str, list[tuple[str, str]], bytes | None]:
-    """The URL with its query, the headers and the body of a request."""
-    query = dict(request.query)
-    name = request.name
-    if request.verb == "watch":
-        query["watch"] = "true"
-        if name:
-            query["fieldSelector"] = f"metadata.name={name}"
-            name = ""
-    target = request.resource.path(quote(request.namespace, safe=""), quote(name, safe=""), request.subresource)
-    if query:
-        target += "?" + _query(query)
-    headers = [("Accept", request.accept or "application/json")]
-    if request.body is None:
-        return target, headers, None
-    headers.append(("Content-Type", request.content_type or "application/json"))
-    body = request.body if isinstance(request.body, bytes) else orjson.dumps(request.body)
-    return target, headers, body
-
-
-def _object(data: bytes, status: int) -> dict[str, Any]:
-    try:
-        found = orjson.loads(data) if data else {}
-    except orjson.JSONDecodeError:
-        found = {}
-    return found if isinstance(found, dict) else {"items": found}
-
-
-def _error(found: dict[str, Any], data: bytes, response: h11.Response) -> ApiError:
-    if found.get("kind") == "Status":
-        return from_status(found, response.status_code)
-    text = data.decode(errors="replace").strip() or "an error on the server has prevented the request from succeeding"
-    reasons = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 503: "ServiceUnavailable", 500: "InternalError"}
-    message = "the server could not find the requested resource" if response.status_code == 404 else text
-    return from_status(
-        {"kind": "Status", "message": message, "reason": reasons.get(response.status_code, "")}, response.status_code
-    )

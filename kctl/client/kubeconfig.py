@@ -84,6 +84,14 @@ def _decode(text: bytes, path: Path) -> dict[str, Any]:
             return found if isinstance(found, dict) else {}
         except orjson.JSONDecodeError:
             pass
+    from kctl.client import plain_yaml
+
+    try:
+        plain = plain_yaml.read(text.decode())
+    except UnicodeDecodeError:
+        plain = None
+    if isinstance(plain, dict):
+        return plain
     import yaml
 
     try:

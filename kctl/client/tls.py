@@ -11,7 +11,6 @@ import binascii
 import contextlib
 import os
 import ssl
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -84,6 +83,8 @@ def _file(content: bytes) -> Iterator[str]:
         finally:
             os.close(descriptor)
         return
+    import tempfile
+
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()

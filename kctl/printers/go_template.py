@@ -1,8 +1,7 @@
 """Go's text/template over JSON data, as `-o go-template` needs it.
 
 Actions: pipelines, variables, if/else, range/else, with/else, break, continue, define, template, block, comments and trim
-markers; the built-in functions and kubectl's base64decode and exists. Numbers in the data are float64, as encoding/json
-makes them, so `eq .spec.replicas 3` is an error here as it is in kubectl.
+markers; the built-in functions and kubectl's base64decode and exists.
 """
 
 from __future__ import annotations

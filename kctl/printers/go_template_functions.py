@@ -206,7 +206,9 @@ def _base64decode(text: Any) -> str:
 
 def _exists(value: Any, *keys: Any) -> bool:
     for key in keys:
-        if (isinstance(value, dict) and key in value) or (isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value)):
+        if (isinstance(value, dict) and key in value) or (
+            isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value)
+        ):
             value = value[key]
         else:
             return False

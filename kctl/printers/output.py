@@ -41,10 +41,9 @@ def split_format(output: str, template: str = "") -> tuple[str, str]:
 
 def printer_for(
     output: str, template: str = "", *, allow_missing_keys: bool = True, show_managed_fields: bool = False,
-    formats: Sequence[str] = OBJECT_FORMATS, no_headers: bool = False, name_of: Callable[[Object], str] | None = None,
-    operation: str = "",
+    formats: Sequence[str] = OBJECT_FORMATS, no_headers: bool = False,
 ) -> Printer:  # fmt: skip
-    """Raises OutputError. `name_of` gives `deployment.apps/x`; `operation` is what `-o name`'s longer form says."""
+    """Raises OutputError."""
     form, template = split_format(output, template)
     if form not in formats:
         raise OutputError(
@@ -60,7 +59,7 @@ def printer_for(
 
             return _without_managed_fields(KyamlPrinter().print, show_managed_fields)
         case "name":
-            return lambda obj: "".join(f"{(name_of or _name)(one)}\n" for one in items_of(obj))
+            return lambda obj: "".join(f"{name_of(one)}\n" for one in items_of(obj))
         case "go-template" | "template" | "go-template-file" | "templatefile":
             return _go_template(form, template, allow_missing_keys)
         case "custom-columns" | "custom-columns-file":
@@ -94,7 +93,8 @@ def items_of(obj: Object) -> list[Object]:
     return items if isinstance(items, list) and str(obj.get("kind", "")).endswith("List") else [obj]
 
 
-def _name(obj: Object) -> str:
+def name_of(obj: Object) -> str:
+    """pod/x, deployment.apps/x: by the object's own kind."""
     group = str(obj.get("apiVersion", "")).rpartition("/")[0]
     kind = str(obj.get("kind") or "<unknown>").lower()
     name = (obj.get("metadata") or {}).get("name", "")

@@ -279,6 +279,7 @@ _SUBCOMMANDS = {
 @click.command(
     "apply",
     cls=KubectlGroup,
+    blocking=True,
     short_help="Apply a configuration to a resource by file name or stdin",
     usage="(-f FILENAME | -k DIRECTORY)",
     examples=EXAMPLES,

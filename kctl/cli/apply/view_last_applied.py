@@ -15,7 +15,7 @@ from kctl.cli.session import Session
 from kctl.printers.output import json_text
 
 
-@click.command("view-last-applied", cls=KubectlCommand, short_help="View the latest last-applied-configuration annotations of a resource/object", usage="(TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME)")  # fmt: skip
+@click.command("view-last-applied", cls=KubectlCommand, blocking=True, short_help="View the latest last-applied-configuration annotations of a resource/object", usage="(TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME)")  # fmt: skip
 @flag("-o", "--output", default="yaml", help="Output format. Must be one of (yaml, json)")
 @flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types")
 @options.selector()

@@ -14,7 +14,7 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("clusterrole", cls=KubectlCommand, short_help="Create a cluster role", usage="NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none]")  # fmt: skip
+@click.command("clusterrole", cls=KubectlCommand, blocking=True, short_help="Create a cluster role", usage="NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none]")  # fmt: skip
 @flag("--verb", kind="slice", help="Verb that applies to the resources contained in the rule")
 @flag("--resource", kind="slice", help="Resource that the rule applies to")
 @flag(
@@ -31,7 +31,7 @@ async def command(
 ) -> None:  # fmt: skip
     """Create a cluster role."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     obj: dict[str, Any] = {
         "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}, "rules": None,
     }  # fmt: skip

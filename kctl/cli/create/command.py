@@ -45,7 +45,7 @@ _ALIASES = {
 }  # fmt: skip
 
 
-@click.command("create", cls=KubectlGroup, short_help="Create a resource from a file or from stdin", usage="-f FILENAME", lazy=_GENERATORS, aliases=_ALIASES)  # fmt: skip
+@click.command("create", cls=KubectlGroup, blocking=True, short_help="Create a resource from a file or from stdin", usage="-f FILENAME", lazy=_GENERATORS, aliases=_ALIASES)  # fmt: skip
 @flag("--edit", kind="bool", help="Edit the API resource before creating")
 @flag("--raw", help="Raw URI to POST to the server.  Uses the transport specified by the kubeconfig file.")
 @flag("--save-config", kind="bool", help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged.")  # fmt: skip

@@ -16,7 +16,7 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("configmap", cls=KubectlCommand, short_help="Create a config map from a local file, directory or literal value", usage="NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]")  # fmt: skip
+@click.command("configmap", cls=KubectlCommand, blocking=True, short_help="Create a config map from a local file, directory or literal value", usage="NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]")  # fmt: skip
 @flag("--from-file", kind="slice", help="Key file can be specified using its file path, in which case file basename will be used as configmap key, or optionally with a key and file path, in which case the given key will be used.  Specifying a directory will iterate each named file in the directory whose basename is a valid configmap key.")  # fmt: skip
 @flag(
     "--from-literal", kind="array", help="Specify a key and literal value to insert in configmap (i.e. mykey=somevalue)"
@@ -34,7 +34,7 @@ async def command(
 ) -> None:  # fmt: skip
     """Create a config map based on a file, directory, or specified literal value."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     try:
         content = collect("ConfigMap", from_file, from_literal, from_env_file)
     except CommandError as error:

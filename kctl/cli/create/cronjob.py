@@ -13,7 +13,7 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("cronjob", cls=KubectlCommand, short_help="Create a cron job with the specified name", usage="NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...]")  # fmt: skip
+@click.command("cronjob", cls=KubectlCommand, blocking=True, short_help="Create a cron job with the specified name", usage="NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...]")  # fmt: skip
 @flag("--image", help="Image name to run.")
 @flag("--schedule", help="A schedule in the Cron format the job should be run with.")
 @flag("--restart", help="job's restart policy. supported values: OnFailure, Never")

@@ -13,7 +13,7 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("deployment", cls=KubectlCommand, short_help="Create a deployment with the specified name", usage="NAME --image=image -- [COMMAND] [args...]")  # fmt: skip
+@click.command("deployment", cls=KubectlCommand, blocking=True, short_help="Create a deployment with the specified name", usage="NAME --image=image -- [COMMAND] [args...]")  # fmt: skip
 @flag(
     "--image",
     kind="slice",

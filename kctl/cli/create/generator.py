@@ -89,16 +89,18 @@ def with_namespace(obj: Object, namespace: str) -> Object:
     return {**obj, "metadata": ordered}
 
 
-def exactly_one_name(arguments: Sequence[str]) -> str:
-    if len(arguments) != 1:
-        raise UsageError(f"exactly one NAME is required, got {len(arguments)}")
+def exactly_one_name(session: Session, arguments: Sequence[str]) -> str:
+    """What comes after `--` is no name."""
+    count = len(arguments) if session.dash < 0 else session.dash
+    if count != 1:
+        raise UsageError(f"exactly one NAME is required, got {count}")
     return arguments[0]
 
 
 def name_and_command(session: Session, arguments: Sequence[str]) -> tuple[str, list[str]]:
     """NAME, and what came after `--`."""
     if session.dash < 0:
-        return exactly_one_name(arguments), []
+        return exactly_one_name(session, arguments), []
     if session.dash != 1:
         raise UsageError(f"exactly one NAME is required, got {session.dash}")
     return arguments[0], list(arguments[1:])

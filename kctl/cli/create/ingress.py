@@ -18,7 +18,7 @@ _RULE = re.compile(
 )
 
 
-@click.command("ingress", cls=KubectlCommand, short_help="Create an ingress with the specified name", usage="NAME --rule=host/path=service:port[,tls[=secret]]")  # fmt: skip
+@click.command("ingress", cls=KubectlCommand, blocking=True, short_help="Create an ingress with the specified name", usage="NAME --rule=host/path=service:port[,tls[=secret]]")  # fmt: skip
 @flag("--class", help="Ingress Class to be used")
 @flag("--rule", kind="array", help="Rule in format host/path=service:port[,tls=secretname]. Paths containing the leading character '*' are considered pathType=Prefix. tls argument is optional.")  # fmt: skip
 @flag("--default-backend", help="Default service for backend, in format of svcname:port")
@@ -31,7 +31,7 @@ async def command(
     """Create an ingress with the specified name."""
     ingress_class: str = flags.pop("class")
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     if not default_backend and not rule:
         raise CommandError("not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)")  # fmt: skip
     meta: dict[str, Any] = {"name": name}

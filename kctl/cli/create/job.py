@@ -16,7 +16,7 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("job", cls=KubectlCommand, short_help="Create a job with the specified name", usage="NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]")  # fmt: skip
+@click.command("job", cls=KubectlCommand, blocking=True, short_help="Create a job with the specified name", usage="NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]")  # fmt: skip
 @flag("--image", help="Image name to run.")
 @flag("--from", help="The name of the resource to create a Job from (only cronjob is supported).")
 @generator_flags()

@@ -17,7 +17,7 @@ _STATUS = {"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "e
 _OPERATORS = {"in": "In", "notin": "NotIn", "exists": "Exists", "!": "DoesNotExist"}
 
 
-@click.command("poddisruptionbudget", cls=KubectlCommand, short_help="Create a pod disruption budget with the specified name", usage="NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]")  # fmt: skip
+@click.command("poddisruptionbudget", cls=KubectlCommand, blocking=True, short_help="Create a pod disruption budget with the specified name", usage="NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]")  # fmt: skip
 @flag("--min-available", help="The minimum number or percentage of available pods this budget requires.")
 @flag("--max-unavailable", help="The maximum number or percentage of unavailable pods this budget requires.")
 @flag(
@@ -30,7 +30,7 @@ async def command(
 ) -> None:
     """Create a pod disruption budget with the specified name, selector, and desired minimum available pods."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     if not selector:
         raise CommandError("a selector must be specified")
     if not min_available and not max_unavailable:

@@ -12,7 +12,7 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("priorityclass", cls=KubectlCommand, short_help="Create a priority class with the specified name", usage="NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none]")  # fmt: skip
+@click.command("priorityclass", cls=KubectlCommand, blocking=True, short_help="Create a priority class with the specified name", usage="NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none]")  # fmt: skip
 @flag("--value", kind="int", help="the value of this priority class.")
 @flag(
     "--global-default",
@@ -35,7 +35,7 @@ async def command(
 ) -> None:  # fmt: skip
     """Create a priority class with the specified name, value, globalDefault and description."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     obj: dict[str, Any] = {
         "kind": "PriorityClass", "apiVersion": "scheduling.k8s.io/v1", "metadata": {"name": name}, "value": value,
     }  # fmt: skip

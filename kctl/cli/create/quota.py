@@ -14,14 +14,14 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("quota", cls=KubectlCommand, short_help="Create a quota with the specified name", usage="NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none]")  # fmt: skip
+@click.command("quota", cls=KubectlCommand, blocking=True, short_help="Create a quota with the specified name", usage="NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none]")  # fmt: skip
 @flag("--hard", help="A comma-delimited set of resource=quantity pairs that define a hard limit.")
 @flag("--scopes", help="A comma-delimited set of quota scopes that must all match each object tracked by the quota.")
 @generator_flags()
 async def command(session: Session, arguments: tuple[str, ...], hard: str, scopes: str, **flags: Any) -> None:
     """Create a resource quota with the specified name, hard limits, and optional scopes."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     spec: dict[str, Any] = {}
     limits = dict(_limit(pair) for pair in hard.split(",")) if hard else {}
     if limits:

@@ -13,7 +13,7 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("role", cls=KubectlCommand, short_help="Create a role with single rule", usage="NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]")  # fmt: skip
+@click.command("role", cls=KubectlCommand, blocking=True, short_help="Create a role with single rule", usage="NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]")  # fmt: skip
 @flag("--verb", kind="slice", help="Verb that applies to the resources contained in the rule")
 @flag("--resource", kind="slice", help="Resource that the rule applies to")
 @flag(
@@ -28,7 +28,7 @@ async def command(
 ) -> None:  # fmt: skip
     """Create a role with single rule."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     verbs = check_verbs(session, verb)
     found = await rules(session, verbs, resource, resource_name)
     await generator.run(

@@ -26,7 +26,7 @@ def _subject_flags() -> Callable[[Command], Command]:
     )  # fmt: skip
 
 
-@click.command("rolebinding", cls=KubectlCommand, short_help="Create a role binding for a particular role or cluster role", usage="NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]")  # fmt: skip
+@click.command("rolebinding", cls=KubectlCommand, blocking=True, short_help="Create a role binding for a particular role or cluster role", usage="NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]")  # fmt: skip
 @flag("--clusterrole", help="ClusterRole this RoleBinding should reference")
 @flag("--role", help="Role this RoleBinding should reference")
 @_subject_flags()
@@ -35,14 +35,14 @@ async def command(session: Session, arguments: tuple[str, ...], clusterrole: str
     """Create a role binding for a particular role or cluster role."""
     subjects = _subjects(flags)
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     if bool(clusterrole) == bool(role):
         raise CommandError("exactly one of clusterrole or role must be specified")
     reference = ("ClusterRole", clusterrole) if clusterrole else ("Role", role)
     await generator.run(_binding("RoleBinding", name, subjects, *reference), failure="failed to create rolebinding: ")
 
 
-@click.command("clusterrolebinding", cls=KubectlCommand, short_help="Create a cluster role binding for a particular cluster role", usage="NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]")  # fmt: skip
+@click.command("clusterrolebinding", cls=KubectlCommand, blocking=True, short_help="Create a cluster role binding for a particular cluster role", usage="NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]")  # fmt: skip
 @flag("--clusterrole", help="ClusterRole this ClusterRoleBinding should reference")
 @_subject_flags()
 @generator_flags()
@@ -51,7 +51,7 @@ async def cluster(session: Session, arguments: tuple[str, ...], clusterrole: str
     subjects = _subjects(flags)
     generator = Generator.of(session, flags)
     require_flags(session, "clusterrole")
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     obj = _binding("ClusterRoleBinding", name, subjects, "ClusterRole", clusterrole)
     await generator.run(obj, failure="failed to create clusterrolebinding: ")
 

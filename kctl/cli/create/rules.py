@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kctl.cli.errors import CommandError
+from kctl.cli.errors import AggregateError, CommandError
 from kctl.cli.session import Session
 from kctl.client.discovery import NoResource
 
@@ -54,5 +54,5 @@ async def _resource(session: Session, text: str) -> tuple[str, str]:
     try:
         found = await (await session.mapper()).resource(name)
     except NoResource as error:
-        raise CommandError(str(error)) from None
+        raise AggregateError([CommandError(str(error))]) from None
     return found.group, f"{found.plural}/{subresource}" if subresource else found.plural

@@ -37,7 +37,7 @@ command = KubectlGroup(
 )
 
 
-@command.command("generic", cls=KubectlCommand, short_help="Create a secret from a local file, directory, or literal value", usage="NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]")  # fmt: skip
+@command.command("generic", cls=KubectlCommand, blocking=True, short_help="Create a secret from a local file, directory, or literal value", usage="NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]")  # fmt: skip
 @flag("--from-file", kind="slice", help="Key files can be specified using their file path, in which case a default name will be given to them, or optionally with a name and file path, in which case the given name will be used.  Specifying a directory will iterate each named file in the directory that is a valid secret key.")  # fmt: skip
 @flag("--from-literal", kind="array", help="Specify a key and literal value to insert in secret (i.e. mykey=somevalue)")
 @flag(
@@ -54,7 +54,7 @@ async def generic(
 ) -> None:  # fmt: skip
     """Create a secret based on a file, directory, or specified literal value."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     try:
         content = collect("Secret", from_file, from_literal, from_env_file)
     except CommandError as error:
@@ -62,7 +62,7 @@ async def generic(
     await generator.run(_secret(name, content, type, append_hash), failure=_FAILURE)
 
 
-@command.command("docker-registry", cls=KubectlCommand, short_help="Create a secret for use with a Docker registry", usage="NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]")  # fmt: skip
+@command.command("docker-registry", cls=KubectlCommand, blocking=True, short_help="Create a secret for use with a Docker registry", usage="NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]")  # fmt: skip
 @flag("--docker-server", default="https://index.docker.io/v1/", help="Server location for Docker registry")
 @flag("--docker-username", help="Username for Docker registry authentication")
 @flag("--docker-password", help="Password for Docker registry authentication")
@@ -76,7 +76,7 @@ async def docker_registry(
 ) -> None:  # fmt: skip
     """Create a new secret for use with Docker registries."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     if from_file:
         content = collect("Secret", from_file, (), ())
         if ".dockerconfigjson" not in content:
@@ -103,7 +103,7 @@ def _docker_config(server: str, username: str, password: str, email: str) -> byt
     return orjson.dumps({"auths": {server: entry}})
 
 
-@command.command("tls", cls=KubectlCommand, short_help="Create a TLS secret", usage="NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none]")  # fmt: skip
+@command.command("tls", cls=KubectlCommand, blocking=True, short_help="Create a TLS secret", usage="NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none]")  # fmt: skip
 @flag("--cert", help="Path to PEM encoded public key certificate.")
 @flag("--key", help="Path to private key associated with given certificate.")
 @flag("--append-hash", kind="bool", help="Append a hash of the secret to its name.")
@@ -113,7 +113,7 @@ async def tls(
 ) -> None:
     """Create a TLS secret from the given public/private key pair."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     if not cert or not key:
         raise CommandError("key and cert must be specified")
     content = {"tls.crt": _read(cert), "tls.key": _read(key)}

@@ -25,7 +25,7 @@ def _tcp() -> Callable[[Command], Command]:
     return flag("--tcp", kind="slice", help="Port pairs can be specified as '<port>:<targetPort>'.")
 
 
-@command.command("clusterip", cls=KubectlCommand, short_help="Create a ClusterIP service", usage="NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]")  # fmt: skip
+@command.command("clusterip", cls=KubectlCommand, blocking=True, short_help="Create a ClusterIP service", usage="NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]")  # fmt: skip
 @_tcp()
 @flag("--clusterip", help="Assign your own ClusterIP or set to 'None' for a 'headless' service (no loadbalancing).")
 @generator_flags()
@@ -39,7 +39,7 @@ async def clusterip(
     await _create(session, arguments, "ClusterIP", tcp, flags, **more)
 
 
-@command.command("nodeport", cls=KubectlCommand, short_help="Create a NodePort service", usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]")  # fmt: skip
+@command.command("nodeport", cls=KubectlCommand, blocking=True, short_help="Create a NodePort service", usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]")  # fmt: skip
 @_tcp()
 @flag("--node-port", kind="int", help="Port used to expose the service on each node in a cluster.")
 @generator_flags()
@@ -52,7 +52,7 @@ async def nodeport(
     await _create(session, arguments, "NodePort", tcp, flags, node_port=node_port)
 
 
-@command.command("loadbalancer", cls=KubectlCommand, short_help="Create a LoadBalancer service", usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]")  # fmt: skip
+@command.command("loadbalancer", cls=KubectlCommand, blocking=True, short_help="Create a LoadBalancer service", usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]")  # fmt: skip
 @_tcp()
 @generator_flags()
 async def loadbalancer(session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], **flags: Any) -> None:
@@ -62,7 +62,7 @@ async def loadbalancer(session: Session, arguments: tuple[str, ...], tcp: tuple[
     await _create(session, arguments, "LoadBalancer", tcp, flags)
 
 
-@command.command("externalname", cls=KubectlCommand, short_help="Create an ExternalName service", usage="NAME --external-name external.name [--dry-run=server|client|none]")  # fmt: skip
+@command.command("externalname", cls=KubectlCommand, blocking=True, short_help="Create an ExternalName service", usage="NAME --external-name external.name [--dry-run=server|client|none]")  # fmt: skip
 @_tcp()
 @flag("--external-name", help="External name of service")
 @generator_flags()
@@ -85,7 +85,7 @@ async def _create(
     **more: str,
 ) -> None:  # fmt: skip
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     spec: dict[str, Any] = {}
     ports = [_port(pair, node_port) for pair in tcp]
     if ports:

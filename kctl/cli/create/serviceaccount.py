@@ -11,12 +11,12 @@ from kctl.cli.create.generator import Generator, exactly_one_name, generator_fla
 from kctl.cli.session import Session
 
 
-@click.command("serviceaccount", cls=KubectlCommand, short_help="Create a service account with the specified name", usage="NAME [--dry-run=server|client|none]")  # fmt: skip
+@click.command("serviceaccount", cls=KubectlCommand, blocking=True, short_help="Create a service account with the specified name", usage="NAME [--dry-run=server|client|none]")  # fmt: skip
 @generator_flags()
 async def command(session: Session, arguments: tuple[str, ...], **flags: Any) -> None:
     """Create a service account with the specified name."""
     generator = Generator.of(session, flags)
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     await generator.run(
         {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": name}},
         failure="failed to create serviceaccount: ",

@@ -17,7 +17,13 @@ from kctl.cli.session import Session
 _BOUND = {"Pod": "v1", "Secret": "v1", "Node": "v1"}
 
 
-@click.command("token", cls=KubectlCommand, short_help="Request a service account token", usage="SERVICE_ACCOUNT_NAME")
+@click.command(
+    "token",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Request a service account token",
+    usage="SERVICE_ACCOUNT_NAME",
+)
 @options.output()
 @flag("--audience", kind="array", help="Audience of the requested token. If unset, defaults to requesting a token for use with the Kubernetes API server. May be repeated to request a token valid for multiple audiences.")  # fmt: skip
 @flag("--duration", kind="duration", help="Requested lifetime of the issued token. If not set or if set to 0, the lifetime will be determined by the server automatically. The server may return a token with a longer or shorter lifetime.")  # fmt: skip
@@ -30,7 +36,7 @@ async def command(
     bound_object_name: str, bound_object_uid: str,
 ) -> None:  # fmt: skip
     """Request a service account token."""
-    name = exactly_one_name(arguments)
+    name = exactly_one_name(session, arguments)
     if duration < 0:
         raise CommandError("--duration must be greater than or equal to 0")
     if duration and duration % 1:
