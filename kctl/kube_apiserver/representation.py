@@ -39,7 +39,7 @@ def shown(media: MediaType, request: Request, response: Response, now: datetime)
     if media.target == "Table":
         first = found[0]["metadata"].get("resourceVersion") if listing is None else None
         meta = listing.metadata() if listing is not None else ({"resourceVersion": first} if first else {})
-        return table(endpoint, found, meta, request, now, version)
+        return table(endpoint, found, meta, request, now, version, response.columns)
     if media.target == "PartialObjectMetadata":
         if listing is not None:
             name = f"*{endpoint.resource.group.partition('.')[0] or 'core'}.{endpoint.resource.kind}List"
@@ -71,9 +71,15 @@ def partial_metadata(obj: Object, version: str = "meta.k8s.io/v1") -> Object:
 
 
 def table(
-    endpoint: Endpoint, found: Sequence[Object], meta: Object, request: Request, now: datetime, version: str
+    endpoint: Endpoint,
+    found: Sequence[Object],
+    meta: Object,
+    request: Request,
+    now: datetime,
+    version: str,
+    columns: Columns | None = None,
 ) -> Object:
-    columns = columns_for(endpoint.resource)
+    columns = columns or columns_for(endpoint.resource)
     include = included(request)
     if columns.order is not None:
         found = sorted(found, key=columns.order)

@@ -9,6 +9,7 @@ from typing import Any
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import ANONYMOUS, User
+from kctl.kube_apiserver.columns.columns import Columns
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Caller
 from kctl.kube_apiserver.registry.watching import WatchStream
@@ -82,6 +83,8 @@ class Response:
     object: Object | None = None
     entry: Entry | None = None
     endpoint: Endpoint | None = None
+    columns: Columns | None = None
+    """How a Table shows `object`, where it is not of the endpoint's kind (a Scale)."""
     listing: ListAnswer | None = None
     stream: WatchStream | None = None
     text: AsyncIterator[bytes] | None = None

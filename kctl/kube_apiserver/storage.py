@@ -17,7 +17,7 @@ from kctl.kube_apiserver.watch_cache import Change, Entry, WatchCache, at_revisi
 from store.errors import Compacted, Conflict, FutureRevision, KeyExists, KeyNotFound, StoreClosed, StoreError
 from store.etcd import Etcd as Etcd
 from store.etcd import Subscription
-from store.types import Event
+from store.types import Event, KeyValue
 
 PREFIX = "/registry/"
 
@@ -203,6 +203,21 @@ class Storage:
         """Whether a watch from after `revision` would miss something."""
         return revision + 1 < self._store.compact_revision
 
+    async def _with_previous(self, event: Event, seen: dict[str, KeyValue]) -> Event:
+        """Stores need not tell the previous value of an event they read from history; selectors and deletions need it."""
+        value = event.key_value
+        previous = event.previous or seen.get(value.key)
+        if previous is None and (event.type == "DELETE" or value.version > 1):
+            try:
+                previous = await self._store.get(value.key, revision=value.mod_revision - 1)
+            except Compacted:
+                previous = None
+        if event.type == "PUT":
+            seen[value.key] = value
+        else:
+            seen.pop(value.key, None)
+        return event._replace(previous=previous)
+
     async def compact(self, revision: int) -> None:
         """Forget history below `revision`. Raises StorageError."""
         try:
@@ -218,12 +233,15 @@ class Storage:
         """All changes after `revision` up to now, read from the store. Raises TooOld."""
         target = cache.last_revision
         changes: list[Change] = []
+        seen: dict[str, KeyValue] = {}
         if revision >= target:
             return changes
         stream = self._store.watch(self._store_key(cache, ""), start_revision=revision + 1)
         try:
             async for batch in stream:
-                changes += [_change(event, self._locate(event.key_value.key)[1]) for event in batch]
+                for event in batch:
+                    complete = await self._with_previous(event, seen)
+                    changes.append(_change(complete, self._locate(event.key_value.key)[1]))
                 if batch and batch[-1].key_value.mod_revision >= target:
                     break
         except FutureRevision:
@@ -252,10 +270,16 @@ def _change(event: Event, key: str) -> Change:
     value, previous = event.key_value, event.previous
     old = _decode(previous.value, previous.mod_revision) if previous is not None else None
     if event.type == "DELETE":
-        last = at_revision(old, value.mod_revision) if old is not None else {"metadata": {}}
+        last = at_revision(old or _nameless(key), value.mod_revision)
         return Change("DELETED", key, Entry(last, value.mod_revision), old)
     kind = "ADDED" if value.version == 1 else "MODIFIED"
     return Change(kind, key, Entry(_decode(value.value, value.mod_revision), value.mod_revision), old)
+
+
+def _nameless(key: str) -> Object:
+    """A deleted object of which only the key is left."""
+    namespace, _, name = key.rpartition("/")
+    return {"metadata": {"name": name, "namespace": namespace} if namespace else {"name": name}}
 
 
 def memory_store() -> Etcd:

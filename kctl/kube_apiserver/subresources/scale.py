@@ -3,6 +3,8 @@ ReplicationControllers."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from kctl.apimachinery import labels, objects
@@ -11,11 +13,28 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import registry as schemas
 from kctl.apimachinery.schema.registry import DecodeError
 from kctl.apimachinery.status import invalid as invalid_status
+from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
 from kctl.kube_apiserver.handlers import body, options, patching
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
 
+
+def _row(scale: Object, now: datetime) -> list[Any]:
+    created = objects.metadata(scale).get("creationTimestamp")
+    desired, present = objects.spec(scale).get("replicas") or 0, objects.status(scale).get("replicas") or 0
+    return [objects.name(scale), desired, present, age(created, now)]
+
+
+COLUMNS = Columns(
+    (
+        replace(NAME, format=""),
+        Column("Desired", "replicas is the desired number of instances for the scaled object.", "integer"),
+        Column("Available", "replicas is the actual number of observed instances of the scaled object.", "integer"),
+        AGE,
+    ),
+    _row,
+)
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -49,7 +68,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     endpoint = registry.endpoint(request.resource)
     if request.verb == "get":
         entry = registry.entry(endpoint, request.namespace, request.name)
-        return Response(object=scale_of(entry.object))
+        return Response(object=scale_of(entry.object), endpoint=endpoint, columns=COLUMNS)
     if request.verb == "patch":
         stored = await _patch(registry, endpoint, request)
     else:
@@ -65,7 +84,7 @@ async def handle(registry: Registry, request: Request) -> Response:
             request.caller(),
             subresource="scale",
         )
-    return Response(object=scale_of(stored))
+    return Response(object=scale_of(stored), endpoint=endpoint, columns=COLUMNS)
 
 
 async def _patch(registry: Registry, endpoint: Endpoint, request: Request) -> Object:
