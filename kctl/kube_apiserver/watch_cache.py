@@ -151,6 +151,7 @@ class WatchCache:
         self.last_revision = 0
         """Revision of the newest change of this resource."""
         self._watchers: list[Watcher] = []
+        self._closed = False
 
     def load(self, entries: Iterable[tuple[str, Entry]], revision: int) -> None:
         """The state at start; changes up to `revision` are only in the store's history."""
@@ -228,7 +229,10 @@ class WatchCache:
     def subscribe(self, matches: Predicate | None, prefix: str) -> Watcher:
         """A watcher of every change from now on; `prefix` selects keys ('namespace/' or a whole key)."""
         watcher = Watcher(self, matches, prefix)
-        self._watchers.append(watcher)
+        if self._closed:
+            watcher.closed = True  # or who subscribes during a stop would wait for ever
+        else:
+            self._watchers.append(watcher)
         return watcher
 
     def unsubscribe(self, watcher: Watcher) -> None:
@@ -236,5 +240,6 @@ class WatchCache:
             self._watchers.remove(watcher)
 
     def close(self) -> None:
+        self._closed = True
         for watcher in tuple(self._watchers):
             watcher.close()
