@@ -192,14 +192,20 @@ class Builder:
                 self.errors.append(error)
 
     async def _info(self, obj: Object, source: str) -> Info:
+        from kctl.cli import manifests
+
         meta = obj.get("metadata")
         if not obj.get("kind"):
             import orjson
 
             text = orjson.dumps(obj, option=orjson.OPT_SORT_KEYS).decode()
             raise CommandError(f"unable to decode \"{source}\": Object 'Kind' is missing in '{text}'")
-        meta = meta if isinstance(meta, dict) else {}
+        problem = manifests.metadata_problem(meta)
+        if problem:
+            raise CommandError(f'unable to decode "{source}": {problem}')
+        meta = meta or {}
         name, namespace = str(meta.get("name") or ""), str(meta.get("namespace") or "")
+        obj = manifests.sorted_keys(obj)
         mapper = await self.session.mapper()
         try:
             resource = await mapper.kind(str(obj.get("apiVersion") or ""), str(obj["kind"]))

@@ -189,3 +189,41 @@ def flatten(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield from flatten(item)
     else:
         yield value
+
+
+_TEXTS = ("name", "generateName", "namespace", "selfLink", "uid", "resourceVersion")
+
+
+def metadata_problem(meta: Any) -> str:
+    """What Go says about metadata whose parts have the wrong types; '' where it can be read."""
+    if meta is None:
+        return ""
+    if not isinstance(meta, dict):
+        return _cannot(meta, "metadataOnlyObject.metadata", "v1.ObjectMeta")
+    for field in sorted(meta):
+        value = meta[field]
+        if value is None:
+            continue
+        if field in _TEXTS and not isinstance(value, str):
+            return _cannot(value, f"ObjectMeta.metadata.{field}", "string")
+        if field in ("labels", "annotations"):
+            if not isinstance(value, dict):
+                return _cannot(value, f"ObjectMeta.metadata.{field}", "map[string]string")
+            for inner in value.values():
+                if inner is not None and not isinstance(inner, str):
+                    return _cannot(inner, f"ObjectMeta.metadata.{field}", "string")
+    return ""
+
+
+def _cannot(value: Any, field: str, wanted: str) -> str:
+    kinds = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return f"json: cannot unmarshal {kinds[type(value)]} into Go struct field {field} of type {wanted}"
+
+
+def sorted_keys(value: Any) -> Any:
+    """The value with the keys of every map in order, as kubectl sends it: the server names fields in the order they come."""
+    if isinstance(value, dict):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [sorted_keys(one) for one in value]
+    return value
