@@ -16,6 +16,7 @@ from controllers.runtime.controller import Controller
 from controllers.runtime.events import NORMAL, WARNING
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.reconciler import Result
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import Timer
 from kctl.apimachinery.objects import Object
@@ -25,6 +26,7 @@ from kctl.apimachinery.times import rfc3339
 from kctl.client.transport import STRATEGIC_MERGE_PATCH
 
 GRACE_SECONDS = 40.0
+STARTUP_GRACE_SECONDS = 60.0
 
 _LEASE_NAMESPACE = "kube-node-lease"
 _CONDITION_TYPES = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
@@ -46,6 +48,7 @@ class NodeLifecycleController(LoopController):
         self._pods.add_index(pods.NODE_INDEX, pods.by_node)
         self._heard: OrderedDict[str, float] = OrderedDict()
         self._silent: set[str] = set()
+        self._registered: dict[str, float] = {}
         self._timer: Timer | None = None
         self._loop = Controller(self.name, self, context.clock, workers=20)
         self.loops.append(self._loop)
@@ -71,6 +74,7 @@ class NodeLifecycleController(LoopController):
                 name = objects.name(new)
                 text = f"Node {name} event: Registered Node {name} in Controller"
                 self._recorder.event(new, NORMAL, "RegisteredNode", text)
+                self._registered[name] = self._clock.monotonic()
                 self._hear(name)
                 self._loop.enqueue(name)
             else:
@@ -82,6 +86,7 @@ class NodeLifecycleController(LoopController):
     def _removed(self, node: Object) -> None:
         name = objects.name(node)
         self._heard.pop(name, None)
+        self._registered.pop(name, None)
         text = f"Node {name} event: Removing Node {name} from Controller"
         self._recorder.event(node, NORMAL, "RemovingNode", text)
 
@@ -95,6 +100,7 @@ class NodeLifecycleController(LoopController):
                     self._hear(name)
 
     def _hear(self, node: str) -> None:
+        self._silent.discard(node)
         self._heard[node] = self._clock.monotonic()
         self._heard.move_to_end(node)
         if self._timer is None:
@@ -117,20 +123,31 @@ class NodeLifecycleController(LoopController):
 
     # ---- one node
 
-    async def reconcile(self, key: str) -> None:
+    async def reconcile(self, key: str) -> Result | None:
         node = self._nodes.get(key)
         if node is None:
             self._silent.discard(key)
-            return
+            return None
         try:
             if key in self._silent:
+                left = self._startup_grace_left(node)
+                if left > 0:
+                    return Result(requeue_after=left)
                 node = await self._mark_unknown(node)
                 self._silent.discard(key)
             taints = node_taints.corrected(node, rfc3339(self._clock.now()))
             if taints is not None:
                 await self._set_taints(node, taints)
         except NotFound:
-            return
+            pass  # removed meanwhile
+        return None
+
+    def _startup_grace_left(self, node: Object) -> float:
+        """A node that has never reported is given longer."""
+        if objects.condition(node, "Ready") is not None:
+            return 0.0
+        since = self._registered.get(objects.name(node), 0.0)
+        return max(since + STARTUP_GRACE_SECONDS - self._clock.monotonic(), 0.0)
 
     async def _set_taints(self, node: Object, taints: list[dict[str, Any]]) -> None:
         spec = {key: value for key, value in objects.spec(node).items() if key != "taints"}

@@ -120,6 +120,17 @@ async def test_a_silent_kubelet_becomes_unknown_after_forty_seconds() -> None:
         assert ("Pod", "NodeNotReady", "Node is not ready", 1) in events
 
 
+async def test_a_node_that_never_reports_is_given_a_minute() -> None:
+    async with control_plane("node-lifecycle-controller") as plane:
+        await plane.client.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "new"}})
+        await plane.settle(55)
+        assert objects.condition(await plane.get(NODES, "new"), "Ready") is None
+        await plane.settle(10)
+        ready = objects.condition(await plane.get(NODES, "new"), "Ready")
+        assert ready is not None
+        assert (ready["reason"], ready["message"]) == ("NodeStatusNeverUpdated", "Kubelet never posted node status.")
+
+
 async def test_pods_of_a_removed_node_are_collected() -> None:
     async with control_plane("pod-garbage-collector-controller") as plane:
         await plane.add_node("a")
