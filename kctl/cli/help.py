@@ -42,7 +42,7 @@ def command_help(command: Any, ctx: click.Context) -> str:
         parts.append("Examples:\n" + command.examples.strip("\n") + "\n")
     members = command.list_commands(ctx) if isinstance(command, click.Group) else []
     if members:
-        shown = [(name, command.short_help_of(name)) for name in members]  # type: ignore[attr-defined]
+        shown = [(name, command.short_help_of(name)) for name in members]
         parts.append("Available Commands:\n" + _columns(shown))
     flags = sorted(
         (one for one in command.params if isinstance(one, Flag) and not one.hidden), key=lambda one: one.long

@@ -41,7 +41,6 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "create": _at("create.command", BEGINNER, "Create a resource from a file or from stdin"),
     "explain": _at("explain", INTERMEDIATE, "Get documentation for a resource"),
     "get": _at("get", INTERMEDIATE, "Display one or many resources"),
-    "edit": _at("edit", INTERMEDIATE, "Edit a resource on the server"),
     "delete": _at("delete", INTERMEDIATE, "Delete resources by file names, stdin, resources and names, or by resources and label selector"),
     "rollout": _at("rollout", DEPLOY, "Manage the rollout of a resource"),
     "scale": _at("scale", DEPLOY, "Set a new size for a deployment, replica set, or replication controller"),
@@ -72,12 +71,46 @@ class RootGroup(KubectlGroup):
         if not arguments:
             click.echo(ctx.get_help(), nl=False)
             return
+        if arguments[0] in NOT_YET:
+            raise CommandError(
+                f'"{PROGRAM} {arguments[0]}" is not supported; kubectl {arguments[0]} works on the same cluster'
+            )
         raise CommandError(_unknown(str(arguments[0])))
 
     def get_help(self, ctx: click.Context) -> str:
         from kctl.cli.help import root_help
 
         return root_help(COMMANDS, HEADINGS)
+
+
+NOT_YET: Final = frozenset(
+    [
+        "alpha",
+        "attach",
+        "auth",
+        "autoscale",
+        "certificate",
+        "cordon",
+        "cp",
+        "debug",
+        "diff",
+        "drain",
+        "edit",
+        "events",
+        "exec",
+        "expose",
+        "kuberc",
+        "kustomize",
+        "plugin",
+        "port-forward",
+        "proxy",
+        "run",
+        "set",
+        "taint",
+        "top",
+        "uncordon",
+    ]
+)
 
 
 def _unknown(name: str) -> str:
@@ -98,8 +131,10 @@ def run(arguments: Sequence[str], session: Session) -> int:
             root.invoke(context)
         session.check_warnings()
         return 0
-    except (Exit, click.exceptions.Exit) as end:
-        return int(getattr(end, "code", None) or getattr(end, "exit_code", 0))
+    except Exit as end:
+        return end.code
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except click.ClickException as error:

@@ -32,8 +32,10 @@ def _sorted(things: Sequence[Any], field: str, object_of: Any) -> list[Any]:
         raise CommandError(str(error)) from None
     if things and not any(keys):
         raise CommandError(f'couldn\'t find any field with path "{jsonpath.relaxed(field)}" in the list of objects')
-    order = sorted(range(len(things)), key=cmp_to_key(lambda a, b: _compare(keys[a], keys[b])))
-    return [things[index] for index in order]
+    pairs: list[tuple[list[Any], Any]] = list(zip(keys, things, strict=True))
+    order = cmp_to_key(_compare)
+    pairs.sort(key=lambda pair: order(pair[0]))
+    return [thing for _, thing in pairs]
 
 
 def _compare(left: list[Any], right: list[Any]) -> int:

@@ -6,11 +6,12 @@ Its methods are coroutines that never wait for an event loop, so a command runs 
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from kctl.client.errors import ConnectionFailed
@@ -66,7 +67,7 @@ class BlockingTransport:
         self._on_warning = on_warning
         self._log = log
         self._socket: socket.socket | None = None
-        self._file: BinaryIO | None = None
+        self._file: io.BufferedReader | None = None
 
     async def close(self) -> None:
         self._drop()
@@ -159,7 +160,7 @@ class BlockingTransport:
             if self._ssl is not None:
                 made = self._ssl.wrap_socket(made, server_hostname=self._server_name or self._host)
             self._socket = made
-            self._file = made.makefile("rb", _BUFFER_BYTES)
+            self._file = io.BufferedReader(socket.SocketIO(made, "r"), _BUFFER_BYTES)
         return self._socket
 
     def _line(self) -> bytes:
@@ -230,7 +231,7 @@ class BlockingTransport:
                 yield from self._chunked()
                 return
             left = int(head.get(b"content-length") or -1)
-            while left and (part := self._file.read1(_BUFFER_BYTES if left < 0 else left)):  # type: ignore[attr-defined]
+            while left and (part := self._file.read1(_BUFFER_BYTES if left < 0 else left)):
                 left = max(left - len(part), 0) if left > 0 else left
                 yield part
         except (TimeoutError, EOFError):

@@ -232,9 +232,9 @@ def _to_json(one: ResourceType) -> list[Any]:
 
 
 def _from_json(entry: list[Any]) -> ResourceType:
-    *plain, verbs, short_names, categories, subresources = entry
+    group, version, kind, plural, namespaced, singular, verbs, short_names, categories, subresources = entry
     return ResourceType(
-        *plain, tuple(verbs), tuple(short_names), tuple(categories),
+        group, version, kind, plural, namespaced, singular, tuple(verbs), tuple(short_names), tuple(categories),
         tuple(Subresource(name, kind, group, version, tuple(v)) for name, kind, group, version, v in subresources),
     )  # fmt: skip
 

@@ -68,7 +68,7 @@ class _Run:
                     yield text
                 case Output(pipeline):
                     value = self.pipeline(pipeline, dot, variables)
-                    if not pipeline.declares:
+                    if not pipeline.variables:
                         yield "<no value>" if value is MISSING else show(value, top=True)
                 case If(pipeline, then, otherwise):
                     scope = _Scope(variables)

@@ -181,7 +181,8 @@ def _verb(verb: str, value: Any, precision: str | None, flags: str) -> str:
     if verb == "T":
         return _go_type(value)
     if verb in ("x", "X") and kind == "string":
-        return value.encode().hex() if verb == "x" else value.encode().hex().upper()
+        digits = str(value).encode().hex()
+        return digits if verb == "x" else digits.upper()
     return f"%!{verb}({_go_type(value)}={show(value)})"
 
 

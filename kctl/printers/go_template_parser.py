@@ -228,7 +228,9 @@ class _Parser:
                 otherwise, end = self.block()
         if end != "end":
             raise TemplateError(f"{self.position}: unexpected EOF")
-        return {"if": If, "with": With, "range": Range}[word](pipeline, then, otherwise)  # type: ignore[no-any-return]
+        if word == "range":
+            return Range(pipeline, then, otherwise)
+        return With(pipeline, then, otherwise) if word == "with" else If(pipeline, then, otherwise)
 
     def _define(self, word: str, rest: str, position: str) -> Node | None:
         name, _, pipeline = rest.partition(" ")

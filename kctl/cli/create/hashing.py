@@ -22,4 +22,5 @@ def hashed_name(obj: dict[str, Any], name: str) -> str:
         parts["immutable"] = True
     encoded = escape_html(json.dumps(dict(sorted(parts.items())), separators=(",", ":"), ensure_ascii=False))
     digest = hashlib.sha256(encoded.encode()).hexdigest()[:10]
-    return f"{name}-{digest.translate(str.maketrans({'0': 'g', '1': 'h', '3': 'k', 'a': 'm', 'e': 't'}))}"
+    letters = digest.translate(str.maketrans("013ae", "ghkmt"))
+    return f"{name}-{letters}"

@@ -33,7 +33,7 @@ async def clusterip(
     session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], clusterip: str, **flags: Any
 ) -> None:
     """Create a ClusterIP service with the specified name."""
-    more = {"clusterIP": clusterip} if clusterip else {}
+    more: dict[str, Any] = {"clusterIP": clusterip} if clusterip else {}
     if not tcp and clusterip != "None":
         _missing_ports()
     await _create(session, arguments, "ClusterIP", tcp, flags, **more)
