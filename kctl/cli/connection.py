@@ -100,6 +100,7 @@ async def connect(session: Session) -> Transport:
     """The transport of the cluster in use. Warnings of the server go to stderr as they arrive."""
     name = local_cluster(session.flags)
     if name and not session.blocking:
+        _refuse_identity(session.flags)
         embedded = await _embedded(name)
         if embedded is not None:
             from kctl.cli.reporting import ReportingTransport
@@ -107,6 +108,13 @@ async def connect(session: Session) -> Transport:
             session.embedded = True
             return ReportingTransport(embedded, session.warn)
     return _https(session)
+
+
+def _refuse_identity(flags: Mapping[str, Any]) -> None:
+    """Without a daemon nobody is authenticated: the command acts as the cluster's administrator."""
+    for name in ("as", "as_group", "as_uid", "as_user_extra", "token", "username", "client_certificate"):
+        if flags.get(name) and is_embedded(flags):
+            raise CommandError(f"--{name.replace('_', '-')} needs a running cluster; start it with kctl run-cluster")
 
 
 def _https(session: Session) -> Transport:

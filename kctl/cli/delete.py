@@ -84,7 +84,7 @@ class Delete:
 
     def validate(self) -> None:
         if self.output not in ("", "name"):
-            raise CommandError(f"unexpected -o output mode: \"{self.output}\". We only support '-o name'")
+            raise CommandError(f"unexpected -o output mode: {self.output}. We only support '-o name'")
         if self.all and self.selector:
             raise CommandError("setting 'all' parameter but found a non empty selector. ")
         if self.all and self.field_selector:

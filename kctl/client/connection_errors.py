@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 
-import h11
-
 _CERTIFICATE = {
     18: "x509: certificate signed by unknown authority",
     19: "x509: certificate signed by unknown authority",
@@ -32,7 +30,7 @@ def describe(error: BaseException, host: str, port: int) -> str:
         return "read tcp: connection reset by peer"
     if isinstance(error, TimeoutError):
         return f"dial tcp {host}:{port}: i/o timeout"
-    if isinstance(error, EOFError | h11.RemoteProtocolError):
+    if isinstance(error, EOFError) or type(error).__module__.startswith("h11"):
         return "EOF"
     if isinstance(error, OSError):
         return f"dial tcp {host}:{port}: connect: {(error.strerror or str(error)).lower()}"

@@ -53,7 +53,8 @@ def test_render(template: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     "template",
-    ["{{.name", "{{nosuch .}}", "{{if .t}}", "{{end}}", "{{.name.x}}", "{{index .items 9}}", '{{eq .n "3"}}', "{{$nope}}", "{{template \"T\"}}"],
+    ["{{.name", "{{nosuch .}}", "{{if .t}}", "{{end}}", "{{.name.x}}", "{{index .items 9}}", '{{eq .n "3"}}', "{{$nope}}",
+     "{{template \"T\"}}"],
 )  # fmt: skip
 def test_errors(template: str) -> None:
     with pytest.raises(go_template.TemplateError):
