@@ -8,6 +8,7 @@ of the whole cluster, the order is made anew for each pod (`reusable` is False).
 from __future__ import annotations
 
 import heapq
+import itertools
 import random
 from dataclasses import dataclass
 
@@ -32,7 +33,6 @@ class Run:
     def __init__(self, profile: Profile, cache: Cache, pod: PodInfo, randomness: random.Random) -> None:
         self._profile = profile
         self._cache = cache
-        self._randomness = randomness
         self.shape = pod.shape
         self.state = CycleState()
         self._nodes = list(cache.nodes())
@@ -43,12 +43,14 @@ class Run:
         reach += [plugin.depends_on for plugin, _ in profile.score]
         self.reusable = DependsOn.CLUSTER not in reach
         self._static_scores: dict[str, int] = {}
-        self._heap: list[tuple[int, float, int, int]] = []
+        # Of equal nodes the one that has waited longest is next; a random one would be drawn again and again.
+        self._turn = itertools.count(1)
+        self._heap: list[tuple[int, int, int, int]] = []
         if not self._pre_filter(pod):
             return
         feasible = [index for index, node in enumerate(self._nodes) if self._passes(pod, node)]
         self._score_statically(pod, feasible)
-        for index in feasible:
+        for index in randomness.sample(feasible, len(feasible)):
             self._push(pod, index)
 
     @property
@@ -92,7 +94,7 @@ class Run:
         for plugin, weight in self._profile.score:
             if plugin.depends_on is not DependsOn.STATIC:
                 score += weight * plugin.score(self.state, pod, node)
-        heapq.heappush(self._heap, (-score, self._randomness.random(), index, node.generation))
+        heapq.heappush(self._heap, (-score, next(self._turn), index, node.generation))
 
     def ranking(self) -> dict[str, int]:
         """The score of every feasible node."""

@@ -148,12 +148,23 @@ def test_pods_of_one_shape_spread_and_fill_up_and_make_room_again() -> None:
     assert scene.assign(pods[4]) == chosen[0]
 
 
+def test_small_pods_on_large_nodes_are_spread_evenly() -> None:
+    """Scores are whole numbers, so all nodes stay equal for long: none may be left out."""
+    scene = Scene(*(node(f"n{n}", cpu="1000", memory="4000Gi", pods="1000") for n in range(10)))
+    spec = pod(cpu="1m")["spec"]
+    for number in range(200):
+        scene.assign({"metadata": {"name": f"p{number}", "namespace": "d", "uid": f"u{number}"}, "spec": spec})
+    assert {len(entry.pods) for entry in scene.cache.nodes()} == {20}
+
+
 def test_a_reused_order_always_gives_a_node_a_whole_cycle_would_call_best() -> None:
     scene = Scene(*(node(f"n{n}", cpu=str(2 + n % 3), taints=[TAINT] if n == 4 else []) for n in range(6)))
     profile = default_profile(None)  # type: ignore[arg-type]
     spec = pod(cpu="300m")["spec"]
     for number in range(60):
-        info = PodInfo.of({"metadata": {"name": f"p{number}", "namespace": "d", "uid": f"u{number}"}, "spec": spec}, scene.shapes)
+        info = PodInfo.of(
+            {"metadata": {"name": f"p{number}", "namespace": "d", "uid": f"u{number}"}, "spec": spec}, scene.shapes
+        )
         whole_cycle = Run(profile, scene.cache, info, random.Random(number)).ranking()
         found = scene.assigner.assign(info)
         if isinstance(found, Refusal):
@@ -166,7 +177,7 @@ def test_a_reused_order_always_gives_a_node_a_whole_cycle_would_call_best() -> N
 @pytest.mark.parametrize(
     ("spec", "milli_cpu"),
     [
-        ({"containers": [_c for _c in ({"name": "a", "resources": {"requests": {"cpu": "100m"}}},)]}, 100),
+        ({"containers": [{"name": "a", "resources": {"requests": {"cpu": "100m"}}}]}, 100),
         (
             {
                 "containers": [{"name": "a", "resources": {"requests": {"cpu": "100m"}}}],
@@ -177,7 +188,9 @@ def test_a_reused_order_always_gives_a_node_a_whole_cycle_would_call_best() -> N
         (
             {
                 "containers": [{"name": "a", "resources": {"requests": {"cpu": "1"}}}],
-                "initContainers": [{"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m"}}}],
+                "initContainers": [
+                    {"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m"}}}
+                ],
                 "overhead": {"cpu": "10m"},
             },
             1510,
