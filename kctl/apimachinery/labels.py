@@ -105,12 +105,14 @@ def parse(text: str) -> Selector:
     if not tokens.items:
         return EVERYTHING
     while True:
+        if not found and tokens.peek() in _SYMBOLS - {"!"}:
+            raise BadRequest(f"found '{tokens.peek()}', expected: !, identifier, or 'end of string'")
         found.append(_requirement(tokens))
         separator = tokens.take()
         if separator == "":
             break
         if separator != ",":
-            raise _cannot_parse(f"found '{separator}', expected: ',' or 'end of string'")
+            raise BadRequest(f"found '{separator}', expected: ',' or 'end of string'")
         if tokens.peek() == "":
             raise _cannot_parse("found '', expected: identifier after ','")
     return Selector(tuple(sorted(found, key=lambda requirement: requirement.key)))
@@ -185,7 +187,7 @@ def _values(tokens: _Tokens) -> tuple[str, ...]:
                 found.append("")
             expect_value = True
         elif token == "" or token in _SYMBOLS or not expect_value:
-            raise _cannot_parse(f"found '{token}', expected: ',', or ')'")
+            raise _cannot_parse(f"found '{token}', expected: ',' or ')'")
         else:
             found.append(_checked_value(token))
             expect_value = False
