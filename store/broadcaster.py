@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from store.etcd import Listener
 from store.types import Event
+
+log = logging.getLogger(__name__)
 
 
 class ListenerSubscription:
@@ -36,5 +39,9 @@ class Broadcaster:
         for subscription in list(self._subscriptions):
             prefix = subscription.prefix
             seen = [event for event in events if event.key_value.key.startswith(prefix)]
-            if seen:
+            if not seen:
+                continue
+            try:
                 subscription.listener(seen)
+            except Exception:  # writers and the other listeners must not suffer
+                log.exception("a listener of %r failed", prefix)

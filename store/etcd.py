@@ -82,10 +82,11 @@ class Etcd(Protocol):
 
     def watch(self, prefix: str, *, start_revision: int) -> AsyncIterator[Sequence[Event]]:
         """Every event under `prefix` with revision >= start_revision, first from history, then live, none missed and
-        none repeated. Raises Compacted (on the first step) and WatchDropped (whoever does not read for long)."""
+        none repeated. Begins with the first step. Raises Compacted (on the first step), WatchDropped (whoever does not read
+        for long) and StoreClosed."""
         ...
 
     async def compact(self, revision: int) -> None:
-        """Forget history below `revision`: the state at `revision` and everything later stays readable.
-        Raises FutureRevision; Compacted if already compacted beyond."""
+        """Forget history below `revision`: the state at `revision`, the event of `revision` and everything later stay
+        readable. Raises FutureRevision; Compacted if already compacted beyond."""
         ...

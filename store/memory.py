@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import bisect
 from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 
-from store.errors import Compacted, Conflict, FutureRevision, KeyExists, KeyNotFound, StoreClosed
+from store import watch
+from store.broadcaster import Broadcaster
+from store.errors import Compacted, FutureRevision, StoreClosed
 from store.etcd import Listener, Subscription
+from store.history import KeyState, event_of, judge
 from store.types import Delete, Event, KeyValue, Operation, Put, RangeResult
-
-
-class _Subscription:
-    def __init__(self, listeners: list[_Subscription], prefix: str, listener: Listener) -> None:
-        self.prefix, self.listener, self._listeners = prefix, listener, listeners
-        listeners.append(self)
-
-    def close(self) -> None:
-        if self in self._listeners:
-            self._listeners.remove(self)
 
 
 class MemoryStore:
@@ -30,7 +22,8 @@ class MemoryStore:
         self._first = 1  # revision of the first event still in the log
         self._base: dict[str, KeyValue] = {}  # the state just before it
         self._compacted = 0
-        self._listeners: list[_Subscription] = []
+        self._broadcaster = Broadcaster()
+        self._watches: set[watch.WatchBuffer] = set()
         self._closed = False
 
     @property
@@ -46,16 +39,28 @@ class MemoryStore:
 
     async def close(self) -> None:
         self._closed = True
+        for buffer in list(self._watches):
+            buffer.close()
 
-    def _state(self, revision: int) -> dict[str, KeyValue]:
+    # ---- reading
+
+    def _check_readable(self, revision: int) -> None:
+        if self._closed:
+            raise StoreClosed("the store is closed")
         if revision > self.revision:
             raise FutureRevision(revision, self.revision)
-        if revision == 0 or revision == self.revision:
-            return self._now
-        if revision < self._compacted:
+        if 0 < revision < self._compacted:
             raise Compacted(revision, self._compacted)
+
+    def _state(self, revision: int) -> dict[str, KeyValue]:
+        self._check_readable(revision)
+        if revision in (0, self.revision):
+            return self._now
+        return self._state_before(revision + 1)
+
+    def _state_before(self, revision: int) -> dict[str, KeyValue]:
         state = dict(self._base)
-        for event in islice(self._log, revision - self._first + 1):
+        for event in islice(self._log, revision - self._first):
             if event.type == "PUT":
                 state[event.key_value.key] = event.key_value
             else:
@@ -74,6 +79,22 @@ class MemoryStore:
             [state[key] for key in chosen], revision or self.revision, len(found), len(chosen) < len(found)
         )
 
+    def listen(self, prefix: str, listener: Listener) -> Subscription:
+        return self._broadcaster.listen(prefix, listener)
+
+    def watch(self, prefix: str, *, start_revision: int) -> AsyncIterator[Sequence[Event]]:
+        return watch.follow(
+            self._broadcaster, self._watches, prefix, start_revision, lambda: self.revision, self._read_history
+        )
+
+    async def _read_history(self, prefix: str, first: int, last: int) -> Sequence[Event]:
+        if first < self._compacted:
+            raise Compacted(first, self._compacted)
+        past = self._log[max(first - self._first, 0) : last - self._first + 1]
+        return [event for event in past if event.key_value.key.startswith(prefix)]
+
+    # ---- writing
+
     async def create(self, key: str, value: bytes) -> int:
         return (await self.transaction([Put(key, value, 0)]))[0]
 
@@ -86,22 +107,25 @@ class MemoryStore:
     async def transaction(self, operations: Sequence[Operation]) -> list[int]:
         if self._closed:
             raise StoreClosed("the store is closed")
-        state: dict[str, KeyValue | None] = {}
-        events: list[Event] = []
-        for number, operation in enumerate(operations, self.revision + 1):
-            previous = state[operation.key] if operation.key in state else self._now.get(operation.key)
-            _check(operation, previous)
-            event = _event(operation, previous, number)
-            state[operation.key] = event.key_value if event.type == "PUT" else None
-            events.append(event)
+        events = self._judge(operations)
         for event in events:
             self._apply(event)
         self._log += events
-        for subscription in list(self._listeners):
-            seen = [event for event in events if event.key_value.key.startswith(subscription.prefix)]
-            if seen:
-                subscription.listener(seen)
+        self._broadcaster.publish(events)
         return [event.key_value.mod_revision for event in events]
+
+    def _judge(self, operations: Sequence[Operation]) -> list[Event]:
+        changed: dict[str, KeyValue | None] = {}
+        events: list[Event] = []
+        for revision, operation in enumerate(operations, self.revision + 1):
+            key = operation.key
+            previous = changed[key] if key in changed else self._now.get(key)
+            before = KeyState(*previous[2:]) if previous else None
+            after = judge(operation, before, revision)
+            event = event_of(operation, before, after, revision)._replace(previous=previous)
+            changed[key] = event.key_value if after else None
+            events.append(event)
+        return events
 
     def _apply(self, event: Event) -> None:
         key = event.key_value.key
@@ -112,54 +136,11 @@ class MemoryStore:
         elif self._now.pop(key, None) is not None:
             del self._keys[bisect.bisect_left(self._keys, key)]
 
-    def listen(self, prefix: str, listener: Listener) -> Subscription:
-        return _Subscription(self._listeners, prefix, listener)
-
-    async def watch(self, prefix: str, *, start_revision: int) -> AsyncIterator[Sequence[Event]]:
-        if start_revision < self._compacted:
-            raise Compacted(start_revision, self._compacted)
-        queue: asyncio.Queue[Sequence[Event]] = asyncio.Queue()
-        subscription = self.listen(prefix, queue.put_nowait)
-        try:
-            past = self._log[max(start_revision - self._first, 0) :]
-            missed = [event for event in past if event.key_value.key.startswith(prefix)]
-            if missed:
-                yield missed
-            while True:
-                batch = [event for event in await queue.get() if event.key_value.mod_revision >= start_revision]
-                if batch:
-                    yield batch
-        finally:
-            subscription.close()
-
     async def compact(self, revision: int) -> None:
-        if revision > self.revision:
-            raise FutureRevision(revision, self.revision)
-        if revision < self._compacted:
-            raise Compacted(revision, self._compacted)
-        self._base = dict(self._state(revision))
-        del self._log[: revision - self._first + 1]
-        self._first = revision + 1
+        self._check_readable(revision)
+        if revision <= self._compacted:
+            return
+        self._base = self._state_before(revision)
+        del self._log[: revision - self._first]
+        self._first = revision
         self._compacted = revision
-
-
-def _check(operation: Operation, previous: KeyValue | None) -> None:
-    expected = operation.mod_revision
-    if expected == 0:
-        if previous is not None:
-            raise KeyExists(operation.key, previous.mod_revision)
-    elif previous is None:
-        if expected is not None or isinstance(operation, Delete):
-            raise KeyNotFound(operation.key)
-    elif expected is not None and expected != previous.mod_revision:
-        raise Conflict(operation.key, expected, previous.mod_revision)
-
-
-def _event(operation: Operation, previous: KeyValue | None, revision: int) -> Event:
-    if isinstance(operation, Delete):
-        assert previous is not None
-        gone = KeyValue(operation.key, b"", previous.create_revision, revision, previous.version)
-        return Event("DELETE", gone, previous)
-    created = previous.create_revision if previous else revision
-    version = previous.version + 1 if previous else 1
-    return Event("PUT", KeyValue(operation.key, operation.value, created, revision, version), previous)

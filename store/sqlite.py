@@ -21,11 +21,10 @@ from store.errors import Compacted, FutureRevision, StoreClosed, StoreError
 from store.etcd import Listener, Subscription
 from store.history import KeyState, event_of, judge
 from store.types import Delete, Event, KeyValue, Operation, Put, RangeResult
-from store.writer import Row, Writer, insert, open_connection
+from store.writer import Job, Row, Writer, insert, open_connection
 
 log = logging.getLogger(__name__)
 
-_NOW = 2**62
 _COLUMNS = "revision, key, create_revision, version, deleted, value"
 _STATE = f"""
 SELECT {_COLUMNS} FROM log AS entry
@@ -82,12 +81,11 @@ class SqliteStore:
             schema.prepare(self._writer.connection)
             self._load(self._writer.connection)
             self._reader = open_connection(self._path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, StoreError) as error:
             self._release_lock()
+            if isinstance(error, StoreError):
+                raise
             raise StoreError(f"{self._path}: {error}") from error
-        except StoreError:
-            self._release_lock()
-            raise
         self._writer.start()
         self._loop = asyncio.get_running_loop()
         self._idle.set()
@@ -274,7 +272,7 @@ class SqliteStore:
 
     def watch(self, prefix: str, *, start_revision: int) -> AsyncIterator[Sequence[Event]]:
         return watch.follow(
-            self._broadcaster, self._watches, prefix, start_revision, self._committed, self._read_history
+            self._broadcaster, self._watches, prefix, start_revision, lambda: self._committed, self._read_history
         )
 
     async def _read_history(self, prefix: str, first: int, last: int) -> Sequence[Event]:
@@ -288,20 +286,40 @@ class SqliteStore:
 
     async def compact(self, revision: int) -> None:
         self._check_readable(revision)
-        done: asyncio.Future[None] = self._loop.create_future()
+        before = self._compacted
+        if revision <= before:
+            return
+        # From now on, not from when it is done: the reader's connection may see it done before the loop hears of it.
+        self._compacted = revision
+        try:
+            await self._run_job(lambda connection: compaction.remember(connection, revision))
+        except StoreError:
+            self._compacted = before
+            raise
+        await self._forget(revision)
+
+    async def _forget(self, revision: int) -> None:
+        reached: list[int | None] = [0]
+
+        def some(connection: sqlite3.Connection) -> None:
+            reached.append(compaction.forget_some(connection, revision, reached[-1] or 0))
+
+        while reached[-1] is not None:
+            if self._failure is not None:
+                raise StoreClosed(str(self._failure))
+            await self._run_job(some)
+
+    async def _run_job(self, job: Job) -> None:
+        """A transaction of its own on the writer's thread, after what is queued there. Raises StoreError."""
+        done: asyncio.Future[Exception | None] = self._loop.create_future()
 
         def finish(error: Exception | None) -> None:
-            if error is not None:
-                done.set_exception(StoreError(f"compaction failed: {error}"))
-            else:
-                self._compacted = revision
-                done.set_result(None)
+            if not done.done():
+                done.set_result(error)
 
-        self._writer.submit(
-            lambda connection: compaction.compact(connection, revision),
-            lambda error: self._on_loop(lambda: finish(error)),
-        )
-        await done
+        self._writer.submit(job, lambda error: self._on_loop(lambda: finish(error)))
+        if (error := await done) is not None:
+            raise StoreError(f"compaction failed: {error}") from error
 
 
 def _key_value(row: tuple[int, str, int, int, int, bytes]) -> KeyValue:

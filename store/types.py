@@ -21,7 +21,10 @@ class KeyValue(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One committed change. For a delete, `value` is empty, `mod_revision` the delete's own revision."""
+    """One committed change. For a delete, `value` is empty, `mod_revision` the delete's own revision.
+
+    `previous` is what the key held before, where the store has it at hand; None otherwise, which tells nothing.
+    """
 
     type: Literal["PUT", "DELETE"]
     key_value: KeyValue

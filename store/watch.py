@@ -64,18 +64,18 @@ async def follow(
     buffers: set[WatchBuffer],
     prefix: str,
     start_revision: int,
-    newest_revision: int,
+    newest_revision: Callable[[], int],
     read_history: ReadHistory,
 ) -> AsyncIterator[Sequence[Event]]:
-    """`buffers` is the owner's set of open watches, closed with the store."""
+    """`buffers` is the owner's set of open watches, closed with the store. Nothing happens before the first step."""
     buffer = WatchBuffer()
     subscription = broadcaster.listen(prefix, buffer.put)
     buffers.add(buffer)
     try:
-        next_revision = start_revision
-        if start_revision <= newest_revision:
-            past = await read_history(prefix, start_revision, newest_revision)
-            next_revision = newest_revision + 1
+        next_revision, newest = start_revision, newest_revision()  # asked only now: the listener is there
+        if start_revision <= newest:
+            past = await read_history(prefix, start_revision, newest)
+            next_revision = newest + 1
             if past:
                 yield past
         while True:

@@ -6,6 +6,7 @@ few statements: BEGIN, inserts of many rows each, COMMIT. While one batch is mad
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -59,8 +60,9 @@ class Writer:
                 job(self.connection)
                 self.connection.execute("COMMIT")
             except Exception as error:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):
+                    if self.connection.in_transaction:
+                        self.connection.execute("ROLLBACK")
                 done(error)
             else:
                 done(None)

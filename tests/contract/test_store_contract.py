@@ -205,6 +205,72 @@ async def test_watches_opened_under_load_miss_and_repeat_nothing(store: Etcd) ->
         assert await task == list(range(max(1, start - 20), total + 1))
 
 
+async def test_a_watch_misses_nothing_written_between_the_call_and_its_first_step(store: Etcd) -> None:
+    await store.create("/1", b"")
+    events = store.watch("/", start_revision=1)
+    await store.create("/2", b"")
+    await store.create("/3", b"")
+    seen = _names(await anext(events))
+    await store.create("/4", b"")
+    seen += _names(await anext(events))
+    assert [revision for _, _, revision in seen] == [1, 2, 3, 4]
+    await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_watch_ends_with_the_store(store: Etcd) -> None:
+    waiting = asyncio.ensure_future(anext(store.watch("/", start_revision=1)))
+    await asyncio.sleep(0)
+    await store.close()
+    with pytest.raises(StoreClosed):
+        await waiting
+
+
+async def test_a_writer_that_goes_away_disturbs_nobody(store: Etcd) -> None:
+    leaving = asyncio.ensure_future(store.create("/left", b""))
+    staying = asyncio.ensure_future(store.create("/stayed", b""))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await staying == 2
+    assert (await store.range("/", "0")).count == 2
+
+
+async def test_a_listener_that_raises_disturbs_nobody(store: Etcd) -> None:
+    heard: list[Event] = []
+
+    def failing(events: Sequence[Event]) -> None:
+        raise RuntimeError("a bug above")
+
+    store.listen("/", failing)
+    store.listen("/", heard.extend)
+    assert await asyncio.wait_for(store.create("/a", b""), 5) == 1
+    assert _names(heard) == [("PUT", "/a", 1)]
+
+
+async def test_the_event_of_the_compacted_revision_can_still_be_watched(store: Etcd) -> None:
+    await store.create("/a", b"")
+    await store.delete("/a")
+    await store.create("/b", b"")
+    await store.compact(2)
+    events = store.watch("/", start_revision=2)
+    assert _names(await anext(events)) == [("DELETE", "/a", 2), ("PUT", "/b", 3)]
+    await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_reads_during_a_compaction_are_right_or_refused(store: Etcd) -> None:
+    for number in range(200):
+        await store.create(f"/{number:03}", b"")
+        await store.delete(f"/{number:03}")
+    compacting = asyncio.ensure_future(store.compact(390))
+    while not compacting.done():
+        await asyncio.sleep(0)
+        for revision in (387, 389):
+            try:
+                assert (await store.range("/", "0", revision=revision)).count == 1
+            except Compacted:
+                continue
+    await compacting
+
+
 async def test_compaction_keeps_the_state_and_forgets_the_past(store: Etcd) -> None:
     await store.create("/a", b"1")
     await store.update("/a", b"2", 1)
