@@ -72,9 +72,7 @@ class RootGroup(KubectlGroup):
             click.echo(ctx.get_help(), nl=False)
             return
         if arguments[0] in NOT_YET:
-            raise CommandError(
-                f'"{PROGRAM} {arguments[0]}" is not supported; kubectl {arguments[0]} works on the same cluster'
-            )
+            raise CommandError(f'"{PROGRAM} {arguments[0]}" is not supported')
         raise CommandError(_unknown(str(arguments[0])))
 
     def get_help(self, ctx: click.Context) -> str:
