@@ -1,8 +1,9 @@
 """Finding nodes for pods of one shape: filter and score every node once, then keep the nodes in order of score.
 
-Upstream runs the whole cycle for each pod. Pods that share a spec get the same answers, except on the node the last of
-them went to; so that node alone is filtered and scored again, and a pod costs O(log nodes). Where a plugin depends on pods
-of the whole cluster, the order is made anew for each pod (`reusable` is False).
+Upstream runs the whole cycle for each pod. Pods of one shape get the same answers, except on nodes whose pods have changed since;
+so only those are filtered and scored again (the cache keeps a journal of them), and a pod costs O(log nodes). What is chosen
+is what the whole cycle would choose. Where a plugin depends on pods of the whole cluster, the order is made anew for each
+pod (`reusable` is False).
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controllers.kube_scheduler.cache import Cache, NodeInfo
 from controllers.kube_scheduler.explain import explain
-from controllers.kube_scheduler.framework import CycleState, DependsOn, Status
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.framework import CycleState, DependsOn, Status, unresolvable
+from controllers.kube_scheduler.pod_info import PodInfo, PodShape
 from controllers.kube_scheduler.profile import Profile
+from controllers.kube_scheduler.static_scores import StaticScores
+
+_RUNS_KEPT = 32
+_STALE_ENTRIES = 4
+"""So many times as many entries as nodes may be in an order before the stale ones are thrown out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,113 +36,173 @@ class Refusal:
 
 
 class Run:
-    """The nodes for one shape, best first. Valid while no node changes and no pod leaves (`Cache` tells)."""
+    """The nodes for one shape, best first. Valid while no node comes, goes or changes; pods may."""
 
     def __init__(self, profile: Profile, cache: Cache, pod: PodInfo, randomness: random.Random) -> None:
         self._profile = profile
         self._cache = cache
-        self.shape = pod.shape
         self.state = CycleState()
-        self._nodes = list(cache.nodes())
         self._statuses: dict[str, Status] = {}
+        self._absent: Status | None = None
+        self._pre_filter_refused = False
         self._refusal: Refusal | None = None
-        self._versions = (cache.nodes_generation, cache.removals)
+        self._nodes_generation, self._journal = cache.nodes_generation, cache.journal_length
         reach = [plugin.depends_on for plugin in profile.filter]
         reach += [plugin.depends_on for plugin, _ in profile.score]
         self.reusable = DependsOn.CLUSTER not in reach
-        self._static_scores: dict[str, int] = {}
         # Of equal nodes the one that has waited longest is next; a random one would be drawn again and again.
         self._turn = itertools.count(1)
         self._heap: list[tuple[int, int, int, int]] = []
-        if not self._pre_filter(pod):
-            return
-        feasible = [index for index, node in enumerate(self._nodes) if self._passes(pod, node)]
-        self._score_statically(pod, feasible)
+        self._nodes = self._pre_filter(pod)
+        self._candidates: dict[str, int] = {}
+        """Nodes that no static filter refuses, by name: only these can ever do."""
+        feasible = [index for index, node in enumerate(self._nodes) if self._consider(pod, index, node)]
+        self._static = StaticScores(profile, self.state, pod, self._nodes, self._candidates.values(), feasible)
         for index in randomness.sample(feasible, len(feasible)):
             self._push(pod, index)
 
     @property
     def valid(self) -> bool:
-        return self._versions == (self._cache.nodes_generation, self._cache.removals)
+        return self._nodes_generation == self._cache.nodes_generation
 
-    def _pre_filter(self, pod: PodInfo) -> bool:
+    # ---- one node
+
+    def _pre_filter(self, pod: PodInfo) -> Sequence[NodeInfo]:
+        """The nodes worth looking at."""
+        names: frozenset[str] | None = None
+        restricting: list[str] = []
         for plugin in self._profile.pre_filter:
-            status = plugin.pre_filter(self.state, pod, self._nodes)
-            if status is not None:
-                self._statuses = {node.name: status for node in self._nodes}
-                return False
-        return True
+            found = plugin.pre_filter(self.state, pod, self._cache)
+            if isinstance(found, Status):
+                self._absent, self._pre_filter_refused = found, True
+                return ()
+            if found is not None:
+                names = found if names is None else names & found
+                restricting.append(plugin.name)
+        if names is None:
+            return list(self._cache.nodes())
+        reason = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(restricting))}]"
+        self._absent = unresolvable(restricting[0], reason)
+        return [node for name in sorted(names) if (node := self._cache.node(name)) is not None]
 
-    def _passes(self, pod: PodInfo, node: NodeInfo, *, after_a_pod: bool = False) -> bool:
-        """All filters; `after_a_pod`: only those that look at the pods of a node."""
+    def _consider(self, pod: PodInfo, index: int, node: NodeInfo) -> bool:
+        """All filters in order. Whether the node is feasible; it is a candidate unless a static filter refuses it."""
+        refusal: Status | None = None
         for plugin in self._profile.filter:
-            if after_a_pod and plugin.depends_on is DependsOn.STATIC:
+            if refusal is not None and plugin.depends_on is not DependsOn.STATIC:
+                continue
+            status = plugin.filter(self.state, pod, node)
+            if status is not None:
+                if refusal is None:
+                    self._statuses[node.name] = refusal = status
+                if plugin.depends_on is DependsOn.STATIC:
+                    return False
+        self._candidates[node.name] = index
+        return refusal is None
+
+    def _passes(self, pod: PodInfo, node: NodeInfo) -> bool:
+        """The filters that look at the pods of a candidate, again."""
+        for plugin in self._profile.filter:
+            if plugin.depends_on is DependsOn.STATIC:
                 continue
             status = plugin.filter(self.state, pod, node)
             if status is not None:
                 self._statuses[node.name] = status
                 return False
+        self._statuses.pop(node.name, None)
         return True
-
-    def _score_statically(self, pod: PodInfo, feasible: list[int]) -> None:
-        totals = {self._nodes[index].name: 0 for index in feasible}
-        for plugin, weight in self._profile.score:
-            if plugin.depends_on is DependsOn.STATIC:
-                scores = dict.fromkeys(totals, 0)
-                for index in feasible:
-                    node = self._nodes[index]
-                    scores[node.name] = plugin.score(self.state, pod, node)
-                for name, score in plugin.normalize(scores).items():
-                    totals[name] += weight * score
-        self._static_scores = totals
 
     def _push(self, pod: PodInfo, index: int) -> None:
         node = self._nodes[index]
-        score = self._static_scores[node.name]
+        score = self._static.total(index)
         for plugin, weight in self._profile.score:
             if plugin.depends_on is not DependsOn.STATIC:
                 score += weight * plugin.score(self.state, pod, node)
         heapq.heappush(self._heap, (-score, next(self._turn), index, node.generation))
 
+    # ---- keeping the order true
+
+    def _refresh(self, pod: PodInfo) -> None:
+        """Look again at the candidates whose pods have changed since the last time."""
+        length = self._cache.journal_length
+        if self._journal == length:
+            return
+        changed = self._cache.changed_since(self._journal)
+        self._journal = length
+        names: Sequence[str] = list(self._candidates) if changed is None else list(dict.fromkeys(changed))
+        restored = False
+        for name in names:
+            index = self._candidates.get(name)
+            if index is None:
+                continue
+            self._refusal = None
+            feasible = self._passes(pod, self._nodes[index])
+            restored |= self._static.set_feasible(index, feasible)
+            if feasible:
+                self._push(pod, index)
+        if restored or len(self._heap) > _STALE_ENTRIES * len(self._candidates) + 64:
+            self._rebuild(pod, rescore=restored)
+
+    def _rebuild(self, pod: PodInfo, *, rescore: bool) -> None:
+        """Without stale entries; all scored again where the normalized static scores have changed."""
+        live = [entry for entry in self._heap if self._nodes[entry[2]].generation == entry[3]]
+        if not rescore:
+            heapq.heapify(live)
+            self._heap = live
+            return
+        self._heap = []
+        for _, _, index, _ in sorted(live, key=lambda entry: entry[1]):
+            self._push(pod, index)
+
     def ranking(self) -> dict[str, int]:
         """The score of every feasible node."""
-        return {self._nodes[index].name: -score for score, _, index, _ in self._heap}
+        live = (entry for entry in self._heap if self._nodes[entry[2]].generation == entry[3])
+        return {self._nodes[index].name: -score for score, _, index, _ in live}
+
+    # ---- choosing
 
     def take(self, pod: PodInfo) -> str | Refusal:
         """The best node, on which the pod is then assumed; or why there is none."""
+        self._refresh(pod)
         while self._heap:
             _, _, index, generation = heapq.heappop(self._heap)
             node = self._nodes[index]
-            if node.generation != generation:
-                if self._passes(pod, node, after_a_pod=True):
-                    self._push(pod, index)
-                continue
-            self._cache.assume(pod, node.name)
-            if self._passes(pod, node, after_a_pod=True):
-                self._push(pod, index)
-            return node.name
+            if node.generation == generation:
+                self._cache.assume(pod, node.name)
+                return node.name
         return self._refuse(pod)
 
     def _refuse(self, pod: PodInfo) -> Refusal:
         if self._refusal is None:
-            count = len(self._nodes)
-            words = [plugin.post_filter(self.state, pod, self._statuses, count) for plugin in self._profile.post_filter]
-            message = explain(self._statuses, count, words)
-            self._refusal = Refusal(message, frozenset(status.plugin for status in self._statuses.values()))
+            statuses = dict(self._statuses)
+            names = [node.name for node in self._cache.nodes()]
+            if self._absent is not None:
+                statuses |= {name: self._absent for name in names if name not in statuses}
+            plugins = {status.plugin for status in statuses.values()}
+            words = [plugin.post_filter(self.state, pod, statuses, len(names)) for plugin in self._profile.post_filter]
+            reason = self._absent.reasons[0] if self._absent and self._pre_filter_refused else ""
+            self._refusal = Refusal(explain(statuses, len(names), words, reason), frozenset(plugins))
         return self._refusal
 
 
 class Assigner:
-    """Chooses nodes for pods one after the other, reusing the last shapes' orders while they are true."""
+    """Chooses nodes for pods one after the other, keeping the orders of the shapes it met last."""
 
     def __init__(self, profile: Profile, cache: Cache, randomness: random.Random) -> None:
         self._profile = profile
         self._cache = cache
         self._randomness = randomness
-        self._run: Run | None = None
+        self._runs: OrderedDict[PodShape, Run] = OrderedDict()
 
     def assign(self, pod: PodInfo) -> str | Refusal:
-        run = self._run
-        if run is None or run.shape is not pod.shape or not run.reusable or not run.valid:
-            run = self._run = Run(self._profile, self._cache, pod, self._randomness)
+        run = self._runs.get(pod.shape)
+        if run is None or not run.reusable or not run.valid:
+            run = Run(self._profile, self._cache, pod, self._randomness)
+            self._keep(pod.shape, run)
         return run.take(pod)
+
+    def _keep(self, shape: PodShape, run: Run) -> None:
+        self._runs.pop(shape, None)
+        self._runs[shape] = run
+        if len(self._runs) > _RUNS_KEPT:
+            self._runs.popitem(last=False)

@@ -6,13 +6,16 @@ pod sees it; the binding is confirmed by the informer, or the assumption is forg
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from controllers.kube_scheduler.pod_info import HostPort, PodInfo, Resources
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.objects import Object
 
 DEFAULT_BIND_ALL = "0.0.0.0"
+_JOURNAL = 4096
 
 
 class NodeInfo:
@@ -107,12 +110,19 @@ class Cache:
         self._assumed: set[str] = set()
         self.nodes_generation = 0
         """Rises when a node comes, goes or changes; not with pods."""
-        self.removals = 0
-        """Rises when a pod leaves a node: nodes refused before may do now."""
+        self.journal_length = 0
+        self._journal: deque[str] = deque(maxlen=_JOURNAL)
 
-    @property
-    def node_count(self) -> int:
-        return sum(1 for _ in self.nodes())
+    def changed_since(self, journal_length: int) -> Sequence[str] | None:
+        """Names of nodes whose pods have changed since `journal_length` was so long; None when that is too long ago."""
+        count = self.journal_length - journal_length
+        if count > len(self._journal):
+            return None
+        return list(islice(reversed(self._journal), count))
+
+    def _note(self, node: str) -> None:
+        self._journal.append(node)
+        self.journal_length += 1
 
     def nodes(self) -> Iterable[NodeInfo]:
         """Nodes that exist (a pod may be bound to one that is gone)."""
@@ -165,17 +175,19 @@ class Cache:
         self._assumed.discard(uid)
         return True
 
-    def update_pod(self, info: PodInfo, node: str) -> None:
-        """Requests may have been resized in place."""
+    def update_pod(self, info: PodInfo, node: str) -> bool:
+        """Requests may have been resized in place: whether they have."""
         present = self._nodes[node].pods.get(info.uid) if self._where.get(info.uid) == node else None
         if present is not None and present.shape.request == info.shape.request:
-            return
+            return False
         self.remove_pod(info.uid)
         self._place(info, node)
+        return True
 
     def _place(self, info: PodInfo, node: str) -> None:
         self._where[info.uid] = node
         self._entry(node).add_pod(info)
+        self._note(node)
 
     def remove_pod(self, uid: str) -> None:
         self._assumed.discard(uid)
@@ -184,7 +196,7 @@ class Cache:
             return
         info = self._nodes[name]
         info.remove_pod(uid)
-        self.removals += 1
+        self._note(name)
         if info.node is None and not info.pods:
             del self._nodes[name]
 

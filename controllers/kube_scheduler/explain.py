@@ -23,10 +23,15 @@ def count_reasons(statuses: Mapping[str, Status]) -> dict[str, int]:
     return counts
 
 
-def explain(statuses: Mapping[str, Status], node_count: int, post_filter_words: list[str]) -> str:
-    """The message of the condition and of the FailedScheduling event."""
+def explain(
+    statuses: Mapping[str, Status], node_count: int, post_filter_words: list[str], pre_filter_reason: str = ""
+) -> str:
+    """The message of the condition and of the FailedScheduling event. A reason of PreFilter is for all nodes, and not counted."""
     if node_count == 0:
         return NO_NODES
-    message = fit_message(count_reasons(statuses), node_count)
+    if pre_filter_reason:
+        message = f"0/{node_count} nodes are available: {pre_filter_reason}."
+    else:
+        message = fit_message(count_reasons(statuses), node_count)
     words = ", ".join(word for word in post_filter_words if word)
     return f"{message} {words}" if words else message

@@ -2,9 +2,9 @@
 
 A plugin implements one or more extension points as methods; the profile lists it under each it has:
 
-    less                     QueueSort: the order of the active queue
+    key                      QueueSort: the order of the active queue
     pre_enqueue              PreEnqueue: may this pod be considered at all
-    pre_filter               PreFilter: look at the pod once, before the nodes
+    pre_filter               PreFilter: look at the pod once, before the nodes; may name the only nodes to look at
     filter                   Filter: can this pod run on this node
     post_filter              PostFilter: no node was found; why not, and what would help
     pre_score, score         Score: how good is this node; `normalize` brings the scores to 0..100
@@ -18,13 +18,13 @@ pods on that node), CLUSTER (pods anywhere). The scheduler reuses answers for po
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from controllers.kube_scheduler.cache import NodeInfo
+    from controllers.kube_scheduler.cache import Cache, NodeInfo
     from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod
 
 MAX_NODE_SCORE = 100
@@ -84,7 +84,9 @@ class PreEnqueuePlugin(Plugin, Protocol):
 
 
 class PreFilterPlugin(Plugin, Protocol):
-    def pre_filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None: ...
+    def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> Status | frozenset[str] | None:
+        """A refusal; or the names of the only nodes that can do; None for all. `cache` has the nodes and their pods."""
+        ...
 
 
 class FilterPlugin(Plugin, Protocol):
@@ -107,7 +109,7 @@ class ScorePlugin(Plugin, Protocol):
         ...
 
     def normalize(self, scores: dict[str, int]) -> dict[str, int]:
-        """Node name to score, over all feasible nodes."""
+        """Node name to score, over all feasible nodes. What becomes of a score depends on it and the maximum of all scores alone."""
         ...
 
 

@@ -1,6 +1,7 @@
 """A pod as the scheduler sees it: what it asks for, computed once for all pods that share a spec.
 
-Pods of one ReplicaSet share their spec object, so `PodShape` is kept by identity of the spec.
+Pods of one ReplicaSet share their spec object, so a `PodShape` is found by identity of the spec; pods that come over the wire or
+from disk share only what it says, so else by its `signature`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import orjson
 
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.objects import Object
@@ -65,7 +68,6 @@ class Resources:
 class PodShape:
     """Everything scheduling asks of a spec. `request` is what must fit, `non_zero_*` what scoring counts."""
 
-    spec: Object
     request: Resources
     non_zero_milli_cpu: int
     non_zero_memory: int
@@ -79,12 +81,13 @@ class PodShape:
 
 
 def _requests(container: Object, *, non_zero: bool = False) -> Resources:
-    found = Resources()
-    for name, value in ((container.get("resources") or {}).get("requests") or {}).items():
+    found, requests = Resources(), (container.get("resources") or {}).get("requests") or {}
+    for name, value in requests.items():
         found.add(name, value)
-    if non_zero:
-        found.milli_cpu = found.milli_cpu or DEFAULT_MILLI_CPU
-        found.memory = found.memory or DEFAULT_MEMORY
+    if non_zero and "cpu" not in requests:
+        found.milli_cpu = DEFAULT_MILLI_CPU
+    if non_zero and "memory" not in requests:
+        found.memory = DEFAULT_MEMORY
     return found
 
 
@@ -122,9 +125,8 @@ def pod_requests(spec: Object, *, non_zero: bool = False) -> Resources:
 
 def _host_ports(spec: Object) -> tuple[HostPort, ...]:
     found = []
-    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-        if container in (spec.get("initContainers") or ()) and container.get("restartPolicy") != "Always":
-            continue
+    sidecars = (each for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always")
+    for container in (*(spec.get("containers") or ()), *sidecars):
         for port in container.get("ports") or ():
             number = port.get("hostPort") or (port["containerPort"] if spec.get("hostNetwork") else 0)
             if number:
@@ -132,12 +134,29 @@ def _host_ports(spec: Object) -> tuple[HostPort, ...]:
     return tuple(found)
 
 
+_SCHEDULED_BY = (
+    "affinity", "hostNetwork", "nodeName", "nodeSelector", "overhead", "preemptionPolicy", "priority", "resourceClaims", "resources",
+    "tolerations", "topologySpreadConstraints",
+)  # fmt: skip
+_SCHEDULED_BY_OF_CONTAINERS = ("image", "ports", "resources", "restartPolicy")
+"""What plugins look at. One that looks at another field of the spec adds it here."""
+
+
+def signature(spec: Object) -> bytes:
+    """Equal for specs that no plugin can tell from one another."""
+    parts: Object = {name: spec[name] for name in _SCHEDULED_BY if name in spec}
+    for kind in ("containers", "initContainers"):
+        parts[kind] = [
+            [container.get(name) for name in _SCHEDULED_BY_OF_CONTAINERS] for container in spec.get(kind) or ()
+        ]
+    return orjson.dumps(parts)
+
+
 def shape_of(spec: Object) -> PodShape:
     request = pod_requests(spec)
     counted = pod_requests(spec, non_zero=True)
     empty = not (request.milli_cpu or request.memory or request.ephemeral_storage or request.scalars)
     return PodShape(
-        spec=spec,
         request=request,
         non_zero_milli_cpu=counted.milli_cpu,
         non_zero_memory=counted.memory,
@@ -152,19 +171,29 @@ def shape_of(spec: Object) -> PodShape:
 
 
 class Shapes:
-    """PodShapes by identity of their spec, the least recently used forgotten."""
+    """PodShapes by identity of a spec, else by its signature; the oldest are forgotten."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[int, PodShape] = OrderedDict()
+        self._by_identity: OrderedDict[int, tuple[Object, PodShape]] = OrderedDict()
+        self._by_signature: OrderedDict[bytes, PodShape] = OrderedDict()
 
     def of(self, spec: Object) -> PodShape:
-        found = self._known.get(id(spec))
-        if found is not None and found.spec is spec:
-            return found
-        found = self._known[id(spec)] = shape_of(spec)
-        if len(self._known) > _SHAPES:
-            self._known.popitem(last=False)
-        return found
+        known = self._by_identity.get(id(spec))
+        if known is not None and known[0] is spec:
+            return known[1]
+        text = signature(spec)
+        shape = self._by_signature.get(text)
+        if shape is None:
+            shape = self._by_signature[text] = shape_of(spec)
+            _forget_oldest(self._by_signature)
+        self._by_identity[id(spec)] = (spec, shape)
+        _forget_oldest(self._by_identity)
+        return shape
+
+
+def _forget_oldest(known: OrderedDict[Any, Any]) -> None:
+    if len(known) > _SHAPES:
+        known.popitem(last=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -190,5 +219,4 @@ class QueuedPod:
     added_at: float
     attempts: int = 0
     unschedulable_plugins: frozenset[str] = frozenset()
-    pending_plugins: frozenset[str] = frozenset()
     last_tried: float = 0.0

@@ -62,7 +62,7 @@ def default_profile(client: Client) -> Profile:
         scheduler_name=DEFAULT_SCHEDULER_NAME,
         queue_sort=PrioritySort(),
         pre_enqueue=[SchedulingGates()],
-        pre_filter=[claims],
+        pre_filter=[affinity, claims],
         filter=[NodeUnschedulable(), NodeName(), taints, affinity, NodePorts(), fit],
         post_filter=[claims, DefaultPreemption()],
         score=[(taints, 3), (affinity, 2), (fit, 1), (NodeResourcesBalancedAllocation(), 1), (ImageLocality(), 1)],

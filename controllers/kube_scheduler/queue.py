@@ -63,7 +63,7 @@ class SchedulingQueue:
         old = queued.info
         queued.info = info
         queued.priority = int(info.pod["spec"].get("priority") or 0)
-        if info.uid in self._unschedulable and old.shape.spec != info.shape.spec:
+        if info.uid in self._unschedulable and old.pod["spec"] != info.pod["spec"]:
             self._unschedulable.pop(info.uid)
             self._back_off_or_activate(queued)
 

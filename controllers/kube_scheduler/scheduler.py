@@ -101,7 +101,7 @@ class Scheduler:
         return held
 
     def _assigned(self, old: Object | None, pod: Object) -> bool:
-        """True where room was made: the pod is finished."""
+        """True where room was made: the pod is finished, or asks for something else now."""
         if _is_terminal(pod):
             return self._gone(pod)
         if old is not None and old["spec"] is pod["spec"]:
@@ -113,9 +113,8 @@ class Scheduler:
             return False
         info = PodInfo.of(pod, self._shapes)
         if was_assigned:
-            self.cache.update_pod(info, node)
-        else:
-            self.cache.add_pod(info, node)
+            return self.cache.update_pod(info, node)
+        self.cache.add_pod(info, node)
         return False
 
     def _unassigned(self, old: Object | None, pod: Object) -> None:
@@ -156,17 +155,27 @@ class Scheduler:
 
     def schedule_one(self, queued: QueuedPod) -> None:
         """One scheduling cycle; what follows it (binding, condition, event) goes on in the background."""
-        present = self._pods.get(queued.info.key)
-        if present is None or objects.uid(present) != queued.info.uid or present["spec"].get("nodeName"):
+        info = queued.info
+        present = self._pods.get(info.key)
+        if present is None or objects.uid(present) != info.uid or present["spec"].get("nodeName"):
             self.queue.done(queued)
             return
-        found = self._assigner.assign(queued.info)
+        try:
+            found = self._assigner.assign(info)
+        except Exception as error:  # one pod a plugin cannot digest must not stop the others
+            log.exception("scheduling %s", info.key)
+            self.queue.refused(queued, (), error=True)
+            self._say_why(info, "SchedulerError", f"{type(error).__name__}: {error}")
+            return
         if isinstance(found, Refusal):
             self.queue.refused(queued, found.plugins)
-            self._recorder.event(queued.info.pod, WARNING, "FailedScheduling", found.message, action="Scheduling")
-            self._background(self._set_condition(queued.info, "Unschedulable", found.message))
+            self._say_why(info, "Unschedulable", found.message)
         else:
             self._background(self._bind(queued, found))
+
+    def _say_why(self, info: PodInfo, reason: str, message: str) -> None:
+        self._recorder.event(info.pod, WARNING, "FailedScheduling", message, action="Scheduling")
+        self._background(self._set_condition(info, reason, message))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -186,21 +195,27 @@ class Scheduler:
         except (ApiError, ConnectionFailed) as error:
             log.warning("binding %s to %s: %s", info.key, node, error)
             self._give_back(state, info, node)
-            if not (self._pods.get(info.key) or {"spec": {}})["spec"].get("nodeName"):
-                self.queue.refused(queued, (), error=True)
-            else:
-                self.queue.done(queued)
+            self._try_again(queued, error)
             return
         if status is not None:
             self._give_back(state, info, node)
             self.queue.refused(queued, (status.plugin,))
-            await self._set_condition(info, "SchedulerError", "; ".join(status.reasons))
+            self._say_why(info, "Unschedulable", ", ".join(status.reasons))
             return
         self.queue.done(queued)
         message = f"Successfully assigned {info.key} to {node}"
         self._recorder.event(info.pod, NORMAL, "Scheduled", message, action="Binding")
         for plugin in self._profile.post_bind:
             plugin.post_bind(state, info, node)
+
+    def _try_again(self, queued: QueuedPod, error: Exception) -> None:
+        """After its back-off, unless somebody else has bound it."""
+        info, present = queued.info, self._pods.get(queued.info.key)
+        if present is None or objects.uid(present) != info.uid or present["spec"].get("nodeName"):
+            self.queue.done(queued)
+            return
+        self.queue.refused(queued, (), error=True)
+        self._say_why(info, "SchedulerError", f'running Bind plugin "{self._profile.bind[0].name}": {error}')
 
     async def _binding_cycle(self, state: CycleState, info: PodInfo, node: str) -> Status | None:
         for reserve in self._profile.reserve:
@@ -218,6 +233,7 @@ class Scheduler:
         for plugin in self._profile.reserve:
             plugin.unreserve(state, info, node)
         self.cache.forget(info)
+        self._moved(ClusterEvent.ASSIGNED_POD_DELETE)
 
     # ---- saying why
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from controllers.kube_scheduler.cache import NodeInfo
+from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.framework import CycleState, Status, unresolvable
 from controllers.kube_scheduler.pod_info import PodInfo
 
@@ -12,7 +12,7 @@ from controllers.kube_scheduler.pod_info import PodInfo
 class DynamicResources:
     name = "DynamicResources"
 
-    def pre_filter(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
+    def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> Status | None:
         if pod.pod["spec"].get("resourceClaims"):
             return unresolvable(self.name, "resource claims are not allocated by this scheduler")
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controllers.kube_scheduler.cache import NodeInfo
+from controllers.kube_scheduler.cache import Cache, NodeInfo
 from controllers.kube_scheduler.framework import CycleState, DependsOn, Status, normalize_by_maximum, unresolvable
 from controllers.kube_scheduler.pod_info import PodInfo
 from kctl.apimachinery.labels import Requirement
@@ -30,6 +30,20 @@ class NodeAffinity:
     name = "NodeAffinity"
     depends_on = DependsOn.STATIC
 
+    def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> Status | frozenset[str] | None:
+        """Pods of a DaemonSet name their node, so there is no need to look at the others."""
+        required = (pod.shape.affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+        names: set[str] = set()
+        terms = (required or {}).get("nodeSelectorTerms") or ()
+        for term in terms:
+            named = [set(field.get("values") or ()) for field in term.get("matchFields") or () if _names_nodes(field)]
+            if not named:
+                return None
+            names |= set.intersection(*named)
+        if terms and not names:
+            return unresolvable(self.name, "pod affinity terms conflict")
+        return frozenset(names) if terms else None
+
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         labels = node.labels
         fits = all(labels.get(key) == value for key, value in pod.shape.node_selector.items())
@@ -50,6 +64,10 @@ class NodeAffinity:
 
     def normalize(self, scores: dict[str, int]) -> dict[str, int]:
         return normalize_by_maximum(scores)
+
+
+def _names_nodes(field: Object) -> bool:
+    return bool(field.get("key") == "metadata.name" and field.get("operator") == "In")
 
 
 def _is_empty(term: Object) -> bool:
