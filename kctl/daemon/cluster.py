@@ -67,7 +67,7 @@ class Cluster:
         def state_of(name: str) -> ComponentState | None:
             return supervisor.states[name] if supervisor is not None else None
 
-        pods = static_pods(config, self._paths.logs, state_of)
+        pods = static_pods(config, self._paths.logs, self._clock, state_of)
         components, apiserver = component_list(self._paths.state, keys, config, self._clock, self._randomness, pods)
         supervisor = Supervisor(components, self._clock)
         try:

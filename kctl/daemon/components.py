@@ -228,6 +228,6 @@ def _node_configs(config: ClusterConfig, static_pods: list[StaticPod]) -> list[N
                 control_plane=first,
                 taints=taints if first and config.control_plane_taint else [],
                 static_pods=static_pods if first else [],
-            )  # fmt: skip
+            )
         )
     return nodes

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kctl.apimachinery.clock import Clock
+
 _OWNERS = (
     ("store", "etcd"),
     ("kctl.kube_apiserver", "kube-apiserver"),
@@ -22,6 +24,7 @@ _OWNERS = (
 COMPONENTS = tuple(component for _, component in _OWNERS)
 _LETTERS = {logging.DEBUG: "I", logging.INFO: "I", logging.WARNING: "W", logging.ERROR: "E", logging.CRITICAL: "F"}
 _MAXIMUM_BYTES = 10 * 1024 * 1024
+_FOLLOW_SECONDS = 0.25
 
 
 def component_of(logger_name: str) -> str:
@@ -89,10 +92,11 @@ def install(directory: Path, *, verbose: bool) -> ComponentFiles:
     return handler
 
 
-async def read(path: Path, options: Mapping[str, str]) -> AsyncIterator[bytes]:
-    """A component's log as pods/log gives it. Honours tailLines, limitBytes and timestamps; klog lines carry their own
-    time, which `timestamps` and `sinceSeconds` leave alone."""
-    data = path.read_bytes() if path.is_file() else b""
+async def read(path: Path, options: Mapping[str, str], clock: Clock) -> AsyncIterator[bytes]:
+    """A component's log as pods/log gives it. Honours tailLines, limitBytes and follow; klog lines carry their own time, which
+    `timestamps` and `sinceSeconds` leave alone."""
+    data = _content(path, 0)
+    position = len(data)
     tail = options.get("tailLines")
     if tail is not None:
         lines = data.splitlines(keepends=True)
@@ -102,3 +106,20 @@ async def read(path: Path, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         data = data[: int(limit)]
     if data:
         yield data
+    while options.get("follow") == "true":
+        await clock.sleep(_FOLLOW_SECONDS)
+        more = _content(path, position)
+        position += len(more)
+        if more:
+            yield more
+
+
+def _content(path: Path, position: int) -> bytes:
+    """From `position` on; from the start where the file has been started anew."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(position if position <= size else 0)
+            return file.read()
+    except FileNotFoundError:
+        return b""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.daemon import logs
 from kctl.daemon.config import ClusterConfig
@@ -48,7 +49,7 @@ def manifest(name: str) -> Object:
 
 
 def static_pods(
-    config: ClusterConfig, log_directory: Path, state_of: Callable[[str], ComponentState | None]
+    config: ClusterConfig, log_directory: Path, clock: Clock, state_of: Callable[[str], ComponentState | None]
 ) -> list[StaticPod]:
     """`state_of` gives a component's state by name, None before the supervisor exists."""
     from controllers.kubelet.node_config import StaticPod
@@ -58,7 +59,7 @@ def static_pods(
             return _state(state_of(name), max(config.starts - 1, 0))
 
         def log(options: Mapping[str, str]) -> AsyncIterator[bytes]:
-            return logs.read(log_directory / f"{name}.log", options)
+            return logs.read(log_directory / f"{name}.log", options, clock)
 
         return StaticPod(manifest(name), state, log)
 

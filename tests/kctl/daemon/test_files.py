@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from kctl.apimachinery.clock import FakeClock
 from kctl.daemon import admin_kubeconfig, logs, pki
 from kctl.daemon.config import ClusterConfig
 from kctl.daemon.lock import AlreadyServed, ClusterLock, holder
@@ -31,7 +33,9 @@ def test_where_a_cluster_lives(environment: dict[str, str], expected: str) -> No
     assert str(ClusterPaths.of("dev", environment).directory) == expected
 
 
-@pytest.mark.parametrize(("name", "valid"), [("kctl", True), ("a-1", True), ("", False), ("A", False), ("../x", False), ("-a", False)])
+@pytest.mark.parametrize(
+    ("name", "valid"), [("kctl", True), ("a-1", True), ("", False), ("A", False), ("../x", False), ("-a", False)]
+)
 def test_cluster_names(name: str, valid: bool) -> None:
     assert valid_cluster_name(name) is valid
 
@@ -119,7 +123,21 @@ async def test_a_component_log_is_klog_and_can_be_tailed(tmp_path: Path) -> None
         logger.info("line %s", number)
     logger.removeHandler(handler)
     handler.close()
-    chunks = [chunk async for chunk in logs.read(tmp_path / "kube-scheduler.log", {"tailLines": "2"})]
+    chunks = [chunk async for chunk in logs.read(tmp_path / "kube-scheduler.log", {"tailLines": "2"}, FakeClock())]
     lines = b"".join(chunks).decode().splitlines()
     assert [line.partition("] ")[2] for line in lines] == ["line 1", "line 2"]
     assert lines[0].startswith("I") and "test_files.py:" in lines[0]
+
+
+async def test_a_component_log_can_be_followed(tmp_path: Path) -> None:
+    clock, path = FakeClock(), tmp_path / "etcd.log"
+    path.write_bytes(b"one\n")
+    chunks = logs.read(path, {"follow": "true"}, clock)
+    assert await anext(chunks) == b"one\n"
+    following = asyncio.ensure_future(anext(chunks))
+    await clock.step(1)
+    assert not following.done()
+    path.write_bytes(b"one\ntwo\n")
+    await clock.step(1)
+    assert await following == b"two\n"
+    await chunks.aclose()  # type: ignore[attr-defined]
