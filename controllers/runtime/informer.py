@@ -60,6 +60,7 @@ class Informer:
         self._indexer = Indexer()
         self._handlers: list[Handler] = []
         self._last_revision = 0
+        self._heard = False
         self._synced = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._listed_by_watch = True
@@ -134,11 +135,14 @@ class Informer:
         retry_seconds = _FIRST_RETRY_SECONDS
         while True:
             try:
+                self._heard = False
                 if self._last_revision:
                     await self._follow(await self._watch(str(self._last_revision)))
                 else:
                     await self._list_and_follow()
                 retry_seconds = _FIRST_RETRY_SECONDS
+                if not self._heard:  # a server that stops ends every watch at once
+                    await self._clock.sleep(_FIRST_RETRY_SECONDS)
             except (Gone, Expired):
                 self._last_revision = 0
             except (ApiError, ConnectionFailed) as error:
@@ -171,6 +175,7 @@ class Informer:
         gathered: _Objects | None = [] if initial else None
         try:
             async for batch in events:
+                self._heard = True
                 if gathered is not None:
                     rest = self._gather(batch, gathered)
                     if rest is None:

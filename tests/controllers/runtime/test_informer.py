@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+
 import pytest
 
 from controllers.runtime.informer import Change, Informer, InformerFactory
@@ -10,6 +12,7 @@ from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CONFIG_MAPS, PODS
 from kctl.client.client import Client
+from kctl.client.transport import WatchEvent
 from tests.controllers.fake_api import FakeApi, turns
 
 
@@ -86,6 +89,23 @@ async def test_resumes_where_the_watch_ended() -> None:
     watches = [request for request in api.requests if request.verb == "watch"]
     assert watches[-1].query["resourceVersion"] != ""
     assert "sendInitialEvents" not in watches[-1].query
+    await informer.stop()
+
+
+async def test_a_server_that_ends_every_watch_at_once_is_not_asked_without_pause() -> None:
+    """As one that stops: without a pause nothing else would get a turn any more."""
+    api = FakeApi()
+    informer = await started(api)
+
+    async def ended(request: object) -> AsyncIterator[Sequence[WatchEvent]]:
+        return
+        yield []
+
+    api._watch = ended  # type: ignore[method-assign]
+    before = len(api.requests)
+    api.close_watches()
+    await turns(100)
+    assert len(api.requests) - before <= 2
     await informer.stop()
 
 
