@@ -24,7 +24,10 @@ KUBERNETES_VERSION = "v1.37.1"
 @click.option("--name", default="", help="Name of the cluster. [default: kctl]")
 @click.option("--nodes", type=click.IntRange(1, 20000), default=None, help="Number of simulated nodes. [default: 3]")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=None, help="Port of the API server. [default: 6443, or a free one]"
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    help="Port of the API server. 0 chooses a free one. [default: 6443, or a free one if that is taken]",
 )
 @click.option("--node-cpu", default=None, help="CPU capacity of each node. [default: 32]")
 @click.option("--node-memory", default=None, help="Memory capacity of each node. [default: 256Gi]")

@@ -16,7 +16,7 @@ from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
 from kctl.daemon.component import Component
-from kctl.daemon.config import ClusterConfig
+from kctl.daemon.config import DEFAULT_PORT_OR_FREE, ClusterConfig
 from kctl.daemon.pki import Pki
 
 if TYPE_CHECKING:
@@ -85,16 +85,17 @@ class KubeApiserverComponent:
             await self.api_server.stop()
 
     async def _serve(self) -> int:
-        """The port wanted, or 6443, or, where nothing was asked for and 6443 is taken, any free one."""
-        context = server_ssl_context(self._pki)
-        wanted = self._config.port
-        for port in (wanted,) if wanted else (DEFAULT_PORT, 0):
+        """The port wanted; where none was asked for 6443, or any free one if that is taken."""
+        context, host, wanted = server_ssl_context(self._pki), self._config.host, self._config.port
+        if wanted == DEFAULT_PORT_OR_FREE:
             try:
-                return int(await self.api_server.serve(self._config.host, port, context))
-            except OSError as error:
-                if wanted:
-                    raise PortInUse(wanted) from error
-        raise PortInUse(wanted or DEFAULT_PORT)
+                return await self.api_server.serve(host, DEFAULT_PORT, context)
+            except OSError:
+                wanted = 0
+        try:
+            return await self.api_server.serve(host, wanted, context)
+        except OSError as error:
+            raise PortInUse(wanted) from error
 
 
 def server_ssl_context(pki: Pki) -> ssl.SSLContext:

@@ -7,15 +7,18 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 
+DEFAULT_PORT_OR_FREE = -1
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterConfig:
-    """`node_*` are quantities for every simulated node. `port` 0 = 6443 where free, else any free port. `starts` counts
+    """`node_*` are quantities for every simulated node. `port` 0 = any free port, -1 = 6443 where free, else any. `starts` counts
     the daemon's starts; the mirror pods show it as restarts."""
 
     name: str
     nodes: int = 3
     host: str = "127.0.0.1"
-    port: int = 0
+    port: int = DEFAULT_PORT_OR_FREE
     node_cpu: str = "32"
     node_memory: str = "256Gi"
     node_pods: int = 110
