@@ -1,0 +1,103 @@
+"""kctl explain: the documentation of a kind or one of its fields, from the server's OpenAPI v3."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from kctl.apimachinery.resources import ResourceType
+from kctl.cli.command import KubectlCommand
+from kctl.cli.errors import CommandError, Exit, UsageError
+from kctl.cli.flags import flag
+from kctl.cli.session import Session
+from kctl.client.discovery import NoResource
+
+EXAMPLES = """
+  # Get the documentation of the resource and its fields
+  kctl explain pods
+
+  # Get all the fields in the resource
+  kctl explain pods --recursive
+
+  # Get the documentation of a specific field of a resource
+  kctl explain pods.spec.containers
+"""
+
+
+@click.command(
+    "explain", cls=KubectlCommand, short_help="Get documentation for a resource", examples=EXAMPLES, usage="TYPE"
+)
+@flag("--api-version", help="Use given api-version (group/version) of the resource.")
+@flag(
+    "--recursive",
+    kind="bool",
+    help="When true, print the name of all the fields recursively. Otherwise, print the available fields with their description.",
+)
+@flag(
+    "-o",
+    "--output",
+    default="plaintext",
+    help="Format in which to render the schema. Valid values are: (plaintext, plaintext-openapiv2).",
+)
+async def command(session: Session, arguments: tuple[str, ...], api_version: str, recursive: bool, output: str) -> None:
+    """Describe fields and structure of various resources.
+
+    Fields are identified by a simple JSONPath: TYPE.fieldName[.fieldName]
+    """
+    if not arguments:
+        raise UsageError(
+            'You must specify the type of resource to explain. Use "kctl api-resources" for a complete list of supported resources.'
+        )
+    if len(arguments) > 1:
+        raise UsageError("We accept only this format: explain RESOURCE")
+    if output not in ("plaintext", "plaintext-openapiv2"):
+        raise CommandError(f"unrecognized format: {output}")
+    resource, path = await _resource(session, arguments[0], api_version)
+    from kctl.cli.explain.text import explain
+
+    document = await _document(session, resource)
+    explain(document, resource, path, recursive, session.write)
+
+
+async def _resource(session: Session, word: str, api_version: str) -> tuple[ResourceType, list[str]]:
+    """pods.spec.containers, deployments.apps.spec (the group may follow the name), deployments.v1.apps..."""
+    mapper = await session.mapper()
+    parts = word.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = await mapper.resource(".".join(parts[:length]))
+        except NoResource as error:
+            if length == 1:
+                session.error(str(error))
+                raise Exit(1) from None
+            continue
+        if length > 1 and not _names_group(found, parts[1:length]):
+            continue
+        if api_version and found.api_version != api_version:
+            found = await _version(session, found, api_version)
+        return found, parts[length:]
+    raise CommandError(f'the server doesn\'t have a resource type "{word}"')
+
+
+def _names_group(found: ResourceType, rest: list[str]) -> bool:
+    text = ".".join(rest)
+    return text in (found.group, f"{found.version}.{found.group}", found.version)
+
+
+async def _version(session: Session, found: ResourceType, api_version: str) -> ResourceType:
+    for one in await (await session.mapper()).types():
+        if one.plural == found.plural and one.api_version == api_version:
+            return one
+    raise CommandError(f'couldn\'t find resource for "{api_version}, Resource={found.plural}"')
+
+
+async def _document(session: Session, resource: ResourceType) -> dict[str, Any]:
+    transport = (await session.client()).transport
+    path = f"/openapi/v3/{'apis/' + resource.group + '/' if resource.group else 'api/'}{resource.version}"
+    response = await transport.raw("GET", path, headers={"Accept": "application/json"})
+    if response.status != 200:
+        raise CommandError(f"failed to fetch {path}: {response.status}")
+    found: dict[str, Any] = json.loads(response.body)
+    return found
