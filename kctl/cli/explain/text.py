@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from kctl.apimachinery.resources import ResourceType
 from kctl.cli.errors import CommandError
 
 _WIDTH = 80
+_WORD = re.compile(r"\s*\S+")
 _EMPTY: dict[str, Any] = {}
 
 
@@ -91,8 +93,11 @@ class Page:
             own = properties[name]
             if number == len(path) - 1:
                 self.lines.append(f"FIELD: {name} <{self.type_name(own)}>")
-                self._enum(own, "")
-                self.lines += ["", ""]
+                values = self.resolve(own).get("enum") or ()
+                if values:
+                    self.lines += ["ENUM:", *(f"    {_shown(value)}" for value in values), ""]
+                else:
+                    self.lines += ["", ""]
         self._description(own)
         fields = self.inner(own)
         if fields.get("properties"):
@@ -132,7 +137,7 @@ class Page:
                 if inner.get("properties") and id(inner) not in above:
                     self._fields(inner, True, level + 1, above | {id(inner)})
             else:
-                description = own.get("description") or self.resolve(own).get("description") or "<no description>"
+                description = own.get("description") or "<no description>"
                 self.lines += wrap(str(description), 4)
                 self.lines.append("")
 
@@ -140,8 +145,12 @@ class Page:
         values = self.resolve(schema).get("enum") or ()
         if not values:
             return
-        shown = ", ".join('""' if value == "" else str(value) for value in values[:4])
+        shown = ", ".join(_shown(value) for value in values[:4])
         self.lines.append(f"{indent}enum: {shown}" + (", ...." if len(values) > 4 else ""))
+
+
+def _shown(value: Any) -> str:
+    return '""' if value == "" else str(value)
 
 
 def wrap(text: str, indent: int) -> list[str]:
@@ -150,14 +159,13 @@ def wrap(text: str, indent: int) -> list[str]:
     width = _WIDTH - indent
     lines: list[str] = []
     for part in text.split("\n"):
-        words = part.split(" ")
-        current = words[0]
-        for word in words[1:]:
-            if current.strip() and len(current) + 1 + len(word) > width:
-                lines.append(margin + current.rstrip())
-                current = word
+        current = ""
+        for word in _WORD.findall(part):
+            if current.strip() and len(current) + len(word) > width:
+                lines.append(margin + current)
+                current = word.lstrip()
             else:
-                current = f"{current} {word}"
+                current += word
         lines.append(margin + current)
     return lines
 
