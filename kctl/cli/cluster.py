@@ -155,3 +155,10 @@ def kubeconfig(name: str | None, path_only: bool) -> None:
     if not paths.kubeconfig.is_file():
         _fail(f'cluster "{paths.name}" was never started; its kubeconfig is written at the first start')
     click.echo(paths.kubeconfig if path_only else paths.kubeconfig.read_text(), nl=path_only)
+
+
+def cluster_names() -> list[str]:
+    """Of every cluster on this machine, for completion."""
+    from kctl.daemon.paths import clusters
+
+    return [paths.name for paths in clusters()]
