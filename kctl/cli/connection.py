@@ -57,10 +57,14 @@ def load_kubeconfig(flags: Mapping[str, Any]) -> Kubeconfig:
             return load(Path(flags["kubeconfig"]))
         if environment_paths():
             return load_all(environment_paths())
-        name = local_cluster(flags)
-        return load_all([_directory(name) / "kubeconfig"]) if name else Kubeconfig()
+        return load_all([local_kubeconfig(flags)]) if local_cluster(flags) else Kubeconfig()
     except UnreadableConfig as error:
         raise CommandError(str(error)) from None
+
+
+def local_kubeconfig(flags: Mapping[str, Any]) -> Path:
+    """The file `kctl run-cluster` writes: what kctl reads and `kctl config` changes where no other is named."""
+    return _directory(local_cluster(flags) or "kctl") / "kubeconfig"
 
 
 def _directory(cluster: str) -> Path:

@@ -91,7 +91,7 @@ class MetadataEdit:
         if not resources and not builder.has_files:
             raise UsageError("one or more resources must be specified as <resource> <name> or <resource>/<name>")
         if not changes and not self.list:
-            raise UsageError(f"at least one {self.what} update is required")
+            raise CommandError(f"at least one {self.what} update is required")
         pairs, removed = parse(changes, self.what)
         if self.resource_version and (builder.selector or self.all):
             raise CommandError("--resource-version may only be used with a single resource")
@@ -117,7 +117,7 @@ class MetadataEdit:
         self._check_overwrites(old, pairs)
         for key in removed:
             if key not in old and self.what == "label":
-                self.session.error(f'label "{key}" not found.')
+                self.session.print(f'label "{key}" not found.')
         new = {key: value for key, value in {**old, **pairs}.items() if key not in removed}
         changed = objects.with_metadata(target.object, **{self.field_name: new or None})
         message = self._message(target.object, changed)

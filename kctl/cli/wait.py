@@ -146,7 +146,7 @@ async def command(
     """
     goals = more["for"]
     if not goals:
-        raise UsageError("--for must be specified")
+        raise CommandError("unrecognized condition: []")
     if len(goals) > 1:
         raise UsageError("only one --for may be given")
     goal = parse_goal(goals[0])

@@ -1,4 +1,4 @@
-"""kctl config: read and change kubeconfig files."""
+"""kctl config: look at and change kubeconfig files. No command of this group opens a connection."""
 
 from __future__ import annotations
 
@@ -7,33 +7,42 @@ import click
 from kctl.cli.command import KubectlGroup, Lazy
 
 
-def _at(module: str, short_help: str, attribute: str) -> Lazy:
+def _at(module: str, short_help: str, attribute: str = "command") -> Lazy:
     return Lazy(f"kctl.cli.config.{module}", attribute, short_help)
 
 
 _COMMANDS = {
     "current-context": _at("contexts", "Display the current-context", "current_context"),
-    "delete-cluster": _at("delete", "Delete the specified cluster from the kubeconfig", "delete_cluster"),
-    "delete-context": _at("delete", "Delete the specified context from the kubeconfig", "delete_context"),
-    "delete-user": _at("delete", "Delete the specified user from the kubeconfig", "delete_user"),
-    "get-clusters": _at("contexts", "Display clusters defined in the kubeconfig", "get_clusters"),
+    "delete-cluster": _at("entries", "Delete the specified cluster from the kubeconfig", "delete_cluster"),
+    "delete-context": _at("contexts", "Delete the specified context from the kubeconfig", "delete_context"),
+    "delete-user": _at("entries", "Delete the specified user from the kubeconfig", "delete_user"),
+    "get-clusters": _at("entries", "Display clusters defined in the kubeconfig", "get_clusters"),
     "get-contexts": _at("contexts", "Describe one or many contexts", "get_contexts"),
-    "get-users": _at("contexts", "Display users defined in the kubeconfig", "get_users"),
-    "rename-context": _at("change", "Rename a context from the kubeconfig file", "rename_context"),
-    "set-cluster": _at("change", "Set a cluster entry in kubeconfig", "set_cluster"),
-    "set-context": _at("change", "Set a context entry in kubeconfig", "set_context"),
-    "set-credentials": _at("change", "Set a user entry in kubeconfig", "set_credentials"),
-    "use-context": _at("change", "Set the current-context in a kubeconfig file", "use_context"),
-    "view": _at("view", "Display merged kubeconfig settings or a specified kubeconfig file", "view"),
+    "get-users": _at("entries", "Display users defined in the kubeconfig", "get_users"),
+    "rename-context": _at("contexts", "Rename a context from the kubeconfig file", "rename_context"),
+    "set": _at("properties", "Set an individual value in a kubeconfig file", "set_property"),
+    "set-cluster": _at("set_cluster", "Set a cluster entry in kubeconfig"),
+    "set-context": _at("contexts", "Set a context entry in kubeconfig", "set_context"),
+    "set-credentials": _at("set_credentials", "Set a user entry in kubeconfig"),
+    "unset": _at("properties", "Unset an individual value in a kubeconfig file", "unset_property"),
+    "use-context": _at("contexts", "Set the current-context in a kubeconfig file", "use_context"),
+    "view": _at("view", "Display merged kubeconfig settings or a specified kubeconfig file"),
 }
 
 
-@click.command("config", cls=KubectlGroup, short_help="Modify kubeconfig files", usage="SUBCOMMAND", lazy=_COMMANDS)
+@click.command(
+    "config", cls=KubectlGroup, short_help="Modify kubeconfig files", usage="SUBCOMMAND", lazy=_COMMANDS,
+    aliases={"use": "use-context"},
+)  # fmt: skip
 def command() -> None:
-    """Modify kubeconfig files using subcommands like "kctl config use-context my-context".
+    """Modify kubeconfig files using subcommands like "kctl config set current-context my-context".
 
-    --kubeconfig names the file; else the files of $KUBECONFIG are merged, and a change goes to the one that has the entry; else
-    the local cluster's own kubeconfig is meant.
+    The loading order follows these rules:
+
+    1.  If the --kubeconfig flag is set, then only that file is loaded.
+    2.  If $KUBECONFIG is set, it is a list of paths that are merged. A changed value is written to the file that defines
+        the stanza; a new one to the first file of the list that exists, or else to its last.
+    3.  Otherwise the kubeconfig of the local cluster is used (--cluster, $KCTL_CLUSTER, default "kctl").
     """
 
 

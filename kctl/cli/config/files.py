@@ -1,65 +1,112 @@
-"""Which kubeconfig file an entry is written to, and writing it: client-go's ModifyConfig.
-
-A changed entry stays in the file that defines it; a new one goes to the first file of $KUBECONFIG that exists, or to the last
-of the list where none does.
-"""
+"""Which kubeconfig file a change goes to, and writing it (client-go's PathOptions and ModifyConfig)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kctl.apimachinery import yaml
-from kctl.cli.connection import _directory, local_cluster
+from kctl.apimachinery.yaml import dump
+from kctl.cli.config.fields import config_object
+from kctl.cli.connection import load_kubeconfig, local_kubeconfig
+from kctl.cli.errors import CommandError
 from kctl.cli.session import Session
-from kctl.client.kubeconfig import Kubeconfig, environment_paths, load
+from kctl.client.kubeconfig import Kubeconfig, UnreadableConfig, environment_paths, load
+
+_FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 
 
-def paths(session: Session) -> list[Path]:
-    """The files in use, most important first."""
-    if session.flags.get("kubeconfig"):
-        return [Path(session.flags["kubeconfig"])]
-    return environment_paths() or [_directory(local_cluster(session.flags) or "kctl") / "kubeconfig"]
+class ConfigFiles:
+    """The files of one invocation. Changes are made to a merged view entry by entry; each is written to its file."""
+
+    def __init__(self, session: Session) -> None:
+        self._explicit = Path(session.flags["kubeconfig"]) if session.flags.get("kubeconfig") else None
+        self._flags = session.flags
+
+    @property
+    def loading_order(self) -> list[Path]:
+        if self._explicit is not None:
+            return [self._explicit]
+        return environment_paths() or [local_kubeconfig(self._flags)]
+
+    def default(self) -> Path:
+        """Where new entries go."""
+        paths = self.loading_order
+        return next((path for path in paths if path.exists()), paths[-1])
+
+    def merged(self) -> Kubeconfig:
+        if self._explicit is not None and not self._explicit.exists():
+            return Kubeconfig()
+        return load_kubeconfig(self._flags)
+
+    def put(self, section: str, name: str, entry: dict[str, Any]) -> None:
+        """Create or replace an entry, in the file that has it."""
+        path = self.merged().origin.get((section, name)) or self.default()
+        config = _read(path)
+        config.section(section)[name] = _relative(entry, path)
+        _write(path, config)
+
+    def remove(self, section: str, name: str) -> None:
+        path = self.merged().origin.get((section, name)) or self.default()
+        config = _read(path)
+        config.section(section).pop(name, None)
+        _write(path, config)
+
+    def use(self, context: str) -> None:
+        """Set the current context; '' takes it away where it is set."""
+        if self.merged().current_context == context:
+            return
+        path = self.default()
+        if not context and self._explicit is None:
+            path = next((one for one in self.loading_order if one.exists() and _read(one).current_context), path)
+        config = _read(path)
+        config.current_context = context
+        _write(path, config)
 
 
-def default_path(session: Session) -> Path:
-    candidates = paths(session)
-    return next((path for path in candidates if path.exists()), candidates[-1])
+def _read(path: Path) -> Kubeconfig:
+    if not path.exists():
+        return Kubeconfig()
+    try:
+        return load(path)
+    except UnreadableConfig as error:
+        raise CommandError(str(error)) from None
 
 
-def set_entry(session: Session, plural: str, name: str, fields: Mapping[str, Any] | None) -> Path:
-    """Replace, add or (None) remove an entry of clusters, contexts or users; the file written."""
-    path = session.kubeconfig.origin.get((plural, name)) or default_path(session)
-    config = _load(path)
-    if fields is None:
-        config.section(plural).pop(name, None)
-    else:
-        config.section(plural)[name] = dict(fields)
-    write(path, config)
-    return path
+def _relative(entry: dict[str, Any], path: Path) -> dict[str, Any]:
+    """File names below the kubeconfig's folder are kept relative to it."""
+    folder = path.absolute().parent
+    changed = dict(entry)
+    for name in _FILES:
+        value = changed.get(name)
+        if value and os.path.isabs(value):
+            relative = os.path.relpath(value, folder)
+            changed[name] = value if relative.startswith("..") else relative
+    return changed
 
 
-def set_current_context(session: Session, name: str) -> Path:
-    """In the file that has one already, else in the default one."""
-    path = session.kubeconfig.current_context_origin or default_path(session)
-    config = _load(path)
-    config.current_context = name
-    write(path, config)
-    return path
+def _write(path: Path, config: Kubeconfig) -> None:
+    """Replaced as a whole: a reader sees the old file or the new one."""
+    obj = config_object(config.contexts, config.clusters, config.users, config.current_context)
+    if config.preferences:
+        obj["preferences"] = config.preferences
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        target = path.resolve()
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+            file.write(dump(obj))
+        os.chmod(beside, mode)
+        os.replace(beside, target)
+    except OSError as error:
+        raise CommandError(f"open {path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def _load(path: Path) -> Kubeconfig:
-    return load(path) if path.exists() else Kubeconfig()
+def show_usage(expected: bool, arguments: tuple[str, ...], prefix: str = "Unexpected") -> None:
+    """As kubectl's helpErrorf: the whole help, and then what is wrong."""
+    if not expected:
+        import click
 
-
-def write(path: Path, config: Kubeconfig) -> None:
-    """Only the owner may read it; never half-written."""
-    obj = {key: value for key, value in config.as_object().items() if not (key == "preferences" and not value)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(yaml.dump(obj))
-    temporary.replace(path)
+        click.echo(click.get_current_context().get_help(), nl=False)
+        raise CommandError(f"{prefix} args: [{' '.join(arguments)}]")

@@ -1,8 +1,9 @@
-"""kctl config view: the merged kubeconfig, secrets left out."""
+"""kctl config view: the merged kubeconfig, secrets hidden unless asked for."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import base64
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,118 +11,114 @@ import click
 
 from kctl.cli import options
 from kctl.cli.command import KubectlCommand
-from kctl.cli.errors import CommandError
+from kctl.cli.config.fields import config_object
+from kctl.cli.config.files import ConfigFiles
+from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
 from kctl.cli.results import Results
 from kctl.cli.session import Session
-from kctl.client.kubeconfig import Kubeconfig
+from kctl.client.kubeconfig import Kubeconfig, load
 
-_DATA = ("certificate-authority-data", "client-certificate-data", "client-key-data")
-_SECRETS = ("token", "password")
-_OMITTED, _REDACTED = "DATA+OMITTED", "REDACTED"
+EXAMPLES = """
+  # Show merged kubeconfig settings
+  kctl config view
+
+  # Show merged kubeconfig settings, raw certificate data, and exposed secrets
+  kctl config view --raw
+
+  # Get the password for the e2e user
+  kctl config view -o jsonpath='{.users[?(@.name == "e2e")].user.password}'
+"""
+_EMBEDDED = {
+    "clusters": ("certificate-authority",),
+    "users": ("client-certificate", "client-key"),
+}
 
 
 @click.command(
-    "view", cls=KubectlCommand, short_help="Display merged kubeconfig settings or a specified kubeconfig file"
-)
-@flag(
-    "--flatten",
-    kind="bool",
-    help="Flatten the resulting kubeconfig file into self-contained output (useful for creating portable kubeconfig files)",
-)
+    "view", cls=KubectlCommand, short_help="Display merged kubeconfig settings or a specified kubeconfig file",
+    examples=EXAMPLES, usage="[flags]",
+)  # fmt: skip
+@flag("--flatten", kind="bool", help="Flatten the resulting kubeconfig file into self-contained output (useful for creating portable kubeconfig files)")  # fmt: skip
 @flag("--merge", kind="bool", default=True, help="Merge the full hierarchy of kubeconfig files")
 @flag("--minify", kind="bool", help="Remove all information not used by current-context from the output")
 @flag("--raw", kind="bool", help="Display raw byte data and sensitive data")
 @options.output()
-def view(
+def command(
     session: Session, arguments: tuple[str, ...], flatten: bool, merge: bool, minify: bool, raw: bool, output: str,
     template: str, show_managed_fields: bool, allow_missing_template_keys: bool,
 ) -> None:  # fmt: skip
-    """Display merged kubeconfig settings or a specified kubeconfig file."""
-    config = session.kubeconfig
-    if minify:
-        config = _minified(config, session)
-    if flatten:
-        config = _flattened(config)
-    obj = config.as_object()
-    if not obj["preferences"]:
-        del obj["preferences"]
-    if not raw and not flatten:
-        obj = _without_secrets(obj)
+    """Display merged kubeconfig settings or a specified kubeconfig file.
+
+    You can use --output jsonpath={...} to extract specific values using a jsonpath expression.
+    """
+    if arguments:
+        raise UsageError(f"unexpected arguments: [{' '.join(arguments)}]")
+    if "merge" in session.changed and merge is False and not session.flags.get("kubeconfig"):
+        raise CommandError("if merge==false a precise file must be specified")
     results = Results(
         session, output or "yaml", template, show_managed_fields, allow_missing_template_keys, in_field_order=True
     )
-    results.print_object(_in_go_order(obj))
+    if template and not output:
+        results.output = ""
+    results.check()
+    config = ConfigFiles(session).merged() if merge else load(Path(session.flags["kubeconfig"]))
+    if minify:
+        config = _minify(config, session)
+    sections = {name: dict(config.section(name)) for name in ("contexts", "clusters", "users")}
+    if flatten:
+        for section, fields in _EMBEDDED.items():
+            for name, entry in sections[section].items():
+                path = config.origin.get((section, name))
+                sections[section][name] = _embed(entry, fields, path.parent if path is not None else Path())
+    if not raw and not flatten:
+        sections = {section: {name: _hide(one) for name, one in found.items()} for section, found in sections.items()}
+    results.print_object(
+        config_object(sections["contexts"], sections["clusters"], sections["users"], config.current_context)
+    )
 
 
-_ORDER = (
-    "kind", "apiVersion", "preferences", "clusters", "users", "contexts", "current-context", "name", "server",
-    "tls-server-name", "insecure-skip-tls-verify", "certificate-authority", "certificate-authority-data", "proxy-url",
-    "client-certificate", "client-certificate-data", "client-key", "client-key-data", "token", "tokenFile",
-)  # fmt: skip
-
-
-def _in_go_order(value: Any) -> Any:
-    """Fields as the Go structs have them, which JSON output shows."""
-    if isinstance(value, list):
-        return [_in_go_order(entry) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    known = [key for key in _ORDER if key in value]
-    return {key: _in_go_order(value[key]) for key in (*known, *(key for key in value if key not in known))}
-
-
-def _minified(config: Kubeconfig, session: Session) -> Kubeconfig:
-    name = session.flags.get("context") or config.current_context
-    if not name:
+def _minify(config: Kubeconfig, session: Session) -> Kubeconfig:
+    current = str(session.flags.get("context") or config.current_context)
+    if not current:
         raise CommandError("current-context must exist in order to minify")
-    if name not in config.contexts:
-        raise CommandError(f"cannot locate context {name}")
-    context = config.contexts[name]
-    return replace(
-        config,
-        contexts={name: context},
-        clusters={key: value for key, value in config.clusters.items() if key == context.get("cluster")},
-        users={key: value for key, value in config.users.items() if key == context.get("user")},
-        current_context=name,
+    context = config.contexts.get(current)
+    if context is None:
+        raise CommandError(f"cannot locate context {current}")
+    cluster, user = str(context.get("cluster") or ""), str(context.get("user") or "")
+    if cluster and cluster not in config.clusters:
+        raise CommandError(f"cannot locate cluster {cluster}")
+    if user and user not in config.users:
+        raise CommandError(f"cannot locate user {user}")
+    return Kubeconfig(
+        {name: config.clusters[name] for name in (cluster,) if name},
+        {current: context},
+        {name: config.users[name] for name in (user,) if name},
+        current,
+        origin=config.origin,
     )
 
 
-def _flattened(config: Kubeconfig) -> Kubeconfig:
-    """Files become data."""
-    import base64
-
-    def flat(plural: str, fields: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-        entries = {}
-        for name, entry in config.section(plural).items():
-            folder = (config.origin.get((plural, name)) or Path()).parent
-            made = dict(entry)
-            for field in fields:
-                if made.get(field):
-                    try:
-                        content = (folder / str(made.pop(field))).read_bytes()
-                    except OSError as error:
-                        raise CommandError(str(error)) from None
-                    made[f"{field}-data"] = base64.b64encode(content).decode()
-            entries[name] = made
-        return entries
-
-    return replace(
-        config,
-        clusters=flat("clusters", ("certificate-authority",)),
-        users=flat("users", ("client-certificate", "client-key")),
-    )
+def _hide(entry: dict[str, Any]) -> dict[str, Any]:
+    hidden = {name: "DATA+OMITTED" if name.endswith("-data") and value else value for name, value in entry.items()}
+    for name in ("token", "password"):
+        if hidden.get(name):
+            hidden[name] = "REDACTED"
+    return hidden
 
 
-def _without_secrets(obj: dict[str, Any]) -> dict[str, Any]:
-    def hide(entry: dict[str, Any]) -> dict[str, Any]:
-        return {
-            key: _OMITTED if key in _DATA and value else _REDACTED if key in _SECRETS and value else value
-            for key, value in entry.items()
-        }
+def _embed(entry: dict[str, Any], fields: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    """File names replaced by what is in the files; data already there wins."""
+    changed = dict(entry)
+    for name in fields:
+        path = changed.pop(name, None)
+        if path and not changed.get(f"{name}-data"):
+            changed[f"{name}-data"] = read_base64(os.path.join(folder, str(path)))
+    return changed
 
-    made = dict(obj)
-    for plural, singular in (("clusters", "cluster"), ("users", "user")):
-        if made[plural]:
-            made[plural] = [{**entry, singular: hide(entry[singular])} for entry in made[plural]]
-    return made
+
+def read_base64(path: str) -> str:
+    try:
+        return base64.b64encode(Path(path).read_bytes()).decode()
+    except OSError as error:
+        raise CommandError(f"open {path}: {(error.strerror or str(error)).lower()}") from None

@@ -71,7 +71,7 @@ async def _events(client: Client, node: Object) -> list[Object]:
 
     name = objects.name(node)
     found: list[Object] = []
-    for uid in dict.fromkeys((name, objects.uid(node))):
+    for uid in dict.fromkeys((objects.uid(node), name)):
         selector = f"involvedObject.kind=Node,involvedObject.name={name},involvedObject.uid={uid}"
         found += (await client.list(EVENTS, field_selector=selector)).get("items") or []
     return found

@@ -69,12 +69,12 @@ async def command(
 
 async def _undo(client: Client, target: Target, to_revision: int, dry_run: bool, on_server: bool) -> str:
     """What to say of it."""
+    found = await revisions_of(client, target)
+    chosen = _choose(found, to_revision, target)
     if target.resource.group_resource == "deployments.apps" and objects.spec(target.object).get("paused"):
         raise CommandError(
             f"you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume {target.full_name}' and try again"
         )
-    found = await revisions_of(client, target)
-    chosen = _choose(found, to_revision, target)
     template = without_hash(chosen.template)
     if template == without_hash(objects.spec(target.object).get("template") or {}):
         return f"skipped rollback (current template already matches revision {chosen.number})"
