@@ -81,7 +81,12 @@ def _settle(daemon: Daemon) -> None:
 
 def _deployment(pods: int) -> dict[str, Any]:
     labels = {"app": "bench"}
-    container = {"name": "web", "image": "nginx:1.27", "ports": [{"containerPort": 80}], "resources": {"requests": {"cpu": "10m"}}}
+    container = {
+        "name": "web",
+        "image": "nginx:1.27",
+        "ports": [{"containerPort": 80}],
+        "resources": {"requests": {"cpu": "10m"}},
+    }
     spec = {"terminationGracePeriodSeconds": 0, "containers": [container]}
     return {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "bench"},

@@ -86,11 +86,7 @@ def _diff_merging_lists(
             patch[DELETE_FROM + key] = removed
         items = added
         # Upstream compares with its sorted copy of the old list; kubectl's patches show it, so do ours.
-        order = (
-            new
-            if options.order and (removed or (options.changes and sorted(old, key=str) != new))
-            else None
-        )
+        order = new if options.order and (removed or (options.changes and sorted(old, key=str) != new)) else None
     if items:
         patch[key] = items
     if order:

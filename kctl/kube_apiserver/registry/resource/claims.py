@@ -206,6 +206,7 @@ class ResourceClaimTemplateStrategy(Strategy):
 
 class DeviceClassStrategy(Strategy):
     returns_deleted_object = True
+
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec = objects.spec(obj)
         errors = selectors_errors(spec.get("selectors") or [], "spec.selectors")

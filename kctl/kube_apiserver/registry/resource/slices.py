@@ -128,6 +128,7 @@ def taint_errors(taint: Spec, path: str) -> list[FieldError]:
 
 class DeviceTaintRuleStrategy(Strategy):
     returns_deleted_object = True
+
     def default(self, context: Context, obj: Object) -> None:
         taint = obj.setdefault("spec", {}).setdefault("taint", {})
         if taint.get("timeAdded") is None:

@@ -120,7 +120,10 @@ def test_only_load_balancers_have_ingress(services: Harness) -> None:
 @pytest.mark.parametrize(
     ("given", "warning"),
     [
-        ({"externalIPs": ["1.2.3.4"]}, "spec.externalIPs is deprecated and may no longer be implemented in some clusters"),
+        (
+            {"externalIPs": ["1.2.3.4"]},
+            "spec.externalIPs is deprecated and may no longer be implemented in some clusters",
+        ),
         ({"externalName": "a.b"}, 'spec.externalName is ignored when spec.type is not "ExternalName"'),
         ({"clusterIP": "None", "sessionAffinity": "ClientIP"}, "spec.SessionAffinity is ignored for headless services"),
     ],
