@@ -73,4 +73,8 @@ class Results:
                 raise CommandError(str(error)) from None
             if self.in_field_order and self.output == "json":
                 self._printer = lambda obj: json_text(obj, sort_keys=False)
+            elif self.in_field_order and self.output == "kyaml":
+                from kctl.printers.kyaml import KyamlPrinter
+
+                self._printer = KyamlPrinter(sort_keys=False).print
         return self._printer

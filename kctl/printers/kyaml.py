@@ -13,8 +13,19 @@ _AMBIGUOUS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "~"}
 
 
 class KyamlPrinter:
+    """`sort_keys=False` keeps the order of the object, as objects of known Go types are shown."""
+
+    def __init__(self, *, sort_keys: bool = True) -> None:
+        self._sort = sort_keys
+
     def print(self, obj: Object) -> str:
-        return "---\n" + _value(obj, "") + "\n"
+        return "---\n" + _value(_sorted(obj) if self._sort else obj, "") + "\n"
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(one) for one in value] if isinstance(value, list) else value
 
 
 def _value(value: Any, indent: str) -> str:
@@ -22,7 +33,7 @@ def _value(value: Any, indent: str) -> str:
         if not value:
             return "{}"
         inner = indent + "  "
-        lines = [f"{inner}{_key(key)}: {_value(value[key], inner)},\n" for key in sorted(value)]
+        lines = [f"{inner}{_key(key)}: {_value(value[key], inner)},\n" for key in value]
         return "{\n" + "".join(lines) + indent + "}"
     if isinstance(value, list):
         return _list(value, indent)

@@ -130,7 +130,7 @@ def rename_context(session: Session, arguments: tuple[str, ...]) -> None:
         raise CommandError(f'cannot rename the context "{old}", it\'s not in {path}')
     if new in config.contexts:
         raise CommandError(f'cannot rename the context "{old}", the context "{new}" already exists in {path}')
-    files.put("contexts", new, config.contexts[old])
+    files.put("contexts", new, config.contexts[old], config.origin.get(("contexts", old)))
     files.remove("contexts", old)
     if config.current_context == old:
         files.use(new)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from kctl.cli.command import KubectlCommand
-from kctl.cli.config.files import ConfigFiles, show_usage
-from kctl.cli.errors import CommandError
+from kctl.cli.config.files import ConfigFiles
+from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.session import Session
 
 
@@ -53,5 +53,6 @@ def delete_cluster(session: Session, arguments: tuple[str, ...]) -> None:
 )  # fmt: skip
 def delete_user(session: Session, arguments: tuple[str, ...]) -> None:
     """Delete the specified user from the kubeconfig."""
-    show_usage(len(arguments) == 1, arguments)
+    if not arguments:
+        raise UsageError("user to delete is required")
     _delete(session, arguments, "users", "user")

@@ -39,9 +39,9 @@ class ConfigFiles:
             return Kubeconfig()
         return load_kubeconfig(self._flags)
 
-    def put(self, section: str, name: str, entry: dict[str, Any]) -> None:
-        """Create or replace an entry, in the file that has it."""
-        path = self.merged().origin.get((section, name)) or self.default()
+    def put(self, section: str, name: str, entry: dict[str, Any], path: Path | None = None) -> None:
+        """Create or replace an entry, in the file that has it unless another is given."""
+        path = path or self.merged().origin.get((section, name)) or self.default()
         config = _read(path)
         config.section(section)[name] = _relative(entry, path)
         _write(path, config)

@@ -72,10 +72,12 @@ def set_property(session: Session, arguments: tuple[str, ...], set_raw_bytes: bo
         files.use(value)
     else:
         kind = OF_SECTION[path.section].get(path.field)
+        if path.rest:
+            raise CommandError(f"unable to parse one or more field values of {arguments[0]}")
         if not path.field or kind is None:
             raise CommandError(f"can't set a map to a value: {path.section}.{path.name}")
         entry = dict(config.section(path.section).get(path.name, {}))
-        entry[path.field] = _inside(entry.get(path.field), path.rest, _typed(kind, value, set_raw_bytes))
+        entry[path.field] = _typed(kind, value, set_raw_bytes)
         files.put(path.section, path.name, entry)
     session.print(f'Property "{arguments[0]}" set.')
 
@@ -99,16 +101,6 @@ def _checked_base64(text: str) -> str:
         letters = [index for index, letter in enumerate(text) if not (letter.isalnum() or letter in "+/=")]
         at = letters[0] if letters else len(text) - len(text) % 4
         raise CommandError(f"error decoding input value: illegal base64 data at input byte {at}") from None
-
-
-def _inside(found: Any, rest: list[str], value: Any) -> Any:
-    if not rest:
-        if isinstance(found, dict):
-            raise CommandError(f"can't set a map to a value: {found}")
-        return value
-    inner = dict(found) if isinstance(found, dict) else {}
-    inner[rest[0]] = _inside(inner.get(rest[0]), rest[1:], value)
-    return inner
 
 
 @click.command(

@@ -52,13 +52,12 @@ def command(
     files = ConfigFiles(session)
     entry = dict(files.merged().clusters.get(arguments[0], {}))
     if "server" in changed:
-        entry["server"] = server
+        entry |= {"server": server, "tls-server-name": ""}
     if "tls_server_name" in changed:
         entry["tls-server-name"] = tls_server_name
-    if "insecure_skip_tls_verify" in changed:
-        entry["insecure-skip-tls-verify"] = insecure_skip_tls_verify
-        if insecure_skip_tls_verify:
-            entry |= {"certificate-authority": "", "certificate-authority-data": ""}
+    entry["insecure-skip-tls-verify"] = insecure_skip_tls_verify  # kubectl does not keep it
+    if insecure_skip_tls_verify:
+        entry |= {"certificate-authority": "", "certificate-authority-data": ""}
     if "certificate_authority" in changed:
         path = os.path.abspath(certificate_authority) if certificate_authority else ""
         if embed_certs:

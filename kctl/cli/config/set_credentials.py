@@ -74,7 +74,7 @@ def command(session: Session, arguments: tuple[str, ...], **given: Any) -> None:
         entry["token"] = ""
     if "auth_provider" in changed or "auth_provider_arg" in changed:
         _provider(entry, given, changed)
-    if any(name.startswith("exec_") for name in changed):
+    if any(name.startswith("exec_") for name in changed) and (entry.get("exec") or given["exec_command"]):
         _plugin(entry, given, changed)
     files.put("users", arguments[0], entry)
     session.print(f'User "{arguments[0]}" set.')
@@ -120,6 +120,7 @@ def _pairs(words: tuple[str, ...], kind: str) -> tuple[dict[str, str], list[str]
         elif word.endswith("-"):
             removed.append(word[:-1])
         else:
+            click.echo(click.get_current_context().get_help(), nl=False)
             raise CommandError(f"invalid {kind} format: {word}")
     return pairs, removed
 
@@ -127,15 +128,12 @@ def _pairs(words: tuple[str, ...], kind: str) -> tuple[dict[str, str], list[str]
 def _provider(entry: dict[str, Any], given: dict[str, Any], changed: set[str]) -> None:
     found = dict(entry.get("auth-provider") or {})
     if "auth_provider" in changed:
-        if not given["auth_provider"]:
-            entry["auth-provider"] = None
-            return
         found = {"config": {}, **found, "name": given["auth_provider"]}
         if found["name"] != (entry.get("auth-provider") or {}).get("name"):
             found["config"] = {}
     pairs, removed = _pairs(given["auth_provider_arg"], "auth-provider-arg")
     settings = {**(found.get("config") or {}), **pairs}
-    found["config"] = {key: value for key, value in settings.items() if key not in removed} or None
+    found["config"] = {key: value for key, value in settings.items() if key not in removed}
     entry["auth-provider"] = found
 
 

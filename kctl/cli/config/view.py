@@ -62,6 +62,9 @@ def command(
     if template and not output:
         results.output = ""
     results.check()
+    if output == "name":
+        session.print("config/<unknown>")  # a kubeconfig has no name
+        return
     config = ConfigFiles(session).merged() if merge else load(Path(session.flags["kubeconfig"]))
     if minify:
         config = _minify(config, session)
