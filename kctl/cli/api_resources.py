@@ -57,8 +57,11 @@ async def command(
     """Print the supported API resources on the server."""
     if arguments:
         raise UsageError(f"unexpected arguments: [{' '.join(arguments)}]")
-    if output not in ("", "wide", "name", "json", "yaml"):
-        raise CommandError(f"--output {output} is not available")
+    if output not in ("", "wide", "name", "json", "kyaml", "yaml"):
+        raise CommandError(
+            f'unable to match a printer suitable for the output format "{output}", '
+            "allowed formats are: json,kyaml,name,wide,yaml"
+        )
     if sort_by not in ("", "name", "kind"):
         raise CommandError("--sort-by accepts only name or kind")
     mapper = await session.mapper()
@@ -77,7 +80,7 @@ async def command(
     if output == "name":
         for one in found:
             session.print(one.group_resource)
-    elif output in ("json", "yaml"):
+    elif output in ("json", "kyaml", "yaml"):
         _objects(session, found, output)
     else:
         _table(session, found, wide=output == "wide", headers=not no_headers)
@@ -96,13 +99,11 @@ def _objects(session: Session, found: list[ResourceType], output: str) -> None:
 
     resources = []
     for one in found:
-        entry = {
-            "name": one.plural, "singularName": one.singular, "namespaced": one.namespaced, "kind": one.kind,
-            "verbs": list(one.verbs), "version": one.version,
-        }  # fmt: skip
+        entry: dict[str, object] = {"name": one.plural, "singularName": one.singular, "namespaced": one.namespaced}
         entry |= {"group": one.group} if one.group else {}
+        entry |= {"version": one.version, "kind": one.kind, "verbs": list(one.verbs)}
         entry |= {"shortNames": list(one.short_names)} if one.short_names else {}
         entry |= {"categories": list(one.categories)} if one.categories else {}
         resources.append(entry)
     body = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "", "resources": resources}
-    Results(session, output).print_object(body)
+    Results(session, output, in_field_order=True).print_object(body)

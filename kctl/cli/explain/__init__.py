@@ -9,7 +9,7 @@ import click
 
 from kctl.apimachinery.resources import ResourceType
 from kctl.cli.command import KubectlCommand
-from kctl.cli.errors import CommandError, Exit, UsageError
+from kctl.cli.errors import CommandError, Exit
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
 from kctl.client.discovery import NoResource
@@ -47,11 +47,11 @@ async def command(session: Session, arguments: tuple[str, ...], api_version: str
     Fields are identified by a simple JSONPath: TYPE.fieldName[.fieldName]
     """
     if not arguments:
-        raise UsageError(
+        raise CommandError(
             'You must specify the type of resource to explain. Use "kctl api-resources" for a complete list of supported resources.'
         )
     if len(arguments) > 1:
-        raise UsageError("We accept only this format: explain RESOURCE")
+        raise CommandError("We accept only this format: explain RESOURCE")
     if output not in ("plaintext", "plaintext-openapiv2"):
         raise CommandError(f"unrecognized format: {output}")
     resource, path = await _resource(session, arguments[0], api_version)
