@@ -17,7 +17,7 @@ import orjson
 from kctl.apimachinery.resources import ResourceTable, ResourceType
 from kctl.apimachinery.schema import bundle
 from kctl.apimachinery.status import NotAcceptable
-from kctl.kube_apiserver import openapi_enums
+from kctl.kube_apiserver import openapi_enums, openapi_protobuf
 from kctl.kube_apiserver.openapi_paths import META, Paths
 from kctl.kube_apiserver.request import Response
 from kctl.kube_apiserver.version import git_version
@@ -34,6 +34,9 @@ def answer(table: ResourceTable, path: str, accept: str, query: Mapping[str, str
     if rest == "v3":
         return Response(raw=orjson.dumps(index(table)), content_type="text/plain; charset=utf-8")
     if rest == "v2":
+        if any(offer.split(";")[0].strip() in openapi_protobuf.MEDIA_TYPES for offer in accept.split(",")):
+            content = openapi_protobuf.document(orjson.loads(document_v2(table)))
+            return Response(raw=content, content_type=openapi_protobuf.CONTENT_TYPE)
         _json_acceptable(accept)
         return Response(raw=document_v2(table), content_type=_JSON)
     name = rest.removeprefix("v3/")
