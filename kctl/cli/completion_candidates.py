@@ -30,7 +30,11 @@ async def candidates(session: Session, words: list[str]) -> list[str]:
     command, path, arguments, flags = _walk(root, words[:-1])
     session.flags.update(_globals(words[:-1]))
     waiting = _waiting_flag(flags, words[:-1])
-    if waiting is not None:
+    given = next((flag for flag in flags if prefix.partition("=")[0] in flag.opts), None) if "=" in prefix else None
+    if given is not None:
+        name = prefix.partition("=")[0]
+        found = [f"{name}={value}" for value in await _values(session, given, arguments)]
+    elif waiting is not None:
         found = await _values(session, waiting, arguments)
     elif prefix.startswith("-"):
         found = [name for flag in flags for name in flag.opts if name.startswith("--") or prefix == "-"]
@@ -144,9 +148,9 @@ async def _arguments(session: Session, path: list[str], arguments: list[str], pr
 
 
 def _types(prefix: str) -> list[str]:
-    """Plural names; a short name or singular that is already typed whole stays as it is."""
-    plurals = [one.plural for one in BUILT_IN if "list" in one.verbs]
-    return plurals if any(one.startswith(prefix) for one in plurals) else [prefix]
+    """Plural names; a short name that is already typed whole stays as it is."""
+    listed = [one for one in BUILT_IN if "list" in one.verbs]
+    return [one.plural for one in listed] + [prefix for one in listed if prefix in one.short_names]
 
 
 async def _slashed(session: Session, prefix: str) -> list[str]:
