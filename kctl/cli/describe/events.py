@@ -27,8 +27,8 @@ async def events_of(client: Client, obj: Object) -> list[Object]:
 
 
 def _last(event: Object) -> str:
-    series = event.get("series") or {}
-    return str(series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime") or "")
+    """kubectl sorts by this alone: events written in the newer way come first."""
+    return str(event.get("lastTimestamp") or "")
 
 
 def describe_events(out: Writer, events: Sequence[Object], now: datetime) -> None:

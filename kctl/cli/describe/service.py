@@ -68,12 +68,12 @@ async def describe_service(client: Client, obj: Object, now: datetime, show_even
     ):
         if spec.get(field):
             out.line(0, f"{title}:\t{spec[field]}")
-    if spec.get("trafficDistribution"):
-        out.line(0, f"TrafficDistribution:\t{spec['trafficDistribution']}")
     if spec.get("healthCheckNodePort"):
         out.line(0, f"HealthCheck NodePort:\t{spec['healthCheckNodePort']}")
     if spec.get("loadBalancerSourceRanges"):
         out.line(0, f"LoadBalancer Source Ranges:\t{','.join(spec['loadBalancerSourceRanges'])}")
+    if spec.get("trafficDistribution"):
+        out.line(0, f"Traffic Distribution:\t{spec['trafficDistribution']}")
     if show_events:
         describe_events(out, await events_of(client, obj), now)
     return out.text()
@@ -86,12 +86,14 @@ def _ports(out: Writer, spec: Object, slices: Sequence[Object]) -> None:
         out.line(0, f"Port:\t{name}\t{port['port']}/{protocol}")
         target = port.get("targetPort")
         out.line(0, f"TargetPort:\t{target}/{protocol}")
+        if port.get("appProtocol") is not None:
+            out.line(0, f"AppProtocol:\t{port['appProtocol']}")
         if port.get("nodePort"):
             out.line(0, f"NodePort:\t{name}\t{port['nodePort']}/{protocol}")
-        out.line(0, f"Endpoints:\t{_endpoints(slices, port.get('name') or '')}")
+        out.line(0, f"Endpoints:\t{format_endpoints(slices, port.get('name') or '')}")
 
 
-def _endpoints(slices: Sequence[Object], port_name: str) -> str:
+def format_endpoints(slices: Sequence[Object], port_name: str) -> str:
     """Ready addresses with the port's number; three of them and how many more."""
     if not slices:
         return "<none>"

@@ -52,3 +52,8 @@ def sorted_resources(resources: Mapping[str, Any] | None) -> list[tuple[str, str
 
 def quantity_sum(values: list[Any]) -> str:
     return quantity.add(*values) if values else "0"
+
+
+def joined_pairs(pairs: Mapping[str, str] | None) -> str:
+    """a=b,c=d in the order of the keys."""
+    return ",".join(f"{key}={value}" for key, value in sorted((pairs or {}).items())) or "<none>"

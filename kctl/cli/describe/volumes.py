@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kctl.apimachinery.objects import Object
 from kctl.cli.describe.values import go_bool, or_unset
-from kctl.cli.describe.writer import Writer
+from kctl.cli.describe.writer import Writer, write_labels
 
 _SIMPLE: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     "hostPath": (
@@ -38,6 +38,23 @@ _SIMPLE: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         (("Reference", "reference", ""), ("PullPolicy", "pullPolicy", "")),
     ),
 }
+
+
+def describe_persistent_source(out: Writer, spec: Object) -> None:
+    """The `Source:` of a PersistentVolume, whose CSI volumes have a handle of their own."""
+    if "local" in spec:
+        out.line(2, "Type:\tLocalVolume (a persistent volume backed by local storage on a node)")
+        out.line(2, f"Path:\t{spec['local'].get('path', '')}")
+    elif "csi" in spec:
+        source = spec["csi"]
+        out.line(2, "Type:\tCSI (a Container Storage Interface (CSI) volume source)")
+        out.line(2, f"Driver:\t{source.get('driver', '')}")
+        out.line(2, f"FSType:\t{source.get('fsType', '')}")
+        out.line(2, f"VolumeHandle:\t{source.get('volumeHandle', '')}")
+        out.line(2, f"ReadOnly:\t{go_bool(source.get('readOnly'))}")
+        write_labels(out, "VolumeAttributes", source.get("volumeAttributes"), indent="    ", inner="\t    ")
+    else:
+        _source(out, spec)
 
 
 def describe_volumes(out: Writer, volumes: Sequence[Object], space: str = "") -> None:
