@@ -194,7 +194,7 @@ class PolicyBindingStrategy(Strategy):
         errors = field_checks.required_name("spec.policyName", spec.get("policyName"), names.dns1123_subdomain)
         if spec.get("paramRef") is not None:
             errors += _param_ref(spec["paramRef"], "spec.paramRef")
-        errors += rules.match_resources_errors(spec.get("matchResources"), "spec.matchResources")
+        errors += rules.match_resources_errors(spec.get("matchResources"), "spec.matchResouces")  # spelt so upstream
         return errors + (_actions(spec.get("validationActions") or []) if self.has_actions else [])
 
 
@@ -211,6 +211,8 @@ def _param_ref(reference: Spec, path: str) -> list[FieldError]:
             errors.append(field_errors.forbidden(f"{path}.name", "name and selector are mutually exclusive"))
     if selector is not None:
         errors += validate_label_selector(selector, f"{path}.selector")
+        if name:
+            errors.append(field_errors.forbidden(f"{path}.selector", "name and selector are mutually exclusive"))
     elif not name:
         errors.append(field_errors.required(path, "one of name or selector must be specified"))
     action = reference.get("parameterNotFoundAction")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from kctl.apimachinery import field_errors, names, objects
+from kctl.apimachinery import field_errors, names, objects, times
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
@@ -194,31 +193,62 @@ class APIServiceStrategy(Strategy):
         if service is not None and service.get("port") is None:
             service["port"] = 443
 
+    def prepare_for_create(self, context: Context, obj: Object) -> None:
+        """What the server itself serves is available from the start."""
+        if obj["spec"].get("service") is None:
+            condition = {
+                "type": "Available", "status": "True", "lastTransitionTime": times.rfc3339(context.now), "reason": "Local",
+                "message": "Local APIServices are always available",
+            }  # fmt: skip
+            obj["status"] = {"conditions": [condition]}
+
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec, name = objects.spec(obj), objects.name(obj)
         version, group = spec.get("version") or "", spec.get("group") or ""
         wanted = f"{version}.{group}"
         errors: list[FieldError] = []
-        if name.rstrip(".") != wanted.rstrip("."):
-            errors.append(
-                field_errors.invalid("metadata.name", name, f'must be `spec.version+"."+spec.group`: {wanted}')
-            )
-        if group and names.dns1123_subdomain(group):
-            errors.append(field_errors.invalid("spec.group", group, ",".join(names.dns1123_subdomain(group))))
-        if not re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", version):
-            errors.append(field_errors.invalid("spec.version", version, ",".join(names.dns1035_label(version))))
+        if name != wanted:
+            why = f'must be `spec.version+"."+spec.group`: "{wanted}"'
+            errors.append(field_errors.invalid("metadata.name", name, why))
+        if group:
+            errors += names.errors("spec.group", group, names.dns1123_subdomain)
+        elif version != "v1":
+            why = "only v1 may have an empty group and it better be legacy kube"
+            errors.append(field_errors.required("spec.group", why))
+        errors += names.errors("spec.version", version, names.dns1035_label)
         for field, highest in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
             value = spec.get(field) or 0
             if not 0 < value <= highest:
                 why = f"must be positive and less than {highest}"
                 errors.append(field_errors.invalid(f"spec.{field}", value, why))
-        service = spec.get("service")
-        if service is None:
-            if spec.get("caBundle"):
-                errors.append(field_errors.invalid("spec.caBundle", "", "local APIServices may not have a caBundle"))
-            return errors
-        errors += field_checks.required("spec.service.name", service.get("name"))
-        return errors + field_checks.required("spec.service.namespace", service.get("namespace"))
+        return errors + _backend(spec)
+
+    def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        errors: list[FieldError] = []
+        for index, condition in enumerate(objects.status(obj).get("conditions") or ()):
+            path = f"status.conditions[{index}].status"
+            errors += field_checks.enum(path, condition.get("status") or "", ("True", "False", "Unknown"))
+        return errors
+
+
+def _backend(spec: Spec) -> list[FieldError]:
+    """Where an API service's requests go: to a service over TLS, or nowhere else."""
+    service, bundle, skips = spec.get("service"), spec.get("caBundle"), bool(spec.get("insecureSkipTLSVerify"))
+    insecure = "spec.insecureSkipTLSVerify"
+    errors: list[FieldError] = []
+    if service is None:
+        if bundle:
+            shown = f"{field_checks.base64_size(bundle)} bytes"
+            errors.append(field_errors.invalid("spec.caBundle", shown, "local APIServices may not have a caBundle"))
+        if skips:
+            why = "local APIServices may not have insecureSkipTLSVerify"
+            errors.append(field_errors.invalid(insecure, True, why))
+        return errors
+    errors += field_checks.required("spec.service.namespace", service.get("namespace"))
+    errors += field_checks.required("spec.service.name", service.get("name"))
+    if skips and bundle:
+        errors.append(field_errors.invalid(insecure, True, "may not be true if caBundle is present"))
+    return errors
 
 
 CUSTOM_RESOURCE_DEFINITION = CustomResourceDefinitionStrategy()

@@ -10,6 +10,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects, times
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 MIN_SECONDS = 600
@@ -58,10 +59,8 @@ class SigningRequestStrategy(Strategy):
         if not usages:
             errors.append(field_errors.required("spec.usages"))
         for index, usage in enumerate(usages):
-            if usage not in USAGES:
-                errors.append(field_errors.unsupported(f"spec.usages[{index}]", usage, sorted(USAGES)))
-            elif usage in usages[:index]:
-                errors.append(field_errors.duplicate(f"spec.usages[{index}]", usage))
+            errors += field_checks.enum(f"spec.usages[{index}]", usage, sorted(USAGES))
+        errors += field_checks.unique("spec.usages", usages)
         signer = spec.get("signerName") or ""
         if signer == "kubernetes.io/legacy-unknown":
             why = "the legacy signerName is not allowed via this API version"
@@ -111,16 +110,8 @@ def _request(request: str) -> list[FieldError]:
     block = re.search(r"-----BEGIN ([^-\n]+)-----\n.*?-----END \1-----", text, re.DOTALL)
     if block is None or block.group(1) != "CERTIFICATE REQUEST":
         why = "PEM block type must be CERTIFICATE REQUEST"
-        return [field_errors.invalid("spec.request", _bytes(request), why)]
+        return [field_errors.invalid("spec.request", request or None, why)]
     return []
-
-
-def _bytes(request: str) -> Any:
-    """Go prints a []byte as a list of numbers."""
-    try:
-        return list(base64.b64decode(request))
-    except (binascii.Error, ValueError):
-        return []
 
 
 def _by_type(obj: Object, kind: str) -> list[dict[str, Any]]:

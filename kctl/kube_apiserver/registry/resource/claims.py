@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.admissionregistration import expressions
+from kctl.kube_apiserver.registry.resource.internal_claim import (
+    claim_form,
+    fully_qualified,
+    opaque_errors,
+    template_form,
+    toleration_errors,
+)
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 Spec = dict[str, Any]
 MAX_REQUESTS = 32
 MAX_SELECTORS = 32
 MAX_FIRST_AVAILABLE = 8
+MAX_EXPRESSION = 10 * 1024
+EFFECTS = ("NoExecute", "NoSchedule", "None")
+_REFERENCE = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
+_ONE_ATTRIBUTE = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
 _MODES = ("All", "ExactCount")
 
 
@@ -27,32 +40,43 @@ def default_claim_spec(spec: Spec) -> None:
                 detail["allocationMode"] = "ExactCount"
             if detail["allocationMode"] == "ExactCount" and not detail.get("count"):
                 detail["count"] = 1
+            for toleration in detail.get("tolerations") or ():
+                if not toleration.get("operator"):
+                    toleration["operator"] = "Equal"
 
 
 def claim_spec_errors(spec: Spec, path: str) -> list[FieldError]:
     devices, here = spec.get("devices") or {}, f"{path}.devices"
     requests = devices.get("requests") or []
-    errors: list[FieldError] = []
-    if len(requests) > MAX_REQUESTS:
-        errors.append(field_errors.too_many(f"{here}.requests", len(requests), MAX_REQUESTS))
-    seen: list[str] = []
-    for index, request in enumerate(requests):
-        errors += _request(request, f"{here}.requests[{index}]")
-        name = request.get("name") or ""
-        if name and name in seen:
-            errors.append(field_errors.duplicate(f"{here}.requests[{index}].name", name))
-        seen.append(name)
-    for index, constraint in enumerate(devices.get("constraints") or ()):
-        errors += _constraint(constraint, f"{here}.constraints[{index}]", seen)
-    for index, config in enumerate(devices.get("config") or ()):
-        where = f"{here}.config[{index}]"
-        errors += _references(config.get("requests") or [], f"{where}.requests", seen)
-        errors += _opaque(config.get("opaque"), where)
+    known = {
+        request.get("name") or "": [one.get("name") or "" for one in request.get("firstAvailable") or ()]
+        for request in requests
+    }
+    errors = _named(requests, f"{here}.requests", MAX_REQUESTS, _request)
+    constraints, configs = devices.get("constraints") or [], devices.get("config") or []
+    for entries, name in ((constraints, "constraints"), (configs, "config")):
+        if len(entries) > MAX_REQUESTS:
+            errors.append(field_errors.too_many(f"{here}.{name}", len(entries), MAX_REQUESTS))
+            continue
+        for index, entry in enumerate(entries):
+            where = f"{here}.{name}[{index}]"
+            errors += _references(entry.get("requests") or [], f"{where}.requests", known)
+            errors += _attribute(entry, where) if name == "constraints" else opaque_errors(entry.get("opaque"), where)
     return errors
 
 
+def _named(
+    entries: list[Spec], path: str, most: int, check: Callable[[Spec, str], list[FieldError]]
+) -> list[FieldError]:
+    """A list whose entries have names of their own."""
+    if len(entries) > most:
+        return [field_errors.too_many(path, len(entries), most)]
+    errors = [error for index, entry in enumerate(entries) for error in check(entry, f"{path}[{index}]")]
+    return errors + field_checks.unique(path, (entry.get("name") or "" for entry in entries))
+
+
 def _request(request: Spec, path: str) -> list[FieldError]:
-    errors = field_checks.required_name(f"{path}.name", request.get("name"), names.dns1123_label)
+    errors = names.errors(f"{path}.name", request.get("name") or "", names.dns1123_label)
     exactly, alternatives = request.get("exactly"), request.get("firstAvailable")
     if "deviceClassName" in request and exactly is None:
         return errors + _detail(request, path)
@@ -64,17 +88,12 @@ def _request(request: Spec, path: str) -> list[FieldError]:
         return [*errors, field_errors.invalid(path, None, why)]
     if exactly is not None:
         return errors + _detail(exactly, f"{path}.exactly")
-    seen: set[str] = set()
-    if len(alternatives or ()) > MAX_FIRST_AVAILABLE:
-        errors.append(field_errors.too_many(f"{path}.firstAvailable", len(alternatives or ()), MAX_FIRST_AVAILABLE))
-    for index, alternative in enumerate(alternatives or ()):
-        here, name = f"{path}.firstAvailable[{index}]", alternative.get("name") or ""
-        errors += field_checks.required_name(f"{here}.name", name, names.dns1123_label)
-        errors += _detail(alternative, here)
-        if name in seen:
-            errors.append(field_errors.duplicate(f"{here}.name", name))
-        seen.add(name)
-    return errors
+    return errors + _named(alternatives or [], f"{path}.firstAvailable", MAX_FIRST_AVAILABLE, _alternative)
+
+
+def _alternative(alternative: Spec, path: str) -> list[FieldError]:
+    errors = names.errors(f"{path}.name", alternative.get("name") or "", names.dns1123_label)
+    return errors + _detail(alternative, path)
 
 
 def _detail(detail: Spec, path: str) -> list[FieldError]:
@@ -93,68 +112,50 @@ def _detail(detail: Spec, path: str) -> list[FieldError]:
     else:
         errors.append(field_errors.unsupported(f"{path}.allocationMode", mode or "", _MODES))
     for index, toleration in enumerate(detail.get("tolerations") or ()):
-        errors += _toleration(toleration, f"{path}.tolerations[{index}]")
-    return errors
-
-
-def _toleration(toleration: Spec, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    key, operator = toleration.get("key") or "", toleration.get("operator") or ""
-    if key:
-        errors += names.errors(f"{path}.key", key, names.qualified_name)
-    errors += field_checks.required_enum(f"{path}.operator", operator, ("Equal", "Exists"))
-    if toleration.get("effect"):
-        choices = ("NoExecute", "NoSchedule", "None")
-        errors += field_checks.enum(f"{path}.effect", toleration["effect"], choices)
+        errors += toleration_errors(toleration, f"{path}.tolerations[{index}]", EFFECTS)
     return errors
 
 
 def selectors_errors(selectors: list[Spec], path: str) -> list[FieldError]:
-    """Structure only: CEL expressions are not compiled here."""
-    errors: list[FieldError] = []
+    """CEL expressions are compiled as far as expressions.py does."""
     if len(selectors) > MAX_SELECTORS:
-        errors.append(field_errors.too_many(path, len(selectors), MAX_SELECTORS))
+        return [field_errors.too_many(path, len(selectors), MAX_SELECTORS)]
+    errors: list[FieldError] = []
     for index, selector in enumerate(selectors):
+        where = f"{path}[{index}].cel"
         if selector.get("cel") is None:
-            errors.append(field_errors.required(f"{path}[{index}].cel"))
-        else:
-            errors += field_checks.required(f"{path}[{index}].cel.expression", selector["cel"].get("expression"))
+            errors.append(field_errors.required(where))
+            continue
+        text = selector["cel"].get("expression") or ""
+        if len(text.encode()) > MAX_EXPRESSION:
+            errors.append(field_errors.too_long(f"{where}.expression", MAX_EXPRESSION))
+            continue
+        problem = expressions.problem(text, ("device",), expressions.BOOL)
+        if problem:
+            problem = problem.replace(
+                "must evaluate to bool but got ", "must evaluate to bool or the unknown type, not "
+            )
+            errors.append(field_errors.invalid(f"{where}.expression", text, problem))
     return errors
 
 
-def _references(wanted: list[str], path: str, known: list[str]) -> list[FieldError]:
+def _references(wanted: list[str], path: str, known: dict[str, list[str]]) -> list[FieldError]:
     errors: list[FieldError] = []
     for index, name in enumerate(wanted):
-        if name.partition("/")[0] not in known:
-            why = (
-                "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
-            )
-            errors.append(field_errors.invalid(f"{path}[{index}]", name, why))
+        where, parts = f"{path}[{index}]", name.split("/")
+        if len(parts) <= 2:
+            for part in parts:
+                errors += names.errors(where, part, names.dns1123_label)
+        if len(parts) > 2 or parts[0] not in known or (len(parts) == 2 and parts[1] not in known[parts[0]]):
+            errors.append(field_errors.invalid(where, name, _REFERENCE))
     return errors + field_checks.unique(path, wanted)
 
 
-def _constraint(constraint: Spec, path: str, known: list[str]) -> list[FieldError]:
-    errors = _references(constraint.get("requests") or [], f"{path}.requests", known)
-    attribute = constraint.get("matchAttribute") or constraint.get("distinctAttribute")
-    if not attribute:
-        errors.append(field_errors.required(f"{path}.matchAttribute"))
-    elif "/" not in attribute:
-        errors.append(field_errors.invalid(f"{path}.matchAttribute", attribute, "must include a domain"))
-    return errors
-
-
-def _opaque(opaque: Spec | None, path: str) -> list[FieldError]:
-    if opaque is None:
-        return [field_errors.required(f"{path}.opaque")]
-    errors = driver_name(f"{path}.opaque.driver", opaque.get("driver") or "")
-    return errors + field_checks.required(f"{path}.opaque.parameters", opaque.get("parameters"))
-
-
-def driver_name(path: str, name: str) -> list[FieldError]:
-    if not name:
-        return [field_errors.required(path)]
-    errors = [field_errors.too_long(path, 63)] if len(name) > 63 else []
-    return errors + names.errors(path, name, names.dns1123_subdomain)
+def _attribute(constraint: Spec, path: str) -> list[FieldError]:
+    for name in ("matchAttribute", "distinctAttribute"):
+        if constraint.get(name) is not None:
+            return fully_qualified(constraint[name], f"{path}.{name}")
+    return [field_errors.required(path, _ONE_ATTRIBUTE)]
 
 
 class ResourceClaimStrategy(Strategy):
@@ -172,7 +173,7 @@ class ResourceClaimStrategy(Strategy):
         return claim_spec_errors(objects.spec(obj), "spec")
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        return field_checks.immutable("spec", objects.spec(obj), objects.spec(old))
+        return _unchanged(claim_form(objects.spec(obj)), claim_form(objects.spec(old)))
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         status, before = objects.status(obj), objects.status(old)
@@ -201,7 +202,11 @@ class ResourceClaimTemplateStrategy(Strategy):
         return claim_spec_errors(objects.spec(obj).get("spec") or {}, "spec.spec")
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        return field_checks.immutable("spec", objects.spec(obj), objects.spec(old))
+        return _unchanged(template_form(objects.spec(obj)), template_form(objects.spec(old)))
+
+
+def _unchanged(new: Spec, old: Spec) -> list[FieldError]:
+    return [] if new == old else [field_errors.invalid("spec", new, field_checks.IMMUTABLE)]
 
 
 class DeviceClassStrategy(Strategy):
@@ -211,8 +216,18 @@ class DeviceClassStrategy(Strategy):
         spec = objects.spec(obj)
         errors = selectors_errors(spec.get("selectors") or [], "spec.selectors")
         for index, config in enumerate(spec.get("config") or ()):
-            errors += _opaque(config.get("opaque"), f"spec.config[{index}]")
+            errors += opaque_errors(config.get("opaque"), f"spec.config[{index}]")
+        name = spec.get("extendedResourceName")
+        if name is not None and not _extended(name):
+            why = "must be a valid extended resource name"
+            errors.append(field_errors.invalid("spec.extendedResourceName", name, why))
         return errors
+
+
+def _extended(name: str) -> bool:
+    """A resource of a domain that is not Kubernetes' own."""
+    native = "/" not in name or "kubernetes.io/" in name
+    return not native and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
 
 
 CLAIM = ResourceClaimStrategy()

@@ -28,10 +28,16 @@ def parameter_errors(parameters: dict[str, str] | None, path: str) -> list[Field
 
 
 def csi_driver_name(path: str, name: str) -> list[FieldError]:
+    errors = field_checks.required(path, name)
+    if len(name) > 63:
+        errors.append(field_errors.too_long(path, 63))
+    return errors + [field_errors.invalid(path, name, why) for why in names.dns1123_subdomain(name.lower())]
+
+
+def _provisioner(path: str, name: str) -> list[FieldError]:
     if not name:
         return [field_errors.required(path)]
-    errors = [field_errors.too_long(path, 63)] if len(name) > 63 else []
-    return errors + [field_errors.invalid(path, name, why) for why in names.dns1123_subdomain(name.lower())]
+    return names.errors(path, name.lower(), names.qualified_name)
 
 
 class StorageClassStrategy(Strategy):
@@ -43,16 +49,12 @@ class StorageClassStrategy(Strategy):
         obj.setdefault("volumeBindingMode", "Immediate")
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        provisioner = obj.get("provisioner") or ""
-        errors = field_checks.required("provisioner", provisioner)
-        if provisioner:
-            problems = names.qualified_name(provisioner.lower())
-            errors += [field_errors.invalid("provisioner", provisioner, problem) for problem in problems]
+        errors = _provisioner("provisioner", obj.get("provisioner") or "")
         errors += parameter_errors(obj.get("parameters"), "parameters")
         if obj.get("reclaimPolicy"):
             errors += field_checks.enum("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
         modes = ("Immediate", "WaitForFirstConsumer")
-        errors += field_checks.required_enum("volumeBindingMode", obj.get("volumeBindingMode"), modes)
+        errors += field_checks.enum("volumeBindingMode", obj.get("volumeBindingMode") or "", modes)
         return errors + _topologies(obj.get("allowedTopologies"))
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
@@ -70,7 +72,7 @@ def _topologies(terms: list[dict[str, Any]] | None) -> list[FieldError]:
     seen: list[Any] = []
     for index, term in enumerate(terms or ()):
         path = f"allowedTopologies[{index}]"
-        keys: set[str] = set()
+        keys: dict[str, list[str]] = {}
         for number, expression in enumerate(term.get("matchLabelExpressions") or ()):
             here = f"{path}.matchLabelExpressions[{number}]"
             values = expression.get("values") or []
@@ -80,10 +82,10 @@ def _topologies(terms: list[dict[str, Any]] | None) -> list[FieldError]:
             errors += validate_label_name(expression.get("key") or "", f"{here}.key")
             if expression.get("key") in keys:
                 errors.append(field_errors.duplicate(f"{here}.key", expression["key"]))
-            keys.add(expression.get("key") or "")
-        if term in seen:
+            keys[expression.get("key") or ""] = sorted(set(values))
+        if keys in seen:
             errors.append(field_errors.duplicate(f"{path}.matchLabelExpressions", ""))
-        seen.append(term)
+        seen.append(keys)
     return errors
 
 
@@ -92,10 +94,11 @@ class VolumeAttributesClassStrategy(Strategy):
     has_generation = False
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors = csi_driver_name("driverName", obj.get("driverName") or "")
+        errors = _provisioner("driverName", obj.get("driverName") or "")
+        errors += parameter_errors(obj.get("parameters"), "parameters")
         if not obj.get("parameters"):
             errors.append(field_errors.required("parameters", "must contain at least one key/value pair"))
-        return errors + parameter_errors(obj.get("parameters"), "parameters")
+        return errors
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors: list[FieldError] = []
@@ -103,7 +106,7 @@ class VolumeAttributesClassStrategy(Strategy):
             errors.append(field_errors.forbidden("driverName", "updates to driverName are forbidden."))
         if not field_checks.same(obj.get("parameters"), old.get("parameters")):
             errors.append(field_errors.forbidden("parameters", "updates to parameters are forbidden."))
-        return errors
+        return errors + self.validate(context, obj)
 
 
 STORAGE_CLASS = StorageClassStrategy()

@@ -8,6 +8,7 @@ from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.internal_form import internal_form
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
@@ -20,6 +21,9 @@ _COUNTED = (
     "attachRequired", "fsGroupPolicy", "nodeAllocatableUpdatePeriodSeconds", "podInfoOnMount", "requiresRepublish",
     "seLinuxMount", "serviceAccountTokenInSecrets", "storageCapacity", "tokenRequests", "volumeLifecycleModes",
 )  # fmt: skip
+
+
+_DRIVER = {"Name": "", "NodeID": "", "TopologyKeys": None, "Allocatable": None}
 
 
 class CSIDriverStrategy(Strategy):
@@ -46,8 +50,7 @@ class CSIDriverStrategy(Strategy):
             obj["metadata"]["generation"] = objects.generation(old) + 1
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors = csi_driver_name("metadata.name", objects.name(obj))
-        return errors + _driver_spec(objects.spec(obj))
+        return _driver_spec(objects.spec(obj))
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         new, before = objects.spec(obj), objects.spec(old)
@@ -74,12 +77,13 @@ def _driver_spec(spec: dict[str, Any]) -> list[FieldError]:
         if spec.get(name) is None:
             errors.append(field_errors.required(f"spec.{shown}"))
     policies = ("File", "None", "ReadWriteOnceWithFSType")
-    errors += field_checks.required_enum("spec.fsGroupPolicy", spec.get("fsGroupPolicy"), policies)
+    errors += field_checks.enum("spec.fsGroupPolicy", spec.get("fsGroupPolicy") or "", policies)
     audiences: set[str] = set()
     for index, request in enumerate(spec.get("tokenRequests") or ()):
         path, audience = f"spec.tokenRequests[{index}]", request.get("audience") or ""
         if audience in audiences:
             errors.append(field_errors.duplicate(f"{path}.audience", audience))
+            continue
         audiences.add(audience)
         seconds = request.get("expirationSeconds")
         if seconds is not None and seconds < 600:
@@ -89,9 +93,13 @@ def _driver_spec(spec: dict[str, Any]) -> list[FieldError]:
             why = "may not specify a duration larger than 2^32 seconds"
             errors.append(field_errors.invalid(f"{path}.expirationSeconds", seconds, why))
     for mode in spec.get("volumeLifecycleModes") or ():
-        errors += field_checks.enum("spec.volumeLifecycleModes", mode, ("Ephemeral", "Persistent"))
+        errors += field_checks.enum("spec.volumeLifecycleModes", mode, ("Persistent", "Ephemeral"))
     if spec.get("seLinuxMount") is None:
         errors.append(field_errors.required("spec.seLinuxMount"))
+    period = spec.get("nodeAllocatableUpdatePeriodSeconds")
+    if period is not None and period < 10:
+        why = "must be greater than or equal to 10 seconds"
+        errors.append(field_errors.invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, why))
     return errors
 
 
@@ -109,39 +117,38 @@ class CSINodeStrategy(Strategy):
             node_id = driver.get("nodeID") or ""
             if not node_id:
                 errors.append(field_errors.required(f"{path}.nodeID", node_id))
-            elif len(node_id) > 256:
+            elif len(node_id.encode()) > 256:
                 errors.append(field_errors.invalid(f"{path}.nodeID", node_id, "must be 256 characters or less"))
             count = (driver.get("allocatable") or {}).get("count")
             errors += field_checks.non_negative(f"{path}.allocatable.count", count)
-            keys = driver.get("topologyKeys") or []
-            for number, key in enumerate(keys):
-                errors += names.errors(f"{path}.topologyKeys[{number}]", key, names.qualified_name)
-            errors += field_checks.unique(f"{path}.topologyKeys", keys)
             if name in seen:
                 errors.append(field_errors.duplicate(f"{path}.name", name))
             seen.add(name)
+            errors += _topology_keys(driver.get("topologyKeys") or [], path)
         return errors
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)
-        before = {driver.get("name"): driver for driver in objects.spec(old).get("drivers") or ()}
-        for driver in objects.spec(obj).get("drivers") or ():
-            earlier = before.get(driver.get("name"))
-            if earlier is not None and _fixed(driver) != _fixed(earlier):
-                errors.append(field_errors.invalid("spec.drivers", _go_driver(driver), field_checks.IMMUTABLE))
+        drivers = objects.spec(obj).get("drivers") or ()
+        for earlier in objects.spec(old).get("drivers") or ():
+            for driver in drivers:
+                if driver.get("name") != earlier.get("name"):
+                    continue
+                shown = internal_form({**driver, "allocatable": None}, _DRIVER)
+                if shown != internal_form({**earlier, "allocatable": None}, _DRIVER):
+                    errors.append(field_errors.invalid("spec.drivers", shown, field_checks.IMMUTABLE))
         return errors
 
 
-def _fixed(driver: dict[str, Any]) -> tuple[Any, Any]:
-    return driver.get("nodeID"), driver.get("topologyKeys")
-
-
-def _go_driver(driver: dict[str, Any]) -> dict[str, Any]:
-    count = driver.get("allocatable")
-    return {
-        "Name": driver.get("name"), "NodeID": driver.get("nodeID"), "TopologyKeys": driver.get("topologyKeys"),
-        "Allocatable": {"Count": count.get("count")} if count else None,
-    }  # fmt: skip
+def _topology_keys(keys: list[str], path: str) -> list[FieldError]:
+    """Found at the driver, not at the key."""
+    errors: list[FieldError] = []
+    for number, key in enumerate(keys):
+        errors += field_checks.required(path, key)
+        if key in keys[:number]:
+            errors.append(field_errors.duplicate(path, key))
+        errors += names.errors(path, key, names.qualified_name)
+    return errors
 
 
 class CSIStorageCapacityStrategy(Strategy):
@@ -151,9 +158,8 @@ class CSIStorageCapacityStrategy(Strategy):
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         errors = validate_label_selector(obj.get("nodeTopology"), "nodeTopology")
         errors += names.errors("storageClassName", obj.get("storageClassName") or "", names.dns1123_subdomain)
-        for name in ("capacity", "maximumVolumeSize"):
-            if obj.get(name) is not None:
-                errors += field_checks.non_negative_quantity(name, obj[name])
+        if obj.get("capacity") is not None:
+            errors += field_checks.non_negative_quantity("capacity", obj["capacity"])
         return errors
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:

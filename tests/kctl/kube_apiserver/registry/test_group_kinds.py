@@ -39,7 +39,7 @@ URL = {"clientConfig": {"url": "https://x.io"}}
         ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", {"webhooks": [{**HOOK, **URL}]}, []),
         ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", {"webhooks": [HOOK]}, ["webhooks[0].clientConfig: Required value: exactly one of url or service is required"]),
         ("certificates.k8s.io/v1", "CertificateSigningRequest", {"spec": {"request": "eA==", "signerName": "x", "usages": ["any"]}}, [
-            "spec.request: Invalid value: [120]: PEM block type must be CERTIFICATE REQUEST",
+            "spec.request: Invalid value: \"eA==\": PEM block type must be CERTIFICATE REQUEST",
             "spec.signerName: Invalid value: \"x\": must be a fully qualified domain and path of the form 'example.com/signer-name'",
         ]),
         ("resource.k8s.io/v1", "ResourceSlice", {"spec": {"driver": "d.io", "pool": {"name": "p", "resourceSliceCount": 1}}}, ["spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"]),
