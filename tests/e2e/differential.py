@@ -65,7 +65,8 @@ class Pair:
         done = subprocess.run(
             [self.binary, *words], env=environment, input=data, capture_output=True, timeout=60, cwd=ROOT
         )
-        return Outcome(done.returncode, done.stdout.decode(), _LOG_LINE.sub("", done.stderr.decode()))
+        out = _PROGRAM.sub("kubectl", done.stdout.decode())  # what the cluster says of itself (`kctl simulated node`)
+        return Outcome(done.returncode, out, _LOG_LINE.sub("", done.stderr.decode()))
 
     def kctl(self, *words: str) -> Outcome:
         streams = Streams(io.StringIO(), io.StringIO(), io.StringIO())

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import built_in
 from kctl.cli.describe.events import describe_events, events_of
 from kctl.cli.describe.values import long_time, or_unset
 from kctl.cli.describe.writer import Writer, write_annotations, write_labels
@@ -13,6 +14,10 @@ from kctl.client.client import Client
 
 
 async def describe_autoscaler(client: Client, obj: Object, now: datetime, show_events: bool) -> str:
+    if obj.get("apiVersion") == "autoscaling/v1":
+        obj = await client.get(
+            built_in("autoscaling/v2", "HorizontalPodAutoscaler"), objects.name(obj), objects.namespace(obj)
+        )
     out = Writer()
     meta, spec, status = objects.metadata(obj), objects.spec(obj), objects.status(obj)
     target = spec.get("scaleTargetRef") or {}
@@ -22,13 +27,10 @@ async def describe_autoscaler(client: Client, obj: Object, now: datetime, show_e
     write_annotations(out, "Annotations", meta.get("annotations"))
     out.line(0, f"CreationTimestamp:\t{long_time(meta.get('creationTimestamp'))}")
     out.line(0, f"Reference:\t{target.get('kind', '')}/{target.get('name', '')}")
-    if obj.get("apiVersion") == "autoscaling/v1":
-        _utilization(out, spec, status)
-    else:
-        out.line(0, "Metrics:\t( current / target )")
-        current = status.get("currentMetrics") or []
-        for number, metric in enumerate(spec.get("metrics") or ()):
-            _metric(out, metric, current[number] if number < len(current) and current[number] else {})
+    out.line(0, "Metrics:\t( current / target )")
+    current = status.get("currentMetrics") or []
+    for number, metric in enumerate(spec.get("metrics") or ()):
+        _metric(out, metric, current[number] if number < len(current) and current[number] else {})
     out.line(0, f"Min replicas:\t{or_unset(spec.get('minReplicas'))}")
     out.line(0, f"Max replicas:\t{spec.get('maxReplicas', 0)}")
     behavior = spec.get("behavior")
@@ -45,13 +47,6 @@ async def describe_autoscaler(client: Client, obj: Object, now: datetime, show_e
     if show_events:
         describe_events(out, await events_of(client, obj), now)
     return out.text()
-
-
-def _utilization(out: Writer, spec: Object, status: Object) -> None:
-    if spec.get("targetCPUUtilizationPercentage") is not None:
-        out.line(0, f"Target CPU utilization:\t{spec['targetCPUUtilizationPercentage']}%")
-        current = status.get("currentCPUUtilizationPercentage")
-        out.line(0, f"Current CPU utilization:\t{'<unknown>' if current is None else current}%")
 
 
 _FIELDS = {"External": "external", "Pods": "pods", "Object": "object", "Resource": "resource",

@@ -12,6 +12,7 @@ from kctl.cli import options
 from kctl.cli.builder import Builder, Selection
 from kctl.cli.command import KubectlCommand
 from kctl.cli.describe.registry import describer_for
+from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
 from kctl.cli.targets import Target, fetch
@@ -63,6 +64,11 @@ async def command(
     Print a detailed description of the selected resources, including related resources such as events or controllers.
     """
     builder = Builder(session, filename, kustomize, recursive, selector, all_namespaces=all_namespaces, validate=False)
+    if not arguments and not builder.has_files:
+        raise CommandError(
+            "You must specify the type of resource to describe. "
+            'Use "kctl api-resources" for a complete list of supported resources.'
+        )
     if builder.has_files and not arguments:
         selections = [Selection(one.resource, one.namespace, one.name) for one in await builder.objects()]
     else:
@@ -70,7 +76,9 @@ async def command(
     printed = False
     client = await session.client()
     targets = [target for selection in selections for target in await _found(builder, selection)]
-    if len(targets) > 1 and "show_events" not in session.changed:
+    matching = len(selections) == 1 and bool(targets) and selections[0].name not in ("", targets[0].name)
+    several = matching or len(targets) > 1 or (builder.has_files and len(selections) > 1)
+    if several and "show_events" not in session.changed:
         show_events = False  # as kubectl: many descriptions would be many searches
     for target in targets:
         try:
@@ -78,11 +86,13 @@ async def command(
         except ApiError as error:
             builder.errors.append(error)
             continue
-        session.write(("\n\n" if printed else "") + text)
+        if matching:
+            session.write(text + "\n")
+        else:
+            session.write(("\n\n" if printed else "") + text)
         printed = True
     if not printed and not builder.errors:
-        where = "" if all_namespaces or not selections[0].namespace else f" in {session.namespace} namespace"
-        session.error(f"No resources found{where}." if where else "No resources found")
+        session.error("No resources found" + ("" if all_namespaces else f" in {session.namespace} namespace."))
     builder.finish()
 
 

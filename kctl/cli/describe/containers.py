@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kctl.apimachinery import quantity
 from kctl.apimachinery.objects import Object
 from kctl.cli.describe.values import boolean, go_bool, long_time, or_none, sorted_resources
 from kctl.cli.describe.writer import Writer
@@ -113,11 +114,11 @@ def describe_resources(out: Writer, resources: Object, level: int) -> None:
 
 
 def probe(entry: Object) -> str:
-    """A probe on one line: http-get http://:8080/healthz delay=0s timeout=1s period=10s #success=1 #failure=3"""
+    """A probe on one line: http-get http://:8080/healthz delay=0s timeout=1s period=10s successThreshold=1 failureThreshold=3"""
     attributes = (
         f"delay={entry.get('initialDelaySeconds', 0)}s timeout={entry.get('timeoutSeconds', 0)}s "
-        f"period={entry.get('periodSeconds', 0)}s #success={entry.get('successThreshold', 0)} "
-        f"#failure={entry.get('failureThreshold', 0)}"
+        f"period={entry.get('periodSeconds', 0)}s successThreshold={entry.get('successThreshold', 0)} "
+        f"failureThreshold={entry.get('failureThreshold', 0)}"
     )
     if entry.get("exec"):
         return f"exec [{' '.join(entry['exec'].get('command') or ())}] {attributes}"
@@ -164,7 +165,10 @@ def _variable(out: Writer, variable: Object, container: Object, resolve: Resolve
             3, f"{name}:\t{resolve(source, container)} ({reference.get('apiVersion', '')}:{reference['fieldPath']})"
         )
     elif source.get("resourceFieldRef"):
-        out.line(3, f"{name}:\t{resolve(source, container)} ({source['resourceFieldRef']['resource']})")
+        out.line(
+            3,
+            f"{name}:\t{_of_resources(source['resourceFieldRef'], container)} ({source['resourceFieldRef']['resource']})",
+        )
     elif source.get("secretKeyRef"):
         reference = source["secretKeyRef"]
         text = f"<set to the key '{reference['key']}' in secret '{reference.get('name', '')}'>"
@@ -173,6 +177,16 @@ def _variable(out: Writer, variable: Object, container: Object, resolve: Resolve
         reference = source["configMapKeyRef"]
         text = f"<set to the key '{reference['key']}' of config map '{reference.get('name', '')}'>"
         out.line(3, f"{name}:\t{text}\tOptional: {go_bool(reference.get('optional'))}")
+
+
+def _of_resources(reference: Object, container: Object) -> str:
+    """What a resourceFieldRef stands for, in units of its divisor, rounded up."""
+    table, _, name = reference["resource"].partition(".")
+    value = ((container.get("resources") or {}).get(table) or {}).get(name)
+    if value is None:
+        return "node allocatable" if table == "limits" else "0"
+    divisor = quantity.parse(reference.get("divisor") or "1") or 1
+    return str(-(-quantity.parse(value) // divisor))
 
 
 def _mounts(out: Writer, container: Object) -> None:

@@ -13,9 +13,7 @@ from kctl.cli.describe.writer import Writer, write_annotations, write_labels
 from kctl.client.client import Client
 
 _SKIPPED = {
-    ".metadata.managedFields", ".metadata.name", ".metadata.namespace", ".metadata.labels", ".metadata.annotations",
-    ".kind", ".apiVersion",
-}  # fmt: skip
+    ".metadata.managedFields", ".metadata.name", ".metadata.namespace", ".metadata.labels", ".metadata.annotations",}  # fmt: skip
 _ACRONYMS = ("API", "URL", "UID", "OSB", "GUID")
 
 
@@ -26,8 +24,6 @@ async def describe_generic(client: Client, obj: Object, now: datetime, show_even
     out.line(0, f"Namespace:\t{meta.get('namespace', '')}")
     write_labels(out, "Labels", meta.get("labels"))
     write_annotations(out, "Annotations", meta.get("annotations"))
-    out.line(0, f"API Version:\t{obj.get('apiVersion', '')}")
-    out.line(0, f"Kind:\t{obj.get('kind', '')}")
     _fields(out, 0, obj, "")
     if show_events:
         describe_events(out, await events_of(client, obj), now)
@@ -66,10 +62,13 @@ def _scalar(value: Any) -> str:
 
 
 def _words(name: str) -> str:
-    """podCIDRs -> Pod CID Rs, apiVersion -> API Version: kubectl's smartLabelFor splits at capitals, acronyms in capitals."""
-    if "." in name or "/" in name or "-" in name:
+    """podCIDRs -> Pod CID Rs, apiVersion -> API Version: kubectl splits at capitals, acronyms in capitals; names with anything else than
+    letters and dashes stay as they are."""
+    if not name.replace("-", "").isalpha():
         return name
-    parts = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+|[^A-Za-z0-9]+", name)
+    parts = re.findall(
+        r"(?:API|URL|UID|OSB|GUID)s?(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|-+", name
+    )
     words = []
     for part in parts:
         upper = part.upper()

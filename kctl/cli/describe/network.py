@@ -77,11 +77,6 @@ def _endpoint(out: Writer, endpoint: dict[str, Any]) -> None:
         out.line(2, f"TargetRef:\t{target.get('kind', '')}/{target.get('name', '')}")
     out.line(2, f"NodeName:\t{or_unset(endpoint.get('nodeName'))}")
     out.line(2, f"Zone:\t{or_unset(endpoint.get('zone'))}")
-    topology = endpoint.get("deprecatedTopology") or {}
-    if topology:
-        out.line(2, "Topology:")
-        for key in sorted(topology):
-            out.line(3, f"{key}={topology[key]}")
 
 
 async def describe_service_cidr(client: Client, obj: Object, now: datetime, show_events: bool) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from kctl.apimachinery import labels as label_selectors
-from kctl.apimachinery import objects, quantity
+from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.cli.describe.containers import describe_containers
 from kctl.cli.describe.events import describe_events, events_of
@@ -133,22 +134,16 @@ def _spread(out: Writer, constraints: Sequence[Object], indent: str = "") -> Non
 
 
 def _resolved(pod: Object, source: dict[str, Any], container: Object) -> str:
-    """The value behind a fieldRef or resourceFieldRef, as far as the object itself tells."""
-    meta, spec, status = objects.metadata(pod), objects.spec(pod), objects.status(pod)
-    if source.get("fieldRef"):
-        path = source["fieldRef"]["fieldPath"]
-        known = {
-            "metadata.name": meta.get("name"), "metadata.namespace": meta.get("namespace"), "metadata.uid": meta.get("uid"),
-        }  # fmt: skip
-        del spec, status
-        return str(known.get(path) or "")
-    reference = source["resourceFieldRef"]
-    table, _, name = reference["resource"].partition(".")
-    value = ((container.get("resources") or {}).get(table) or {}).get(name)
-    if value is None:
-        return "node allocatable" if table == "limits" else "0"
-    divisor = quantity.parse(reference.get("divisor") or "1") or 1
-    return str(-(-quantity.parse(value) // divisor))
+    """The value behind a fieldRef; kubectl shows only what stands in the metadata."""
+    path = str((source.get("fieldRef") or {}).get("fieldPath") or "")
+    table, _, field = path.partition(".")
+    meta = objects.metadata(pod)
+    if table != "metadata":
+        return ""
+    found = re.fullmatch(r"(labels|annotations)\['(.+)'\]", field)
+    if found:
+        return str((meta.get(found[1]) or {}).get(found[2]) or "")
+    return str(meta.get(field) or "") if field in ("name", "namespace", "uid") else ""
 
 
 def describe_template(out: Writer, template: Object | None) -> None:

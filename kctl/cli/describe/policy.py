@@ -12,7 +12,7 @@ from kctl.cli.describe.values import go_bool, joined_pairs
 from kctl.cli.describe.writer import Writer
 from kctl.client.client import Client
 
-_SCOPES = {
+SCOPES = {
     "Terminating": "Matches all pods that have an active deadline. These pods have a limited lifespan on a node before "
     "being actively terminated by the system.",
     "NotTerminating": "Matches all pods that do not have an active deadline. These pods usually include long running pods "
@@ -33,8 +33,8 @@ async def describe_quota(client: Client, obj: Object, now: datetime, show_events
     if scopes:
         out.line(0, f"Scopes:\t{', '.join(sorted(scopes))}")
         for scope in sorted(scopes):
-            if scope in _SCOPES:
-                out.line(0, f" * {_SCOPES[scope]}")
+            if scope in SCOPES:
+                out.line(0, f" * {SCOPES[scope]}")
     out.line(0, "Resource\tUsed\tHard")
     out.line(0, "--------\t----\t----")
     hard, used = status.get("hard") or {}, status.get("used") or {}

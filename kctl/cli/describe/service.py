@@ -11,6 +11,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ENDPOINT_SLICES, built_in
 from kctl.apimachinery.status import ApiError
 from kctl.cli.describe.events import describe_events, events_of
+from kctl.cli.describe.policy import SCOPES
 from kctl.cli.describe.values import or_none
 from kctl.cli.describe.writer import Writer, write_annotations, write_labels
 from kctl.client.client import Client
@@ -157,6 +158,9 @@ def _quotas(out: Writer, quotas: Sequence[Object]) -> None:
         scopes = objects.spec(quota).get("scopes") or []
         if scopes:
             out.raw(f"  Scopes:\t{', '.join(sorted(scopes))}\n")
+            for scope in sorted(scopes):
+                if scope in SCOPES:
+                    out.raw(f"  * {SCOPES[scope]}\n")
         out.raw("  Resource\tUsed\tHard\n  --------\t---\t---\n")
         status = objects.status(quota)
         for name in sorted(status.get("hard") or {}):

@@ -62,6 +62,8 @@ async def _replica_sets(out: Writer, client: Client, deployment: Object) -> None
     query = "" if selector == "<none>" else selector
     found = (await client.list(REPLICA_SETS, objects.namespace(deployment), label_selector=query)).get("items") or []
     own = [entry for entry in found if (objects.controller_of(entry) or {}).get("uid") == objects.uid(deployment)]
+    if not own:
+        return
     template = objects.spec(deployment).get("template") or {}
     new = next((entry for entry in sorted(own, key=_created) if _same_template(entry, template)), None)
     old = [entry for entry in own if entry is not new]
@@ -144,11 +146,22 @@ async def describe_stateful_set(client: Client, obj: Object, now: datetime, show
     out.line(0, f"Selector:\t{selector}")
     write_labels(out, "Labels", meta.get("labels"))
     write_annotations(out, "Annotations", meta.get("annotations"))
+    if spec.get("serviceName"):
+        out.line(0, f"Service Name:\t{spec['serviceName']}")
+    if spec.get("podManagementPolicy"):
+        out.line(0, f"Pod Management Policy:\t{spec['podManagementPolicy']}")
     out.line(0, f"Replicas:\t{spec.get('replicas', 1)} desired | {status.get('replicas', 0)} total")
     strategy = spec.get("updateStrategy") or {}
     out.line(0, f"Update Strategy:\t{strategy.get('type', '')}")
     if (strategy.get("rollingUpdate") or {}).get("partition") is not None:
         out.line(1, f"Partition:\t{strategy['rollingUpdate']['partition']}")
+        if strategy["rollingUpdate"].get("maxUnavailable") is not None:
+            out.line(1, f"MaxUnavailable:\t{strategy['rollingUpdate']['maxUnavailable']}")
+    retention = spec.get("persistentVolumeClaimRetentionPolicy")
+    if retention is not None:
+        out.line(0, "Persistent Volume Claim Retention Policy:")
+        out.line(1, f"WhenDeleted:\t{retention.get('whenDeleted', '')}")
+        out.line(1, f"WhenScaled:\t{retention.get('whenScaled', '')}")
     out.line(0, f"Pods Status:\t{await _pod_counts(client, obj, selector)}")
     describe_template(out, spec.get("template"))
     _claims(out, spec.get("volumeClaimTemplates") or [])
