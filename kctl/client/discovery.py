@@ -137,9 +137,7 @@ def _is_called(one: ResourceType, word: str) -> bool:
 
 def _by_kind(types: Iterable[ResourceType], api_version: str, kind: str) -> ResourceType | None:
     """By the Kind, or all of it in lower case, as client-go's mapper knows both; the server then says what it thinks of it."""
-    return next(
-        (one for one in types if kind in (one.kind, one.kind.lower()) and one.api_version == api_version), None
-    )
+    return next((one for one in types if kind in (one.kind, one.kind.lower()) and one.api_version == api_version), None)
 
 
 def preferred(types: Iterable[ResourceType]) -> list[ResourceType]:

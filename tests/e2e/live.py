@@ -50,11 +50,6 @@ def stop_all(home: Path) -> None:
 
 
 class LivePair(Pair):
-    def kctl(self, *words: str) -> Outcome:
-        """What is called kctl in the cluster itself is no program's name."""
-        done = super().kctl(*words)
-        return Outcome(done.code, done.out.replace("kubectl simulated", "kctl simulated"), done.err)
-
     def twins(self, *words: str) -> None:
         """A changing command on two equal objects: kctl's is named left, kubectl's right. `{name}` stands for the name."""
         actual = self.kctl(*(word.replace("{name}", "left") for word in words))

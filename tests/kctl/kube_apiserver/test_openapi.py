@@ -78,7 +78,9 @@ def test_v2_document() -> None:
 def test_unknown_documents_and_protobuf() -> None:
     assert openapi.answer(TABLE, "/openapi/v3/apis/nope/v1", "", {}) is None
     with pytest.raises(NotAcceptable):
-        openapi.answer(TABLE, "/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", {})
+        openapi.answer(TABLE, "/openapi/v3/api/v1", "application/com.github.proto-openapi.spec.v3@v1.0+protobuf", {})
+    v2 = openapi.answer(TABLE, "/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", {})
+    assert v2 is not None and v2.content_type.endswith("+protobuf")
 
 
 def test_enumerations_belong_to_string_fields() -> None:
