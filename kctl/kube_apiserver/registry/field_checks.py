@@ -65,9 +65,19 @@ def unique(path: str, values: Iterable[Any]) -> list[FieldError]:
 def resource_name(path: str, name: str) -> list[FieldError]:
     """A compute resource's name: qualified; without a domain only the standard ones."""
     found = names.errors(path, name, labels.validate_key)
-    if not found and "/" not in name and name not in STANDARD_RESOURCES and not name.startswith("hugepages-"):
+    if not found and "/" not in name and name not in STANDARD_RESOURCES and not is_huge_page(name):
         found.append(field_errors.invalid(path, name, "must be a standard resource type or fully qualified"))
     return found
+
+
+def is_huge_page(name: str) -> bool:
+    return name.startswith(("hugepages-", "requests.hugepages-"))
+
+
+def is_counted(name: str) -> bool:
+    """Measured in whole numbers: objects, and extended resources (those of somebody's domain)."""
+    extended = "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
+    return name in INTEGER_RESOURCES or (extended and not labels.validate_key(f"requests.{name}"))
 
 
 STANDARD_RESOURCES = frozenset({
@@ -97,7 +107,7 @@ def positive_quantity(path: str, value: Any) -> list[FieldError]:
 def resource_value(path: str, name: str, value: Any) -> list[FieldError]:
     """A quantity of a named resource: not negative, whole where the resource is counted."""
     found = non_negative_quantity(path, value)
-    if name in INTEGER_RESOURCES and quantity.milli(value) % 1000 != 0:
+    if is_counted(name) and quantity.milli(value) % 1000 != 0:
         found.append(field_errors.invalid(path, quantity.canonical(value), "must be an integer"))
     return found
 

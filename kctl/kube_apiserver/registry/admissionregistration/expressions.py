@@ -69,7 +69,7 @@ def problem(expression: str, declared: Iterable[str], wanted: str = DYN) -> str:
 def _located(expression: str, offset: int, message: str) -> str:
     line = expression.count("\n", 0, offset)
     column = offset - (expression.rfind("\n", 0, offset) + 1)
-    return f"ERROR: <input>:{line + 1}:{column + 1}: {message}\n | {expression.splitlines()[line]}\n | {'.' * column}^"
+    return f"ERROR: <input>:{line + 1}:{column + 1}: {message}\n | {(expression.splitlines() or [''])[line]}\n | {'.' * column}^"
 
 
 def _tokens(text: str) -> Iterator[_Token]:

@@ -18,6 +18,7 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 Spec = dict[str, Any]
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
+_RESULTS = {"ApplyConfiguration": "Object", "JSONPatch": "list(JSONPatch)"}
 _ACTIONS = ("Audit", "Deny", "Warn")
 _ONE_ITEM = "validations or auditAnnotations must contain at least one item"
 _MAX_ANNOTATIONS = 20
@@ -82,7 +83,7 @@ class MutatingPolicyStrategy(PolicyStrategy):
             else:
                 expression, why = mutation[field].get("expression") or "", "expression is not specified"
                 where = f"{path}.{field}.expression"
-                errors += _compiled(where, expression, _declared(spec), expressions.DYN, why)
+                errors += _compiled(where, expression, _declared(spec), _RESULTS[kind], why)
         policy = spec.get("reinvocationPolicy")
         errors += field_checks.required_enum("spec.reinvocationPolicy", policy, ("IfNeeded", "Never"))
         return errors

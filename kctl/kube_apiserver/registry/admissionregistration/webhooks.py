@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from kctl.apimachinery import field_errors, names
-from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.field_errors import FieldError, go_value
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration import rules
@@ -62,7 +63,7 @@ def _webhook(hook: Webhook, path: str, mutating: bool) -> list[FieldError]:
     for field, choices in (("failurePolicy", rules.FAILURE_POLICIES), ("matchPolicy", rules.MATCH_POLICIES)):
         if hook.get(field) is not None:
             errors += field_checks.enum(f"{path}.{field}", hook[field], choices)
-    if hook.get("sideEffects") is None:
+    if not hook.get("sideEffects"):
         errors.append(field_errors.required(f"{path}.sideEffects", f"must specify one of {', '.join(_SIDE_EFFECTS)}"))
     else:
         errors += field_checks.enum(f"{path}.sideEffects", hook["sideEffects"], _SIDE_EFFECTS)
@@ -116,20 +117,48 @@ def client_config_errors(config: dict[str, Any], path: str) -> list[FieldError]:
 
 
 def _url(url: str, path: str) -> list[FieldError]:
+    malformed = _malformed(url)
+    if malformed:
+        return [field_errors.required(path, f"url must be a valid URL: parse {go_value(url)}: {malformed}{_URL_HINT}")]
     errors: list[FieldError] = []
     parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
     if parts.scheme != "https":
-        why = f'"https" is the only allowed URL scheme{_URL_HINT}'
-        errors.append(field_errors.invalid(path, parts.scheme, why.replace('"', "'")))
-    if not parts.hostname:
-        errors.append(field_errors.invalid(path, parts.netloc, f"host must be specified{_URL_HINT}"))
-    if parts.username is not None:
-        errors.append(field_errors.invalid(path, parts.username, "user information is not permitted in the URL"))
+        why = f"'https' is the only allowed URL scheme{_URL_HINT}"
+        errors.append(field_errors.invalid(path, parts.scheme, why))
+    if not host:
+        errors.append(field_errors.invalid(path, host, f"host must be specified{_URL_HINT}"))
+    if at:
+        errors.append(field_errors.invalid(path, user, "user information is not permitted in the URL"))
     if parts.fragment:
         errors.append(field_errors.invalid(path, parts.fragment, "fragments are not permitted in the URL"))
     if parts.query:
         errors.append(field_errors.invalid(path, parts.query, "query parameters are not permitted in the URL"))
     return errors
+
+
+def _malformed(url: str) -> str:
+    """What Go's net/url says of text that is no URL at all."""
+    if re.search(r"[\x00-\x1f\x7f]", url):
+        return "net/url: invalid control character in URL"
+    if url.startswith(":"):
+        return "missing protocol scheme"
+    escape = re.search(r"%(?![0-9a-fA-F]{2}).{0,2}", url.partition("?")[0])
+    if escape:
+        return f'invalid URL escape "{escape.group()}"'
+    scheme = re.match(r"[a-zA-Z][-+.a-zA-Z0-9]*:", url)
+    rest = url[scheme.end() :] if scheme else url
+    if not rest.startswith("//"):
+        colon = not scheme and ":" in rest.partition("/")[0]
+        return "first path segment in URL cannot contain colon" if colon else ""
+    host = re.split("[/?#]", rest[2:])[0].rpartition("@")[2]
+    if host.startswith("["):
+        return "" if "]" in host else "missing ']' in host"
+    strange = re.search(r"[\s\"<>^`{|}\\]", host)
+    if strange:
+        return f"invalid character {go_value(strange.group())} in host name"
+    _, colon_mark, port = host.partition(":")
+    return f'invalid port ":{port}" after host' if colon_mark and port and not port.isdigit() else ""
 
 
 def _service(service: dict[str, Any], path: str) -> list[FieldError]:

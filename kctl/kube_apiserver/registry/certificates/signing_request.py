@@ -15,6 +15,12 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 MIN_SECONDS = 600
 _DECISIONS = ("Approved", "Denied")
+_PEM = re.compile(r"-----BEGIN ([^-\n]+)-----\r?\n(.*?)-----END \1-----", re.DOTALL)
+_SEQUENCE = 0x30
+_PARAMETERS = (
+    "{optional:false explicit:false application:false private:false defaultValue:<nil> tag:<nil> stringType:0 timeType:0 "
+    "set:false omitEmpty:false}"
+)
 USAGES = frozenset({
     "signing", "digital signature", "content commitment", "key encipherment", "key agreement", "data encipherment",
     "cert sign", "crl sign", "encipher only", "decipher only", "any", "server auth", "client auth", "code signing",
@@ -54,7 +60,7 @@ class SigningRequestStrategy(Strategy):
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec = objects.spec(obj)
-        errors = _request(spec.get("request") or "")
+        errors = _request(spec.get("request"))
         usages = spec.get("usages") or []
         if not usages:
             errors.append(field_errors.required("spec.usages"))
@@ -102,16 +108,34 @@ def signer_name(path: str, name: str) -> list[FieldError]:
     return errors + [field_errors.invalid(path, rest, problem) for problem in problems]
 
 
-def _request(request: str) -> list[FieldError]:
-    try:
-        text = base64.b64decode(request).decode(errors="replace")
-    except (binascii.Error, ValueError):
-        text = ""
-    block = re.search(r"-----BEGIN ([^-\n]+)-----\n.*?-----END \1-----", text, re.DOTALL)
+def _request(request: str | None) -> list[FieldError]:
+    problem = _request_problem(request or "")
+    return [field_errors.invalid("spec.request", request, problem)] if problem else []
+
+
+def _request_problem(request: str) -> str:
+    """A PEM block of the right type holding one ASN.1 sequence; what is in that is not looked at."""
+    block = _PEM.search(field_checks.base64_text(request))
     if block is None or block.group(1) != "CERTIFICATE REQUEST":
-        why = "PEM block type must be CERTIFICATE REQUEST"
-        return [field_errors.invalid("spec.request", request or None, why)]
-    return []
+        return "PEM block type must be CERTIFICATE REQUEST"
+    try:
+        data = base64.b64decode("".join(block.group(2).split()), validate=True)
+    except (binascii.Error, ValueError):
+        return "PEM block type must be CERTIFICATE REQUEST"
+    if len(data) < 2:
+        return "asn1: syntax error: sequence truncated" if not data else "asn1: syntax error: truncated tag or length"
+    size, start = data[1], 2
+    if size & 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(data[2:start], "big")
+    if data[0] != _SEQUENCE:
+        found = (
+            f"{{class:{data[0] >> 6} tag:{data[0] & 31} length:{size} isCompound:{str(bool(data[0] & 32)).lower()}}}"
+        )
+        return f"asn1: structure error: tags don't match (16 vs {found}) {_PARAMETERS} certificateRequest @{start}"
+    if start + size > len(data):
+        return "asn1: syntax error: data truncated"
+    return "asn1: syntax error: trailing data" if start + size < len(data) else ""
 
 
 def _by_type(obj: Object, kind: str) -> list[dict[str, Any]]:

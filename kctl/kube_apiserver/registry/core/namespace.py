@@ -54,13 +54,14 @@ class NamespaceStrategy(Strategy):
         obj["status"] = {**objects.status(obj), "phase": "Terminating"}
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors: list[FieldError] = []
-        for finalizer in objects.spec(obj).get("finalizers") or ():
-            errors += finalizer_errors("spec.finalizers", finalizer)
-        return errors
+        finalizers = objects.spec(obj).get("finalizers") or ()
+        return [error for name in finalizers for error in finalizer_errors("spec.finalizers", name)]
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        return self.validate(context, obj) if context.subresource == "finalize" else []
+        if context.subresource != "finalize":
+            return []
+        finalizers = enumerate(objects.spec(obj).get("finalizers") or ())
+        return [error for index, name in finalizers for error in finalizer_errors(f"spec.finalizers[{index}]", name)]
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         phase = objects.status(obj).get("phase")
@@ -79,7 +80,7 @@ class NamespaceStrategy(Strategy):
 
 def finalizer_errors(path: str, finalizer: str) -> list[FieldError]:
     errors = names.errors(path, finalizer, names.qualified_name)
-    if not errors and "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+    if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
         why = "name is neither a standard finalizer name nor is it fully qualified"
         errors.append(field_errors.invalid(path, finalizer, why))
     return errors

@@ -60,13 +60,25 @@ class NodeStrategy(Strategy):
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         spec, before = objects.spec(obj), objects.spec(old)
         errors = _resources(objects.status(obj)) + _addresses(obj)
-        if before.get("podCIDRs") and before["podCIDRs"] != spec.get("podCIDRs"):
-            why = 'node updates may not change podCIDR except from "" to valid'
-            errors.append(field_errors.forbidden("spec.podCIDRs", why))
+        errors += _changed_cidrs(spec.get("podCIDRs") or [], before.get("podCIDRs") or [])
         if before.get("providerID") and before["providerID"] != spec.get("providerID"):
             why = 'node updates may not change providerID except from "" to valid'
             errors.append(field_errors.forbidden("spec.providerID", why))
-        return errors + taint_errors(spec.get("taints") or [], "metadata.taints")
+        errors += taint_errors(spec.get("taints") or [], "metadata.taints")
+        if (spec.get("externalID") or "") != (before.get("externalID") or ""):
+            errors.append(field_errors.forbidden("spec.externalID", "may not be updated"))
+        return errors
+
+    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
+        warnings: list[str] = []
+        if objects.spec(obj).get("configSource") is not None:
+            warnings.append("spec.configSource: the feature is removed")
+        if objects.spec(obj).get("externalID"):
+            warnings.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
+        return warnings
+
+    def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
+        return self.warnings_on_create(context, obj)
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return _resources(objects.status(obj)) + _addresses(obj)
@@ -79,6 +91,15 @@ def _resources(status: dict[str, Any]) -> list[FieldError]:
         for key, value in sorted((status.get(name) or {}).items())
         for error in field_checks.resource_value(f"status.{name}.{key}", key, value)
     ]
+
+
+def _changed_cidrs(new: list[str], old: list[str]) -> list[FieldError]:
+    """They are set once: one finding for a list of another length, else one for each that differs."""
+    if not old:
+        return []
+    changes = 1 if len(new) != len(old) else sum(left != right for left, right in zip(new, old, strict=True))
+    why = 'node updates may not change podCIDR except from "" to valid'
+    return [field_errors.forbidden("spec.podCIDRs", why)] * changes
 
 
 def _addresses(obj: Object) -> list[FieldError]:

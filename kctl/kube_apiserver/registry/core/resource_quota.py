@@ -33,8 +33,7 @@ class ResourceQuotaStrategy(Strategy):
             path = f"spec.hard[{name}]"
             errors += _quota_name(path, name)
             errors += field_checks.resource_value(path, name, spec["hard"][name])
-        errors += _scopes(spec)
-        return errors + _scope_selector(spec.get("scopeSelector"))
+        return errors + _scopes(spec) + _scope_selector(spec)
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)
@@ -54,15 +53,18 @@ class ResourceQuotaStrategy(Strategy):
 
 
 def _quota_name(path: str, name: str) -> list[FieldError]:
-    errors = names.errors(path, name, names.qualified_name)
-    huge = name.removeprefix("requests.").startswith("hugepages-")
-    if not errors and "/" not in name and name not in _QUOTA_RESOURCES and not huge:
+    errors = field_checks.resource_name(path, name)
+    if "/" not in name and not _is_quota_resource(name):
         errors.append(field_errors.invalid(path, name, "must be a standard resource for quota"))
     return errors
 
 
+def _is_quota_resource(name: str) -> bool:
+    return name in _QUOTA_RESOURCES or field_checks.is_huge_page(name)
+
+
 def _fits(scope: str, resource: str) -> bool:
-    if resource not in _QUOTA_RESOURCES:
+    if scope not in _SCOPES or not _is_quota_resource(resource):
         return True
     if scope == "BestEffort":
         return resource == "pods"
@@ -77,21 +79,27 @@ def _scopes(spec: dict[str, Any]) -> list[FieldError]:
     for scope in scopes:
         if scope not in _SCOPES:
             errors.append(field_errors.invalid("spec.scopes", scopes, "unsupported scope"))
-        misfits = [name for name in hard if scope in _SCOPES and not _fits(scope, name)]
+        misfits = [name for name in hard if not _fits(scope, name)]
         errors += [field_errors.invalid("spec.scopes", scopes, "unsupported scope applied to resource")] * len(misfits)
-    for pair in ({"BestEffort", "NotBestEffort"}, {"Terminating", "NotTerminating"}):
-        if pair <= set(scopes):
-            errors.append(field_errors.invalid("spec.scopes", scopes, "conflicting scopes"))
-    return errors
+    return errors + _conflicts("spec.scopes", set(scopes), scopes)
 
 
-def _scope_selector(selector: dict[str, Any] | None) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for expression in (selector or {}).get("matchExpressions") or ():
-        path = "spec.scopeSelector.matchExpressions"
+def _conflicts(path: str, names: set[str], shown: list[str] | None) -> list[FieldError]:
+    pairs = ({"BestEffort", "NotBestEffort"}, {"Terminating", "NotTerminating"})
+    return [field_errors.invalid(path, shown, "conflicting scopes") for pair in pairs if pair <= names]
+
+
+def _scope_selector(spec: dict[str, Any]) -> list[FieldError]:
+    expressions = (spec.get("scopeSelector") or {}).get("matchExpressions") or []
+    path, errors = "spec.scopeSelector.matchExpressions", list[FieldError]()
+    for expression in expressions:
         scope, operator, values = (expression.get(key) for key in ("scopeName", "operator", "values"))
         if scope not in _SCOPES:
             errors.append(field_errors.invalid(f"{path}.scopeName", scope or "", "unsupported scope"))
+        for name in spec.get("hard") or ():
+            if not _fits(scope or "", name):
+                why = "unsupported scope applied to resource"
+                errors.append(field_errors.invalid(path, _go_selector(expressions), why))
         if scope in _EXISTS_ONLY and operator != "Exists":
             why = (
                 "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
@@ -107,7 +115,21 @@ def _scope_selector(selector: dict[str, Any] | None) -> list[FieldError]:
             errors.append(field_errors.invalid(f"{path}.values", values, why))
         elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
             errors.append(field_errors.invalid(f"{path}.operator", operator or "", "not a valid selector operator"))
-    return errors
+    return errors + _conflicts(
+        path, {entry.get("scopeName") or "" for entry in expressions}, spec.get("scopes") or None
+    )
+
+
+def _go_selector(expressions: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "MatchExpressions": [
+            {
+                "ScopeName": entry.get("scopeName") or "", "Operator": entry.get("operator") or "",
+                "Values": entry.get("values"),
+            }
+            for entry in expressions
+        ]
+    }  # fmt: skip
 
 
 STRATEGY = ResourceQuotaStrategy()

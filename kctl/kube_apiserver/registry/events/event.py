@@ -12,8 +12,8 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 _MAX_NAME, _MAX_NOTE = 128, 1024
 _FIXED = (
-    "involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "action", "related",
-    "reportingComponent", "reportingInstance", "type",
+    "involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "reason", "type", "eventTime",
+    "action", "related", "reportingComponent", "reportingInstance",
 )  # fmt: skip
 _SHOWN = {"reportingComponent": "reportingController"}
 
@@ -45,6 +45,7 @@ class EventStrategy(Strategy):
         errors = _common(obj, modern)
         if not modern:
             return errors
+        errors += _series(obj)
         if not obj.get("eventTime"):
             errors.append(field_errors.required("eventTime"))
         if obj.get("type") not in ("Normal", "Warning"):
@@ -54,30 +55,37 @@ class EventStrategy(Strategy):
                 errors.append(field_errors.invalid(name, "", "needs to be unset"))
         if any((obj.get("source") or {}).values()):
             errors.append(field_errors.invalid("source", "", "needs to be unset"))
-        return _series(obj) + errors
+        return errors
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         modern = context.resource.group == "events.k8s.io"
         errors = _common(obj, modern)
-        if not modern or not obj.get("eventTime"):
+        if not modern:
             return errors
+        if obj.get("series") != old.get("series"):
+            errors += _series(obj)
         for name in _FIXED:
             errors += field_checks.immutable(_SHOWN.get(name, name), obj.get(name), old.get(name))
-        errors += field_checks.immutable("eventTime", obj.get("eventTime"), old.get("eventTime"))
-        return errors + _series(obj)
+        return errors
 
 
 def _common(obj: Object, modern: bool) -> list[FieldError]:
     namespace = objects.namespace(obj)
-    errors: list[FieldError] = []
     involved = (obj.get("involvedObject") or {}).get("namespace") or ""
-    if (not involved and namespace not in ("", "default")) or (involved and involved != namespace):
+    timed = bool(obj.get("eventTime"))
+    allowed = ("default", "kube-system") if timed else ("", "default")
+    errors: list[FieldError] = []
+    if (not involved and namespace not in allowed) or (involved and involved != namespace and not timed):
         errors.append(field_errors.invalid("involvedObject.namespace", involved, "does not match event.namespace"))
-    errors += names.errors("namespace", namespace, names.dns1123_subdomain)
-    if not obj.get("eventTime"):
-        return errors
-    controller = "reportingController" if modern else "reportingComponent"
-    errors += field_checks.required_name(controller, obj.get("reportingComponent"), names.qualified_name)
+    if timed:
+        errors += _reported(obj, modern)
+    return errors + names.errors("namespace", namespace, names.dns1123_subdomain)
+
+
+def _reported(obj: Object, modern: bool) -> list[FieldError]:
+    """What an event that has an eventTime must say."""
+    controller, value = "reportingController" if modern else "reportingComponent", obj.get("reportingComponent") or ""
+    errors = field_checks.required(controller, value) + names.errors(controller, value, names.qualified_name)
     for name in ("reportingInstance", "action", "reason"):
         value = obj.get(name) or ""
         errors += field_checks.required(name, value)
