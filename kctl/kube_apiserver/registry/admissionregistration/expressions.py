@@ -61,7 +61,7 @@ def problem(expression: str, declared: Iterable[str], wanted: str = DYN) -> str:
             for offset, name in parser.undeclared
         ]
         return "compilation failed: " + "\n".join(found)
-    if wanted != DYN and kind not in (wanted, DYN):
+    if wanted != DYN and kind not in (wanted, DYN, wanted.partition("(")[0]):
         return f"must evaluate to {wanted} but got {kind}"
     return ""
 

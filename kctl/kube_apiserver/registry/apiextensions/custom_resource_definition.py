@@ -9,12 +9,16 @@ from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration.webhooks import client_config_errors
+from kctl.kube_apiserver.registry.apiextensions.structural_schema import schema_errors
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 Spec = dict[str, Any]
 _SCOPES = ("Cluster", "Namespaced")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
+_NO_PRESERVING = (
+    "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+)
 _MIXED_CASE = "may have mixed case, but should otherwise match: "
 
 
@@ -57,6 +61,8 @@ class CustomResourceDefinitionStrategy(Strategy):
             errors.append(field_errors.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
         errors += _group(spec.get("group") or "")
         errors += field_checks.required_enum("spec.scope", spec.get("scope"), _SCOPES)
+        if spec.get("preserveUnknownFields"):
+            errors.append(field_errors.invalid("spec.preserveUnknownFields", True, _NO_PRESERVING))
         errors += _versions(spec.get("versions") or [])
         errors += _names(spec.get("names") or {}, "spec.names")
         return errors + _conversion(spec.get("conversion") or {}, "spec.conversion")
@@ -96,42 +102,54 @@ def _group(group: str) -> list[FieldError]:
 
 
 def _versions(versions: list[Spec]) -> list[FieldError]:
+    """A schema that all versions share is checked once, as upstream's internal type has it: at spec.validation."""
     errors: list[FieldError] = []
     seen: set[str] = set()
     for index, version in enumerate(versions):
         path, name = f"spec.versions[{index}]", version.get("name") or ""
         if name in seen:
-            errors.append(field_errors.invalid("spec.versions", versions, "must contain unique version names"))
+            errors.append(
+                field_errors.invalid("spec.versions", _go_versions(versions), "must contain unique version names")
+            )
         seen.add(name)
         problems = names.dns1035_label(name)
         if problems:
             errors.append(field_errors.invalid(f"{path}.name", name, ",".join(problems)))
-        schema = version.get("schema")
-        if not (schema or {}).get("openAPIV3Schema"):
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema is None:
             errors.append(field_errors.required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
-        else:
-            errors += _root_schema(schema["openAPIV3Schema"], f"{path}.schema.openAPIV3Schema")  # type: ignore[index]
+        elif not _shared(versions, "schema"):
+            errors += schema_errors(schema, f"{path}.schema.openAPIV3Schema")
+        elif index == 0:
+            errors += schema_errors(schema, "spec.validation.openAPIV3Schema")
+        columns = "spec.additionalPrinterColumns" if _shared(versions, "additionalPrinterColumns") else ""
         for number, column in enumerate(version.get("additionalPrinterColumns") or ()):
-            errors += _column(column, f"{path}.additionalPrinterColumns[{number}]")
+            if index == 0 or not columns:
+                errors += _column(column, f"{columns or path + '.additionalPrinterColumns'}[{number}]")
     if sum(1 for version in versions if version.get("storage")) != 1:
         why = "must have exactly one version marked as storage version"
         errors.append(field_errors.invalid("spec.versions", _go_versions(versions), why))
     return errors
 
 
-def _root_schema(schema: Spec, path: str) -> list[FieldError]:
-    kind = schema.get("type")
-    if not kind:
-        return [field_errors.required(f"{path}.type", "must not be empty at the root")]
-    if kind != "object":
-        return [field_errors.invalid(f"{path}.type", kind, "must be object at the root")]
-    return []
+def _shared(versions: list[Spec], field: str) -> bool:
+    return all(version.get(field) == versions[0].get(field) for version in versions)
 
 
 def _go_versions(versions: list[Spec]) -> Any:
+    """What all versions share is not shown with each of them."""
     return [
-        {"Name": v.get("name"), "Served": bool(v.get("served")), "Storage": bool(v.get("storage"))} for v in versions
-    ]
+        {
+            "Name": version.get("name") or "", "Served": bool(version.get("served")),
+            "Storage": bool(version.get("storage")), "Deprecated": bool(version.get("deprecated")),
+            "DeprecationWarning": version.get("deprecationWarning"),
+            **{
+                name: None if _shared(versions, name[0].lower() + name[1:]) else version.get(name[0].lower() + name[1:])
+                for name in ("Schema", "Subresources", "AdditionalPrinterColumns", "SelectableFields")
+            },
+        }
+        for version in versions
+    ]  # fmt: skip
 
 
 def _column(column: Spec, path: str) -> list[FieldError]:

@@ -62,10 +62,18 @@ class PriorityLevelStrategy(Strategy):
 
 def _limited(limited: dict[str, Any], path: str) -> list[FieldError]:
     errors = field_checks.non_negative(f"{path}.nominalConcurrencyShares", limited.get("nominalConcurrencyShares"))
-    percent = limited.get("lendablePercent")
+    errors += _response(limited.get("limitResponse") or {}, f"{path}.limitResponse")
+    percent, limit = limited.get("lendablePercent"), limited.get("borrowingLimitPercent")
     if percent is not None and not 0 <= percent <= 100:
         errors.append(field_errors.invalid(f"{path}.lendablePercent", percent, "must be between 0 and 100, inclusive"))
-    response, here = limited.get("limitResponse") or {}, f"{path}.limitResponse"
+    if limit is not None and limit < 0:
+        why = "if specified, must be a non-negative integer"
+        errors.append(field_errors.invalid(f"{path}.borrowingLimitPercent", limit, why))
+    return errors
+
+
+def _response(response: dict[str, Any], here: str) -> list[FieldError]:
+    errors: list[FieldError] = []
     kind, queuing = response.get("type") or "", response.get("queuing")
     if kind == "Reject":
         if queuing is not None:

@@ -10,6 +10,7 @@ from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration import expressions
+from kctl.kube_apiserver.registry.metadata import annotation_errors, label_errors
 from kctl.kube_apiserver.registry.resource.internal_claim import (
     claim_form,
     fully_qualified,
@@ -199,10 +200,16 @@ class ResourceClaimTemplateStrategy(Strategy):
         default_claim_spec(spec.setdefault("spec", {}))
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        return claim_spec_errors(objects.spec(obj).get("spec") or {}, "spec.spec")
+        spec = objects.spec(obj)
+        return _metadata(spec.get("metadata") or {}) + claim_spec_errors(spec.get("spec") or {}, "spec.spec")
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return _unchanged(template_form(objects.spec(obj)), template_form(objects.spec(old)))
+
+
+def _metadata(meta: Spec) -> list[FieldError]:
+    errors = annotation_errors("spec.metadata.annotations", meta.get("annotations") or {})
+    return errors + label_errors("spec.metadata.labels", meta.get("labels") or {})
 
 
 def _unchanged(new: Spec, old: Spec) -> list[FieldError]:
