@@ -141,11 +141,37 @@ def c_identifier(value: str) -> list[str]:
 
 def ip_address(value: str) -> list[str]:
     """Strict: IPv4 without leading zeros, IPv6 without an IPv4-mapped part or a zone."""
-    return [] if parse_ip(value) is not None else ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    ip = parse_ip(_without_leading_zeros(value))
+    if ip is None:
+        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    if parse_ip(value) is None:
+        return ["must not have leading 0s"]
+    return ["must not be an IPv4-mapped IPv6 address"] if _is_mapped(ip) else []
 
 
 def cidr(value: str) -> list[str]:
-    return [] if parse_cidr(value) is not None else ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]
+    """Strict: as `ip_address`, and no bits set beyond the prefix length."""
+    address, slash, bits = value.partition("/")
+    plain = f"{_without_leading_zeros(address)}{slash}{bits.lstrip('0') or bits[-1:]}"
+    network = parse_cidr(plain)
+    if network is None:
+        return ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]
+    ip = parse_ip(address)
+    if plain != value or ip is None:
+        return ["must not have leading 0s in IP or prefix length"]
+    if _is_mapped(ip):
+        return ["must not have an IPv4-mapped IPv6 address"]
+    return [] if ip == network.network_address else ["must not have bits set beyond the prefix length"]
+
+
+def _without_leading_zeros(address: str) -> str:
+    """IPv4 only: what Go's lenient parser reads."""
+    parts = address.split(".")
+    return ".".join(part.lstrip("0") or "0" for part in parts) if len(parts) == 4 and all(parts) else address
+
+
+def _is_mapped(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None
 
 
 def parse_ip(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -166,6 +192,12 @@ def parse_cidr(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | No
         return ipaddress.ip_network(value, strict=False)
     except ValueError:
         return None
+
+
+def canonical_ip_address(value: str) -> list[str]:
+    """Strict, and the only spelling of that address."""
+    problems, ip = ip_address(value), parse_ip(value)
+    return problems if problems or str(ip) == value else [f'must be in canonical form ("{ip}")']
 
 
 def port_number(value: int) -> list[str]:
@@ -266,6 +298,8 @@ _VALIDATORS: dict[str, Callable[[str], list[str]]] = {
     "label": dns1123_label,
     "service": dns1123_label,
     "path_segment": path_segment_name,
+    "config_map_key": config_map_key,
+    "ip_address": canonical_ip_address,
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -102,6 +103,14 @@ def positive_quantity(path: str, value: Any) -> list[FieldError]:
     if quantity.parse(value) > 0:
         return []
     return [field_errors.invalid(path, quantity.canonical(value), "must be greater than zero")]
+
+
+def basic_quantity(path: str, value: Any) -> list[FieldError]:
+    """Not negative, in the words and with the rounded number that capacities of volumes are refused with."""
+    parsed = quantity.parse(value)
+    if parsed >= 0:
+        return []
+    return [field_errors.invalid(path, -math.ceil(-parsed), "must be a valid resource quantity")]
 
 
 def resource_value(path: str, name: str, value: Any) -> list[FieldError]:

@@ -71,7 +71,8 @@ class Strategy:
     """Objects that components make from one template (pods) share the defaulted, admitted, validated spec of the first:
     `default`, `prepare_for_create`, `validate` must then depend on spec, namespace and the server's state only."""
     name_validator: str = "subdomain"
-    """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment."""
+    """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment, config_map_key,
+    ip_address (a canonical one)."""
     allocates: bool = False
     """Preparing takes from a shared pool (cluster IPs, node ports): `after_update` and `after_failure` are called."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = {}

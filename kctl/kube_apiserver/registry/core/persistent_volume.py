@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
 
 from kctl.apimachinery import field_errors, names, objects, times
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.core.persistent_volume_claim import VOLUME_MODES, access_mode_errors
-from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
+from kctl.kube_apiserver.registry.core import pod_legacy_volumes
+from kctl.kube_apiserver.registry.core.persistent_volume_claim import (
+    CLASS_ANNOTATION,
+    CLASS_ANNOTATION_INSTEAD,
+    VOLUME_MODES,
+    access_mode_errors,
+)
+from kctl.kube_apiserver.registry.core.pod_defaults import default_source
+from kctl.kube_apiserver.registry.core.pod_internal_form import diff, internal_form
+from kctl.kube_apiserver.registry.core.pod_paths import no_backsteps
+from kctl.kube_apiserver.registry.core.pod_scheduling_validation import validate_node_selector
+from kctl.kube_apiserver.registry.core.pod_volume_validation import host_path
+from kctl.kube_apiserver.registry.core.pod_warnings import node_term_warnings, source_warnings
 from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
@@ -21,7 +33,12 @@ SOURCES = (
     "azureDisk", "scaleIO", "local", "storageos", "csi",
 )  # fmt: skip
 _RECLAIM = ("Delete", "Recycle", "Retain")
-_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
+_CSI_SECRETS = (
+    "controllerPublishSecretRef", "nodeStageSecretRef", "nodePublishSecretRef", "controllerExpandSecretRef", "nodeExpandSecretRef",
+)  # fmt: skip
+_MOUNT_OPTIONS = "volume.beta.kubernetes.io/mount-options"
+_MOUNT_OPTIONS_INSTEAD = 'deprecated since v1.31; use "mountOptions" attribute instead'
+_RECYCLE = "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."
 _FROZEN_SOURCE = "spec.persistentvolumesource is immutable after creation"
 
 
@@ -34,8 +51,7 @@ class PersistentVolumeStrategy(Strategy):
         if not spec.get("persistentVolumeReclaimPolicy"):
             spec["persistentVolumeReclaimPolicy"] = "Retain"
         spec.setdefault("volumeMode", "Filesystem")
-        if spec.get("hostPath") is not None:
-            spec["hostPath"].setdefault("type", "")
+        default_source(spec)
         if not objects.status(obj).get("phase"):
             obj["status"] = {**objects.status(obj), "phase": "Pending"}
 
@@ -61,11 +77,31 @@ class PersistentVolumeStrategy(Strategy):
         new, before = objects.spec(obj), objects.spec(old)
         errors = self.validate(context, obj)
         if {name: new.get(name) for name in SOURCES} != {name: before.get(name) for name in SOURCES}:
-            errors.append(field_errors.forbidden("spec.persistentvolumesource", _FROZEN_SOURCE))
-        errors += field_checks.immutable("spec.volumeMode", new.get("volumeMode"), before.get("volumeMode"))
-        if before.get("nodeAffinity") is not None:
-            errors += field_checks.immutable("spec.nodeAffinity", new.get("nodeAffinity"), before.get("nodeAffinity"))
+            why = f"{_FROZEN_SOURCE}\n{diff('PersistentVolumeSource', before, new)}"
+            errors.append(field_errors.forbidden("spec.persistentvolumesource", why))
+        errors += field_checks.immutable("volumeMode", new.get("volumeMode"), before.get("volumeMode"))
+        affinity, held = new.get("nodeAffinity"), before.get("nodeAffinity")
+        if held is not None and affinity != held:
+            shown = None if affinity is None else internal_form("VolumeNodeAffinity", affinity)
+            errors.append(field_errors.invalid("nodeAffinity", shown, field_checks.IMMUTABLE))
+        if before.get("volumeAttributesClassName") is not None and new.get("volumeAttributesClassName") is None:
+            why = "update from non-nil value to nil is forbidden"
+            errors.append(field_errors.forbidden("spec.volumeAttributesClassName", why))
         return errors
+
+    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
+        annotations, spec = objects.annotations(obj), objects.spec(obj)
+        deprecated = {CLASS_ANNOTATION: CLASS_ANNOTATION_INSTEAD, _MOUNT_OPTIONS: _MOUNT_OPTIONS_INSTEAD}
+        warnings = [f"metadata.annotations[{key}]: {why}" for key, why in deprecated.items() if key in annotations]
+        if spec.get("persistentVolumeReclaimPolicy") == "Recycle":
+            warnings.append(f"spec.persistentVolumeReclaimPolicy: {_RECYCLE}")
+        terms = ((spec.get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms") or ()
+        for index, term in enumerate(terms):
+            warnings += node_term_warnings(term, f"spec.nodeAffinity.required.nodeSelectorTerms[{index}]")
+        return [*warnings, *source_warnings(spec, "spec")]
+
+    def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
+        return self.warnings_on_create(context, obj)
 
 
 def volume_spec_errors(spec: Spec, path: str) -> list[FieldError]:
@@ -75,20 +111,31 @@ def volume_spec_errors(spec: Spec, path: str) -> list[FieldError]:
     if "storage" not in capacity or len(capacity) > 1:
         errors.append(field_errors.unsupported(f"{path}.capacity", capacity or None, ("storage",)))
     for name in sorted(capacity):
+        errors += field_checks.basic_quantity(f"{path}.capacity[{name}]", capacity[name])
         errors += field_checks.positive_quantity(f"{path}.capacity[{name}]", capacity[name])
     policy = spec.get("persistentVolumeReclaimPolicy")
     if policy:
         errors += field_checks.enum(f"{path}.persistentVolumeReclaimPolicy", policy, _RECLAIM)
     errors += _node_affinity(spec, path)
     errors += _sources(spec, path)
-    if (spec.get("hostPath") or {}).get("path") == "/" and policy == "Recycle":
+    if posixpath.normpath((spec.get("hostPath") or {}).get("path") or ".") == "/" and policy == "Recycle":
         why = "may not be 'recycle' for a hostPath mount of '/'"
         errors.append(field_errors.forbidden(f"{path}.persistentVolumeReclaimPolicy", why))
-    for name in ("storageClassName", "volumeAttributesClassName"):
-        if spec.get(name):
-            errors += names.errors(f"{path}.{name}", spec[name], names.dns1123_subdomain)
+    if spec.get("storageClassName"):
+        errors += names.errors(f"{path}.storageClassName", spec["storageClassName"], names.dns1123_subdomain)
     if spec.get("volumeMode") is not None:
         errors += field_checks.enum(f"{path}.volumeMode", spec["volumeMode"], VOLUME_MODES)
+    return errors + _attributes_class(spec, path)
+
+
+def _attributes_class(spec: Spec, path: str) -> list[FieldError]:
+    name = spec.get("volumeAttributesClassName")
+    if name is None:
+        return []
+    here = f"{path}.volumeAttributesClassName"
+    errors = field_checks.required_name(here, name, names.dns1123_subdomain, "an empty string is disallowed")
+    if spec.get("csi") is None:
+        errors.append(field_errors.required(f"{path}.csi", "has to be specified when using volumeAttributesClassName"))
     return errors
 
 
@@ -105,13 +152,7 @@ def _source(name: str, spec: Spec, path: str) -> list[FieldError]:
     source = spec[name]
     match name:
         case "hostPath":
-            return _path(source, path)
-        case "nfs":
-            errors = field_checks.required(f"{path}.server", source.get("server"))
-            errors += field_checks.required(f"{path}.path", source.get("path"))
-            if source.get("path") and not source["path"].startswith("/"):
-                errors.append(field_errors.invalid(f"{path}.path", source["path"], "must be an absolute path"))
-            return errors
+            return host_path(source, path)
         case "local":
             errors = _path(source, path)
             if spec.get("nodeAffinity") is None:
@@ -120,26 +161,22 @@ def _source(name: str, spec: Spec, path: str) -> list[FieldError]:
             return errors
         case "csi":
             errors = csi_driver_name(f"{path}.driver", source.get("driver") or "")
-            return errors + field_checks.required(f"{path}.volumeHandle", source.get("volumeHandle"))
-        case "iscsi":
-            return [
-                error
-                for field in ("targetPortal", "iqn")
-                for error in field_checks.required(f"{path}.{field}", source.get(field))
-            ]
-        case "fc":
-            if not source.get("targetWWNs") and not source.get("wwids"):
-                return [field_errors.required(f"{path}.targetWWNs", "must specify either targetWWNs or wwids")]
-    return []
+            errors += field_checks.required(f"{path}.volumeHandle", source.get("volumeHandle"))
+            for field in _CSI_SECRETS:
+                if source.get(field) is not None:
+                    errors += _secret(source[field], f"{path}.{field}")
+            return errors
+    return pod_legacy_volumes.validate(name, source, path)
+
+
+def _secret(reference: Spec, path: str) -> list[FieldError]:
+    errors = field_checks.required_name(f"{path}.name", reference.get("name"), names.dns1123_subdomain)
+    return errors + field_checks.required_name(f"{path}.namespace", reference.get("namespace"), names.dns1123_label)
 
 
 def _path(source: Spec, path: str) -> list[FieldError]:
     value = source.get("path") or ""
-    if not value:
-        return [field_errors.required(f"{path}.path")]
-    if ".." in value.split("/"):
-        return [field_errors.invalid(f"{path}.path", value, "must not contain '..'")]
-    return []
+    return no_backsteps(value, f"{path}.path") if value else [field_errors.required(f"{path}.path")]
 
 
 def _node_affinity(spec: Spec, path: str) -> list[FieldError]:
@@ -149,31 +186,7 @@ def _node_affinity(spec: Spec, path: str) -> list[FieldError]:
     here, required = f"{path}.nodeAffinity.required", affinity.get("required")
     if required is None:
         return [field_errors.required(here, "must specify required node constraints")]
-    terms = required.get("nodeSelectorTerms") or []
-    if not terms:
-        return [field_errors.required(f"{here}.nodeSelectorTerms", "must have at least one node selector term")]
-    errors: list[FieldError] = []
-    for index, term in enumerate(terms):
-        for number, expression in enumerate(term.get("matchExpressions") or ()):
-            errors += _expression(expression, f"{here}.nodeSelectorTerms[{index}].matchExpressions[{number}]")
-    return errors
-
-
-def _expression(expression: Spec, path: str) -> list[FieldError]:
-    operator, values = expression.get("operator") or "", expression.get("values") or []
-    errors: list[FieldError] = []
-    if operator in ("In", "NotIn") and not values:
-        why = "must be specified when `operator` is 'In' or 'NotIn'"
-        errors.append(field_errors.required(f"{path}.values", why))
-    elif operator in ("Exists", "DoesNotExist") and values:
-        why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-        errors.append(field_errors.forbidden(f"{path}.values", why))
-    elif operator in ("Gt", "Lt") and len(values) != 1:
-        why = "must be specified single value when `operator` is 'Lt' or 'Gt'"
-        errors.append(field_errors.required(f"{path}.values", why))
-    elif operator not in _OPERATORS:
-        errors.append(field_errors.invalid(f"{path}.operator", operator, "not a valid selector operator"))
-    return errors + validate_label_name(expression.get("key") or "", f"{path}.key")
+    return validate_node_selector(required, here)
 
 
 STRATEGY = PersistentVolumeStrategy()

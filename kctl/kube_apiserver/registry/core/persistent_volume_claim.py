@@ -8,12 +8,15 @@ from kctl.apimachinery import field_errors, names, objects, quantity
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.core.pod_warnings import resource_warnings
 from kctl.kube_apiserver.registry.go_diff import unified_diff
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 Spec = dict[str, Any]
 PROTECTION = "kubernetes.io/pvc-protection"
+CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+CLASS_ANNOTATION_INSTEAD = 'deprecated since v1.8; use "storageClassName" attribute instead'
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 VOLUME_MODES = ("Block", "Filesystem")
 _FROZEN = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"
@@ -68,8 +71,17 @@ class PersistentVolumeClaimStrategy(Strategy):
         errors: list[FieldError] = []
         status = objects.status(obj)
         for key, value in sorted((status.get("capacity") or {}).items()):
-            errors += field_checks.non_negative_quantity(f"status.capacity[{key}]", value)
+            errors += field_checks.basic_quantity(f"status.capacity[{key}]", value)
         return errors
+
+    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
+        warnings: list[str] = []
+        if CLASS_ANNOTATION in objects.annotations(obj):
+            warnings.append(f"metadata.annotations[{CLASS_ANNOTATION}]: {CLASS_ANNOTATION_INSTEAD}")
+        return [*warnings, *resource_warnings(_requests(objects.spec(obj)), "spec.resources.requests")]
+
+    def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
+        return self.warnings_on_create(context, obj)
 
 
 def _known_source(source: dict[str, Any]) -> bool:
@@ -120,7 +132,7 @@ def claim_spec_errors(spec: Spec, path: str) -> list[FieldError]:
     if spec.get("volumeMode") is not None:
         errors += field_checks.enum(f"{path}.volumeMode", spec["volumeMode"], VOLUME_MODES)
     errors += _source_errors(spec.get("dataSource"), f"{path}.dataSource")
-    errors += _source_errors(spec.get("dataSourceRef"), f"{path}.dataSourceRef")
+    errors += _source_errors(spec.get("dataSourceRef"), f"{path}.dataSourceRef") + _both_sources(spec, path)
     if spec.get("volumeAttributesClassName"):
         value = spec["volumeAttributesClassName"]
         errors += names.errors(f"{path}.volumeAttributesClassName", value, names.dns1123_subdomain)
@@ -138,7 +150,21 @@ def _source_errors(source: dict[str, Any] | None, path: str) -> list[FieldError]
         errors.append(field_errors.invalid(path, source.get("kind") or "", why))
     elif group:
         errors += names.errors(f"{path}.apiGroup", group, names.dns1123_subdomain)
+    if source.get("namespace"):
+        errors += names.errors(f"{path}.namespace", source["namespace"], names.dns1123_label)
     return errors
+
+
+def _both_sources(spec: Spec, path: str) -> list[FieldError]:
+    """They say the same; one with a namespace stands alone. Upstream prints a path where the value belongs: {}."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is None or reference is None:
+        return []
+    if reference.get("namespace"):
+        return [field_errors.invalid(path, {}, "may not be specified when dataSourceRef.namespace is specified")]
+    if any((source.get(name) or "") != (reference.get(name) or "") for name in ("apiGroup", "kind", "name")):
+        return [field_errors.invalid(path, {}, "must match dataSourceRef")]
+    return []
 
 
 def _requests(spec: Spec) -> dict[str, Any]:
@@ -152,21 +178,28 @@ def _changes(obj: Object, old: Object) -> list[FieldError]:
     if before.get("storageClassName") is None and new.get("storageClassName"):
         before["storageClassName"] = new["storageClassName"]
     old_size, new_size = _requests(before).get("storage"), _requests(new).get("storage")
-    if objects.status(obj).get("phase") == "Bound":
-        if _requests(new) and old_size is not None:
-            new["resources"] = {**new["resources"], "requests": {**_requests(new), "storage": old_size}}
-        new.pop("volumeAttributesClassName", None)
-        if before.get("volumeAttributesClassName") is not None:
-            new["volumeAttributesClassName"] = before["volumeAttributesClassName"]
+    if objects.status(obj).get("phase") == "Bound" and _requests(new) and old_size is not None:
+        new["resources"] = {**new["resources"], "requests": {**_requests(new), "storage": old_size}}
+    wanted, held = new.get("volumeAttributesClassName"), before.get("volumeAttributesClassName")
+    new["volumeAttributesClassName"] = held
     errors: list[FieldError] = []
+    left, right = (objects.annotations(side).get(CLASS_ANNOTATION) or "" for side in (obj, old))
+    if left != right:
+        path = f"metadata.annotations.{CLASS_ANNOTATION}"
+        errors.append(field_errors.invalid(path, left, field_checks.IMMUTABLE))
     if _go_spec(new) != _go_spec(before):
         errors.append(field_errors.forbidden("spec", _FROZEN + unified_diff(_go_spec(before), _go_spec(new))))
     if old_size is not None and new_size is not None and quantity.parse(new_size) < quantity.parse(old_size):
-        held = (objects.status(old).get("capacity") or {}).get("storage", "0")
-        if quantity.parse(new_size) <= quantity.parse(held) or objects.status(obj).get("phase") != "Bound":
+        capacity = (objects.status(old).get("capacity") or {}).get("storage", "0")
+        if quantity.parse(new_size) <= quantity.parse(capacity):
             why = "field can not be less than status.capacity"
             errors.append(field_errors.forbidden("spec.resources.requests.storage", why))
-    return errors + field_checks.immutable("spec.volumeMode", new.get("volumeMode"), before.get("volumeMode"))
+    errors += field_checks.immutable("volumeMode", new.get("volumeMode"), before.get("volumeMode"))
+    if held is not None and not wanted:
+        unset = "nil" if wanted is None else "an empty string"
+        why = f"update from non-nil value to {unset} is forbidden"
+        errors.append(field_errors.forbidden("spec.volumeAttributesClassName", why))
+    return errors
 
 
 def _go_spec(spec: Spec) -> dict[str, Any]:

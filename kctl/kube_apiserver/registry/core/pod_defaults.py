@@ -139,6 +139,16 @@ def _default_http_get(action: Spec) -> None:
         action["scheme"] = "HTTP"
 
 
+def default_source(volume: Spec) -> None:
+    """The storage behind a volume of a pod or a PersistentVolume."""
+    for field, defaults in _VOLUME_DEFAULTS.items():
+        source = volume.get(field)
+        if source is not None:
+            for name, value in defaults.items():
+                if source.get(name) in (None, ""):
+                    source[name] = value
+
+
 def _default_volume(volume: Spec) -> None:
     if not any(value is not None for field, value in volume.items() if field != "name"):
         volume["emptyDir"] = {}
@@ -147,12 +157,7 @@ def _default_volume(volume: Spec) -> None:
         source = volume.get(field)
         if source is not None and source.get("defaultMode") is None:
             source["defaultMode"] = FILE_MODE
-    for field, defaults in _VOLUME_DEFAULTS.items():
-        source = volume.get(field)
-        if source is not None:
-            for name, value in defaults.items():
-                if source.get(name) in (None, ""):
-                    source[name] = value
+    default_source(volume)
     for item in (volume.get("downwardAPI") or {}).get("items") or ():
         _default_downward_item(item)
     for source in (volume.get("projected") or {}).get("sources") or ():

@@ -116,6 +116,21 @@ DataSource APIGroup:? Kind Name
 DataSourceRef APIGroup:? Kind Name Namespace:?
 Image Reference PullPolicy
 PodTemplateSpec +metadata Spec:PodSpec
+VolumeNodeAffinity Required:*NodeSelector
+PersistentVolumeSource GCEPersistentDisk:*GCE AWSElasticBlockStore:*AWS HostPath:*HostPath Glusterfs:*GlusterfsPV NFS:*NFS RBD:*RBDPV Quobyte:*Quobyte ISCSI:*ISCSIPV FlexVolume:*FlexPV Cinder:*CinderPV CephFS:*CephFSPV=cephfs FC:*FC Flocker:*Flocker AzureFile:*AzureFilePV VsphereVolume:*Vsphere AzureDisk:*AzureDisk PhotonPersistentDisk:*Photon PortworxVolume:*Portworx ScaleIO:*ScaleIOPV Local:*Local StorageOS:*StorageOSPV=storageos CSI:*CSIPV
+SecretReference Name Namespace
+ObjectReference Kind Namespace Name UID APIVersion ResourceVersion FieldPath
+GlusterfsPV EndpointsName=endpoints Path ReadOnly:b EndpointsNamespace:?
+RBDPV CephMonitors:?=monitors RBDImage=image FSType RBDPool=pool RadosUser=user Keyring SecretRef:*SecretReference ReadOnly:b
+ISCSIPV TargetPortal IQN Lun:i ISCSIInterface FSType ReadOnly:b Portals:? DiscoveryCHAPAuth:b=chapAuthDiscovery SessionCHAPAuth:b=chapAuthSession SecretRef:*SecretReference InitiatorName:?
+FlexPV Driver FSType SecretRef:*SecretReference ReadOnly:b Options:?
+CinderPV VolumeID FSType ReadOnly:b SecretRef:*SecretReference
+CephFSPV Monitors:? Path User SecretFile SecretRef:*SecretReference ReadOnly:b
+AzureFilePV SecretName ShareName ReadOnly:b SecretNamespace:?
+ScaleIOPV Gateway System SecretRef:*SecretReference SSLEnabled:b ProtectionDomain StoragePool StorageMode VolumeName FSType ReadOnly:b
+Local Path FSType:?
+StorageOSPV VolumeName VolumeNamespace FSType ReadOnly:b SecretRef:*ObjectReference
+CSIPV Driver VolumeHandle ReadOnly:b FSType VolumeAttributes:? ControllerPublishSecretRef:*SecretReference NodeStageSecretRef:*SecretReference NodePublishSecretRef:*SecretReference ControllerExpandSecretRef:*SecretReference NodeExpandSecretRef:*SecretReference
 PodFailurePolicy Rules:[PodFailureRule
 PodFailureRule Action OnExitCodes:*OnExitCodes OnPodConditions:[PodCondition
 OnExitCodes ContainerName:? Operator Values:?

@@ -12,6 +12,7 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 class PodTemplateStrategy(Strategy):
     generation_fields = ("template",)
+    returns_deleted_object = True
 
     def default(self, context: Context, obj: Object) -> None:
         default_pod_template(obj.setdefault("template", {}))

@@ -102,7 +102,7 @@ def _validate(field: str, source: Source, path: str, is_pod: bool) -> list[Field
         case "emptyDir":
             return _empty_dir(source, path)
         case "hostPath":
-            return _host_path(source, path)
+            return host_path(source, path)
         case "secret":
             return _keys(source, "secretName", path)
         case "configMap":
@@ -146,7 +146,7 @@ def _empty_dir(source: Source, path: str) -> list[FieldError]:
     return []
 
 
-def _host_path(source: Source, path: str) -> list[FieldError]:
+def host_path(source: Source, path: str) -> list[FieldError]:
     target = source.get("path") or ""
     if not target:
         return [fe.required(f"{path}.path")]

@@ -49,7 +49,7 @@ def pod_warnings(meta: Spec, spec: Spec, path: str = "") -> list[str]:
     for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
         if not secret.get("name"):
             found.append(f'{here}.imagePullSecrets[{index}].name: invalid empty name ""')
-    found += _resources(spec.get("overhead") or {}, f"{here}.overhead")
+    found += resource_warnings(spec.get("overhead") or {}, f"{here}.overhead")
     for container, at in containers_of(spec, here):
         found += _container(container, at)
     found += _port_names(spec, here)
@@ -74,9 +74,9 @@ def _placement(spec: Spec, path: str) -> Iterator[str]:
     at = f"{path}.affinity.nodeAffinity"
     terms = (node.get(_REQUIRED) or {}).get("nodeSelectorTerms") or ()
     for index, term in enumerate(terms):
-        yield from _term(term, f"{at}.{_REQUIRED}.nodeSelectorTerms[{index}]")
+        yield from node_term_warnings(term, f"{at}.{_REQUIRED}.nodeSelectorTerms[{index}]")
     for index, term in enumerate(node.get(_PREFERRED) or ()):
-        yield from _term(term.get("preference") or {}, f"{at}.{_PREFERRED}[{index}].preference")
+        yield from node_term_warnings(term.get("preference") or {}, f"{at}.{_PREFERRED}[{index}].preference")
     for index, constraint in enumerate(spec.get("topologySpreadConstraints") or ()):
         here, key = f"{path}.topologySpreadConstraints[{index}]", constraint.get("topologyKey") or ""
         if key in _LABELS:
@@ -98,7 +98,7 @@ def _deprecated(key: str) -> str:
     return f'deprecated since v{version}; use "{instead}" instead'
 
 
-def _term(term: Spec, path: str) -> Iterator[str]:
+def node_term_warnings(term: Spec, path: str) -> Iterator[str]:
     for index, expression in enumerate(term.get("matchExpressions") or ()):
         key = expression.get("key") or ""
         if key in _LABELS:
@@ -123,13 +123,18 @@ def _annotations(annotations: Mapping[str, str], spec: Spec, path: str) -> Itera
                 yield f"{path}[{key}]: {text}"
 
 
-def _volume(volume: Spec, path: str) -> Iterator[str]:
+def source_warnings(volume: Spec, path: str) -> Iterator[str]:
+    """Of a volume of a pod or a PersistentVolume: sources that are going or gone."""
     for field, text in _VOLUMES.items():
         if volume.get(field) is not None:
             yield f"{path}.{'storageOS' if field == 'storageos' else field}: {text}"
+
+
+def _volume(volume: Spec, path: str) -> Iterator[str]:
+    yield from source_warnings(volume, path)
     claim = (volume.get("ephemeral") or {}).get("volumeClaimTemplate") or {}
     requests = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
-    yield from _resources(requests, f"{path}.ephemeral.volumeClaimTemplate.spec.resources.requests")
+    yield from resource_warnings(requests, f"{path}.ephemeral.volumeClaimTemplate.spec.resources.requests")
 
 
 def _host_aliases(aliases: Sequence[Spec], path: str) -> Iterator[str]:
@@ -141,7 +146,7 @@ def _host_aliases(aliases: Sequence[Spec], path: str) -> Iterator[str]:
         first.setdefault(address, index)
 
 
-def _resources(resources: Mapping[str, Any], path: str) -> Iterator[str]:
+def resource_warnings(resources: Mapping[str, Any], path: str) -> Iterator[str]:
     for name in ("memory", "ephemeral-storage", "storage"):
         value = resources.get(name)
         if value is not None and quantity.parse(value).denominator != 1:
@@ -153,7 +158,7 @@ def _container(container: Spec, path: str) -> Iterator[str]:
     resources = container.get("resources") or {}
     for field in ("limits", "requests"):
         if resources.get(field):
-            yield from _resources(resources[field], f"{path}.resources.{field}")
+            yield from resource_warnings(resources[field], f"{path}.resources.{field}")
     environment = container.get("env") or ()
     if len(environment) > 1:
         seen: set[str] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kctl.apimachinery import field_errors, names, objects
+from kctl.apimachinery import field_errors, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks

@@ -176,7 +176,7 @@ def external_address(path: str, address: str) -> list[FieldError]:
     if found or ip is None:
         return found
     if ip.is_unspecified:
-        why = "may not be unspecified (0.0.0.0 or ::)"
+        why = f"may not be unspecified ({address})"
     elif ip.is_loopback:
         why = "may not be in the loopback range (127.0.0.0/8, ::1/128)"
     elif ip.is_link_local:

@@ -13,6 +13,7 @@ from kctl.kube_apiserver.registry.label_selector_validation import validate_labe
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 _ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
+_VERSIONS = {"IPv4": 4, "IPv6": 6}
 _MAX_ENDPOINTS, _MAX_PORTS, _MAX_ADDRESSES, _MAX_HINTS = 1000, 20000, 100, 8
 
 
@@ -43,6 +44,10 @@ class EndpointSliceStrategy(Strategy):
         errors = self.validate(context, obj)
         return errors + field_checks.immutable("addressType", obj.get("addressType"), old.get("addressType"))
 
+    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
+        """Upstream says spec, which the kind does not have."""
+        return ["spec.addressType: FQDN endpoints are deprecated"] if obj.get("addressType") == "FQDN" else []
+
 
 def _endpoint(endpoint: dict[str, Any], path: str, kind: str) -> list[FieldError]:
     addresses, here = endpoint.get("addresses") or [], f"{path}.addresses"
@@ -62,14 +67,32 @@ def _endpoint(endpoint: dict[str, Any], path: str, kind: str) -> list[FieldError
 
 
 def _address(path: str, address: str, kind: str) -> list[FieldError]:
-    ip = names.parse_ip(address)
     if kind == "FQDN":
-        return names.errors(path, address, names.dns1123_subdomain)
-    if kind not in ("IPv4", "IPv6"):
+        return _domain_name(path, address)
+    if kind not in _VERSIONS:
         return []
-    if ip is None or ip.version != (4 if kind == "IPv4" else 6):
-        return [field_errors.invalid(path, address, f"must be a valid {kind} address")]
-    return external_address(path, address)
+    errors, ip = names.errors(path, address, names.ip_address), names.parse_ip(address)
+    if errors or ip is None:
+        return errors
+    if ip.version != _VERSIONS[kind]:
+        errors.append(field_errors.invalid(path.rpartition("[")[0], address, f"must be an {kind} address"))
+    return errors + external_address(path, address)
+
+
+def _domain_name(path: str, name: str) -> list[FieldError]:
+    """At least two labels; the dot of the root may follow."""
+    if not name:
+        return [field_errors.required(path)]
+    name = name.removesuffix(".")
+    problems, labels = names.dns1123_subdomain(name), name.split(".")
+    errors = [field_errors.invalid(path, name, ",".join(problems))] if problems else []
+    if len(labels) < 2:
+        why = "should be a domain with at least two segments separated by dots"
+        errors.append(field_errors.invalid(path, name, why))
+    wrong = next((label for label in labels if names.dns1123_label(label)), None)
+    if wrong is not None:
+        errors.append(field_errors.invalid(path, wrong, ",".join(names.dns1123_label(wrong))))
+    return errors
 
 
 def _hints(hints: dict[str, Any], path: str) -> list[FieldError]:
@@ -95,14 +118,12 @@ def _ports(ports: list[dict[str, Any]]) -> list[FieldError]:
     seen: set[str] = set()
     for index, port in enumerate(ports):
         path, name = f"ports[{index}]", port.get("name") or ""
+        if name:
+            errors += names.errors(f"{path}.name", name, names.dns1123_label)
         if name in seen:
             errors.append(field_errors.duplicate(f"{path}.name", name))
         seen.add(name)
-        if name:
-            errors += names.errors(f"{path}.name", name, names.dns1123_label)
         errors += field_checks.required_enum(f"{path}.protocol", port.get("protocol"), PROTOCOLS)
-        if port.get("port") is not None:
-            errors += names.errors(f"{path}.port", port["port"], names.port_number)
         if port.get("appProtocol") is not None:
             errors += names.errors(f"{path}.appProtocol", port["appProtocol"], names.qualified_name)
     return errors

@@ -22,34 +22,33 @@ class ServiceCIDRStrategy(Strategy):
         cidrs, path = objects.spec(obj).get("cidrs") or [], "spec.cidrs"
         if not cidrs:
             return [field_errors.required(path, "at least one CIDR required")]
-        errors: list[FieldError] = []
         if len(cidrs) > 2:
-            return [field_errors.invalid(path, cidrs, "may only hold up to 2 values")]
-        if len(cidrs) == 2 and len({":" in value for value in cidrs}) < 2:
-            errors.append(field_errors.invalid(path, cidrs, _DUAL))
-        for index, value in enumerate(cidrs):
-            errors += _canonical(f"{path}[{index}]", value)
-        return errors
+            return [field_errors.invalid(path, {"CIDRs": cidrs}, "may only hold up to 2 values")]
+        networks = [names.parse_cidr(value) for value in cidrs]
+        if len(cidrs) == 2 and {network and network.version for network in networks} != {4, 6}:
+            return [field_errors.invalid(path, {"CIDRs": cidrs}, _DUAL)]
+        return [error for index, value in enumerate(cidrs) for error in _canonical(f"{path}[{index}]", value)]
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         new, before = objects.spec(obj).get("cidrs") or [], objects.spec(old).get("cidrs") or []
-        if len(before) == 1 and len(new) == 2 and new[0] == before[0]:
-            return self.validate(context, obj)
-        return field_checks.immutable("spec.cidrs", new, before)
+        immutable = field_checks.IMMUTABLE
+        if len(before) == len(new) or (len(before) == 1 and len(new) == 2):
+            changed = [index for index, value in enumerate(before) if new[index] != value]
+            errors = [field_errors.invalid(f"spec.cidrs[{index}]", new[index], immutable) for index in changed]
+            return errors if len(before) == len(new) else errors + self.validate(context, obj)
+        return [field_errors.invalid("spec.cidrs", new or None, immutable)]
 
 
 def _canonical(path: str, value: str) -> list[FieldError]:
-    network = names.parse_cidr(value)
-    if network is None:
-        return names.errors(path, value, names.cidr)
-    if str(network) == value:
-        return []
+    errors, network = names.errors(path, value, names.cidr), names.parse_cidr(value)
+    if errors or str(network) == value:
+        return errors
     return [field_errors.invalid(path, value, f'must be in canonical form ("{network}")')]
 
 
 class IPAddressStrategy(Strategy):
     has_generation = False
-    name_validator = "path_segment"
+    name_validator = "ip_address"
     selectable_fields = {
         f"spec.parentRef.{name}": (
             lambda obj, name=name: str((objects.spec(obj).get("parentRef") or {}).get(name) or "")  # type: ignore[misc]
@@ -58,16 +57,10 @@ class IPAddressStrategy(Strategy):
     }
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        name = objects.name(obj)
-        ip = names.parse_ip(name)
         errors: list[FieldError] = []
-        if ip is None:
-            errors.append(field_errors.invalid("metadata.name", name, "must be a valid IP address"))
-        elif str(ip) != name:
-            errors.append(field_errors.invalid("metadata.name", name, f'must be in canonical form ("{ip}")'))
         parent, path = objects.spec(obj).get("parentRef"), "spec.parentRef"
         if parent is None:
-            return [*errors, field_errors.required(path)]
+            return [field_errors.required(path)]
         if parent.get("group"):
             errors += names.errors(f"{path}.group", parent["group"], names.dns1123_subdomain)
         errors += field_checks.required_name(f"{path}.resource", parent.get("resource"), names.path_segment_name)
@@ -78,7 +71,10 @@ class IPAddressStrategy(Strategy):
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         new, before = objects.spec(obj).get("parentRef"), objects.spec(old).get("parentRef")
-        return field_checks.immutable("spec.parentRef", new, before)
+        if field_checks.same(new, before):
+            return []
+        shown = new and {name.title(): new.get(name) or "" for name in ("group", "resource", "namespace", "name")}
+        return [field_errors.invalid("spec.parentRef", shown, field_checks.IMMUTABLE)]
 
 
 SERVICE_CIDR = ServiceCIDRStrategy()

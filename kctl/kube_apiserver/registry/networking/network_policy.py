@@ -84,14 +84,14 @@ def _peer(peer: dict[str, Any], path: str) -> list[FieldError]:
 def _ip_block(block: dict[str, Any], path: str) -> list[FieldError]:
     errors = field_checks.required_name(f"{path}.cidr", block.get("cidr"), names.cidr)
     network = names.parse_cidr(block.get("cidr") or "")
-    if network is None:
+    if errors or network is None:
         return errors
     for index, text in enumerate(block.get("except") or ()):
         here = f"{path}.except[{index}]"
-        errors += names.errors(here, text, names.cidr)
+        problems = names.errors(here, text, names.cidr)
         hole = names.parse_cidr(text)
-        if hole is None:
-            continue
+        if problems or hole is None:
+            return errors + problems
         inside = hole.version == network.version and hole.network_address in network
         if not inside or network.prefixlen >= hole.prefixlen:
             errors.append(field_errors.invalid(here, text, "must be a strict subset of `cidr`"))

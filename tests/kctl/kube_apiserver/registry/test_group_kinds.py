@@ -34,7 +34,7 @@ URL = {"clientConfig": {"url": "https://x.io"}}
         ("storage.k8s.io/v1", "StorageClass", {}, ["provisioner: Required value"]),
         ("storage.k8s.io/v1", "CSINode", {"spec": {"drivers": [{"name": "a"}]}}, ["spec.drivers[0].nodeID: Required value"]),
         ("coordination.k8s.io/v1", "Lease", {"spec": {"leaseDurationSeconds": 0}}, ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0"]),
-        ("discovery.k8s.io/v1", "EndpointSlice", {"addressType": "IPv4", "endpoints": [{"addresses": ["::1"]}]}, ['endpoints[0].addresses[0]: Invalid value: "::1": must be a valid IPv4 address']),
+        ("discovery.k8s.io/v1", "EndpointSlice", {"addressType": "IPv4", "endpoints": [{"addresses": ["2001:db8::1"]}]}, ['endpoints[0].addresses: Invalid value: "2001:db8::1": must be an IPv4 address']),
         ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", {"spec": {}}, ["spec.priorityLevelConfiguration.name: Required value: must reference a priority level"]),
         ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", {"webhooks": [{**HOOK, **URL}]}, []),
         ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", {"webhooks": [HOOK]}, ["webhooks[0].clientConfig: Required value: exactly one of url or service is required"]),

@@ -25,7 +25,7 @@ CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage":
         ("Node", {"spec": {"podCIDR": "x"}}, ['spec.podCIDRs[0]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']),
         ("Endpoints", {"subsets": [{}]}, ["subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`"]),
         ("ResourceQuota", {"spec": {"hard": {"pods": "1.5"}}}, ['spec.hard[pods]: Invalid value: "1500m": must be an integer']),
-        ("ResourceQuota", {"spec": {"hard": {"x": "1"}}}, ['spec.hard[x]: Invalid value: "x": must be a standard resource for quota']),
+        ("ResourceQuota", {"spec": {"hard": {"x": "1"}}}, ['spec.hard[x]: Invalid value: "x": must be a standard resource type or fully qualified', 'spec.hard[x]: Invalid value: "x": must be a standard resource for quota']),
         ("ResourceQuota", {"spec": {"scopes": ["BestEffort", "NotBestEffort"]}}, ['spec.scopes: Invalid value: ["BestEffort","NotBestEffort"]: conflicting scopes']),
         ("PersistentVolumeClaim", {"spec": CLAIM}, []),
         ("PersistentVolumeClaim", {"spec": {**CLAIM, "resources": {}}}, ["spec.resources[storage]: Required value"]),
