@@ -35,7 +35,7 @@ LABEL = (
         (names.ip_address, "2001:db8::1", []),
         (names.ip_address, "1.2.3", ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]),
         (names.cidr, "10.0.0.0/8", []),
-        (names.cidr, "10.0.0.1/8", []),
+        (names.cidr, "10.0.0.1/8", ["must not have bits set beyond the prefix length"]),
         (names.cidr, "10.0.0.0", ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"]),
         (names.config_map_key, "a.b_C-1", []),
         (names.config_map_key, "..", ["must not be '..'"]),
