@@ -1,14 +1,14 @@
 """The admission plugins in upstream's recommended order, the only place that orders them.
 
-Each module of `_MODULES` defines `PLUGIN`, an AdmissionPlugin; a module that does not exist yet is left out by its owner's absence
-from the list, never silently.
+Each module of `_MODULES` defines `PLUGIN`, an AdmissionPlugin, and must exist: what is not listed is not enforced. Not there yet
+are limit_ranger (before service_account), taint_nodes_by_condition (before priority), and default_storage_class,
+default_ingress_class, storage_object_in_use_protection, persistent_volume_claim_resize and resource_quota (last, in this order).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation
@@ -16,17 +16,10 @@ from kctl.kube_apiserver.registry.strategy import Context
 
 _MODULES = (
     "namespace_lifecycle",
-    "limit_ranger",
     "service_account",
-    "taint_nodes_by_condition",
     "priority",
     "default_toleration_seconds",
     "runtime_class",
-    "default_storage_class",
-    "default_ingress_class",
-    "storage_object_in_use_protection",
-    "persistent_volume_claim_resize",
-    "resource_quota",
 )
 
 
@@ -63,5 +56,4 @@ class AdmissionChain:
 
 def load() -> AdmissionChain:
     package = __package__ or "kctl.kube_apiserver.admission"
-    present = [name for name in _MODULES if find_spec(f"{package}.{name}") is not None]
-    return AdmissionChain([import_module(f"{package}.{name}").PLUGIN for name in present])
+    return AdmissionChain([import_module(f"{package}.{name}").PLUGIN for name in _MODULES])
