@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.objects import Object
@@ -11,6 +12,7 @@ from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.builder import Builder
 from kctl.cli.errors import CommandError, UsageError
+from kctl.cli.flags import flag
 from kctl.cli.results import Results
 from kctl.cli.session import Session
 from kctl.cli.targets import Target, live
@@ -156,3 +158,33 @@ class MetadataEdit:
             "patch", target.resource, target.namespace, target.name, "", query, {"metadata": meta}, MERGE_PATCH
         )
         return (await (await self.session.client()).call(request)).object
+
+
+def edit_flags(command: str, noun: str) -> Callable[[Any], Any]:
+    """The flags of `kctl label` and `kctl annotate`; `noun` is what they change."""
+    return options.apply_all(
+        flag("--all", kind="bool", help="Select all resources, in the namespace of the specified resource types"),
+        flag("--list", kind="bool", help=f"If true, display the {noun} for a given resource."),
+        flag("--local", kind="bool", help=f"If true, {command} will NOT contact api-server but run locally."),
+        flag("--overwrite", kind="bool", help=f"If true, allow {noun} to be overwritten, otherwise reject updates that overwrite existing {noun}."),
+        flag("--resource-version", help="If non-empty, the update will only succeed if this is the current resource-version for the object."),
+        options.all_namespaces(),
+        options.selector(),
+        options.field_selector(),
+        options.output(),
+        options.dry_run(),
+        options.field_manager(f"kubectl-{command}"),
+        options.filename(f"Filename, directory, or URL to files identifying the resource to update the {noun}"),
+    )  # fmt: skip
+
+
+async def edit(
+    session: Session, arguments: Sequence[str], words: tuple[str, str, str], *, filename: Sequence[str], kustomize: str,
+    recursive: bool, selector: str, field_selector: str, all_namespaces: bool, **more: Any,
+) -> None:  # fmt: skip
+    """`words`: what, field_name and done of MetadataEdit."""
+    builder = Builder(
+        session, filename, kustomize, recursive, selector, field_selector, all_namespaces, select_all=more["all"],
+        validate=False,
+    )  # fmt: skip
+    await MetadataEdit(session, arguments, *words, **more).run(builder)
