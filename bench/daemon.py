@@ -38,9 +38,7 @@ class Daemon:
         self.environment.pop("KUBECONFIG", None)
         self.started = time.perf_counter()
         command = [sys.executable, "-m", "kctl", "run-cluster", *self._options]
-        self.process = subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        self.process = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.kubeconfig = self._home / "kctl" / "kctl" / "kubeconfig"
         deadline = time.monotonic() + START_SECONDS
         while not self.kubeconfig.is_file():
@@ -50,9 +48,7 @@ class Daemon:
         self._connect()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
         shutil.rmtree(self._home, ignore_errors=True)
@@ -61,9 +57,7 @@ class Daemon:
         config = yaml.safe_load(self.kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self.server = cluster["server"]
-        self.context = ssl.create_default_context(
-            cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
-        )
+        self.context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
         with tempfile.NamedTemporaryFile() as pem:
             pem.write(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
             pem.flush()

@@ -64,10 +64,15 @@ def deployment(pods: int, nodes: int) -> Figures:
             time.sleep(0.02)
         gone = time.perf_counter() - started
         return {
-            "pods": pods, "nodes": nodes, "available_seconds": available, "gone_seconds": gone, "memory_mb": memory,
-            "cpu_ms_per_pod_to_available": 1000 * to_available / pods, "cpu_ms_per_pod_with_events": 1000 * whole / pods,
+            "pods": pods,
+            "nodes": nodes,
+            "available_seconds": available,
+            "gone_seconds": gone,
+            "memory_mb": memory,
+            "cpu_ms_per_pod_to_available": 1000 * to_available / pods,
+            "cpu_ms_per_pod_with_events": 1000 * whole / pods,
             "cpu_ms_per_pod_delete": 1000 * (daemon.cpu_seconds() - cpu) / pods,
-        }  # fmt: skip
+        }
 
 
 def _settle(daemon: Daemon) -> None:
@@ -89,11 +94,15 @@ def _deployment(pods: int) -> dict[str, Any]:
     }
     spec = {"terminationGracePeriodSeconds": 0, "containers": [container]}
     return {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "bench"},
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "bench"},
         "spec": {
-            "replicas": pods, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec},
+            "replicas": pods,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
         },
-    }  # fmt: skip
+    }
 
 
 def get_pods(kubectl: str, pods: int = 1000, runs: int = 10) -> Figures:

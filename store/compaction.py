@@ -23,9 +23,7 @@ DELETE FROM log WHERE revision > :after AND revision <= :end AND (
 def remember(connection: sqlite3.Connection, revision: int) -> None:
     """Within a transaction: from now on only `revision` and later can be read."""
     connection.execute("UPDATE meta SET value = ? WHERE name = 'compact_revision'", (revision,))
-    connection.execute(
-        "UPDATE meta SET value = max(value, (SELECT coalesce(max(revision), 0) FROM log)) WHERE name = 'newest_revision'"
-    )
+    connection.execute("UPDATE meta SET value = max(value, (SELECT coalesce(max(revision), 0) FROM log)) WHERE name = 'newest_revision'")
 
 
 def forget_some(connection: sqlite3.Connection, revision: int, after: int) -> int | None:

@@ -75,17 +75,13 @@ class MemoryStore:
         keys = self._keys if state is self._now else sorted(state)
         found = keys[bisect.bisect_left(keys, start) : bisect.bisect_left(keys, end)]
         chosen = found[:limit] if limit else found
-        return RangeResult(
-            [state[key] for key in chosen], revision or self.revision, len(found), len(chosen) < len(found)
-        )
+        return RangeResult([state[key] for key in chosen], revision or self.revision, len(found), len(chosen) < len(found))
 
     def listen(self, prefix: str, listener: Listener) -> Subscription:
         return self._broadcaster.listen(prefix, listener)
 
     def watch(self, prefix: str, *, start_revision: int) -> AsyncIterator[Sequence[Event]]:
-        return watch.follow(
-            self._broadcaster, self._watches, prefix, start_revision, lambda: self.revision, self._read_history
-        )
+        return watch.follow(self._broadcaster, self._watches, prefix, start_revision, lambda: self.revision, self._read_history)
 
     async def _read_history(self, prefix: str, first: int, last: int) -> Sequence[Event]:
         if first < self._compacted:

@@ -111,9 +111,7 @@ class SqliteStore:
         rows = connection.execute(
             "SELECT key, create_revision, max(revision), version, deleted FROM log GROUP BY key"
         )  # SQLite takes the other columns from the row that has the maximum
-        self._keys = {
-            key: KeyState(created, revision, version) for key, created, revision, version, gone in rows if not gone
-        }
+        self._keys = {key: KeyState(created, revision, version) for key, created, revision, version, gone in rows if not gone}
 
     async def close(self) -> None:
         if self._failure is not None and self._lock < 0:
@@ -184,9 +182,7 @@ class SqliteStore:
                     keys[operation.key] = after
                 changed = event.key_value
                 gone = 1 if after is None else 0
-                write.rows.append(
-                    (revision, operation.key, changed.create_revision, changed.version, gone, changed.value)
-                )
+                write.rows.append((revision, operation.key, changed.create_revision, changed.version, gone, changed.value))
                 write.events.append(event)
         except StoreError:
             for key, state in reversed(undo):
@@ -271,9 +267,7 @@ class SqliteStore:
         return self._broadcaster.listen(prefix, listener)
 
     def watch(self, prefix: str, *, start_revision: int) -> AsyncIterator[Sequence[Event]]:
-        return watch.follow(
-            self._broadcaster, self._watches, prefix, start_revision, lambda: self._committed, self._read_history
-        )
+        return watch.follow(self._broadcaster, self._watches, prefix, start_revision, lambda: self._committed, self._read_history)
 
     async def _read_history(self, prefix: str, first: int, last: int) -> Sequence[Event]:
         if first < self._compacted:

@@ -47,9 +47,7 @@ def subsets(service: Object, members: Iterable[Object]) -> list[Subset]:
     found = []
     for _, group in sorted(groups.items()):
         for field in ("addresses", "notReadyAddresses"):
-            group[field].sort(
-                key=lambda entry: tuple(int(part) if part.isdigit() else 0 for part in entry["ip"].split("."))
-            )
+            group[field].sort(key=lambda entry: tuple(int(part) if part.isdigit() else 0 for part in entry["ip"].split(".")))
         found.append({key: value for key, value in group.items() if value})
     return found
 

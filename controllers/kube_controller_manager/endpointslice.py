@@ -67,9 +67,7 @@ def endpoint_of(service: Object, pod: Object, address: str, zone: str = "") -> E
     return found
 
 
-def arrange(
-    present: Sequence[Object], wanted: Mapping[str, Endpoint]
-) -> tuple[list[tuple[Object, list[Endpoint]]], list[list[Endpoint]]]:
+def arrange(present: Sequence[Object], wanted: Mapping[str, Endpoint]) -> tuple[list[tuple[Object, list[Endpoint]]], list[list[Endpoint]]]:
     """Distributes endpoints (by pod uid) over slices of one address type and port list: (slice, endpoints) for each
     present slice, and the contents of new ones. An empty list means: not needed any more."""
     left = dict(wanted)
@@ -126,9 +124,7 @@ class EndpointSliceController(LoopController):
         spec = objects.spec(service)
         if not spec.get("selector") or spec.get("type") == "ExternalName":
             return
-        present = [
-            piece for piece in self._slices.by_index(_SERVICE_INDEX, key) if not objects.deletion_timestamp(piece)
-        ]
+        present = [piece for piece in self._slices.by_index(_SERVICE_INDEX, key) if not objects.deletion_timestamp(piece)]
         members = [pod for pod in self._pods.of(service) if service_pods.is_candidate(pod, include_terminating=True)]
         try:
             for family in service_pods.families(service):
@@ -141,9 +137,7 @@ class EndpointSliceController(LoopController):
             if not namespace_terminating(error):
                 raise
 
-    async def _reconcile_family(
-        self, service: Object, family: str, present: Sequence[Object], members: Iterable[Object]
-    ) -> None:
+    async def _reconcile_family(self, service: Object, family: str, present: Sequence[Object], members: Iterable[Object]) -> None:
         by_ports = self._by_ports(service, family, members)
         used: set[str] = set()
         for ports, wanted in by_ports.values():
@@ -163,9 +157,7 @@ class EndpointSliceController(LoopController):
             if objects.uid(piece) not in used:
                 await self._delete(piece)
 
-    def _by_ports(
-        self, service: Object, family: str, members: Iterable[Object]
-    ) -> dict[str, tuple[Ports, dict[str, Endpoint]]]:
+    def _by_ports(self, service: Object, family: str, members: Iterable[Object]) -> dict[str, tuple[Ports, dict[str, Endpoint]]]:
         found: dict[str, tuple[Ports, dict[str, Endpoint]]] = {}
         memo: dict[int, tuple[str, Ports]] = {}
         for pod in members:

@@ -53,9 +53,7 @@ CONTROLLERS: dict[str, Factory] = {
     "serviceaccount-controller": lambda context, options: ServiceAccountController(context),
     "serviceaccount-token-controller": lambda context, options: ServiceAccountTokenController(context, options.root_ca),
     "root-ca-certificate-publisher-controller": lambda context, options: RootCaPublisher(context, options.root_ca),
-    "node-ipam-controller": lambda context, options: NodeIpamController(
-        context, options.cluster_cidr, options.node_cidr_mask
-    ),
+    "node-ipam-controller": lambda context, options: NodeIpamController(context, options.cluster_cidr, options.node_cidr_mask),
     "node-lifecycle-controller": lambda context, options: NodeLifecycleController(context),
     "taint-eviction-controller": lambda context, options: TaintEvictionController(context),
     "ttl-controller": lambda context, options: TtlController(context),

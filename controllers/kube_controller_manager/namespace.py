@@ -123,9 +123,7 @@ class NamespaceController(LoopController):
         conditions = _conditions(objects.status(namespace).get("conditions") or (), remains, rfc3339(self._clock.now()))
         if conditions != objects.status(namespace).get("conditions"):
             try:
-                written = await self._client.update_status(
-                    NAMESPACES, objects.with_status(namespace, conditions=conditions)
-                )
+                written = await self._client.update_status(NAMESPACES, objects.with_status(namespace, conditions=conditions))
             except (Conflict, NotFound):
                 return  # next time
             self._namespaces.observe([written])
@@ -142,9 +140,7 @@ class NamespaceController(LoopController):
 
 def _conditions(before: Sequence[dict[str, Any]], remains: _Remains, now: str) -> list[dict[str, Any]]:
     content = ", ".join(f"{kind} has {count} resource instances" for kind, count in sorted(remains.content.items()))
-    finalizers = ", ".join(
-        f"{name} in {count} resource instances" for name, count in sorted(remains.finalizers.items())
-    )
+    finalizers = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(remains.finalizers.items()))
     failures = ", ".join(sorted(remains.failures))
     found = [
         ("DiscoveryFailure", "", "ResourcesDiscovered", "All resources successfully discovered"),
@@ -172,9 +168,7 @@ def _conditions(before: Sequence[dict[str, Any]], remains: _Remains, now: str) -
     return [_condition(known.get(kind), kind, bool(bad), reason, text, now) for kind, bad, reason, text in conditions]
 
 
-def _condition(
-    before: dict[str, Any] | None, kind: str, bad: bool, reason: str, message: str, now: str
-) -> dict[str, Any]:
+def _condition(before: dict[str, Any] | None, kind: str, bad: bool, reason: str, message: str, now: str) -> dict[str, Any]:
     status = "True" if bad else "False"
     since = before["lastTransitionTime"] if before is not None and before["status"] == status else now
     return {"type": kind, "status": status, "lastTransitionTime": since, "reason": reason, "message": message}

@@ -109,9 +109,7 @@ class NodeIpamController(LoopController):
         if cidr is None:
             text = f"Node {key} status is now: CIDRNotAvailable"
             self._recorder.event(node, NORMAL, "CIDRNotAvailable", text)
-            raise RuntimeError(
-                "CIDR allocation failed; there are no remaining CIDRs left to allocate in the accepted range"
-            )
+            raise RuntimeError("CIDR allocation failed; there are no remaining CIDRs left to allocate in the accepted range")
         patch = {"spec": {"podCIDR": cidr, "podCIDRs": [cidr]}}
         try:
             written = await self._client.patch(NODES, key, patch, patch_type=STRATEGIC_MERGE_PATCH)

@@ -177,9 +177,13 @@ class NodeLifecycleController(LoopController):
         patch = {"metadata": {"uid": objects.uid(pod)}, "status": {"conditions": [condition]}}
         try:
             written = await self._client.patch(
-                PODS, objects.name(pod), patch, objects.namespace(pod),
-                patch_type=STRATEGIC_MERGE_PATCH, subresource="status",
-            )  # fmt: skip
+                PODS,
+                objects.name(pod),
+                patch,
+                objects.namespace(pod),
+                patch_type=STRATEGIC_MERGE_PATCH,
+                subresource="status",
+            )
         except NotFound:
             return
         self._pods.observe([written])
@@ -197,10 +201,7 @@ def _unknown_conditions(node: Object, now: str) -> list[dict[str, Any]]:
             created = objects.metadata(node).get("creationTimestamp")
             reason, message = _NEVER
             heartbeat = {"lastHeartbeatTime": created} if created else {}
-            found.append(
-                {"type": kind, "status": "Unknown", **heartbeat, "lastTransitionTime": now, "reason": reason,
-                 "message": message}
-            )  # fmt: skip
+            found.append({"type": kind, "status": "Unknown", **heartbeat, "lastTransitionTime": now, "reason": reason, "message": message})
         elif found[position]["status"] != "Unknown":
             reason, message = _STOPPED
             changes = {"status": "Unknown", "lastTransitionTime": now, "reason": reason, "message": message}

@@ -101,9 +101,7 @@ class PodGarbageCollector(LoopController):
         try:
             if disrupted and not pods.is_terminal(pod):
                 patch = {"metadata": {"uid": uid}, "status": {"phase": "Failed", "conditions": [self._why(disrupted)]}}
-                await self._client.patch(
-                    PODS, name, patch, space, patch_type=STRATEGIC_MERGE_PATCH, subresource="status"
-                )
+                await self._client.patch(PODS, name, patch, space, patch_type=STRATEGIC_MERGE_PATCH, subresource="status")
             await self._client.delete(PODS, name, space, grace_period_seconds=0, uid=uid)
         except NotFound:
             return

@@ -67,9 +67,7 @@ class ServiceAccountTokenController(LoopController):
         account = await self._account(secret)
         try:
             if account is None:
-                await self._client.delete(
-                    SECRETS, objects.name(secret), objects.namespace(secret), uid=objects.uid(secret)
-                )
+                await self._client.delete(SECRETS, objects.name(secret), objects.namespace(secret), uid=objects.uid(secret))
             else:
                 await self._fill(secret, account)
         except NotFound:

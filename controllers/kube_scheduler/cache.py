@@ -22,9 +22,21 @@ class NodeInfo:
     """`generation` rises with every change, so that what was computed from a node can be told stale."""
 
     __slots__ = (
-        "allocatable", "allowed_pods", "generation", "image_sizes", "labels", "name", "node", "non_zero_memory",
-        "non_zero_milli_cpu", "pods", "ports", "requested", "taints", "unschedulable",
-    )  # fmt: skip
+        "allocatable",
+        "allowed_pods",
+        "generation",
+        "image_sizes",
+        "labels",
+        "name",
+        "node",
+        "non_zero_memory",
+        "non_zero_milli_cpu",
+        "pods",
+        "ports",
+        "requested",
+        "taints",
+        "unschedulable",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -56,9 +68,7 @@ class NodeInfo:
             else:
                 self.allocatable.add(name, value)
         self.image_sizes = {
-            name: int(image.get("sizeBytes") or 0)
-            for image in status.get("images") or ()
-            for name in image.get("names") or ()
+            name: int(image.get("sizeBytes") or 0) for image in status.get("images") or () for name in image.get("names") or ()
         }
         self.generation += 1
 

@@ -23,9 +23,7 @@ def count_reasons(statuses: Mapping[str, Status]) -> dict[str, int]:
     return counts
 
 
-def explain(
-    statuses: Mapping[str, Status], node_count: int, post_filter_words: list[str], pre_filter_reason: str = ""
-) -> str:
+def explain(statuses: Mapping[str, Status], node_count: int, post_filter_words: list[str], pre_filter_reason: str = "") -> str:
     """The message of the condition and of the FailedScheduling event. A reason of PreFilter is for all nodes, and not counted."""
     if node_count == 0:
         return NO_NODES

@@ -135,9 +135,18 @@ def _host_ports(spec: Object) -> tuple[HostPort, ...]:
 
 
 _SCHEDULED_BY = (
-    "affinity", "hostNetwork", "nodeName", "nodeSelector", "overhead", "preemptionPolicy", "priority", "resourceClaims", "resources",
-    "tolerations", "topologySpreadConstraints",
-)  # fmt: skip
+    "affinity",
+    "hostNetwork",
+    "nodeName",
+    "nodeSelector",
+    "overhead",
+    "preemptionPolicy",
+    "priority",
+    "resourceClaims",
+    "resources",
+    "tolerations",
+    "topologySpreadConstraints",
+)
 _SCHEDULED_BY_OF_CONTAINERS = ("image", "ports", "resources", "restartPolicy")
 """What plugins look at. One that looks at another field of the spec adds it here."""
 
@@ -146,9 +155,7 @@ def signature(spec: Object) -> bytes:
     """Equal for specs that no plugin can tell from one another."""
     parts: Object = {name: spec[name] for name in _SCHEDULED_BY if name in spec}
     for kind in ("containers", "initContainers"):
-        parts[kind] = [
-            [container.get(name) for name in _SCHEDULED_BY_OF_CONTAINERS] for container in spec.get(kind) or ()
-        ]
+        parts[kind] = [[container.get(name) for name in _SCHEDULED_BY_OF_CONTAINERS] for container in spec.get(kind) or ()]
     return orjson.dumps(parts)
 
 

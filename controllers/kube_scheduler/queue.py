@@ -23,9 +23,7 @@ UNSCHEDULABLE_FLUSH_SECONDS = 300.0
 class SchedulingQueue:
     """`on_active` is called when a pod becomes active; `sort_key` is the QueueSort plugin's."""
 
-    def __init__(
-        self, clock: Clock, sort_key: Callable[[QueuedPod], tuple[Any, ...]], on_active: Callable[[], None]
-    ) -> None:
+    def __init__(self, clock: Clock, sort_key: Callable[[QueuedPod], tuple[Any, ...]], on_active: Callable[[], None]) -> None:
         self._clock = clock
         self._sort_key = sort_key
         self._on_active = on_active

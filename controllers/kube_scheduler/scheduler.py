@@ -246,14 +246,23 @@ class Scheduler:
             return
         transition = times.rfc3339(self._clock.now()) if old.get("status") != "False" else old.get("lastTransitionTime")
         condition = {
-            "type": "PodScheduled", "status": "False", "reason": reason, "message": message, "lastProbeTime": None,
-            "lastTransitionTime": transition, "observedGeneration": objects.generation(present),
-        }  # fmt: skip
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": reason,
+            "message": message,
+            "lastProbeTime": None,
+            "lastTransitionTime": transition,
+            "observedGeneration": objects.generation(present),
+        }
         try:
             await self._client.patch(
-                PODS, objects.name(present), {"metadata": {"uid": info.uid}, "status": {"conditions": [condition]}},
-                objects.namespace(present), patch_type=STRATEGIC_MERGE_PATCH, subresource="status",
-            )  # fmt: skip
+                PODS,
+                objects.name(present),
+                {"metadata": {"uid": info.uid}, "status": {"conditions": [condition]}},
+                objects.namespace(present),
+                patch_type=STRATEGIC_MERGE_PATCH,
+                subresource="status",
+            )
         except (ApiError, ConnectionFailed) as error:
             log.warning("condition of %s: %s", info.key, error)
 

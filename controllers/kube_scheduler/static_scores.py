@@ -53,9 +53,14 @@ class _Scores:
 
 class StaticScores:
     def __init__(
-        self, profile: Profile, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo],
-        candidates: Iterable[int], feasible: Iterable[int],
-    ) -> None:  # fmt: skip
+        self,
+        profile: Profile,
+        state: CycleState,
+        pod: PodInfo,
+        nodes: Sequence[NodeInfo],
+        candidates: Iterable[int],
+        feasible: Iterable[int],
+    ) -> None:
         self._feasible = set(feasible)
         self._scores: list[_Scores] = []
         chosen = list(candidates)

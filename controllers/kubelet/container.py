@@ -36,9 +36,26 @@ _PULL_REASONS = {"ErrImagePull": "ImagePullBackOff", "RegistryUnavailable": "Ima
 
 class ContainerWorker:
     __slots__ = (
-        "_backoff", "_prober", "_pull_backoff_seconds", "_timer", "handle", "image", "image_id", "kind", "last_state", "name",
-        "phase", "pod", "previous", "ready", "restarts", "spec", "started", "state", "stopping",
-    )  # fmt: skip
+        "_backoff",
+        "_prober",
+        "_pull_backoff_seconds",
+        "_timer",
+        "handle",
+        "image",
+        "image_id",
+        "kind",
+        "last_state",
+        "name",
+        "phase",
+        "pod",
+        "previous",
+        "ready",
+        "restarts",
+        "spec",
+        "started",
+        "state",
+        "stopping",
+    )
 
     def __init__(self, pod: PodWorker, spec: Object, kind: str, waits_for_init: bool) -> None:
         self.pod = pod
@@ -139,16 +156,12 @@ class ContainerWorker:
         self._event("Warning", "Failed", f"Error: {failure.reason}")
         if failure.reason not in _PULL_REASONS:
             return
-        wait = self._pull_backoff_seconds = min(
-            max(self._pull_backoff_seconds * 2, INITIAL_BACKOFF_SECONDS), MAX_BACKOFF_SECONDS
-        )
+        wait = self._pull_backoff_seconds = min(max(self._pull_backoff_seconds * 2, INITIAL_BACKOFF_SECONDS), MAX_BACKOFF_SECONDS)
 
         def show_back_off() -> None:
             self._event("Normal", "BackOff", f'Back-off pulling image "{image}"')
             self._event("Warning", "Failed", f"Error: {_PULL_REASONS[failure.reason]}")
-            self._wait(
-                _PULL_REASONS[failure.reason], f'Back-off pulling image "{image}": {failure.reason}: {failure.message}'
-            )
+            self._wait(_PULL_REASONS[failure.reason], f'Back-off pulling image "{image}": {failure.reason}: {failure.message}')
             self._after(wait - RELIST_SECONDS, self.begin)
 
         self._after(RELIST_SECONDS, show_back_off)
@@ -358,9 +371,7 @@ class ContainerWorker:
         self.image = str(status.get("image") or self.image)
         self.image_id = str(status.get("imageID") or "")
         context = self.pod.context
-        self.handle = context.runtime.adopt_container(
-            self.pod.pod, self.spec, self.restarts, self, status, init=self.kind != REGULAR
-        )
+        self.handle = context.runtime.adopt_container(self.pod.pod, self.spec, self.restarts, self, status, init=self.kind != REGULAR)
         if "running" in self.state and self.handle is not None:
             self.phase = RUNNING
             age = (context.clock.now() - self.handle.started_at).total_seconds()

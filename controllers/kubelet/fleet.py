@@ -49,9 +49,15 @@ class KubeletFleet:
     dependencies: tuple[str, ...] = ("kube-apiserver",)
 
     def __init__(
-        self, client_for: Callable[[User], Client], informers: InformerFactory, clock: Clock, randomness: random.Random,
-        nodes: Sequence[NodeConfig] = (), *, profile: str = DEFAULT_PROFILE,
-    ) -> None:  # fmt: skip
+        self,
+        client_for: Callable[[User], Client],
+        informers: InformerFactory,
+        clock: Clock,
+        randomness: random.Random,
+        nodes: Sequence[NodeConfig] = (),
+        *,
+        profile: str = DEFAULT_PROFILE,
+    ) -> None:
         self._client_for = client_for
         self._informers = informers
         self._clock = clock
@@ -60,9 +66,7 @@ class KubeletFleet:
         self._writer = StatusWriter()
         self._stages = Stages(profile)
         runtime: ContainerRuntime = SimulatedRuntime(clock, self._timers, randomness, self._stages)
-        self._context = KubeletContext(
-            clock, self._timers, randomness, runtime, self._writer, self._look_up, self._wait_for
-        )  # fmt: skip
+        self._context = KubeletContext(clock, self._timers, randomness, runtime, self._writer, self._look_up, self._wait_for)
         self._kubelets: dict[str, Kubelet] = {}
         self._static: dict[str, StaticPodRunner] = {}
         self._heartbeats = Heartbeats(clock, self._timers, self.static_pods_changed)
@@ -238,16 +242,12 @@ class KubeletFleet:
 
     # ---- KubeletConnector
 
-    async def logs(
-        self, node: str, namespace: str, pod: str, container: str, options: Mapping[str, str]
-    ) -> AsyncIterator[bytes]:
+    async def logs(self, node: str, namespace: str, pod: str, container: str, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         """Raises ApiError as a kubelet (through the API server) would answer."""
         kubelet = self._kubelets.get(node)
         key = f"{namespace}/{pod}"
         if kubelet is None or kubelet.paused:
-            raise status.InternalError(
-                f'Get "https://{node}:10250/containerLogs/{key}/{container}": dial tcp: connect: connection refused'
-            )
+            raise status.InternalError(f'Get "https://{node}:10250/containerLogs/{key}/{container}": dial tcp: connect: connection refused')
         runner = self._static.get(node)
         static = runner.static_pod(key) if runner is not None else None
         if static is not None:

@@ -27,9 +27,14 @@ def revision(obj: Object) -> int:
 
 class Kubelet:
     def __init__(
-        self, config: NodeConfig, address: str, context: KubeletContext, client: Client, recorder: EventRecorder,
+        self,
+        config: NodeConfig,
+        address: str,
+        context: KubeletContext,
+        client: Client,
+        recorder: EventRecorder,
         forget: Callable[[str], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.config = config
         self.name = config.name
         self.address = address

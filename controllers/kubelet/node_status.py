@@ -103,12 +103,9 @@ def status(config: NodeConfig, address: str, now: str, old: Object) -> Object:
         before = known.get(kind)
         since = before["lastTransitionTime"] if before and before.get("status") == value else now
         conditions.append(
-            {"type": kind, "status": value, "lastHeartbeatTime": now, "lastTransitionTime": since, "reason": reason}
-            | {"message": message}
+            {"type": kind, "status": value, "lastHeartbeatTime": now, "lastTransitionTime": since, "reason": reason} | {"message": message}
         )
-    kept = {
-        field: value for field, value in old.items() if field in ("volumesInUse", "volumesAttached", "images", "config")
-    }
+    kept = {field: value for field, value in old.items() if field in ("volumesInUse", "volumesAttached", "images", "config")}
     return {
         **kept,
         "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": config.name}],

@@ -14,9 +14,7 @@ class PodAddresses:
         self.cidr = cidr
         self._base = int(network.network_address)
         self._make = type(network.network_address)
-        self._first, self._last = (
-            (2, network.num_addresses - 2) if network.num_addresses > 4 else (0, network.num_addresses - 1)
-        )
+        self._first, self._last = (2, network.num_addresses - 2) if network.num_addresses > 4 else (0, network.num_addresses - 1)
         self._next = self._first
         self._used: set[int] = set()
 

@@ -35,9 +35,7 @@ def build(worker: PodWorker) -> Object:
     status["phase"] = shown
     if worker.failure is not None:
         status["reason"], status["message"] = worker.failure
-    status["conditions"] = merge_conditions(
-        old.get("conditions") or (), conditions(worker, shown), worker.context.stamp(), generation
-    )
+    status["conditions"] = merge_conditions(old.get("conditions") or (), conditions(worker, shown), worker.context.stamp(), generation)
     if worker.start_time:
         status["startTime"] = worker.start_time
     status.update(_addresses(worker, old))
@@ -180,9 +178,7 @@ def _names(names: list[str]) -> str:
     return f"[{' '.join(names)}]"
 
 
-def merge_conditions(
-    old: Sequence[dict[str, Any]], wanted: Sequence[_Condition], now: str, generation: int | None
-) -> list[Object]:
+def merge_conditions(old: Sequence[dict[str, Any]], wanted: Sequence[_Condition], now: str, generation: int | None) -> list[Object]:
     """Others' conditions first, then the kubelet's own in its order."""
     known = {entry["type"]: entry for entry in old}
     merged = [entry for entry in old if entry["type"] not in KUBELET_CONDITIONS]

@@ -27,10 +27,29 @@ _DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadli
 
 class PodWorker:
     __slots__ = (
-        "_advancing", "_deadline", "_grace", "_told_mount", "containers", "context", "counted", "delete_wanted", "failure",
-        "gone", "in_flight", "init", "ip", "kubelet", "pod", "queued", "retries", "sandbox", "start_time", "status_wanted",
-        "stopping", "uid",
-    )  # fmt: skip
+        "_advancing",
+        "_deadline",
+        "_grace",
+        "_told_mount",
+        "containers",
+        "context",
+        "counted",
+        "delete_wanted",
+        "failure",
+        "gone",
+        "in_flight",
+        "init",
+        "ip",
+        "kubelet",
+        "pod",
+        "queued",
+        "retries",
+        "sandbox",
+        "start_time",
+        "status_wanted",
+        "stopping",
+        "uid",
+    )
 
     def __init__(self, kubelet: Kubelet, pod: Object) -> None:
         self.kubelet = kubelet
@@ -120,11 +139,7 @@ class PodWorker:
                 self.failure = (str(status["reason"]), str(status.get("message") or ""))
         self.ip = "" if self.host_network or self.stopping else str(status.get("podIP") or "")
         self.sandbox = bool(status.get("podIP")) and not self.stopping
-        known = {
-            entry["name"]: entry
-            for field in ("initContainerStatuses", "containerStatuses")
-            for entry in status.get(field) or ()
-        }
+        known = {entry["name"]: entry for field in ("initContainerStatuses", "containerStatuses") for entry in status.get(field) or ()}
         for worker in (*self.init, *self.containers):
             if worker.name in known:
                 worker.adopt(known[worker.name])
@@ -213,10 +228,7 @@ class PodWorker:
 
     @property
     def initialized(self) -> bool:
-        return all(
-            worker.started if worker.kind == SIDECAR else worker.exit_code == 0 and worker.phase == EXITED
-            for worker in self.init
-        )
+        return all(worker.started if worker.kind == SIDECAR else worker.exit_code == 0 and worker.phase == EXITED for worker in self.init)
 
     def container_exited(self, worker: ContainerWorker) -> None:
         if self.stopping:
@@ -230,9 +242,7 @@ class PodWorker:
             worker.schedule_restart(ago_seconds)
         elif worker.kind == INIT and code == 0:
             self.advance()
-        elif worker.kind == INIT or all(
-            each.phase == EXITED and not self._will_restart(each) for each in self.containers
-        ):
+        elif worker.kind == INIT or all(each.phase == EXITED and not self._will_restart(each) for each in self.containers):
             self._begin_stopping(self.grace_seconds)
 
     def _will_restart(self, worker: ContainerWorker) -> bool:

@@ -49,9 +49,14 @@ class Probe:
     )
 
     def __init__(
-        self, kind: str, spec: Object, container: Container, target: ProbeTarget, timers: Timers,
+        self,
+        kind: str,
+        spec: Object,
+        container: Container,
+        target: ProbeTarget,
+        timers: Timers,
         on_result: Callable[[Probe, bool], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._kind = kind
         self._spec = spec
         self._container = container

@@ -38,14 +38,8 @@ def missing_volume(pod: Object, lookup: Lookup) -> Missing | None:
                 return Missing(kind, key, _volume_message(volume, f'{kind} "{name}" not found'), str(volume["name"]))
             for item in source.get("items") or ():
                 if not _has_key(found, str(item.get("key"))):
-                    what = (
-                        "configmap references non-existent config"
-                        if kind == CONFIG_MAP
-                        else "references non-existent secret"
-                    )
-                    return Missing(
-                        kind, key, _volume_message(volume, f"{what} key: {item.get('key')}"), str(volume["name"])
-                    )
+                    what = "configmap references non-existent config" if kind == CONFIG_MAP else "references non-existent secret"
+                    return Missing(kind, key, _volume_message(volume, f"{what} key: {item.get('key')}"), str(volume["name"]))
     return None
 
 

@@ -115,9 +115,7 @@ class ContainerRuntime(Protocol):
         """Whether `pull_image` would ask a registry."""
         ...
 
-    def start_container(
-        self, pod: Object, container: Object, attempt: int, listener: ContainerListener, *, init: bool
-    ) -> Container:
+    def start_container(self, pod: Object, container: Object, attempt: int, listener: ContainerListener, *, init: bool) -> Container:
         """Create and start. `on_started` or `on_start_failed` is called, perhaps before this returns."""
         ...
 

@@ -63,9 +63,7 @@ def follows(options: Mapping[str, str]) -> bool:
     return options.get("follow") in ("true", "1")
 
 
-async def stream_lines(
-    lines: Callable[[], Sequence[LogLine]], options: Mapping[str, str], clock: Clock
-) -> AsyncIterator[bytes]:
+async def stream_lines(lines: Callable[[], Sequence[LogLine]], options: Mapping[str, str], clock: Clock) -> AsyncIterator[bytes]:
     """A log held as lines, oldest first; `follow` looks again twice a second."""
     limit = Limit(options)
     present = lines()
@@ -86,9 +84,14 @@ class LogSource:
     """`count` None is an endless log; `finished` says when the container ended, None while it runs."""
 
     def __init__(
-        self, clock: Clock, started: datetime, finished: Callable[[], datetime | None], count: int | None,
-        interval_seconds: float, template: str,
-    ) -> None:  # fmt: skip
+        self,
+        clock: Clock,
+        started: datetime,
+        finished: Callable[[], datetime | None],
+        count: int | None,
+        interval_seconds: float,
+        template: str,
+    ) -> None:
         self._clock = clock
         self._started = started
         self._finished = finished
@@ -108,9 +111,7 @@ class LogSource:
 
     def _lines(self, begin: int, end: int) -> list[LogLine]:
         return [
-            LogLine(
-                self._started + timedelta(seconds=index * self._interval), self._template.replace("{n}", str(index + 1))
-            )
+            LogLine(self._started + timedelta(seconds=index * self._interval), self._template.replace("{n}", str(index + 1)))
             for index in range(begin, end)
         ]
 

@@ -32,14 +32,30 @@ _SIGKILL = 9
 
 class SimulatedContainer:
     __slots__ = (
-        "_attempt", "_behaviour", "_exit_timer", "_finished_at", "_listener", "_runtime", "_spec", "_stop_timer",
-        "container_id", "pod", "ready_after_seconds", "started_at",
-    )  # fmt: skip
+        "_attempt",
+        "_behaviour",
+        "_exit_timer",
+        "_finished_at",
+        "_listener",
+        "_runtime",
+        "_spec",
+        "_stop_timer",
+        "container_id",
+        "pod",
+        "ready_after_seconds",
+        "started_at",
+    )
 
     def __init__(
-        self, runtime: SimulatedRuntime, behaviour: Behaviour, pod: Object, spec: Object, attempt: int,
-        listener: ContainerListener, container_id: str,
-    ) -> None:  # fmt: skip
+        self,
+        runtime: SimulatedRuntime,
+        behaviour: Behaviour,
+        pod: Object,
+        spec: Object,
+        attempt: int,
+        listener: ContainerListener,
+        container_id: str,
+    ) -> None:
         self._runtime = runtime
         self._behaviour = behaviour
         self.pod = pod
@@ -151,17 +167,25 @@ class SimulatedContainer:
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         behaviour = self._behaviour
         source = LogSource(
-            self._runtime.clock, self.started_at, lambda: self._finished_at, behaviour.log_lines,
-            behaviour.log_interval[0], self._log_template(),
-        )  # fmt: skip
+            self._runtime.clock,
+            self.started_at,
+            lambda: self._finished_at,
+            behaviour.log_lines,
+            behaviour.log_interval[0],
+            self._log_template(),
+        )
         return source.stream(options)
 
     def _log_template(self) -> str:
         text = self._behaviour.log_message
         values = {
-            "container": self._spec.get("name"), "pod": objects.name(self.pod), "namespace": objects.namespace(self.pod),
-            "image": self._spec.get("image"), "node": objects.spec(self.pod).get("nodeName"), "attempt": self._attempt,
-        }  # fmt: skip
+            "container": self._spec.get("name"),
+            "pod": objects.name(self.pod),
+            "namespace": objects.namespace(self.pod),
+            "image": self._spec.get("image"),
+            "node": objects.spec(self.pod).get("nodeName"),
+            "attempt": self._attempt,
+        }
         for name, value in values.items():
             text = text.replace("{" + name + "}", "" if value is None else str(value))
         return text
@@ -243,9 +267,7 @@ class SimulatedRuntime:
             return PulledImage(full, images.image_id(full))
         if container.get("imagePullPolicy") == "Never":
             if behaviour.image_pull == "fail":
-                return PullFailure(
-                    "ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never'
-                )
+                return PullFailure("ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never')
             return PulledImage(full, images.image_id(full))
         unpack = f'failed to pull and unpack image "{full}": failed to resolve reference "{full}"'
         if images.unreachable_registry(full):
@@ -289,9 +311,7 @@ class SimulatedRuntime:
         shown = state.get("running") or ended
         if shown is None or isinstance(behaviour, str):
             return None
-        made = SimulatedContainer(
-            self, behaviour, pod, container, attempt, listener, str(status.get("containerID") or "")
-        )
+        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, str(status.get("containerID") or ""))
         if shown.get("startedAt"):
             made.started_at = times.parse(shown["startedAt"])
         if "running" in state:

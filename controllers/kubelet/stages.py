@@ -42,9 +42,7 @@ class Stage:
             return False
         if self.restart_policies and restart_policy not in self.restart_policies:
             return False
-        return self.labels.items() <= objects.labels(pod).items() and (
-            self.annotations.items() <= objects.annotations(pod).items()
-        )
+        return self.labels.items() <= objects.labels(pod).items() and (self.annotations.items() <= objects.annotations(pod).items())
 
 
 def parse_stage(document: Mapping[str, Any]) -> Stage:

@@ -113,9 +113,7 @@ def _container_status(spec: Object, pod: Object, state: StaticPodState, now: str
         shown = {"running": {"startedAt": since}}
     elif state.exit_code is not None:
         ended = {"exitCode": state.exit_code, "reason": state.reason, "startedAt": since}
-        before = [
-            entry.get("state", {}).get("terminated") for entry in objects.status(pod).get("containerStatuses") or ()
-        ]
+        before = [entry.get("state", {}).get("terminated") for entry in objects.status(pod).get("containerStatuses") or ()]
         known = next((each for each in before if each and ended.items() <= each.items()), None)
         ended["finishedAt"] = known["finishedAt"] if known else now
         shown = {"terminated": ended | ({"message": state.message} if state.message else {})}
@@ -215,9 +213,7 @@ class StaticPodRunner:
                 self._tell(present)
             except AlreadyExists:
                 present = await client.get(PODS, objects.name(wanted), objects.namespace(wanted))
-        stale = (
-            objects.annotations(present).get(MIRROR_ANNOTATION) != wanted["metadata"]["annotations"][MIRROR_ANNOTATION]
-        )
+        stale = objects.annotations(present).get(MIRROR_ANNOTATION) != wanted["metadata"]["annotations"][MIRROR_ANNOTATION]
         if stale or objects.deletion_timestamp(present):
             uid = objects.uid(present)
             await client.delete(PODS, objects.name(wanted), objects.namespace(wanted), grace_period_seconds=0, uid=uid)

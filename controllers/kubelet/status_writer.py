@@ -98,9 +98,7 @@ class StatusWriter:
         name = objects.name(worker.pod)
         worker.delete_wanted = False
         try:
-            await worker.kubelet.client.delete(
-                PODS, name, objects.namespace(worker.pod), grace_period_seconds=0, uid=worker.uid
-            )
+            await worker.kubelet.client.delete(PODS, name, objects.namespace(worker.pod), grace_period_seconds=0, uid=worker.uid)
         except (NotFound, Conflict):
             worker.kubelet.pod_gone(worker)
         except (ApiError, ConnectionFailed):

@@ -37,9 +37,7 @@ class Claims:
 
     async def adopt(self, owner: Object, selector: Selector, orphans: Iterable[Object]) -> list[Object]:
         """Takes over what matches; returns the new states."""
-        wanted = [
-            obj for obj in orphans if not objects.deletion_timestamp(obj) and selector.matches(objects.labels(obj))
-        ]
+        wanted = [obj for obj in orphans if not objects.deletion_timestamp(obj) and selector.matches(objects.labels(obj))]
         if not wanted or objects.deletion_timestamp(owner) or not await self._still_there(owner):
             return []
         adopted = []
@@ -68,6 +66,4 @@ class Claims:
         return False
 
     async def _patch(self, obj: Object, patch: Object) -> Object:
-        return await self._client.patch(
-            self._resource, objects.name(obj), patch, objects.namespace(obj), patch_type=STRATEGIC_MERGE_PATCH
-        )
+        return await self._client.patch(self._resource, objects.name(obj), patch, objects.namespace(obj), patch_type=STRATEGIC_MERGE_PATCH)

@@ -25,9 +25,7 @@ class Controller:
     """`pace_seconds`: least time from the end of one reconcile of a key to the start of its next, so that a stream of
     changes (a thousand pods becoming ready) is answered by a few writes of their owner rather than one per commit."""
 
-    def __init__(
-        self, name: str, reconciler: Reconciler, clock: Clock, *, workers: int = 5, pace_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, name: str, reconciler: Reconciler, clock: Clock, *, workers: int = 5, pace_seconds: float = 0.0) -> None:
         self.name = name
         self._reconciler = reconciler
         self._clock = clock

@@ -155,9 +155,7 @@ def _counted(entry: Stored) -> Object:
 class EventRecorder:
     """`component` and `host` are the event's source. Recorders of many nodes share one sink (`for_host`)."""
 
-    def __init__(
-        self, client: Client, clock: Clock, component: str, host: str = "", *, sink: EventSink | None = None
-    ) -> None:
+    def __init__(self, client: Client, clock: Clock, component: str, host: str = "", *, sink: EventSink | None = None) -> None:
         self.client = client
         self._clock = clock
         self.component = component
@@ -172,14 +170,19 @@ class EventRecorder:
         return EventRecorder(client or self.client, self._clock, self.component, host, sink=self.sink)
 
     def event(
-        self, obj: Object, type: str, reason: str, message: str, *, field_path: str = "", action: str = "",
+        self,
+        obj: Object,
+        type: str,
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+        action: str = "",
         related: Object | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`obj` is the object or already a reference to it; `field_path` e.g. spec.containers{web}."""
         clock = self._clock
-        said = Said(
-            self, obj, type, reason, message, field_path, action, related, clock.monotonic(), clock.now()
-        )  # fmt: skip
+        said = Said(self, obj, type, reason, message, field_path, action, related, clock.monotonic(), clock.now())
         self.sink.put(said)
 
     def correlate(self, said: Said) -> Stored | None:

@@ -151,9 +151,7 @@ class Informer:
                 retry_seconds = min(retry_seconds * 2, _MAX_RETRY_SECONDS)
 
     async def _watch(self, resource_version: str, *, initial: bool = False) -> AsyncIterator[Sequence[WatchEvent]]:
-        return await self._client.watch(
-            self.resource, resource_version=resource_version, send_initial_events=initial, allow_bookmarks=True
-        )
+        return await self._client.watch(self.resource, resource_version=resource_version, send_initial_events=initial, allow_bookmarks=True)
 
     async def _list_and_follow(self) -> None:
         if self._listed_by_watch:

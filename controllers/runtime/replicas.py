@@ -148,9 +148,7 @@ class Replicas:
             new["conditions"] = conditions
         if new != objects.status(owner):
             try:
-                written = await self._context.client.update_status(
-                    self._kind.resource, objects.replace(owner, status=new)
-                )
+                written = await self._context.client.update_status(self._kind.resource, objects.replace(owner, status=new))
             except NotFound:
                 return None
             self._owners.observe([written])

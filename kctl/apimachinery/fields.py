@@ -118,6 +118,4 @@ def check(
             if "{}" in unknown:
                 raise BadRequest(unknown.format(requirement.path))
             raise BadRequest(f"{unknown}: {requirement.path}")
-        raise BadRequest(
-            f'"{requirement.path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
-        )
+        raise BadRequest(f'"{requirement.path}" is not a known field selector: only "metadata.name", "metadata.namespace"')

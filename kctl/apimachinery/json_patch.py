@@ -25,9 +25,7 @@ def apply(document: Any, operations: Any) -> Any:
     if not isinstance(operations, list):
         raise JsonPatchError("json: cannot unmarshal object into Go value of type jsonpatch.Patch", decoding=True)
     if len(operations) > MAX_OPERATIONS:
-        raise JsonPatchError(
-            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}"
-        )
+        raise JsonPatchError(f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}")
     result = deep_copy(document)
     for operation in operations:
         if not isinstance(operation, dict):

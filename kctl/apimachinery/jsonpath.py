@@ -23,7 +23,7 @@ from kctl.apimachinery.jsonpath_nodes import (
     Text,
     Union,
     Wildcard,
-)  # fmt: skip
+)
 from kctl.apimachinery.jsonpath_parser import parse_template
 
 __all__ = ["JSONPath", "JSONPathError", "parse", "relaxed", "text_of"]
@@ -43,9 +43,7 @@ def relaxed(expression: str) -> str:
     if body.startswith("{") and body.endswith("}"):
         body = body[1:-1]
     elif "{" in body or "}" in body:
-        raise JSONPathError(
-            "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'"
-        )
+        raise JSONPathError("unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or '{.name1.name2}'")
     return "{" + ("" if body.startswith(".") else ".") + body + "}"
 
 

@@ -17,7 +17,7 @@ from kctl.apimachinery.jsonpath_nodes import (
     Text,
     Union,
     Wildcard,
-)  # fmt: skip
+)
 
 _SLICE = re.compile(r"(-?\d*)(?::(-?\d*))?(?::(-?\d*))?$")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "a": "\a", "b": "\b", "f": "\f", "v": "\v"}

@@ -171,9 +171,7 @@ def _checked_value(token: str) -> str:
 
 def _values(tokens: _Tokens) -> tuple[str, ...]:
     if tokens.take() != "(":
-        raise _cannot_parse(
-            f"found '{tokens.items[tokens.index - 1] if tokens.index <= len(tokens.items) else ''}', expected: '('"
-        )
+        raise _cannot_parse(f"found '{tokens.items[tokens.index - 1] if tokens.index <= len(tokens.items) else ''}', expected: '('")
     found: list[str] = []
     expect_value = True
     while True:
@@ -216,11 +214,7 @@ def validate_key(key: str) -> list[str]:
     prefix, slash, part = key.rpartition("/")
     problems: list[str] = []
     if "/" in prefix:
-        return [
-            "a qualified name "
-            + _NAME_RULE
-            + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-        ]
+        return ["a qualified name " + _NAME_RULE + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
     if slash:
         if not prefix:
             problems.append("prefix part must be non-empty")

@@ -252,9 +252,7 @@ def env_var_name(value: str) -> list[str]:
 def relaxed_env_var_name(value: str) -> list[str]:
     problems = [] if value else ["environment variable name must be non-empty"]
     if any(letter == "=" or not " " <= letter <= "~" for letter in value):
-        problems.append(
-            "a valid environment variable name must consist only of printable ASCII characters other than '='"
-        )
+        problems.append("a valid environment variable name must consist only of printable ASCII characters other than '='")
     return problems
 
 

@@ -100,9 +100,17 @@ def _row(
     sub: str = "",
 ) -> ResourceType:
     return ResourceType(
-        group, version, kind, plural, namespaced, singular or kind.lower(), tuple(verbs.split()) or ALL_VERBS,
-        tuple(short.split()), tuple(categories.split()), tuple(_subresources(kind, sub)),
-    )  # fmt: skip
+        group,
+        version,
+        kind,
+        plural,
+        namespaced,
+        singular or kind.lower(),
+        tuple(verbs.split()) or ALL_VERBS,
+        tuple(short.split()),
+        tuple(categories.split()),
+        tuple(_subresources(kind, sub)),
+    )
 
 
 # fmt: off

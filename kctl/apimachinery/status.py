@@ -136,10 +136,24 @@ class Timeout(ApiError):
 
 
 _CLASSES: tuple[type[ApiError], ...] = (
-    BadRequest, Unauthorized, Forbidden, NotFound, MethodNotSupported, NotAcceptable, AlreadyExists, Conflict, Gone,
-    Expired, RequestEntityTooLarge, UnsupportedMediaType, Invalid, TooManyRequests, InternalError, ServiceUnavailable,
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotSupported,
+    NotAcceptable,
+    AlreadyExists,
+    Conflict,
+    Gone,
+    Expired,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+    Invalid,
+    TooManyRequests,
+    InternalError,
+    ServiceUnavailable,
     Timeout,
-)  # fmt: skip
+)
 _BY_REASON = {cls.reason: cls for cls in _CLASSES}
 _BY_CODE = {cls.code: cls for cls in reversed(_CLASSES)}
 
@@ -175,9 +189,7 @@ def not_found(group: str, resource: str, name: str) -> NotFound:
 
 
 def already_exists(group: str, resource: str, name: str) -> AlreadyExists:
-    return AlreadyExists(
-        f'{_qualified(group, resource)} "{name}" already exists', details=_details(name, group, resource)
-    )
+    return AlreadyExists(f'{_qualified(group, resource)} "{name}" already exists', details=_details(name, group, resource))
 
 
 def conflict(group: str, resource: str, name: str, why: str) -> Conflict:
@@ -198,11 +210,7 @@ def invalid(group: str, kind: str, name: str, errors: Sequence[FieldError]) -> I
 
 
 def forbidden(group: str, resource: str, name: str, why: str) -> Forbidden:
-    subject = (
-        f'{_qualified(group, resource)} "{name}" is forbidden'
-        if name
-        else f"{_qualified(group, resource)} is forbidden"
-    )
+    subject = f'{_qualified(group, resource)} "{name}" is forbidden' if name else f"{_qualified(group, resource)} is forbidden"
     return Forbidden(f"{subject}: {why}", details=_details(name, group, resource))
 
 

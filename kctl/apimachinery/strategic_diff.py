@@ -70,9 +70,7 @@ def _diff_maps(original: Map, modified: Map, meta: PatchMeta, options: _Options)
     return patch
 
 
-def _diff_merging_lists(
-    patch: Map, key: str, old: list[Any], new: list[Any], meta: PatchMeta, options: _Options
-) -> None:
+def _diff_merging_lists(patch: Map, key: str, old: list[Any], new: list[Any], meta: PatchMeta, options: _Options) -> None:
     if not old:
         if new and options.changes:
             patch[key] = new
@@ -93,9 +91,7 @@ def _diff_merging_lists(
         patch[SET_ORDER + key] = order
 
 
-def _diff_items(
-    old: list[Any], new: list[Any], meta: PatchMeta, options: _Options
-) -> tuple[list[Any], list[Any] | None]:
+def _diff_items(old: list[Any], new: list[Any], meta: PatchMeta, options: _Options) -> tuple[list[Any], list[Any] | None]:
     merge_key = meta.merge_key
     before = {_name(item, merge_key): item for item in old}
     after = {_name(item, merge_key) for item in new}
@@ -128,12 +124,8 @@ def _combine(first: Map, second: Map, meta: PatchMeta) -> Map:
         old = out.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
             out[key] = _combine(old, value, meta.field(key))
-        elif (
-            isinstance(old, list) and isinstance(value, list) and not key.startswith("$") and meta.field(key).merge_key
-        ):
-            out[key] = _combine_items(
-                old, value, meta.field(key), second.get(SET_ORDER + key) or first.get(SET_ORDER + key)
-            )
+        elif isinstance(old, list) and isinstance(value, list) and not key.startswith("$") and meta.field(key).merge_key:
+            out[key] = _combine_items(old, value, meta.field(key), second.get(SET_ORDER + key) or first.get(SET_ORDER + key))
         elif value is not None or key not in out:
             out[key] = value
     return out

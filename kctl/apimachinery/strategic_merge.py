@@ -116,9 +116,7 @@ def drop_directives(value: Any) -> Any:
             if item is not None and not key.startswith((PATCH, RETAIN_KEYS, DELETE_FROM, SET_ORDER))
         }
     if isinstance(value, list):
-        kept = [
-            item for item in value if not (isinstance(item, dict) and item.get(PATCH) in ("delete", "replace", "merge"))
-        ]
+        kept = [item for item in value if not (isinstance(item, dict) and item.get(PATCH) in ("delete", "replace", "merge"))]
         return [drop_directives(item) for item in kept]
     return value
 
@@ -188,9 +186,7 @@ def _check_order(key: str, patch: list[Any], order: list[Any], merge_key: str) -
         if at < len(wanted) and _same(wanted[at], entry, merge_key):
             at += 1
     if at < len(wanted):
-        raise StrategicMergeError(
-            f"The order in patch list:\n{go_text(wanted)}\n doesn't match {SET_ORDER[:-1]} list:\n{go_text(order)}\n"
-        )
+        raise StrategicMergeError(f"The order in patch list:\n{go_text(wanted)}\n doesn't match {SET_ORDER[:-1]} list:\n{go_text(order)}\n")
 
 
 def _ordered(merged: list[Any], order: list[Any], server: list[Any], merge_key: str) -> list[Any]:

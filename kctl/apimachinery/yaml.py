@@ -39,9 +39,7 @@ _CONSTANTS |= dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"),
 _CONSTANTS |= dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|([0-9]|[1-9][0-9]+))")
-_TIMESTAMP = re.compile(
-    r"\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|[ \t]+)\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:[ \t]*(?:Z|[-+]\d\d:\d\d))?)?"
-)
+_TIMESTAMP = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|[ \t]+)\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:[ \t]*(?:Z|[-+]\d\d:\d\d))?)?")
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 
 
@@ -103,9 +101,7 @@ def _key(loader: _Loader, node: yaml.Node, value: Any) -> str:
     if isinstance(key, int | float):
         return go_float(key) if isinstance(key, float) else str(key)
     shown = "<nil>" if key is None else str(key)
-    kind = (
-        "%!s(<nil>)" if key is None else "map[interface {}]interface {}" if isinstance(key, dict) else "[]interface {}"
-    )
+    kind = "%!s(<nil>)" if key is None else "map[interface {}]interface {}" if isinstance(key, dict) else "[]interface {}"
     raise YamlError(f"unsupported map key of type: {kind}, key: {shown}, value: {value}")
 
 
@@ -149,10 +145,16 @@ def _text(loader: _Loader, node: yaml.ScalarNode) -> Any:
 
 
 _Loader.yaml_constructors = {
-    _PLAIN: _resolved, _STR: _text, "tag:yaml.org,2002:map": _mapping, "tag:yaml.org,2002:seq": _sequence,
-    "tag:yaml.org,2002:binary": _text, "tag:yaml.org,2002:int": _resolved, "tag:yaml.org,2002:float": _resolved,
-    "tag:yaml.org,2002:bool": _resolved, "tag:yaml.org,2002:null": _resolved,
-}  # fmt: skip
+    _PLAIN: _resolved,
+    _STR: _text,
+    "tag:yaml.org,2002:map": _mapping,
+    "tag:yaml.org,2002:seq": _sequence,
+    "tag:yaml.org,2002:binary": _text,
+    "tag:yaml.org,2002:int": _resolved,
+    "tag:yaml.org,2002:float": _resolved,
+    "tag:yaml.org,2002:bool": _resolved,
+    "tag:yaml.org,2002:null": _resolved,
+}
 _Loader.yaml_multi_constructors = {"": _tagged}
 
 

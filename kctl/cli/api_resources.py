@@ -27,9 +27,7 @@ EXAMPLES = """
 """
 
 
-@click.command(
-    "api-resources", cls=KubectlCommand, short_help="Print the supported API resources on the server", examples=EXAMPLES
-)
+@click.command("api-resources", cls=KubectlCommand, short_help="Print the supported API resources on the server", examples=EXAMPLES)
 @flag("--api-group", help="Limit to resources in the specified API group.")
 @flag("--cached", kind="bool", help="Use the cached list of resources if available.")
 @flag("--categories", kind="slice", help="Limit to resources that belong to the specified categories.")
@@ -51,16 +49,23 @@ EXAMPLES = """
 )
 @flag("--verbs", kind="slice", help="Limit to resources that support the specified verbs.")
 async def command(
-    session: Session, arguments: tuple[str, ...], api_group: str, cached: bool, categories: tuple[str, ...],
-    namespaced: bool, no_headers: bool, output: str, sort_by: str, verbs: tuple[str, ...],
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    api_group: str,
+    cached: bool,
+    categories: tuple[str, ...],
+    namespaced: bool,
+    no_headers: bool,
+    output: str,
+    sort_by: str,
+    verbs: tuple[str, ...],
+) -> None:
     """Print the supported API resources on the server."""
     if arguments:
         raise UsageError(f"unexpected arguments: [{' '.join(arguments)}]")
     if output not in ("", "wide", "name", "json", "kyaml", "yaml"):
         raise CommandError(
-            f'unable to match a printer suitable for the output format "{output}", '
-            "allowed formats are: json,kyaml,name,wide,yaml"
+            f'unable to match a printer suitable for the output format "{output}", allowed formats are: json,kyaml,name,wide,yaml'
         )
     if sort_by not in ("", "name", "kind"):
         raise CommandError("--sort-by accepts only name or kind")

@@ -10,9 +10,11 @@ from kctl.cli.session import Session
 
 
 @click.command(
-    "api-versions", cls=KubectlCommand, blocking=True,
+    "api-versions",
+    cls=KubectlCommand,
+    blocking=True,
     short_help='Print the supported API versions on the server, in the form of "group/version"',
-)  # fmt: skip
+)
 async def command(session: Session, arguments: tuple[str, ...]) -> None:
     """Print the supported API versions on the server, in the form of "group/version"."""
     if arguments:

@@ -95,9 +95,7 @@ class Builder:
     async def selections(self, arguments: Sequence[str], *, allow_collection: bool = True) -> list[Selection]:
         """What the arguments name, in the order kubectl visits them."""
         if self.has_files and arguments:
-            raise CommandError(
-                "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
-            )
+            raise CommandError("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well")
         if not arguments:
             raise CommandError(MISSING)
         self._check_selectors()
@@ -180,9 +178,7 @@ class Builder:
         from kctl.cli import manifests
 
         if not isinstance(document, dict):
-            raise CommandError(
-                f'unable to decode "{source}": json: cannot unmarshal into Go value of type map[string]interface {{}}'
-            )
+            raise CommandError(f'unable to decode "{source}": json: cannot unmarshal into Go value of type map[string]interface {{}}')
         for obj in manifests.flatten(document):
             try:
                 info = await self._info(obj, source)

@@ -94,9 +94,7 @@ def status(name: str | None) -> None:
     click.echo(f"name:        {paths.name}")
     click.echo(f"status:      {'Running' if running else 'Stopped'}")
     if config is not None:
-        click.echo(
-            f"nodes:       {config.nodes} ({config.node_cpu} CPU, {config.node_memory}, {config.node_pods} pods each)"
-        )
+        click.echo(f"nodes:       {config.nodes} ({config.node_cpu} CPU, {config.node_memory}, {config.node_pods} pods each)")
     if running is not None:
         click.echo(f"server:      {running.server or 'starting'}")
         click.echo(f"process:     {running.process_id}")

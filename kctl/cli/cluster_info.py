@@ -23,9 +23,7 @@ def _coloured(session: Session, what: str, url: str) -> str:
 async def command(session: Session, arguments: tuple[str, ...]) -> None:
     """Display addresses of the control plane and services with label kubernetes.io/cluster-service=true."""
     client = await session.client()
-    services = (await client.list(SERVICES, "kube-system", label_selector="kubernetes.io/cluster-service=true")).get(
-        "items"
-    ) or []
+    services = (await client.list(SERVICES, "kube-system", label_selector="kubernetes.io/cluster-service=true")).get("items") or []
     server = session.configuration.server
     session.print(_coloured(session, "Kubernetes control plane", server))
     for service in services:

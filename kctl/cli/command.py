@@ -64,10 +64,15 @@ class KubectlGroup(click.Group):
     """A command with sub-commands, imported by name. With a callback it also works without one (`create -f`)."""
 
     def __init__(
-        self, *args: Any, lazy: dict[str, Lazy] | None = None, examples: str = "", usage: str = "",
+        self,
+        *args: Any,
+        lazy: dict[str, Lazy] | None = None,
+        examples: str = "",
+        usage: str = "",
         blocking: bool = False,
-        aliases: dict[str, str] | None = None, **more: Any,
-    ) -> None:  # fmt: skip
+        aliases: dict[str, str] | None = None,
+        **more: Any,
+    ) -> None:
         more["add_help_option"] = False
         more.setdefault("invoke_without_command", True)
         super().__init__(*args, **more)

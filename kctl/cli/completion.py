@@ -67,9 +67,12 @@ EXAMPLES = """
 
 
 @click.command(
-    "completion", cls=KubectlCommand, short_help="Output shell completion code for the specified shell (bash, zsh, fish)",
-    examples=EXAMPLES, usage="SHELL",
-)  # fmt: skip
+    "completion",
+    cls=KubectlCommand,
+    short_help="Output shell completion code for the specified shell (bash, zsh, fish)",
+    examples=EXAMPLES,
+    usage="SHELL",
+)
 def command(session: Session, arguments: tuple[str, ...]) -> None:
     """Output shell completion code for the specified shell: bash, zsh or fish.
 

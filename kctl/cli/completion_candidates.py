@@ -12,12 +12,19 @@ from kctl.cli.options import GLOBAL_FLAGS, HELP_FLAG
 from kctl.cli.session import Session
 
 _FORMATS = (
-    "custom-columns=", "custom-columns-file=", "go-template=", "go-template-file=", "json", "jsonpath=",
-    "jsonpath-as-json=", "jsonpath-file=", "name", "wide", "yaml",
-)  # fmt: skip
-_ON_RESOURCES = frozenset(
-    {"get", "describe", "delete", "label", "annotate", "scale", "wait", "edit", "patch", "explain"}
+    "custom-columns=",
+    "custom-columns-file=",
+    "go-template=",
+    "go-template-file=",
+    "json",
+    "jsonpath=",
+    "jsonpath-as-json=",
+    "jsonpath-file=",
+    "name",
+    "wide",
+    "yaml",
 )
+_ON_RESOURCES = frozenset({"get", "describe", "delete", "label", "annotate", "scale", "wait", "edit", "patch", "explain"})
 _ROLLOUT_TYPES = ("deployments", "daemonsets", "statefulsets")
 _ON_CLUSTERS = frozenset({"stop", "delete", "status", "kubeconfig"})
 
@@ -59,16 +66,10 @@ def _walk(root: click.Command, words: list[str]) -> tuple[click.Command, list[st
             skip = False
             continue
         if word.startswith("-"):
-            own = {
-                name for flag in command.params if isinstance(flag, Flag) and flag.bare is None for name in flag.opts
-            }
+            own = {name for flag in command.params if isinstance(flag, Flag) and flag.bare is None for name in flag.opts}
             skip = "=" not in word and word in takes_value | own
             continue
-        child = (
-            command.get_command(click.Context(command), word)
-            if isinstance(command, click.Group) and not arguments
-            else None
-        )
+        child = command.get_command(click.Context(command), word) if isinstance(command, click.Group) and not arguments else None
         if child is not None:
             command, path = child, [*path, word]
         else:
@@ -79,9 +80,7 @@ def _walk(root: click.Command, words: list[str]) -> tuple[click.Command, list[st
 
 def _globals(words: list[str]) -> dict[str, str]:
     """The global flags already on the line that say which cluster and namespace is meant."""
-    names = {"-n": "namespace", "-s": "server"} | {
-        f"--{n}": n for n in ("namespace", "server", "kubeconfig", "context", "cluster", "user")
-    }
+    names = {"-n": "namespace", "-s": "server"} | {f"--{n}": n for n in ("namespace", "server", "kubeconfig", "context", "cluster", "user")}
     found: dict[str, str] = {}
     for position, word in enumerate(words):
         flag, equals, value = word.partition("=")
@@ -157,9 +156,7 @@ async def _slashed(session: Session, prefix: str) -> list[str]:
     """pods/web-1 for pods/we"""
     word = prefix.partition("/")[0]
     resource = await (await session.mapper()).resource(word)
-    return [
-        f"{word}/{name}" for name in await _names(session, resource, session.namespace if resource.namespaced else "")
-    ]
+    return [f"{word}/{name}" for name in await _names(session, resource, session.namespace if resource.namespaced else "")]
 
 
 async def _names(session: Session, resource: ResourceType, namespace: str) -> list[str]:

@@ -106,9 +106,16 @@ class Delete:
             await raw_request(self.session, "DELETE", self.raw)
             return
         builder = Builder(
-            self.session, self.filename, self.kustomize, self.recursive, self.selector, self.field_selector,
-            self.all_namespaces, self.all, validate=False,
-        )  # fmt: skip
+            self.session,
+            self.filename,
+            self.kustomize,
+            self.recursive,
+            self.selector,
+            self.field_selector,
+            self.all_namespaces,
+            self.all,
+            validate=False,
+        )
         count = 0
         for selection, source in await self._selections(builder):
             count += await self._selection(selection, source)
@@ -123,9 +130,7 @@ class Delete:
     async def _selections(self, builder: Builder) -> list[tuple[Selection, str]]:
         if builder.has_files:
             if self.arguments:
-                raise CommandError(
-                    "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
-                )
+                raise CommandError("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well")
             infos = await builder.objects()
             return [(Selection(info.resource, info.namespace, info.name), info.source) for info in infos]
         if not self.arguments:
@@ -142,9 +147,7 @@ class Delete:
             return 1
         client = await self.session.client()
         try:
-            found = await client.list(
-                resource, selection.namespace, label_selector=self.selector, field_selector=self.field_selector
-            )
+            found = await client.list(resource, selection.namespace, label_selector=self.selector, field_selector=self.field_selector)
         except ApiError as error:
             self.errors.append(unable_to_find(error, resource, self.selector, self.field_selector))
             return 0
@@ -152,9 +155,7 @@ class Delete:
             await self._delete(resource, objects.namespace(item), objects.name(item), source, item)
         return len(found.get("items") or ())
 
-    async def _delete(
-        self, resource: ResourceType, namespace: str, name: str, source: str, item: Object | None
-    ) -> None:
+    async def _delete(self, resource: ResourceType, namespace: str, name: str, source: str, item: Object | None) -> None:
         client = await self.session.client()
         answer: Object = {}
         try:
@@ -163,9 +164,13 @@ class Delete:
                     await client.get(resource, name, namespace)
             else:
                 answer = await client.delete(
-                    resource, name, namespace, grace_period_seconds=self.grace_period if self.grace_period >= 0 else None,
-                    propagation_policy=propagation(self.cascade), dry_run=self.strategy == "server",
-                )  # fmt: skip
+                    resource,
+                    name,
+                    namespace,
+                    grace_period_seconds=self.grace_period if self.grace_period >= 0 else None,
+                    propagation_policy=propagation(self.cascade),
+                    dry_run=self.strategy == "server",
+                )
         except NotFound as error:
             if not self.ignore_not_found:
                 self.errors.append(with_source(error, "deleting", source))
@@ -194,8 +199,14 @@ def _uid(answer: Object) -> str:
     return objects.uid(answer)
 
 
-@click.command("delete", cls=KubectlCommand, blocking=True, short_help="Delete resources by file names, stdin, resources and names, or by resources and label selector", examples=EXAMPLES,
-    usage="([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)])")  # fmt: skip
+@click.command(
+    "delete",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Delete resources by file names, stdin, resources and names, or by resources and label selector",
+    examples=EXAMPLES,
+    usage="([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)])",
+)
 @flag("--all", kind="bool", help="Delete all resources, in the namespace of the specified resource types.")
 @flag(
     "--cascade",

@@ -27,9 +27,7 @@ _FALSE = {"0", "f", "F", "false", "FALSE", "False"}
 class Flag(click.Option):
     """`bare` is the value of the flag given without one (pflag's NoOptDefVal); bool flags have "true"."""
 
-    def __init__(
-        self, names: Sequence[str], *, kind: str, default: Any, bare: str | None, help: str, hidden: bool
-    ) -> None:
+    def __init__(self, names: Sequence[str], *, kind: str, default: Any, bare: str | None, help: str, hidden: bool) -> None:
         super().__init__(list(names), default=None, help=help, hidden=hidden, required=False)
         self.kind = kind
         self.initial = default
@@ -95,9 +93,7 @@ class Parsed:
 
 def parse(flags: Sequence[Flag], words: Sequence[str], *, interspersed: bool = True) -> Parsed:
     """Read the words of a command line. With interspersed=False the first argument ends the flags (for command groups)."""
-    by_long = {one.long: one for one in flags} | {
-        name: one for one in flags for name in one.opts if name.startswith("--")
-    }
+    by_long = {one.long: one for one in flags} | {name: one for one in flags for name in one.opts if name.startswith("--")}
     by_short = {one.short: one for one in flags if one.short}
     parsed = Parsed(flags)
     rest = list(words)

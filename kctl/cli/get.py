@@ -114,9 +114,7 @@ class Get:
     def validate(self) -> None:
         if self.raw:
             if self.watch or self.watch_only or self.selector:
-                raise CommandError(
-                    "--raw may not be specified with other flags that filter the server request or alter the output"
-                )
+                raise CommandError("--raw may not be specified with other flags that filter the server request or alter the output")
             if self.output:
                 raise UsageError("--raw and --output are mutually exclusive")
             if self.arguments:
@@ -135,9 +133,15 @@ class Get:
             await raw_request(self.session, "GET", self.raw)
             return
         builder = Builder(
-            self.session, self.filename, self.kustomize, self.recursive, self.selector, self.field_selector,
-            self.all_namespaces, validate=False,
-        )  # fmt: skip
+            self.session,
+            self.filename,
+            self.kustomize,
+            self.recursive,
+            self.selector,
+            self.field_selector,
+            self.all_namespaces,
+            validate=False,
+        )
         selections = await self._selections(builder)
         if self.watch or self.watch_only:
             from kctl.cli.get_watch import watch
@@ -156,9 +160,7 @@ class Get:
         if not builder.has_files:
             return await builder.selections(self.arguments)
         if self.arguments:
-            raise CommandError(
-                "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"
-            )
+            raise CommandError("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well")
         infos = await builder.objects()
         return [Selection(info.resource, info.namespace, info.name) for info in infos]
 
@@ -278,9 +280,13 @@ class Get:
 
         try:
             return printer_for(
-                self.output, self.template, allow_missing_keys=self.allow_missing_template_keys,
-                show_managed_fields=self.show_managed_fields, formats=GET_FORMATS, no_headers=self.no_headers,
-            )  # fmt: skip
+                self.output,
+                self.template,
+                allow_missing_keys=self.allow_missing_template_keys,
+                show_managed_fields=self.show_managed_fields,
+                formats=GET_FORMATS,
+                no_headers=self.no_headers,
+            )
         except OutputError as error:
             raise CommandError(str(error)) from None
 
@@ -326,8 +332,14 @@ def _items(answer: Answer) -> list[Object]:
     return [one if "kind" in one else {"apiVersion": version, "kind": kind, **one} for one in obj.get("items") or ()]
 
 
-@click.command("get", cls=KubectlCommand, blocking=True, short_help="Display one or many resources", examples=EXAMPLES,
-    usage="[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]")  # fmt: skip
+@click.command(
+    "get",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Display one or many resources",
+    examples=EXAMPLES,
+    usage="[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]",
+)
 @flag(
     "-o",
     "--output",
@@ -362,9 +374,7 @@ def _items(answer: Answer) -> list[Object]:
     kind="bool",
     help="When using the default or custom-column output format, don't print headers (default print headers).",
 )
-@flag(
-    "--show-labels", kind="bool", help="When printing, show all labels as the last column (default hide labels column)"
-)
+@flag("--show-labels", kind="bool", help="When printing, show all labels as the last column (default hide labels column)")
 @flag("--show-kind", kind="bool", help="If present, list the resource type for the requested object(s).")
 @flag(
     "-L",

@@ -19,13 +19,9 @@ if TYPE_CHECKING:
 async def watch(get: Get, selections: Sequence[Selection]) -> None:
     """Until the server ends the watch or the user interrupts."""
     if not selections:
-        raise CommandError(
-            "watch is only supported on individual resources and resource collections - no resources were found"
-        )
+        raise CommandError("watch is only supported on individual resources and resource collections - no resources were found")
     if len(selections) > 1:
-        raise CommandError(
-            "watch is only supported on individual resources and resource collections - more than 1 resource was found"
-        )
+        raise CommandError("watch is only supported on individual resources and resource collections - more than 1 resource was found")
     selection = selections[0]
     answers = await get.fetch(selections)
     if get.errors:
@@ -38,9 +34,7 @@ async def watch(get: Get, selections: Sequence[Selection]) -> None:
     version = _version(answers[-1].object) if answers and not selection.name else "0"
     skip_first = bool(selection.name)
     query = get.query() | get.selectors() | {"resourceVersion": version}
-    request = ApiRequest(
-        "watch", selection.resource, selection.namespace, selection.name, query=query, accept=get.accept
-    )
+    request = ApiRequest("watch", selection.resource, selection.namespace, selection.name, query=query, accept=get.accept)
     response = await (await get.session.client()).call(request)
     assert response.events is not None
     async for batch in response.events:

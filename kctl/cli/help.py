@@ -44,9 +44,7 @@ def command_help(command: Any, ctx: click.Context) -> str:
     if members:
         shown = [(name, command.short_help_of(name)) for name in members]
         parts.append("Available Commands:\n" + _columns(shown))
-    flags = sorted(
-        (one for one in command.params if isinstance(one, Flag) and not one.hidden), key=lambda one: one.long
-    )
+    flags = sorted((one for one in command.params if isinstance(one, Flag) and not one.hidden), key=lambda one: one.long)
     if flags:
         parts.append("Options:\n" + "\n".join(map(option_help, flags)))
     usage = command.usage or ("SUBCOMMAND" if members else "")

@@ -147,9 +147,12 @@ class Logs:
 
 
 @click.command(
-    "logs", cls=KubectlCommand, short_help="Print the logs for a container in a pod", examples=EXAMPLES,
+    "logs",
+    cls=KubectlCommand,
+    short_help="Print the logs for a container in a pod",
+    examples=EXAMPLES,
     usage="[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
-)  # fmt: skip
+)
 @flag("-c", "--container", help="Print the logs of this container")
 @flag("-f", "--follow", kind="bool", help="Specify if the logs should be streamed.")
 @flag(
@@ -199,9 +202,7 @@ async def command(session: Session, arguments: tuple[str, ...], **more: Any) -> 
         if "tail" not in session.changed:
             logs.tail = _SELECTED_TAIL
     elif len(arguments) != 1:
-        raise UsageError(
-            "'logs (POD | TYPE/NAME) [CONTAINER_NAME]'.\nPOD or TYPE/NAME is a required argument for the logs command"
-        )
+        raise UsageError("'logs (POD | TYPE/NAME) [CONTAINER_NAME]'.\nPOD or TYPE/NAME is a required argument for the logs command")
     if logs.all_pods:
         logs.prefix = True
     pods = await _pods(logs, arguments)
@@ -242,9 +243,7 @@ async def _pods_of(session: Session, resource: ResourceType, obj: Object) -> lis
     """The pods an object selects, the one kubectl would take first: running and ready ones before others, older first."""
     selector = objects.spec(obj).get("selector")
     if selector is None:
-        raise CommandError(
-            f"cannot get the logs from {resource.api_version}, Kind={resource.kind}: selector is not available"
-        )
+        raise CommandError(f"cannot get the logs from {resource.api_version}, Kind={resource.kind}: selector is not available")
     plain_map = resource.plural in ("services", "replicationcontrollers")
     text = ",".join(f"{k}={v}" for k, v in sorted(selector.items())) if plain_map else labels.format_selector(selector)
     client = await session.client()

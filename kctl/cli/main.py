@@ -60,7 +60,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "options": _at("global_options", "", "Print the list of flags inherited by all commands"),
     "version": _at("version", OTHER, "Print the client and server version information"),
     "__complete": _at("completion", "", "Answer a shell's question for completions", "complete"),
-}  # fmt: skip
+}
 
 
 class RootGroup(KubectlGroup):

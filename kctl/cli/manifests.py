@@ -84,9 +84,7 @@ def _download(url: str) -> bytes:
         with urllib.request.urlopen(url, timeout=60) as response:
             return bytes(response.read())
     except urllib.error.HTTPError as error:
-        raise CommandError(
-            f'unable to read URL "{url}", server reported {error.code} {error.reason}, status code={error.code}'
-        ) from None
+        raise CommandError(f'unable to read URL "{url}", server reported {error.code} {error.reason}, status code={error.code}') from None
     except OSError as error:
         raise CommandError(f'Get "{url}": {getattr(error, "reason", error)}') from None
 

@@ -154,9 +154,7 @@ class MetadataEdit:
         if self.resource_version:
             meta["resourceVersion"] = self.resource_version
         query = {"fieldManager": self.field_manager} | ({"dryRun": "All"} if self.results.dry_run == "server" else {})
-        request = ApiRequest(
-            "patch", target.resource, target.namespace, target.name, "", query, {"metadata": meta}, MERGE_PATCH
-        )
+        request = ApiRequest("patch", target.resource, target.namespace, target.name, "", query, {"metadata": meta}, MERGE_PATCH)
         return (await (await self.session.client()).call(request)).object
 
 
@@ -166,8 +164,14 @@ def edit_flags(command: str, noun: str) -> Callable[[Any], Any]:
         flag("--all", kind="bool", help="Select all resources, in the namespace of the specified resource types"),
         flag("--list", kind="bool", help=f"If true, display the {noun} for a given resource."),
         flag("--local", kind="bool", help=f"If true, {command} will NOT contact api-server but run locally."),
-        flag("--overwrite", kind="bool", help=f"If true, allow {noun} to be overwritten, otherwise reject updates that overwrite existing {noun}."),
-        flag("--resource-version", help="If non-empty, the update will only succeed if this is the current resource-version for the object."),
+        flag(
+            "--overwrite",
+            kind="bool",
+            help=f"If true, allow {noun} to be overwritten, otherwise reject updates that overwrite existing {noun}.",
+        ),
+        flag(
+            "--resource-version", help="If non-empty, the update will only succeed if this is the current resource-version for the object."
+        ),
         options.all_namespaces(),
         options.selector(),
         options.field_selector(),
@@ -175,16 +179,32 @@ def edit_flags(command: str, noun: str) -> Callable[[Any], Any]:
         options.dry_run(),
         options.field_manager(f"kubectl-{command}"),
         options.filename(f"Filename, directory, or URL to files identifying the resource to update the {noun}"),
-    )  # fmt: skip
+    )
 
 
 async def edit(
-    session: Session, arguments: Sequence[str], words: tuple[str, str, str], *, filename: Sequence[str], kustomize: str,
-    recursive: bool, selector: str, field_selector: str, all_namespaces: bool, **more: Any,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: Sequence[str],
+    words: tuple[str, str, str],
+    *,
+    filename: Sequence[str],
+    kustomize: str,
+    recursive: bool,
+    selector: str,
+    field_selector: str,
+    all_namespaces: bool,
+    **more: Any,
+) -> None:
     """`words`: what, field_name and done of MetadataEdit."""
     builder = Builder(
-        session, filename, kustomize, recursive, selector, field_selector, all_namespaces, select_all=more["all"],
+        session,
+        filename,
+        kustomize,
+        recursive,
+        selector,
+        field_selector,
+        all_namespaces,
+        select_all=more["all"],
         validate=False,
-    )  # fmt: skip
+    )
     await MetadataEdit(session, arguments, *words, **more).run(builder)

@@ -20,31 +20,60 @@ HELP_FLAG: Final = _flag("-h", "--help", kind="bool", default=False, help="Show 
 
 GLOBAL_FLAGS: Final[tuple[Flag, ...]] = (
     _flag("--as", help="Username to impersonate for the operation. User could be a regular user or a service account in a namespace."),
-    _flag("--as-group", kind="array", default=(), help="Group to impersonate for the operation, this flag can be repeated to specify multiple groups."),
+    _flag(
+        "--as-group",
+        kind="array",
+        default=(),
+        help="Group to impersonate for the operation, this flag can be repeated to specify multiple groups.",
+    ),
     _flag("--as-uid", help="UID to impersonate for the operation."),
-    _flag("--as-user-extra", kind="array", default=(), help="User extras to impersonate for the operation, this flag can be repeated to specify multiple values for the same key."),
+    _flag(
+        "--as-user-extra",
+        kind="array",
+        default=(),
+        help="User extras to impersonate for the operation, this flag can be repeated to specify multiple values for the same key.",
+    ),
     _flag("--cache-dir", help="Default cache directory"),
     _flag("--certificate-authority", help="Path to a cert file for the certificate authority"),
     _flag("--client-certificate", help="Path to a client certificate file for TLS"),
     _flag("--client-key", help="Path to a client key file for TLS"),
     _flag("--cluster", help="The name of the kubeconfig cluster to use; without a kubeconfig, of the local kctl cluster"),
     _flag("--context", help="The name of the kubeconfig context to use"),
-    _flag("--disable-compression", kind="bool", default=False, help="If true, opt-out of response compression for all requests to the server"),
-    _flag("--insecure-skip-tls-verify", kind="bool", default=False, help="If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure"),
+    _flag(
+        "--disable-compression", kind="bool", default=False, help="If true, opt-out of response compression for all requests to the server"
+    ),
+    _flag(
+        "--insecure-skip-tls-verify",
+        kind="bool",
+        default=False,
+        help="If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure",
+    ),
     _flag("--kubeconfig", help="Path to the kubeconfig file to use for CLI requests."),
     _flag("--match-server-version", kind="bool", default=False, help="Require server version to match client version"),
     _flag("-n", "--namespace", help="If present, the namespace scope for this CLI request"),
     _flag("--password", help="Password for basic authentication to the API server"),
     _flag("--proxy-url", help="Proxy URL to use for requests to the API server"),
-    _flag("--request-timeout", default="0", help="The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests."),
+    _flag(
+        "--request-timeout",
+        default="0",
+        help="The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests.",
+    ),
     _flag("-s", "--server", help="The address and port of the Kubernetes API server"),
-    _flag("--tls-server-name", help="Server name to use for server certificate validation. If it is not provided, the hostname used to contact the server is used"),
+    _flag(
+        "--tls-server-name",
+        help="Server name to use for server certificate validation. If it is not provided, the hostname used to contact the server is used",
+    ),
     _flag("--token", help="Bearer token for authentication to the API server"),
     _flag("--user", help="The name of the kubeconfig user to use"),
     _flag("--username", help="Username for basic authentication to the API server"),
     _flag("-v", "--v", kind="int", default=0, help="number for the log level verbosity"),
-    _flag("--warnings-as-errors", kind="bool", default=False, help="Treat warnings received from the server as errors and exit with a non-zero exit code"),
-)  # fmt: skip
+    _flag(
+        "--warnings-as-errors",
+        kind="bool",
+        default=False,
+        help="Treat warnings received from the server as errors and exit with a non-zero exit code",
+    ),
+)
 
 
 def apply_all(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -61,39 +90,78 @@ def filename(what: str) -> Callable[[Command], Command]:
     return apply_all(
         flag("-f", "--filename", kind="slice", help=what),
         flag("-k", "--kustomize", help="Process the kustomization directory. This flag can't be used together with -f or -R."),
-        flag("-R", "--recursive", kind="bool", help="Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory."),
-    )  # fmt: skip
+        flag(
+            "-R",
+            "--recursive",
+            kind="bool",
+            help="Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory.",
+        ),
+    )
 
 
 def selector() -> Callable[[Command], Command]:
-    return flag("-l", "--selector", help="Selector (label query) to filter on, supports '=', '==', '!=', 'in', 'notin'.(e.g. -l key1=value1,key2=value2,key3 in (value3)). Matching objects must satisfy all of the specified label constraints.")  # fmt: skip
+    return flag(
+        "-l",
+        "--selector",
+        help="Selector (label query) to filter on, supports '=', '==', '!=', 'in', 'notin'.(e.g. -l key1=value1,key2=value2,key3 in (value3)). Matching objects must satisfy all of the specified label constraints.",
+    )
 
 
 def field_selector() -> Callable[[Command], Command]:
-    return flag("--field-selector", help="Selector (field query) to filter on, supports '=', '==', and '!='.(e.g. --field-selector key1=value1,key2=value2). The server only supports a limited number of field queries per type.")  # fmt: skip
+    return flag(
+        "--field-selector",
+        help="Selector (field query) to filter on, supports '=', '==', and '!='.(e.g. --field-selector key1=value1,key2=value2). The server only supports a limited number of field queries per type.",
+    )
 
 
 def all_namespaces() -> Callable[[Command], Command]:
-    return flag("-A", "--all-namespaces", kind="bool", help="If present, list the requested object(s) across all namespaces. Namespace in current context is ignored even if specified with --namespace.")  # fmt: skip
+    return flag(
+        "-A",
+        "--all-namespaces",
+        kind="bool",
+        help="If present, list the requested object(s) across all namespaces. Namespace in current context is ignored even if specified with --namespace.",
+    )
 
 
 def dry_run() -> Callable[[Command], Command]:
-    return flag("--dry-run", default="none", bare="unchanged", help='Must be "none", "server", or "client". If client strategy, only print the object that would be sent, without sending it. If server strategy, submit server-side request without persisting the resource.')  # fmt: skip
+    return flag(
+        "--dry-run",
+        default="none",
+        bare="unchanged",
+        help='Must be "none", "server", or "client". If client strategy, only print the object that would be sent, without sending it. If server strategy, submit server-side request without persisting the resource.',
+    )
 
 
 def output() -> Callable[[Command], Command]:
     """-o and what belongs to it for commands that print the object they changed: output, template,
     show_managed_fields, allow_missing_template_keys."""
     return apply_all(
-        flag("-o", "--output", help="Output format. One of: (json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file)."),
-        flag("--template", help="Template string or path to template file to use when -o=go-template, -o=go-template-file. The template format is golang templates [http://golang.org/pkg/text/template/#pkg-overview]."),
+        flag(
+            "-o",
+            "--output",
+            help="Output format. One of: (json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file).",
+        ),
+        flag(
+            "--template",
+            help="Template string or path to template file to use when -o=go-template, -o=go-template-file. The template format is golang templates [http://golang.org/pkg/text/template/#pkg-overview].",
+        ),
         flag("--show-managed-fields", kind="bool", help="If true, keep the managedFields when printing objects in JSON or YAML format."),
-        flag("--allow-missing-template-keys", kind="bool", default=True, help="If true, ignore any errors in templates when a field or map key is missing in the template. Only applies to golang and jsonpath output formats."),
-    )  # fmt: skip
+        flag(
+            "--allow-missing-template-keys",
+            kind="bool",
+            default=True,
+            help="If true, ignore any errors in templates when a field or map key is missing in the template. Only applies to golang and jsonpath output formats.",
+        ),
+    )
 
 
 def validate() -> Callable[[Command], Command]:
-    return flag("--validate", default="strict", bare="strict", help='Must be one of: strict (or true), warn, ignore (or false). "true" or "strict" will use a schema to validate the input and fail the request if invalid. "warn" will warn about unknown or duplicate fields without blocking the request. "false" or "ignore" will not perform any schema validation, silently dropping any unknown or duplicate fields.')  # fmt: skip
+    return flag(
+        "--validate",
+        default="strict",
+        bare="strict",
+        help='Must be one of: strict (or true), warn, ignore (or false). "true" or "strict" will use a schema to validate the input and fail the request if invalid. "warn" will warn about unknown or duplicate fields without blocking the request. "false" or "ignore" will not perform any schema validation, silently dropping any unknown or duplicate fields.',
+    )
 
 
 def field_manager(default: str) -> Callable[[Command], Command]:
@@ -124,14 +192,10 @@ def field_validation(value: str) -> str:
     known = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "Ignore", "false": "Ignore"}
     found = known.get(value.lower()) or {"1": "Strict", "t": "Strict", "0": "Ignore", "f": "Ignore"}.get(value.lower())
     if found is None:
-        raise CommandError(
-            f'invalid - validate option "{value}"; must be one of: strict (or true), warn, ignore (or false)'
-        )
+        raise CommandError(f'invalid - validate option "{value}"; must be one of: strict (or true), warn, ignore (or false)')
     return found
 
 
 def refuse_kustomize(directory: str) -> None:
     if directory:
-        raise CommandError(
-            "-k/--kustomize is not supported; build the kustomization with another tool and pass the result with -f"
-        )
+        raise CommandError("-k/--kustomize is not supported; build the kustomization with another tool and pass the result with -f")

@@ -32,19 +32,30 @@ _TYPES = {"json": JSON_PATCH, "merge": MERGE_PATCH, "strategic": STRATEGIC_MERGE
 @flag("-p", "--patch", help="The patch to be applied to the resource JSON file.")
 @flag("--patch-file", help="A file containing a patch to be applied to the resource.")
 @flag("--type", default="strategic", help="The type of patch being provided; one of [json merge strategic]")
-@flag(
-    "--local", kind="bool", help="If true, patch will operate on the content of the file, not the server-side resource."
-)
+@flag("--local", kind="bool", help="If true, patch will operate on the content of the file, not the server-side resource.")
 @flag("--subresource", help="If specified, patch will operate on the subresource of the requested object.")
 @options.output()
 @options.dry_run()
 @options.field_manager("kubectl-patch")
 @options.filename("Filename, directory, or URL to files identifying the resource to update")
 async def command(
-    session: Session, arguments: tuple[str, ...], patch: str, patch_file: str, type: str, local: bool, subresource: str,
-    output: str, template: str, show_managed_fields: bool, allow_missing_template_keys: bool, dry_run: str,
-    field_manager: str, filename: tuple[str, ...], kustomize: str, recursive: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    patch: str,
+    patch_file: str,
+    type: str,
+    local: bool,
+    subresource: str,
+    output: str,
+    template: str,
+    show_managed_fields: bool,
+    allow_missing_template_keys: bool,
+    dry_run: str,
+    field_manager: str,
+    filename: tuple[str, ...],
+    kustomize: str,
+    recursive: bool,
+) -> None:
     """Update fields of a resource using strategic merge patch, a JSON merge patch, or a JSON patch.
 
     JSON and YAML formats are accepted.
@@ -105,13 +116,9 @@ async def _get(session: Session, selection: Selection, subresource: str) -> Obje
     return await client.get(selection.resource, selection.name, selection.namespace, subresource=subresource)
 
 
-async def _send(
-    session: Session, selection: Selection, subresource: str, document: Any, kind: str, manager: str, dry: bool
-) -> Object:
+async def _send(session: Session, selection: Selection, subresource: str, document: Any, kind: str, manager: str, dry: bool) -> Object:
     query = {"fieldManager": manager} | ({"dryRun": "All"} if dry else {})
-    request = ApiRequest(
-        "patch", selection.resource, selection.namespace, selection.name, subresource, query, document, _TYPES[kind]
-    )
+    request = ApiRequest("patch", selection.resource, selection.namespace, selection.name, subresource, query, document, _TYPES[kind])
     return (await (await session.client()).call(request)).object
 
 
@@ -135,8 +142,4 @@ def apply_locally(selection: Selection, old: Object, document: Any, kind: str) -
 
 
 def _without_version(obj: Object) -> Object:
-    return (
-        {**objects.with_metadata(obj, managedFields=None, resourceVersion=None)}
-        if obj.get("metadata", {}).get("managedFields")
-        else obj
-    )
+    return {**objects.with_metadata(obj, managedFields=None, resourceVersion=None)} if obj.get("metadata", {}).get("managedFields") else obj

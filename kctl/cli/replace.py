@@ -41,9 +41,7 @@ from kctl.client.transport import ApiRequest
     help="Period of time in seconds given to the resource to terminate gracefully. Ignored if negative.",
 )
 @flag("--raw", help="Raw URI to PUT to the server.  Uses the transport specified by the kubeconfig file.")
-@flag(
-    "--save-config", kind="bool", help="If true, the configuration of current object will be saved in its annotation."
-)
+@flag("--save-config", kind="bool", help="If true, the configuration of current object will be saved in its annotation.")
 @flag("--subresource", help="If specified, replace will operate on the subresource of the requested object.")
 @flag(
     "--timeout",
@@ -57,11 +55,27 @@ from kctl.client.transport import ApiRequest
 @options.field_manager("kubectl-replace")
 @options.filename("The files, directories or URLs that contain the configurations to replace.")
 async def command(
-    session: Session, arguments: tuple[str, ...], cascade: str, force: bool, grace_period: int, raw: str, save_config: bool,
-    subresource: str, timeout: float, wait: bool, output: str, template: str, show_managed_fields: bool,
-    allow_missing_template_keys: bool, dry_run: str, validate: str, field_manager: str, filename: tuple[str, ...],
-    kustomize: str, recursive: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    cascade: str,
+    force: bool,
+    grace_period: int,
+    raw: str,
+    save_config: bool,
+    subresource: str,
+    timeout: float,
+    wait: bool,
+    output: str,
+    template: str,
+    show_managed_fields: bool,
+    allow_missing_template_keys: bool,
+    dry_run: str,
+    validate: str,
+    field_manager: str,
+    filename: tuple[str, ...],
+    kustomize: str,
+    recursive: bool,
+) -> None:
     """Replace a resource by file name or stdin.
 
     JSON and YAML formats are accepted. If replacing an existing resource, the complete resource spec must be provided.
@@ -91,7 +105,17 @@ async def command(
 
         infos = [info._replace(object=annotated(info.object)) for info in infos]
     if force:
-        await _force(session, builder, infos, results, propagation(cascade), max(grace_period, 0) if grace_period >= 0 else 0, timeout, validation, field_manager)  # fmt: skip
+        await _force(
+            session,
+            builder,
+            infos,
+            results,
+            propagation(cascade),
+            max(grace_period, 0) if grace_period >= 0 else 0,
+            timeout,
+            validation,
+            field_manager,
+        )
         return
     errors: list[Exception] = []
     for info in infos:
@@ -117,9 +141,16 @@ async def _update(session: Session, info: Info, subresource: str, dry: bool, val
 
 
 async def _force(
-    session: Session, builder: Builder, infos: list[Info], results: Results, policy: str, grace: int, timeout: float,
-    validation: str, manager: str,
-) -> None:  # fmt: skip
+    session: Session,
+    builder: Builder,
+    infos: list[Info],
+    results: Results,
+    policy: str,
+    grace: int,
+    timeout: float,
+    validation: str,
+    manager: str,
+) -> None:
     client = await session.client()
     deleted: list[Deleted] = []
     for info in infos:
@@ -140,9 +171,7 @@ async def _force(
         try:
             obj = objects.with_metadata(info.object, resourceVersion="")
             obj = objects.with_metadata(obj, resourceVersion=None)
-            found = await client.create(
-                info.resource, obj, info.namespace, field_manager=manager, field_validation=validation
-            )
+            found = await client.create(info.resource, obj, info.namespace, field_manager=manager, field_validation=validation)
             results.print(info.resource, found, "replaced")
         except ApiError as error:
             errors.append(with_source(error, "replacing", info.source))

@@ -19,9 +19,14 @@ class ReportingTransport:
         return response
 
     async def raw(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:  # fmt: skip
+    ) -> RawResponse:
         return await self._inner.raw(method, path, query=query, body=body, headers=headers)
 
     async def close(self) -> None:

@@ -66,9 +66,12 @@ class Results:
         if self._printer is None:
             try:
                 self._printer = printer_for(
-                    self.output, self.template, allow_missing_keys=self.allow_missing_template_keys,
-                    show_managed_fields=self.show_managed_fields, formats=OBJECT_FORMATS,
-                )  # fmt: skip
+                    self.output,
+                    self.template,
+                    allow_missing_keys=self.allow_missing_template_keys,
+                    show_managed_fields=self.show_managed_fields,
+                    formats=OBJECT_FORMATS,
+                )
             except OutputError as error:
                 raise CommandError(str(error)) from None
             if self.in_field_order and self.output == "json":

@@ -32,9 +32,7 @@ KUBERNETES_VERSION = "v1.37.1"
 @click.option("--node-cpu", default=None, help="CPU capacity of each node. [default: 32]")
 @click.option("--node-memory", default=None, help="Memory capacity of each node. [default: 256Gi]")
 @click.option("--node-pods", type=click.IntRange(1), default=None, help="How many pods a node takes. [default: 110]")
-@click.option(
-    "--control-plane-taint/--no-control-plane-taint", default=None, help="Keep pods off the control-plane node."
-)
+@click.option("--control-plane-taint/--no-control-plane-taint", default=None, help="Keep pods off the control-plane node.")
 @click.option("--detach", "-d", is_flag=True, help="Return when the cluster is ready and leave it running.")
 @click.option("--verbose", is_flag=True, help="Log more, to the files under the cluster's logs/.")
 def run_cluster(
@@ -64,9 +62,13 @@ def run_cluster(
         _fail(f"invalid cluster name {name!r}: a lowercase RFC 1123 label is needed (letters, digits and '-')")
     paths = ClusterPaths.of(name)
     wanted: dict[str, Any] = {
-        "nodes": nodes, "port": port, "node_cpu": node_cpu, "node_memory": node_memory, "node_pods": node_pods,
+        "nodes": nodes,
+        "port": port,
+        "node_cpu": node_cpu,
+        "node_memory": node_memory,
+        "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
-    }  # fmt: skip
+    }
     for option in ("node_cpu", "node_memory"):
         value = wanted[option]
         if value is not None and not quantity.valid(value):
@@ -150,9 +152,7 @@ def _child(paths: ClusterPaths, config: ClusterConfig, verbose: bool, write_end:
             write_end = -1
 
     try:
-        return _serve(
-            paths, config, verbose, lambda name: None, lambda url: say(f"ready {url}"), lambda why: say(f"error {why}")
-        )
+        return _serve(paths, config, verbose, lambda name: None, lambda url: say(f"ready {url}"), lambda why: say(f"error {why}"))
     except BaseException:
         import traceback
 

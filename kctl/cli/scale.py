@@ -34,9 +34,7 @@ EXAMPLES = """
     usage="[--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME)",
 )
 @flag("--replicas", kind="int", default=-1, help="The new desired number of replicas. Required.")
-@flag(
-    "--current-replicas", kind="int", default=-1, help="Precondition for current size. -1 (default) for no condition."
-)
+@flag("--current-replicas", kind="int", default=-1, help="Precondition for current size. -1 (default) for no condition.")
 @flag(
     "--resource-version",
     help="Precondition for resource version. Requires that the current resource version match this value.",
@@ -52,10 +50,23 @@ EXAMPLES = """
 @options.dry_run()
 @options.filename("Filename, directory, or URL to files identifying the resource to set a new size")
 async def command(
-    session: Session, arguments: tuple[str, ...], replicas: int, current_replicas: int, resource_version: str,
-    timeout: float, all: bool, selector: str, output: str, template: str, show_managed_fields: bool,
-    allow_missing_template_keys: bool, dry_run: str, filename: tuple[str, ...], kustomize: str, recursive: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    replicas: int,
+    current_replicas: int,
+    resource_version: str,
+    timeout: float,
+    all: bool,
+    selector: str,
+    output: str,
+    template: str,
+    show_managed_fields: bool,
+    allow_missing_template_keys: bool,
+    dry_run: str,
+    filename: tuple[str, ...],
+    kustomize: str,
+    recursive: bool,
+) -> None:
     """Set a new size for a deployment, replica set, replication controller, or stateful set.
 
     --current-replicas and --resource-version are preconditions checked before the new size is set.
@@ -86,9 +97,7 @@ async def command(
         raise CommandError("no objects passed to scale")
 
 
-async def _scale(
-    client: Client, target: Target, replicas: int, current: int, resource_version: str, dry_run: bool
-) -> Object:
+async def _scale(client: Client, target: Target, replicas: int, current: int, resource_version: str, dry_run: bool) -> Object:
     """Through the scale subresource, whatever the kind."""
     patch: Object = {"spec": {"replicas": replicas}}
     if current >= 0 or resource_version:
@@ -97,13 +106,9 @@ async def _scale(
         if current >= 0 and found != current:
             raise CommandError(f"Expected replicas to be {current}, was {found}")
         if resource_version and objects.resource_version(scale) != resource_version:
-            raise CommandError(
-                f"Expected resource version to be {resource_version}, was {objects.resource_version(scale)}"
-            )
+            raise CommandError(f"Expected resource version to be {resource_version}, was {objects.resource_version(scale)}")
         patch["metadata"] = {"resourceVersion": objects.resource_version(scale)}
-    return await client.patch(
-        target.resource, target.name, patch, target.namespace, subresource="scale", dry_run=dry_run
-    )
+    return await client.patch(target.resource, target.name, patch, target.namespace, subresource="scale", dry_run=dry_run)
 
 
 async def _wait(client: Client, target: Target, replicas: int, timeout: float) -> None:

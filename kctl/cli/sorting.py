@@ -14,10 +14,7 @@ from kctl.cli.errors import CommandError
 
 
 def sort_tables(tables: Sequence[dict[str, Any]], field: str) -> list[dict[str, Any]]:
-    return [
-        {**table, "rows": _sorted(table.get("rows") or [], field, lambda row: row.get("object") or {})}
-        for table in tables
-    ]
+    return [{**table, "rows": _sorted(table.get("rows") or [], field, lambda row: row.get("object") or {})} for table in tables]
 
 
 def sort_objects(objects: Sequence[Object], field: str) -> list[Object]:

@@ -9,9 +9,7 @@ _DISTANCE = 2
 
 def similar(typed: str, names: Iterable[str]) -> list[str]:
     lower = typed.lower()
-    return [
-        name for name in sorted(names) if _distance(lower, name.lower()) <= _DISTANCE or name.lower().startswith(lower)
-    ]
+    return [name for name in sorted(names) if _distance(lower, name.lower()) <= _DISTANCE or name.lower().startswith(lower)]
 
 
 def _distance(left: str, right: str) -> int:

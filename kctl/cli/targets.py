@@ -51,8 +51,6 @@ async def fetch(builder: Builder, selection: Selection) -> list[Target]:
     resource = selection.resource
     if selection.name:
         return [Target(resource, await client.get(resource, selection.name, selection.namespace))]
-    listed = await client.list(
-        resource, selection.namespace, label_selector=builder.selector, field_selector=builder.field_selector
-    )
+    listed = await client.list(resource, selection.namespace, label_selector=builder.selector, field_selector=builder.field_selector)
     head = {"apiVersion": resource.api_version, "kind": resource.kind}
     return [Target(resource, {**head, **item}) for item in listed.get("items") or ()]

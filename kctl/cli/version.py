@@ -19,14 +19,17 @@ def client_version() -> dict[str, str]:
     import platform
 
     return {
-        "major": "1", "minor": "37", "gitVersion": CLIENT, "gitTreeState": "clean", "compiler": "cpython",
-        "goVersion": f"python{platform.python_version()}", "platform": f"{platform.system().lower()}/{platform.machine()}",
-    }  # fmt: skip
+        "major": "1",
+        "minor": "37",
+        "gitVersion": CLIENT,
+        "gitTreeState": "clean",
+        "compiler": "cpython",
+        "goVersion": f"python{platform.python_version()}",
+        "platform": f"{platform.system().lower()}/{platform.machine()}",
+    }
 
 
-@click.command(
-    "version", cls=KubectlCommand, blocking=True, short_help="Print the client and server version information"
-)
+@click.command("version", cls=KubectlCommand, blocking=True, short_help="Print the client and server version information")
 @flag("--client", kind="bool", help="If true, shows client version only (no server required).")
 @flag("-o", "--output", help="One of 'yaml' or 'json'.")
 async def command(session: Session, arguments: tuple[str, ...], client: bool, output: str) -> None:

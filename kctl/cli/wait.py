@@ -136,10 +136,20 @@ def _text(value: Any) -> str:
 @options.field_selector()
 @options.filename("identifying the resource.")
 async def command(
-    session: Session, arguments: tuple[str, ...], timeout: float, all: bool, local: bool, output: str,
-    all_namespaces: bool, selector: str, field_selector: str, filename: tuple[str, ...], kustomize: str, recursive: bool,
+    session: Session,
+    arguments: tuple[str, ...],
+    timeout: float,
+    all: bool,
+    local: bool,
+    output: str,
+    all_namespaces: bool,
+    selector: str,
+    field_selector: str,
+    filename: tuple[str, ...],
+    kustomize: str,
+    recursive: bool,
     **more: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Wait for a specific condition on one or many resources.
 
     The command takes several resources and waits until the condition is seen on every one of them.
@@ -211,9 +221,7 @@ async def _targets(builder: Builder, selections: list[Selection], goal: Goal) ->
     return found
 
 
-async def _until(
-    client: Client, selection: Selection, goal: Goal, deadline: float, *, check_once: bool
-) -> Object | None:
+async def _until(client: Client, selection: Selection, goal: Goal, deadline: float, *, check_once: bool) -> Object | None:
     """The object as it was when the goal was met."""
     name = f"{selection.resource.plural}/{selection.name}"
     remaining = deadline - asyncio.get_running_loop().time()
@@ -246,9 +254,7 @@ async def _watch(client: Client, selection: Selection, goal: Goal) -> Object | N
         if present is None and not goal.create and not goal.absent:
             raise NotFound(f'{selection.resource.group_resource} "{selection.name}" not found')
         version = str((listed.get("metadata") or {}).get("resourceVersion") or "")
-        events = await client.watch(
-            selection.resource, selection.namespace, field_selector=only, resource_version=version
-        )
+        events = await client.watch(selection.resource, selection.namespace, field_selector=only, resource_version=version)
         async for batch in events:
             for event in batch:
                 if event.type == "ERROR":

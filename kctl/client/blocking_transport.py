@@ -26,7 +26,7 @@ from kctl.client.http_encoding import (
     is_stream,
     query_text,
     warnings,
-)  # fmt: skip
+)
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
 
 _BUFFER_BYTES: Final = 256 * 1024
@@ -96,9 +96,14 @@ class BlockingTransport:
         return ApiResponse(head.status, found, texts)
 
     async def raw(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:  # fmt: skip
+    ) -> RawResponse:
         target = path + (("&" if "?" in path else "?") + query_text(query) if query else "")
         wanted = [*(headers or {}).items()]
         given = {name.lower() for name, _ in wanted}

@@ -103,9 +103,15 @@ class Client:
         return response.events
 
     async def create(
-        self, resource: ResourceType, obj: Object, namespace: str = "", *, dry_run: bool = False, field_manager: str = "",
+        self,
+        resource: ResourceType,
+        obj: Object,
+        namespace: str = "",
+        *,
+        dry_run: bool = False,
+        field_manager: str = "",
         field_validation: str = "",
-    ) -> Object:  # fmt: skip
+    ) -> Object:
         query = self._write_query(dry_run, field_manager, fieldValidation=field_validation)
         space = namespace or objects.namespace(obj)
         return (await self.transport.request(ApiRequest("create", resource, space, query=query, body=obj))).object
@@ -141,9 +147,7 @@ class Client:
         field_validation: str = "",
         force: bool = False,
     ) -> Object:
-        query = self._write_query(
-            dry_run, field_manager, fieldValidation=field_validation, force="true" if force else ""
-        )
+        query = self._write_query(dry_run, field_manager, fieldValidation=field_validation, force="true" if force else "")
         request = ApiRequest("patch", resource, namespace, name, subresource, query, patch, patch_type)
         return (await self.transport.request(request)).object
 
@@ -178,9 +182,7 @@ class Client:
         request = ApiRequest("deletecollection", resource, namespace, query=query, body=options)
         return (await self.transport.request(request)).object
 
-    async def create_subresource(
-        self, resource: ResourceType, name: str, namespace: str, subresource: str, body: Object
-    ) -> Object:
+    async def create_subresource(self, resource: ResourceType, name: str, namespace: str, subresource: str, body: Object) -> Object:
         """pods/binding, pods/eviction, serviceaccounts/token."""
         query = self._write_query(False, "")
         request = ApiRequest("create", resource, namespace, name, subresource, query, body)

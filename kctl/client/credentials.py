@@ -19,9 +19,7 @@ def authorization(user: Mapping[str, Any]) -> str:
             return f"Bearer {Path(user['tokenFile']).read_text().strip()}"
         except OSError as error:
             why = (error.strerror or "").lower()
-            raise CredentialError(
-                f'failed to read token file "{user["tokenFile"]}": open {user["tokenFile"]}: {why}'
-            ) from None
+            raise CredentialError(f'failed to read token file "{user["tokenFile"]}": open {user["tokenFile"]}: {why}') from None
     if user.get("token"):
         return f"Bearer {user['token']}"
     if user.get("username"):
@@ -48,18 +46,12 @@ def _from_plugin(plugin: Mapping[str, Any]) -> str:
     environment |= {str(entry["name"]): str(entry["value"]) for entry in plugin.get("env") or ()}
     command = str(plugin.get("command") or "")
     try:
-        done = subprocess.run(
-            [command, *(plugin.get("args") or ())], env=environment, stdout=subprocess.PIPE, check=False, timeout=60
-        )
+        done = subprocess.run([command, *(plugin.get("args") or ())], env=environment, stdout=subprocess.PIPE, check=False, timeout=60)
     except FileNotFoundError:
         hint = str(plugin.get("installHint") or "")
-        raise CredentialError(
-            f"getting credentials: exec: executable {command} not found{': ' + hint if hint else ''}"
-        ) from None
+        raise CredentialError(f"getting credentials: exec: executable {command} not found{': ' + hint if hint else ''}") from None
     if done.returncode != 0:
-        raise CredentialError(
-            f"getting credentials: exec: executable {command} failed with exit code {done.returncode}"
-        )
+        raise CredentialError(f"getting credentials: exec: executable {command} failed with exit code {done.returncode}")
     try:
         token = (orjson.loads(done.stdout).get("status") or {}).get("token")
     except (orjson.JSONDecodeError, AttributeError):

@@ -191,17 +191,27 @@ def _discovered(group: str, version: str, entry: dict[str, Any]) -> ResourceType
     kind = entry.get("responseKind") or {}
     subresources = tuple(
         Subresource(
-            one["subresource"], one["responseKind"]["kind"], one["responseKind"].get("group") or "",
-            one["responseKind"].get("version") or "", tuple(one.get("verbs") or ()),
+            one["subresource"],
+            one["responseKind"]["kind"],
+            one["responseKind"].get("group") or "",
+            one["responseKind"].get("version") or "",
+            tuple(one.get("verbs") or ()),
         )
         for one in entry.get("subresources") or ()
         if one.get("responseKind")
-    )  # fmt: skip
+    )
     return ResourceType(
-        group, version, kind.get("kind") or "", entry["resource"], entry.get("scope") == "Namespaced",
-        entry.get("singularResource") or str(kind.get("kind") or "").lower(), tuple(entry.get("verbs") or ()),
-        tuple(entry.get("shortNames") or ()), tuple(entry.get("categories") or ()), subresources,
-    )  # fmt: skip
+        group,
+        version,
+        kind.get("kind") or "",
+        entry["resource"],
+        entry.get("scope") == "Namespaced",
+        entry.get("singularResource") or str(kind.get("kind") or "").lower(),
+        tuple(entry.get("verbs") or ()),
+        tuple(entry.get("shortNames") or ()),
+        tuple(entry.get("categories") or ()),
+        subresources,
+    )
 
 
 async def _legacy(transport: Transport, path: str, document: dict[str, Any]) -> list[ResourceType]:
@@ -216,28 +226,50 @@ async def _legacy(transport: Transport, path: str, document: dict[str, Any]) -> 
             if "/" not in entry["name"]:
                 found.append(
                     ResourceType(
-                        group, name, entry["kind"], entry["name"], bool(entry.get("namespaced")),
-                        entry.get("singularName") or entry["kind"].lower(), tuple(entry.get("verbs") or ()),
-                        tuple(entry.get("shortNames") or ()), tuple(entry.get("categories") or ()),
+                        group,
+                        name,
+                        entry["kind"],
+                        entry["name"],
+                        bool(entry.get("namespaced")),
+                        entry.get("singularName") or entry["kind"].lower(),
+                        tuple(entry.get("verbs") or ()),
+                        tuple(entry.get("shortNames") or ()),
+                        tuple(entry.get("categories") or ()),
                     )
-                )  # fmt: skip
+                )
     return found
 
 
 def _to_json(one: ResourceType) -> list[Any]:
     subresources = [[s.name, s.kind, s.group, s.version, s.verbs] for s in one.subresources]
     return [
-        one.group, one.version, one.kind, one.plural, one.namespaced, one.singular, one.verbs, one.short_names,
-        one.categories, subresources,
-    ]  # fmt: skip
+        one.group,
+        one.version,
+        one.kind,
+        one.plural,
+        one.namespaced,
+        one.singular,
+        one.verbs,
+        one.short_names,
+        one.categories,
+        subresources,
+    ]
 
 
 def _from_json(entry: list[Any]) -> ResourceType:
     group, version, kind, plural, namespaced, singular, verbs, short_names, categories, subresources = entry
     return ResourceType(
-        group, version, kind, plural, namespaced, singular, tuple(verbs), tuple(short_names), tuple(categories),
+        group,
+        version,
+        kind,
+        plural,
+        namespaced,
+        singular,
+        tuple(verbs),
+        tuple(short_names),
+        tuple(categories),
         tuple(Subresource(name, kind, group, version, tuple(v)) for name, kind, group, version, v in subresources),
-    )  # fmt: skip
+    )
 
 
 def _store(path: Path, types: Iterable[ResourceType]) -> None:

@@ -15,9 +15,16 @@ from kctl.client.transport import ApiRequest, WatchEvent
 Headers = Mapping[str, str | list[str]]
 
 METHODS: Final = {
-    "get": "GET", "list": "GET", "watch": "GET", "create": "POST", "update": "PUT", "patch": "PATCH",
-    "delete": "DELETE", "deletecollection": "DELETE", "connect": "POST",
-}  # fmt: skip
+    "get": "GET",
+    "list": "GET",
+    "watch": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "delete": "DELETE",
+    "deletecollection": "DELETE",
+    "connect": "POST",
+}
 _TEXT_SUBRESOURCES: Final = frozenset({"log"})
 _WARNING = re.compile(r'\s*299 \S+ "((?:[^"\\]|\\.)*)"')
 

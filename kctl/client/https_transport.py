@@ -28,7 +28,7 @@ from kctl.client.http_encoding import (
     is_stream,
     query_text,
     warnings,
-)  # fmt: skip
+)
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
 
 _READ_BYTES: Final = 256 * 1024
@@ -120,9 +120,14 @@ class HttpsTransport:
         return ApiResponse(response.status_code, found, texts)
 
     async def raw(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:  # fmt: skip
+    ) -> RawResponse:
         target = path + (("&" if "?" in path else "?") + query_text(query) if query else "")
         wanted = [("Accept", "application/json, */*"), *(headers or {}).items()]
         if body is not None and not any(name.lower() == "content-type" for name, _ in wanted):

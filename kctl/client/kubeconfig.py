@@ -59,9 +59,7 @@ class Kubeconfig:
 def parse(text: bytes, path: Path) -> Kubeconfig:
     """One file. Raises UnreadableConfig."""
     raw = _decode(text, path)
-    config = Kubeconfig(
-        current_context=str(raw.get("current-context") or ""), preferences=dict(raw.get("preferences") or {})
-    )
+    config = Kubeconfig(current_context=str(raw.get("current-context") or ""), preferences=dict(raw.get("preferences") or {}))
     if config.current_context:
         config.current_context_origin = path
     for plural, singular in _SECTIONS:
@@ -190,9 +188,7 @@ def resolve(config: Kubeconfig, overrides: Overrides) -> ResolvedConfig:
     if "://" not in server:
         server = f"http://{server}"
     namespace = overrides.namespace or str(context.get("namespace") or "")
-    return ResolvedConfig(
-        server.rstrip("/"), cluster, user, namespace or "default", bool(overrides.namespace), context_name
-    )
+    return ResolvedConfig(server.rstrip("/"), cluster, user, namespace or "default", bool(overrides.namespace), context_name)
 
 
 def _entry(config: Kubeconfig, plural: str, name: str, asked: str) -> dict[str, Any]:

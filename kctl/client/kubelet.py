@@ -10,9 +10,7 @@ from typing import Protocol
 
 
 class KubeletConnector(Protocol):
-    async def logs(
-        self, node: str, namespace: str, pod: str, container: str, options: Mapping[str, str]
-    ) -> AsyncIterator[bytes]:
+    async def logs(self, node: str, namespace: str, pod: str, container: str, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         """Log chunks. `options` are PodLogOptions as query parameters: follow, previous, tailLines, sinceSeconds, sinceTime,
         timestamps, limitBytes. Raises kctl.apimachinery.status.ApiError (BadRequest for a container that has not started:
         `container "c" in pod "p" is waiting to start: ContainerCreating`)."""

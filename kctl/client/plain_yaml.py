@@ -11,9 +11,7 @@ import re
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+=@%:-]+")
-_NOT_TEXT = re.compile(
-    r"[-+.]?\d.*|~|null|Null|NULL|[yYnN]|yes|no|on|off|Yes|No|On|Off|YES|NO|ON|OFF|[^:]*: .*|.*:|---.*|-"
-)
+_NOT_TEXT = re.compile(r"[-+.]?\d.*|~|null|Null|NULL|[yYnN]|yes|no|on|off|Yes|No|On|Off|YES|NO|ON|OFF|[^:]*: .*|.*:|---.*|-")
 
 
 class _GiveUp(Exception):

@@ -76,9 +76,14 @@ class Transport(Protocol):
         ...
 
     async def raw(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:  # fmt: skip
+    ) -> RawResponse:
         """Anything that is not a resource: /version, /apis, /openapi/v3, /healthz, `--raw`. Never raises ApiError."""
         ...
 

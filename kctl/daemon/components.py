@@ -66,9 +66,7 @@ class KubeApiserverComponent:
 
         self._pki = pki
         self._config = config
-        self.api_server: ApiServer = ApiServer(
-            store, clock=clock, randomness=randomness, config=api_server_config(pki, config.host)
-        )
+        self.api_server: ApiServer = ApiServer(store, clock=clock, randomness=randomness, config=api_server_config(pki, config.host))
         self.port = 0
 
     @property

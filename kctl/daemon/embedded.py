@@ -29,9 +29,14 @@ class EmbeddedTransport:
         return await self._inner.request(request)
 
     async def raw(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:  # fmt: skip
+    ) -> RawResponse:
         return await self._inner.raw(method, path, query=query, body=body, headers=headers)
 
     async def close(self) -> None:
@@ -51,9 +56,7 @@ async def open_embedded(directory: Path) -> EmbeddedTransport:
     server: ApiServer | None = None
     try:
         await store.start()
-        server = ApiServer(
-            store, clock=RealClock(), randomness=random.Random(), config=api_server_config(Pki(paths.pki), "127.0.0.1")
-        )
+        server = ApiServer(store, clock=RealClock(), randomness=random.Random(), config=api_server_config(Pki(paths.pki), "127.0.0.1"))
         await server.start()
     except BaseException:
         await store.close()

@@ -14,9 +14,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 def data_home(environment: Mapping[str, str] = os.environ) -> Path:
     """The folder that holds one folder for each cluster."""
-    base = environment.get("XDG_DATA_HOME") or str(
-        Path(environment.get("HOME") or "~").expanduser() / ".local" / "share"
-    )
+    base = environment.get("XDG_DATA_HOME") or str(Path(environment.get("HOME") or "~").expanduser() / ".local" / "share")
     return Path(base) / "kctl"
 
 

@@ -32,9 +32,12 @@ def manifest(name: str) -> Object:
     image, cpu, memory = SHOWN[name]
     requests = {"cpu": cpu} | ({"memory": memory} if memory else {})
     container = {
-        "name": name, "image": image, "imagePullPolicy": "IfNotPresent", "command": [name],
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [name],
         "resources": {"requests": requests},
-    }  # fmt: skip
+    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -105,7 +105,5 @@ def _check_order(components: Sequence[Component]) -> None:
     for component in components:
         missing = [name for name in component.dependencies if name not in seen]
         if missing:
-            raise ValueError(
-                f"{component.name} depends on {', '.join(missing)}, which the list does not start before it"
-            )
+            raise ValueError(f"{component.name} depends on {', '.join(missing)}, which the list does not start before it")
         seen.add(component.name)

@@ -52,9 +52,7 @@ class ClusterIPs:
 
     def _check(self, address: str, dry_run: bool) -> str:
         if not self.contains(address):
-            raise ValueError(
-                f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {self.network}"
-            )
+            raise ValueError(f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {self.network}")
         if address in self._taken and not dry_run:
             raise ValueError("provided IP is already allocated")
         return address
@@ -90,9 +88,7 @@ class NodePorts:
 
     def _check(self, port: int) -> int:
         if not self.low <= port <= self.high:
-            raise ValueError(
-                f"provided port is not in the valid range. The range of valid ports is {self.low}-{self.high}"
-            )
+            raise ValueError(f"provided port is not in the valid range. The range of valid ports is {self.low}-{self.high}")
         if port in self._taken:
             raise ValueError("provided port is already allocated")
         return port

@@ -30,11 +30,7 @@ def _manifests() -> list[Object]:
     folder = files("manifests") / "bootstrap"
     if not folder.is_dir():
         return []
-    texts = [
-        entry.read_text()
-        for entry in sorted(folder.iterdir(), key=lambda item: item.name)
-        if entry.name.endswith(".yaml")
-    ]
+    texts = [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda item: item.name) if entry.name.endswith(".yaml")]
     return [obj for text in texts for obj in yaml.load_all(text) if obj]
 
 
@@ -51,9 +47,7 @@ async def _create(registry: Registry, obj: Object) -> None:
     endpoint = registry.endpoint(resource)
     decoded = endpoint.schema().decode(obj).object
     try:
-        await registry.create(
-            endpoint, obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, validates=False)
-        )
+        await registry.create(endpoint, obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, validates=False))
     except AlreadyExists:
         return
 
@@ -69,30 +63,43 @@ def _kubernetes_service(registry: Registry, config: ApiServerConfig) -> list[Obj
     host = config.advertise_address
     return [
         {
-            "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"},
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "ServiceCIDR",
+            "metadata": {"name": "kubernetes"},
             "spec": {"cidrs": [str(network)]},
         },
         {
-            "apiVersion": "v1", "kind": "Service", "metadata": {**meta, "labels": labels},
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {**meta, "labels": labels},
             "spec": {
-                "type": "ClusterIP", "clusterIP": address, "clusterIPs": [address], "ports": [port],
-                "sessionAffinity": "None", "ipFamilies": [family], "ipFamilyPolicy": "SingleStack",
+                "type": "ClusterIP",
+                "clusterIP": address,
+                "clusterIPs": [address],
+                "ports": [port],
+                "sessionAffinity": "None",
+                "ipFamilies": [family],
+                "ipFamilyPolicy": "SingleStack",
                 "internalTrafficPolicy": "Cluster",
             },
         },
         {
-            "apiVersion": "v1", "kind": "Endpoints",
+            "apiVersion": "v1",
+            "kind": "Endpoints",
             "metadata": {**meta, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
-            "subsets": [{
-                "addresses": [{"ip": host}],
-                "ports": [{"name": "https", "port": config.secure_port, "protocol": "TCP"}],
-            }],
+            "subsets": [
+                {
+                    "addresses": [{"ip": host}],
+                    "ports": [{"name": "https", "port": config.secure_port, "protocol": "TCP"}],
+                }
+            ],
         },
         {
-            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
             "metadata": {**meta, "labels": {"kubernetes.io/service-name": "kubernetes"}},
             "addressType": family,
             "endpoints": [{"addresses": [host], "conditions": {"ready": True}}],
             "ports": [{"name": "https", "port": config.secure_port, "protocol": "TCP"}],
         },
-    ]  # fmt: skip
+    ]

@@ -22,10 +22,12 @@ AGGREGATED_V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscover
 _STORED_AS: Mapping[tuple[str, str], str] = {
     ("events.k8s.io", "Event"): "/v1/Event",
     ("admissionregistration.k8s.io", "MutatingAdmissionPolicy"): "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy",
-    ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding"):
-        "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicyBinding",
+    (
+        "admissionregistration.k8s.io",
+        "MutatingAdmissionPolicyBinding",
+    ): "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicyBinding",
     ("apiextensions.k8s.io", "CustomResourceDefinition"): "apiextensions.k8s.io/v1beta1/CustomResourceDefinition",
-}  # fmt: skip
+}
 """Group/version/kind hashed for resources whose stored version is not the preferred one."""
 
 
@@ -71,9 +73,7 @@ def _groups(table: ResourceTable) -> list[str]:
 
 
 def _served(table: ResourceTable, group: str, version: str) -> list[ResourceType]:
-    return sorted(
-        (entry for entry in table if entry.group == group and entry.version == version), key=lambda entry: entry.plural
-    )
+    return sorted((entry for entry in table if entry.group == group and entry.version == version), key=lambda entry: entry.plural)
 
 
 def api_versions(server_address: str) -> Document:

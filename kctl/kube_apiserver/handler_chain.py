@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build_handler_chain(
-    handler: Handler, authenticator: Authenticator, metrics: Metrics, table: ResourceTable
-) -> Handler:
+def build_handler_chain(handler: Handler, authenticator: Authenticator, metrics: Metrics, table: ResourceTable) -> Handler:
     """For requests that come over HTTPS."""
     from kctl.kube_apiserver.filters.authentication import with_authentication
     from kctl.kube_apiserver.filters.deadline import with_deadline

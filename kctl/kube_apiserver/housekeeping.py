@@ -66,9 +66,7 @@ class Housekeeping:
         endpoint = self._registry.endpoint(EVENTS)
         expired = [entry.object["metadata"] for entry in endpoint.cache.unordered() if _is_expired(entry.object, now)]
         for start in range(0, len(expired), _BATCH):
-            await asyncio.gather(
-                *(self._delete(meta["namespace"], meta["name"]) for meta in expired[start : start + _BATCH])
-            )
+            await asyncio.gather(*(self._delete(meta["namespace"], meta["name"]) for meta in expired[start : start + _BATCH]))
         return len(expired)
 
     async def _delete(self, namespace: str, name: str) -> None:

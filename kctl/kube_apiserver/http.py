@@ -36,18 +36,21 @@ _PATIENCE = 100
 _CACHE = "no-cache, private"
 
 
-def make_request(
-    method: str, target: str, headers: Mapping[str, str], body: bytes | None, user: User | None = None
-) -> Request:
+def make_request(method: str, target: str, headers: Mapping[str, str], body: bytes | None, user: User | None = None) -> Request:
     """`target` as on the request line; header names in lower case."""
     parts = urlsplit(target) if not target.startswith("//") else urlsplit("http://x" + target)
     query: dict[str, str] = {}
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
         query.setdefault(key, value)
     request = Request(
-        method=method, path=parts.path, headers=headers, raw_body=body if body is not None else b"", query=query,
-        content_type=headers.get("content-type", ""), accept=headers.get("accept", ""),
-    )  # fmt: skip
+        method=method,
+        path=parts.path,
+        headers=headers,
+        raw_body=body if body is not None else b"",
+        query=query,
+        content_type=headers.get("content-type", ""),
+        accept=headers.get("accept", ""),
+    )
     if user is not None:
         request.user = user
     return request
@@ -95,9 +98,7 @@ def list_bytes(answer: ListAnswer) -> bytes:
     resource = answer.endpoint.resource
     if answer.endpoint.conversion is not None and answer.endpoint.converts:
         items = b",".join(
-            orjson.dumps(
-                {k: v for k, v in answer.endpoint.from_storage(entry.object).items() if k not in ("kind", "apiVersion")}
-            )
+            orjson.dumps({k: v for k, v in answer.endpoint.from_storage(entry.object).items() if k not in ("kind", "apiVersion")})
             for entry in answer.entries
         )
     else:
@@ -112,8 +113,7 @@ def _dump(media: MediaType, value: Any, request: Request) -> bytes:
         value = {
             **value,
             "items": [
-                _without_type(item) if item.get("kind") == kind and kind != "PartialObjectMetadata" else item
-                for item in value["items"]
+                _without_type(item) if item.get("kind") == kind and kind != "PartialObjectMetadata" else item for item in value["items"]
             ],
         }
     if media.name == media_types.YAML:
@@ -142,9 +142,14 @@ def warning_header(text: str) -> str:
 
 
 async def in_process(
-    server: ApiServer, method: str, path: str, query: Mapping[str, str], body: bytes | None,
-    headers: Mapping[str, str], user: User,
-) -> RawResponse:  # fmt: skip
+    server: ApiServer,
+    method: str,
+    path: str,
+    query: Mapping[str, str],
+    body: bytes | None,
+    headers: Mapping[str, str],
+    user: User,
+) -> RawResponse:
     """A whole HTTP exchange without a socket; streams are read to their end."""
     lowered = {key.lower(): value for key, value in headers.items()}
     request = make_request(method, path, lowered, body, user)

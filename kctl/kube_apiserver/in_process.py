@@ -27,9 +27,18 @@ class InProcessTransport:
 
     async def request(self, request: ApiRequest) -> ApiResponse:
         inner = Request(
-            request.verb, request.resource, request.namespace, request.name, request.subresource, request.query,
-            request.body, request.content_type, request.accept, self._user, self._trusted,
-        )  # fmt: skip
+            request.verb,
+            request.resource,
+            request.namespace,
+            request.name,
+            request.subresource,
+            request.query,
+            request.body,
+            request.content_type,
+            request.accept,
+            self._user,
+            self._trusted,
+        )
         response = await self._server.handle_in_process(inner)
         if response.object is not None and not request.accept:
             return ApiResponse(response.status, response.object, inner.warnings)
@@ -72,9 +81,14 @@ class InProcessTransport:
                 timer.cancel()
 
     async def raw(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes | None = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> RawResponse:  # fmt: skip
+    ) -> RawResponse:
         return await self._server.handle_raw(method, path, query or {}, body, headers or {}, self._user)
 
     async def close(self) -> None:
@@ -92,5 +106,8 @@ def list_object(answer: ListAnswer) -> dict[str, Any]:
     items = [endpoint.from_storage(entry.object) for entry in answer.entries]
     resource = endpoint.resource
     return {
-        "kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": answer.metadata(), "items": items,
-    }  # fmt: skip
+        "kind": f"{resource.kind}List",
+        "apiVersion": resource.api_version,
+        "metadata": answer.metadata(),
+        "items": items,
+    }

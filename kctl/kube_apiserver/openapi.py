@@ -66,11 +66,7 @@ def _group_versions(table: ResourceTable) -> dict[str, list[ResourceType]]:
 def index(table: ResourceTable) -> Document:
     """The body of GET /openapi/v3."""
     found = sorted(_group_versions(table).items())
-    return {
-        "paths": {
-            name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={_digest(name, served)}"} for name, served in found
-        }
-    }
+    return {"paths": {name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={_digest(name, served)}"} for name, served in found}}
 
 
 def _digest(name: str, served: Iterable[ResourceType]) -> str:

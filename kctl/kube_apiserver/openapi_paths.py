@@ -16,24 +16,48 @@ _STRATEGIC = "application/strategic-merge-patch+json"
 _PATCHES = ("application/json-patch+json", "application/merge-patch+json", _STRATEGIC, "application/apply-patch+yaml")
 _WRITE = ("dryRun", "fieldManager", "fieldValidation")
 _LIST = (
-    "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
-    "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch",
-)  # fmt: skip
+    "allowWatchBookmarks",
+    "continue",
+    "fieldSelector",
+    "labelSelector",
+    "limit",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "sendInitialEvents",
+    "timeoutSeconds",
+    "watch",
+)
 _QUERY = {
-    "post": _WRITE, "put": _WRITE, "patch": (*_WRITE, "force"), "get": (), "list": _LIST,
-    "delete": ("dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents",
-               "propagationPolicy"),
+    "post": _WRITE,
+    "put": _WRITE,
+    "patch": (*_WRITE, "force"),
+    "get": (),
+    "list": _LIST,
+    "delete": ("dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", "propagationPolicy"),
     "deletecollection": ("dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy", *_LIST[:-1]),
-}  # fmt: skip
+}
 _TYPES = {
-    "limit": "integer", "timeoutSeconds": "integer", "gracePeriodSeconds": "integer", "watch": "boolean", "force": "boolean",
-    "allowWatchBookmarks": "boolean", "sendInitialEvents": "boolean", "orphanDependents": "boolean",
+    "limit": "integer",
+    "timeoutSeconds": "integer",
+    "gracePeriodSeconds": "integer",
+    "watch": "boolean",
+    "force": "boolean",
+    "allowWatchBookmarks": "boolean",
+    "sendInitialEvents": "boolean",
+    "orphanDependents": "boolean",
     "ignoreStoreReadErrorWithClusterBreakingPotential": "boolean",
-}  # fmt: skip
+}
 _COLLECTION = {"post": "create", "list": "list", "deletecollection": "deletecollection"}
 _ITEM = {"get": "get", "put": "update", "patch": "patch", "delete": "delete"}
-_ACTIONS = {"post": "post", "list": "list", "deletecollection": "deletecollection", "get": "get", "put": "put",
-            "patch": "patch", "delete": "delete"}  # fmt: skip
+_ACTIONS = {
+    "post": "post",
+    "list": "list",
+    "deletecollection": "deletecollection",
+    "get": "get",
+    "put": "put",
+    "patch": "patch",
+    "delete": "delete",
+}
 
 
 class Paths:
@@ -49,17 +73,13 @@ class Paths:
         for entry in resources:
             space = "{namespace}" if entry.namespaced else ""
             collection, item = entry.path(space), entry.path(space, "{name}")
-            paths[collection] = self._operations(
-                entry, collection, _COLLECTION, entry.verbs, entry.api_version, entry.kind
-            )
+            paths[collection] = self._operations(entry, collection, _COLLECTION, entry.verbs, entry.api_version, entry.kind)
             one = self._operations(entry, item, _ITEM, entry.verbs, entry.api_version, entry.kind)
             if one:
                 paths[item] = one
             if entry.namespaced and "list" in entry.verbs:
                 everywhere = entry.path()
-                paths[everywhere] = self._operations(
-                    entry, everywhere, {"list": "list"}, ("list",), entry.api_version, entry.kind
-                )
+                paths[everywhere] = self._operations(entry, everywhere, {"list": "list"}, ("list",), entry.api_version, entry.kind)
             for sub in entry.subresources:
                 paths[f"{item}/{sub.name}"] = self._below(entry, f"{item}/{sub.name}", sub)
         return {path: operations for path, operations in sorted(paths.items()) if operations}
@@ -72,18 +92,22 @@ class Paths:
         return self._operations(entry, path, methods, sub.verbs, version, sub.kind, sub.name)
 
     def _operations(
-        self, entry: ResourceType, path: str, methods: dict[str, str], verbs: Iterable[str], version: str, kind: str,
+        self,
+        entry: ResourceType,
+        path: str,
+        methods: dict[str, str],
+        verbs: Iterable[str],
+        version: str,
+        kind: str,
         sub: str = "",
-    ) -> Document:  # fmt: skip
+    ) -> Document:
         found: Document = {}
         for name, verb in methods.items():
             if verb in verbs:
                 method = {"list": "get", "deletecollection": "delete"}.get(name, name)
                 found[method] = self._operation(entry, name, version, kind, path, sub)
         if found:
-            found["parameters"] = [
-                self._parameter(part, "path") for part in ("name", "namespace") if f"{{{part}}}" in path
-            ]
+            found["parameters"] = [self._parameter(part, "path") for part in ("name", "namespace") if f"{{{part}}}" in path]
             found["parameters"].append(self._parameter("pretty", "query"))
         return found
 

@@ -76,9 +76,7 @@ def schema(value: dict[str, Any]) -> bytes:
 def document(swagger: dict[str, Any]) -> bytes:
     """Document: swagger 1, info 2 (title 1, version 2), paths 8, definitions 9 (additional_properties 1)."""
     info = swagger.get("info") or {}
-    definitions = b"".join(
-        _field(1, _named(name, schema(entry))) for name, entry in (swagger.get("definitions") or {}).items()
-    )
+    definitions = b"".join(_field(1, _named(name, schema(entry))) for name, entry in (swagger.get("definitions") or {}).items())
     return b"".join(
         (
             _field(1, b"2.0"),

@@ -66,9 +66,7 @@ class Paths:
             if aggregated:
                 document = discovery.aggregated(table, core=parts[0] == "api")
                 return Response(raw=orjson.dumps(document), content_type=aggregated)
-            address = (
-                f"{self._server.config.advertise_address}:{self._server.bound_port or self._server.config.secure_port}"
-            )
+            address = f"{self._server.config.advertise_address}:{self._server.bound_port or self._server.config.secure_port}"
             legacy = discovery.api_versions(address) if parts[0] == "api" else discovery.api_group_list(table)
             return Response(object=legacy)
         found = None

@@ -247,7 +247,7 @@ _SPECIAL: dict[str, Callable[[dict[str, Any]], Any]] = {
     _CRD + "JSONSchemaPropsOrArray": _schema_or("jSONSchemas"),
     _CRD + "JSONSchemaPropsOrBool": _schema_or("allows"),
     _CRD + "JSONSchemaPropsOrStringArray": _schema_or("property"),
-}  # fmt: skip
+}
 for _group in ("authentication", "authorization", "certificates"):
     _SPECIAL[f"k8s.io.api.{_group}.v1.ExtraValue"] = lambda parts: parts.get("items", [])
 """Messages whose JSON form is not an object of their fields."""

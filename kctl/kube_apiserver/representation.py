@@ -118,9 +118,7 @@ def row(columns: Columns, obj: Object, include: str, now: datetime, version: str
     return made
 
 
-def event_shower(
-    request: Request, endpoint: Endpoint, now: Callable[[], datetime]
-) -> Callable[[Change], Object] | None:
+def event_shower(request: Request, endpoint: Endpoint, now: Callable[[], datetime]) -> Callable[[Change], Object] | None:
     """What a watch's events carry instead of the object; None for the object itself. The first Table of a watch has the
     column definitions, later ones do not."""
     media = media_types.negotiate(request.accept, True)

@@ -38,17 +38,13 @@ if TYPE_CHECKING:
 class ApiServer:
     """`kubelet_connector` may be set any time; without one pods/log answers that the kubelet cannot be reached."""
 
-    def __init__(
-        self, store: Etcd, *, clock: Clock, randomness: random.Random, config: ApiServerConfig | None = None
-    ) -> None:
+    def __init__(self, store: Etcd, *, clock: Clock, randomness: random.Random, config: ApiServerConfig | None = None) -> None:
         self.config = config or ApiServerConfig()
         self.clock = clock
         self.table = ResourceTable()
         self.storage = Storage(store)
         self.services: dict[str, Any] = {}
-        self.registry = Registry(
-            self.storage, admission_chain.load(), _schema_of, clock, randomness, self.services, self.table
-        )
+        self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.services, self.table)
         self.services["registry"] = self.registry
         self.services["config"] = self.config
         self._in_process: Handler = build_in_process_chain(self._dispatch)

@@ -179,9 +179,7 @@ class Storage:
         except StoreError as error:
             raise _translate(error) from error
 
-    async def list_at(
-        self, cache: WatchCache, namespace: str, after: str, revision: int, limit: int
-    ) -> tuple[list[Entry], bool, int]:
+    async def list_at(self, cache: WatchCache, namespace: str, after: str, revision: int, limit: int) -> tuple[list[Entry], bool, int]:
         """Entries after the key `after` as they were at `revision`: (entries, more, how many remain). Raises TooOld."""
         prefix = self._store_key(cache, f"{namespace}/" if namespace else "")
         start = self._store_key(cache, after) + "\0" if after else prefix

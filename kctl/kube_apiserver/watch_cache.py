@@ -127,9 +127,7 @@ def _transition(change: Change, matches: Predicate) -> Change | None:
         return change if was == (change.type == "MODIFIED") else change._replace(type="MODIFIED" if was else "ADDED")
     if not was or change.old is None:
         return None
-    return Change(
-        "DELETED", change.key, Entry(at_revision(change.old, change.entry.revision), change.entry.revision), None
-    )
+    return Change("DELETED", change.key, Entry(at_revision(change.old, change.entry.revision), change.entry.revision), None)
 
 
 def at_revision(obj: Object, revision: int) -> Object:

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 BOOKMARK_SECONDS = 60.0
 LONGEST_SECONDS = (1800, 3600)
 """A watch without timeoutSeconds ends after a random time in between, as upstream's --min-request-timeout."""
-_HEADS = {
-    kind: f'{{"type":"{kind}","object":'.encode() for kind in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")
-}
+_HEADS = {kind: f'{{"type":"{kind}","object":'.encode() for kind in ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")}
 
 
 def _line(kind: str, obj: Object) -> bytes:

@@ -28,7 +28,7 @@ from kctl.printers.go_template_parser import (
     Variable,
     With,
     parse_template,
-)  # fmt: skip
+)
 
 __all__ = ["GoTemplate", "TemplateError", "parse"]
 
@@ -96,9 +96,7 @@ class _Run:
 
     def range(self, node: Range, dot: Any, variables: dict[str, Any]) -> Iterator[str]:
         value = _plain(
-            self.pipeline(
-                Pipeline((), False, node.pipeline.commands, node.pipeline.text, node.pipeline.position), dot, variables
-            )
+            self.pipeline(Pipeline((), False, node.pipeline.commands, node.pipeline.text, node.pipeline.position), dot, variables)
         )
         if isinstance(value, dict):
             pairs: list[tuple[Any, Any]] = [(key, value[key]) for key in sorted(value)]
@@ -138,9 +136,7 @@ class _Run:
             except TemplateError as error:
                 if error.located:
                     raise
-                raise TemplateError(
-                    f'{pipeline.position}: executing "output" at <{command.text}>: {error}', located=True
-                ) from None
+                raise TemplateError(f'{pipeline.position}: executing "output" at <{command.text}>: {error}', located=True) from None
         for name in pipeline.variables:
             if pipeline.declares:
                 dict.__setitem__(variables, name, value)

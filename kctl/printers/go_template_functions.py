@@ -200,16 +200,12 @@ def _base64decode(text: Any) -> str:
     try:
         return base64.b64decode(str(text), validate=True).decode(errors="replace")
     except (binascii.Error, ValueError):
-        raise TemplateError(
-            "error calling base64decode: base64 decode failed: illegal base64 data at input byte 0"
-        ) from None
+        raise TemplateError("error calling base64decode: base64 decode failed: illegal base64 data at input byte 0") from None
 
 
 def _exists(value: Any, *keys: Any) -> bool:
     for key in keys:
-        if (isinstance(value, dict) and key in value) or (
-            isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value)
-        ):
+        if (isinstance(value, dict) and key in value) or (isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value)):
             value = value[key]
         else:
             return False
@@ -218,11 +214,7 @@ def _exists(value: Any, *keys: Any) -> bool:
 
 def _js(*values: Any) -> str:
     text = json.dumps(_print(*values), ensure_ascii=False)[1:-1]
-    return (
-        escape_html(text).replace("'", "\\'").replace("=", "\\u003D").upper()
-        if False
-        else escape_html(text).replace("'", "\\'")
-    )
+    return escape_html(text).replace("'", "\\'").replace("=", "\\u003D").upper() if False else escape_html(text).replace("'", "\\'")
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

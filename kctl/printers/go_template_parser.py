@@ -271,11 +271,7 @@ class _Parser:
 
     def _assignment(self, tokens: list[tuple[str, str]]) -> tuple[tuple[str, ...], bool]:
         for count in (1, 3):
-            if (
-                len(tokens) > count
-                and tokens[count][0] == "assign"
-                and all(kind == "variable" for kind, _ in tokens[0:count:2])
-            ):
+            if len(tokens) > count and tokens[count][0] == "assign" and all(kind == "variable" for kind, _ in tokens[0:count:2]):
                 names = tuple(text for _, text in tokens[0:count:2])
                 declares = tokens[count][1] == ":="
                 del tokens[: count + 1]

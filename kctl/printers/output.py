@@ -15,14 +15,30 @@ from kctl.apimachinery.objects import Object
 Printer = Callable[[Object], str]
 
 OBJECT_FORMATS: Final = (
-    "go-template", "go-template-file", "json", "jsonpath", "jsonpath-as-json", "jsonpath-file", "kyaml", "name",
-    "template", "templatefile", "yaml",
-)  # fmt: skip
+    "go-template",
+    "go-template-file",
+    "json",
+    "jsonpath",
+    "jsonpath-as-json",
+    "jsonpath-file",
+    "kyaml",
+    "name",
+    "template",
+    "templatefile",
+    "yaml",
+)
 GET_FORMATS: Final = tuple(sorted((*OBJECT_FORMATS, "custom-columns", "custom-columns-file", "wide")))
 _TEMPLATES: Final = (
-    "go-template-file", "go-template", "templatefile", "template", "jsonpath-as-json", "jsonpath-file", "jsonpath",
-    "custom-columns-file", "custom-columns",
-)  # fmt: skip
+    "go-template-file",
+    "go-template",
+    "templatefile",
+    "template",
+    "jsonpath-as-json",
+    "jsonpath-file",
+    "jsonpath",
+    "custom-columns-file",
+    "custom-columns",
+)
 
 
 class OutputError(ValueError):
@@ -40,15 +56,18 @@ def split_format(output: str, template: str = "") -> tuple[str, str]:
 
 
 def printer_for(
-    output: str, template: str = "", *, allow_missing_keys: bool = True, show_managed_fields: bool = False,
-    formats: Sequence[str] = OBJECT_FORMATS, no_headers: bool = False,
-) -> Printer:  # fmt: skip
+    output: str,
+    template: str = "",
+    *,
+    allow_missing_keys: bool = True,
+    show_managed_fields: bool = False,
+    formats: Sequence[str] = OBJECT_FORMATS,
+    no_headers: bool = False,
+) -> Printer:
     """Raises OutputError."""
     form, template = split_format(output, template)
     if form not in formats:
-        raise OutputError(
-            f'unable to match a printer suitable for the output format "{output}", allowed formats are: {",".join(formats)}'
-        )
+        raise OutputError(f'unable to match a printer suitable for the output format "{output}", allowed formats are: {",".join(formats)}')
     match form:
         case "json":
             return _without_managed_fields(json_text, show_managed_fields)
@@ -65,9 +84,7 @@ def printer_for(
         case "custom-columns" | "custom-columns-file":
             from kctl.printers.custom_columns import printer
 
-            return printer(
-                _given(form, template, "custom-columns"), from_file=form.endswith("file"), no_headers=no_headers
-            )
+            return printer(_given(form, template, "custom-columns"), from_file=form.endswith("file"), no_headers=no_headers)
     return _jsonpath(form, template, allow_missing_keys)
 
 
@@ -82,9 +99,7 @@ def _given(form: str, template: str, kind: str) -> str:
     try:
         return Path(template).read_text()
     except OSError as error:
-        raise OutputError(
-            f"error reading template {template}, open {template}: {(error.strerror or '').lower()}"
-        ) from None
+        raise OutputError(f"error reading template {template}, open {template}: {(error.strerror or '').lower()}") from None
 
 
 def items_of(obj: Object) -> list[Object]:
@@ -176,11 +191,7 @@ def _jsonpath(form: str, template: str, allow_missing_keys: bool) -> Printer:
 def _go_value(value: Any) -> str:
     """Go's %#v of decoded JSON."""
     if isinstance(value, dict):
-        return (
-            "map[string]interface {}{"
-            + ", ".join(f"{json.dumps(k)}:{_go_value(value[k])}" for k in sorted(value))
-            + "}"
-        )
+        return "map[string]interface {}{" + ", ".join(f"{json.dumps(k)}:{_go_value(value[k])}" for k in sorted(value)) + "}"
     if isinstance(value, list):
         return "[]interface {}{" + ", ".join(_go_value(one) for one in value) + "}"
     if value is None:

@@ -10,9 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MAXIMUM_LINES = 500
 SOURCES = sorted(
-    path
-    for folder in ("kctl", "store", "controllers", "manifests", "bench", "tests")
-    for path in (ROOT / folder).rglob("*.py")
+    path for folder in ("kctl", "store", "controllers", "manifests", "bench", "tests") for path in (ROOT / folder).rglob("*.py")
 )
 CODE = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("kctl", "store", "controllers")]
 

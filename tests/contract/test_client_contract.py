@@ -199,9 +199,7 @@ async def test_tables_and_metadata(client: Client) -> None:
     assert "data" not in shown
 
 
-async def collect(
-    client: Client, enough: Callable[[list[tuple[str, str]]], bool], **watch: Any
-) -> list[tuple[str, str]]:
+async def collect(client: Client, enough: Callable[[list[tuple[str, str]]], bool], **watch: Any) -> list[tuple[str, str]]:
     stream = await client.watch(CONFIG_MAPS, "default", **watch)
     seen: list[tuple[str, str]] = []
     async with asyncio.timeout(10):
@@ -226,9 +224,7 @@ async def test_watch_turns_selector_transitions_into_added_and_deleted(client: C
     first = await client.create(CONFIG_MAPS, config_map(), "default")
     for value in ("other", "a"):
         await client.patch(CONFIG_MAPS, "a", {"metadata": {"labels": {"app": value}}}, "default")
-    seen = await collect(
-        client, lambda s: len(s) == 2, label_selector="app=a", resource_version=first["metadata"]["resourceVersion"]
-    )
+    seen = await collect(client, lambda s: len(s) == 2, label_selector="app=a", resource_version=first["metadata"]["resourceVersion"])
     assert seen == [("DELETED", "a"), ("ADDED", "a")]
 
 
@@ -252,9 +248,7 @@ async def test_watch_from_a_compacted_revision_expires(client: Client, server: A
 
 async def test_namespaces_and_refusals(client: Client) -> None:
     listed = await client.list(NAMESPACES)
-    assert {"default", "kube-system", "kube-public", "kube-node-lease"} <= {
-        item["metadata"]["name"] for item in listed["items"]
-    }
+    assert {"default", "kube-system", "kube-public", "kube-node-lease"} <= {item["metadata"]["name"] for item in listed["items"]}
     with pytest.raises(Exception, match="this namespace may not be deleted"):
         await client.delete(NAMESPACES, "default")
     with pytest.raises(NotFound, match='nodes "n" not found'):

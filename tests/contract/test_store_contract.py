@@ -151,9 +151,7 @@ async def test_concurrent_writers_are_all_answered_in_one_order(store: Etcd) -> 
 
 async def test_of_concurrent_updates_from_one_revision_one_wins(store: Etcd) -> None:
     first = await store.create("/a", b"0")
-    results = await asyncio.gather(
-        *(store.update("/a", str(number).encode(), first) for number in range(20)), return_exceptions=True
-    )
+    results = await asyncio.gather(*(store.update("/a", str(number).encode(), first) for number in range(20)), return_exceptions=True)
     assert [type(result) for result in results].count(Conflict) == 19
     winner = next(index for index, result in enumerate(results) if isinstance(result, int))
     assert (await store.get("/a")).value == str(winner).encode()  # type: ignore[union-attr]

@@ -45,9 +45,7 @@ def kubectl_binary() -> str:
 def difference(words: Sequence[str], expected: Outcome, actual: Outcome) -> str:
     lines = [f"{' '.join(words)}: exit code {actual.code}, kubectl's {expected.code}"]
     for name, left, right in (("stdout", expected.out, actual.out), ("stderr", expected.err, actual.err)):
-        lines += difflib.unified_diff(
-            left.splitlines(), right.splitlines(), f"kubectl {name}", f"kctl {name}", "", "", 1, ""
-        )
+        lines += difflib.unified_diff(left.splitlines(), right.splitlines(), f"kubectl {name}", f"kctl {name}", "", "", 1, "")
     return "\n".join(lines)
 
 
@@ -62,18 +60,14 @@ class Pair:
     def kubectl(self, *words: str, stdin: str | bytes = "") -> Outcome:
         environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
         data = stdin.encode() if isinstance(stdin, str) else stdin
-        done = subprocess.run(
-            [self.binary, *words], env=environment, input=data, capture_output=True, timeout=60, cwd=ROOT
-        )
+        done = subprocess.run([self.binary, *words], env=environment, input=data, capture_output=True, timeout=60, cwd=ROOT)
         out = _PROGRAM.sub("kubectl", done.stdout.decode())  # what the cluster says of itself (`kctl simulated node`)
         return Outcome(done.returncode, out, _LOG_LINE.sub("", done.stderr.decode()))
 
     def kctl(self, *words: str) -> Outcome:
         streams = Streams(io.StringIO(), io.StringIO(), io.StringIO())
         saved = dict(os.environ)
-        os.environ.update(
-            KUBECONFIG=str(self.kubeconfig), HOME=str(self.home), XDG_CACHE_HOME=str(self.home / ".cache")
-        )
+        os.environ.update(KUBECONFIG=str(self.kubeconfig), HOME=str(self.home), XDG_CACHE_HOME=str(self.home / ".cache"))
         folder = Path.cwd()
         os.chdir(ROOT)
         try:
@@ -103,8 +97,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     kubectl_binary()
     server = subprocess.Popen(
         [sys.executable, "-m", "kctl.kube_apiserver", "--port", "0", "--token", "secret"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         assert server.stdout is not None
         line = server.stdout.readline()

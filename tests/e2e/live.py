@@ -17,16 +17,12 @@ from tests.e2e.differential import ROOT, Outcome, Pair, difference, kubectl_bina
 DEADLINE_SECONDS = 60.0
 
 
-def kctl(
-    home: Path, *words: str, stdin: str = "", timeout: float = DEADLINE_SECONDS
-) -> subprocess.CompletedProcess[str]:
+def kctl(home: Path, *words: str, stdin: str = "", timeout: float = DEADLINE_SECONDS) -> subprocess.CompletedProcess[str]:
     """`kctl` as a process with a home of its own and no kubeconfig in its environment."""
     environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "PYTHONPATH": str(ROOT)}
     environment.pop("KUBECONFIG", None)
     command = [sys.executable, "-m", "kctl", *words]
-    return subprocess.run(
-        command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=timeout
-    )
+    return subprocess.run(command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, timeout=timeout)
 
 
 def eventually(check: Callable[[], bool], what: str) -> None:

@@ -102,9 +102,7 @@ MANIFESTS: dict[str, str | bytes] = {
     # unknown fields and wrong types
     "unknown field": _deployment("  replicsa: 3\n"),
     "unknown field at the top": _config_map("name: x", "dta: {a: b}\n"),
-    "unknown fields, several": _deployment(
-        "  replicsa: 3\n  foo: 1\n", pod="containers: [{name: c, image: nginx, imag: x}]"
-    ),
+    "unknown fields, several": _deployment("  replicsa: 3\n  foo: 1\n", pod="containers: [{name: c, image: nginx, imag: x}]"),
     "replicas is text": _deployment('  replicas: "three"\n'),
     "replicas is a fraction": _deployment("  replicas: 1.5\n"),
     "containers is a map": _deployment(pod="containers: {name: c, image: nginx}"),
@@ -136,9 +134,7 @@ MANIFESTS: dict[str, str | bytes] = {
     "service ports without names": _service("ports: [{port: 80}, {port: 81}]"),
     "bad cluster IP": _service("clusterIP: 1.2.3, ports: [{port: 80}]"),
     "bad schedule": "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: x}\nspec: {schedule: foo, jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}}}\n",  # noqa: E501
-    "job with restartPolicy Always": _job(
-        "template: {spec: {restartPolicy: Always, containers: [{name: c, image: i}]}}"
-    ),
+    "job with restartPolicy Always": _job("template: {spec: {restartPolicy: Always, containers: [{name: c, image: i}]}}"),
     "ingress without rules": "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: x}\nspec: {}\n",
     "priority class above the limit": "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: x}\nvalue: 2000000001\n",
 }
@@ -177,13 +173,14 @@ IMMUTABLE = {
         _job("template: {spec: {restartPolicy: Never, containers: [{name: c, image: j}]}}", "first"),
     ),
     "data of an immutable ConfigMap": (
-        _config_map("name: first", "data: {a: b}\nimmutable: true\n"), _config_map("name: first", "data: {a: c}\nimmutable: true\n"),
+        _config_map("name: first", "data: {a: b}\nimmutable: true\n"),
+        _config_map("name: first", "data: {a: c}\nimmutable: true\n"),
     ),
     "type of a Secret": (
         "apiVersion: v1\nkind: Secret\nmetadata: {name: first}\ntype: a/b\n",
         "apiVersion: v1\nkind: Secret\nmetadata: {name: first}\ntype: c/d\n",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", IMMUTABLE)

@@ -45,8 +45,12 @@ class Daemon:
         environment = {**os.environ, "HOME": str(self.home), "XDG_DATA_HOME": str(self.home / "data")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "kctl", "run-cluster", "--name", "crash", "--nodes", "3", "--port", "0"],
-            cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         assert self.process.stdout is not None
         said = ""
         while "is ready" not in said:
@@ -127,9 +131,7 @@ async def _load_until_killed(daemon: Daemon, ledger: Ledger, round_number: int, 
     client = daemon.client()
     writers = [_write(client, ledger, number, round_number) for number in range(WRITERS)]
     tasks = [asyncio.create_task(work) for work in (*writers, _scale(client, randomness))]
-    await asyncio.sleep(
-        randomness.uniform(0.3, 1.0)
-    )  # the moment is the point; nothing waits for anything to have happened
+    await asyncio.sleep(randomness.uniform(0.3, 1.0))  # the moment is the point; nothing waits for anything to have happened
     await asyncio.to_thread(daemon.kill)
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(result, (ConnectionFailed, ApiError)), result

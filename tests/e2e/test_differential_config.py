@@ -22,7 +22,9 @@ from tests.e2e.differential import Outcome, difference, kubectl_binary
 pytestmark = pytest.mark.kubectl
 
 FILES = {
-    "ca.crt": "authority", "c.crt": "certificate", "k.key": "key",
+    "ca.crt": "authority",
+    "c.crt": "certificate",
+    "k.key": "key",
     "a.yaml": """
 apiVersion: v1
 kind: Config
@@ -62,7 +64,7 @@ contexts:
 - name: cb
   context: {cluster: bee, user: ub}
 """,
-}  # fmt: skip
+}
 
 SCRIPT = r"""
 view
@@ -227,9 +229,7 @@ def test_same_words_and_files(files: tuple[str, ...], tmp_path: Path, monkeypatc
     for line in SCRIPT.strip().splitlines():
         words = shlex.split(line)
         before = folder.state()
-        done = subprocess.run(
-            [kubectl_binary(), "config", *words], env=environment, capture_output=True, text=True, cwd=tmp_path
-        )
+        done = subprocess.run([kubectl_binary(), "config", *words], env=environment, capture_output=True, text=True, cwd=tmp_path)
         expected, left = _without_help(Outcome(done.returncode, done.stdout, done.stderr)), folder.state()
         folder.put(before)
         actual = _without_help(_kctl(words, kubeconfig, monkeypatch))

@@ -12,9 +12,23 @@ __all__ = ["pair"]
 pytestmark = pytest.mark.kubectl
 
 EXAMPLES = (
-    "autoscaler", "configuration", "cronjob", "daemonset", "disruption-budget", "ingress", "job", "namespace",
-    "network-policy", "nginx", "priority-class", "quota", "rbac", "slow-rollout", "statefulset", "storage",
-)  # fmt: skip
+    "autoscaler",
+    "configuration",
+    "cronjob",
+    "daemonset",
+    "disruption-budget",
+    "ingress",
+    "job",
+    "namespace",
+    "network-policy",
+    "nginx",
+    "priority-class",
+    "quota",
+    "rbac",
+    "slow-rollout",
+    "statefulset",
+    "storage",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)

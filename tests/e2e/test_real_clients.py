@@ -50,16 +50,12 @@ def test_a_deployment_from_create_to_delete(api: Any) -> None:
     )
     apps.patch_namespaced_deployment_scale("typed", "default", {"spec": {"replicas": 3}})
     assert apps.read_namespaced_deployment_scale("typed", "default").spec.replicas == 3
-    eventually(
-        lambda: len(core.list_namespaced_pod("default", label_selector="app=typed").items) == 3, "there are three pods"
-    )
+    eventually(lambda: len(core.list_namespaced_pod("default", label_selector="app=typed").items) == 3, "there are three pods")
     pod = core.list_namespaced_pod("default", label_selector="app=typed", limit=1)
     assert pod.metadata._continue and pod.metadata.remaining_item_count is None  # unknown where a selector is used
     assert isinstance(core.read_namespaced_pod_log(pod.items[0].metadata.name, "default"), str)
     apps.delete_namespaced_deployment("typed", "default", propagation_policy="Foreground")
-    eventually(
-        lambda: not core.list_namespaced_pod("default", label_selector="app=typed").items, "its pods are gone with it"
-    )
+    eventually(lambda: not core.list_namespaced_pod("default", label_selector="app=typed").items, "its pods are gone with it")
 
 
 def test_a_watch_brings_what_happens(api: Any) -> None:

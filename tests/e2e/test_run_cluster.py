@@ -65,9 +65,7 @@ def test_the_life_of_a_cluster(home: Path) -> None:
 def test_ctrl_c_stops_cleanly(home: Path) -> None:
     environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "data")}
     command = [sys.executable, "-m", "kctl", "run-cluster", "--port", "0", "--nodes", "1"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert "1 node," in process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -82,11 +80,14 @@ def test_with_nothing_running_commands_work_and_the_next_start_picks_up(home: Pa
     assert kctl(home, "get", "deployment", "nginx", "-o", "name").stdout == "deployment.apps/nginx\n"
     both = [
         subprocess.Popen(
-            [sys.executable, "-m", "kctl", "create", "configmap", name], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-m", "kctl", "create", "configmap", name],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
             env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "data")},
         )
         for name in ("one", "two")
-    ]  # fmt: skip
+    ]
     assert sorted(process.communicate(timeout=60)[0] for process in both) == [
         "configmap/one created\n",
         "configmap/two created\n",
@@ -118,9 +119,23 @@ def test_a_port_in_use_is_said(home: Path) -> None:
 
 def test_node_settings_reach_the_nodes(home: Path) -> None:
     started = kctl(
-        home, "run-cluster", "--detach", "--port", "0", "--nodes", "1", "--node-cpu", "3", "--node-memory", "5Gi", "--node-pods",
-        "7", "--control-plane-taint", "--name", "dev",
-    )  # fmt: skip
+        home,
+        "run-cluster",
+        "--detach",
+        "--port",
+        "0",
+        "--nodes",
+        "1",
+        "--node-cpu",
+        "3",
+        "--node-memory",
+        "5Gi",
+        "--node-pods",
+        "7",
+        "--control-plane-taint",
+        "--name",
+        "dev",
+    )
     assert started.returncode == 0, started.stderr
     capacity = " ".join(f"{{.items[0].status.capacity.{name}}}" for name in ("cpu", "memory", "pods"))
     path = capacity + " {.items[0].spec.taints[0].key}"

@@ -72,9 +72,14 @@ class HollowNodes:
         types = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
         conditions = [{"type": kind, "status": "True", "lastTransitionTime": now} for kind in types]
         return {
-            **objects.status(pod), "phase": "Running", "conditions": conditions, "hostIP": "10.0.0.1",
-            "podIP": ip, "podIPs": [{"ip": ip}], "startTime": now,
-        }  # fmt: skip
+            **objects.status(pod),
+            "phase": "Running",
+            "conditions": conditions,
+            "hostIP": "10.0.0.1",
+            "podIP": ip,
+            "podIPs": [{"ip": ip}],
+            "startTime": now,
+        }
 
 
 class ControlPlane:
@@ -93,9 +98,13 @@ class ControlPlane:
         kubelets = Client(self.server.transport(component("kubelet")))
         self.nodes = HollowNodes(kubelets, self.informers, self.clock, names)
         self.manager = KubeControllerManager(
-            lambda user: Client(self.server.transport(user)), self.informers, self.clock, random.Random(1),
-            self._controllers, options=Options(root_ca="-----BEGIN CERTIFICATE-----\n"),
-        )  # fmt: skip
+            lambda user: Client(self.server.transport(user)),
+            self.informers,
+            self.clock,
+            random.Random(1),
+            self._controllers,
+            options=Options(root_ca="-----BEGIN CERTIFICATE-----\n"),
+        )
         ready, self._stop = asyncio.Event(), asyncio.Event()
         self.tasks = [asyncio.create_task(self.manager.run(ready.set, self._stop))]
         waiting = asyncio.create_task(ready.wait())

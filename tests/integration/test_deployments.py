@@ -44,9 +44,13 @@ async def test_create_and_scale() -> None:
         web = await plane.get(DEPLOYMENTS, "web")
         [rs] = await plane.items(REPLICA_SETS)
         assert counts(web) == {
-            "observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3,
+            "observedGeneration": 1,
+            "replicas": 3,
+            "updatedReplicas": 3,
+            "readyReplicas": 3,
+            "availableReplicas": 3,
             "terminatingReplicas": 0,
-        }  # fmt: skip
+        }
         assert [shown(entry) for entry in web["status"]["conditions"]] == available(objects.name(rs))
         assert objects.annotations(web) == {"deployment.kubernetes.io/revision": "1"}
         assert objects.annotations(rs) == {
@@ -58,9 +62,13 @@ async def test_create_and_scale() -> None:
         assert objects.name(rs) == f"web-{digest}"
         assert rs["spec"]["selector"] == {"matchLabels": {"app": "web", "pod-template-hash": digest}}
         assert counts(rs) == {
-            "replicas": 3, "fullyLabeledReplicas": 3, "readyReplicas": 3, "availableReplicas": 3,
-            "terminatingReplicas": 0, "observedGeneration": 1,
-        }  # fmt: skip
+            "replicas": 3,
+            "fullyLabeledReplicas": 3,
+            "readyReplicas": 3,
+            "availableReplicas": 3,
+            "terminatingReplicas": 0,
+            "observedGeneration": 1,
+        }
         pods = await plane.items(PODS)
         assert {objects.labels(pod)["pod-template-hash"] for pod in pods} == {digest}
         assert {objects.metadata(pod)["generateName"] for pod in pods} == {f"web-{digest}-"}
@@ -244,8 +252,12 @@ async def test_replication_controller() -> None:
         await plane.client.create(REPLICATION_CONTROLLERS, rc, "default")
         await plane.settle(2)
         assert counts(await plane.get(REPLICATION_CONTROLLERS, "rc")) == {
-            "replicas": 2, "fullyLabeledReplicas": 2, "readyReplicas": 2, "availableReplicas": 2, "observedGeneration": 1,
-        }  # fmt: skip
+            "replicas": 2,
+            "fullyLabeledReplicas": 2,
+            "readyReplicas": 2,
+            "availableReplicas": 2,
+            "observedGeneration": 1,
+        }
 
 
 async def test_a_thousand_pods_are_created_in_bursts_and_their_events_are_few() -> None:

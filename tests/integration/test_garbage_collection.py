@@ -14,14 +14,11 @@ CASCADE = ("garbage-collector-controller", "deployment-controller", "replicaset-
 
 async def config_map(plane: ControlPlane, name: str, *owners: Object, **meta: Any) -> Object:
     references = [
-        {"apiVersion": "v1", "kind": "ConfigMap", "name": objects.name(owner), "uid": objects.uid(owner),
-         "blockOwnerDeletion": True}
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": objects.name(owner), "uid": objects.uid(owner), "blockOwnerDeletion": True}
         for owner in owners
-    ]  # fmt: skip
+    ]
     wanted = {"name": name, **({"ownerReferences": references} if references else {}), **meta}
-    return await plane.client.create(
-        CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": wanted}, "default"
-    )
+    return await plane.client.create(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": wanted}, "default")
 
 
 async def delete(plane: ControlPlane, name: str, policy: str = "") -> None:
@@ -138,22 +135,30 @@ async def test_namespace_with_content_and_a_finalizer() -> None:
         assert [(entry["type"], entry["status"], entry["reason"], entry["message"]) for entry in status["conditions"]] == [
             ("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered", "All resources successfully discovered"),
             (
-                "NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions",
+                "NamespaceDeletionGroupVersionParsingFailure",
+                "False",
+                "ParsedGroupVersions",
                 "All legacy kube types successfully parsed",
             ),
             (
-                "NamespaceDeletionContentFailure", "False", "ContentDeleted",
+                "NamespaceDeletionContentFailure",
+                "False",
+                "ContentDeleted",
                 "All content successfully deleted, may be waiting on finalization",
             ),
             (
-                "NamespaceContentRemaining", "True", "SomeResourcesRemain",
+                "NamespaceContentRemaining",
+                "True",
+                "SomeResourcesRemain",
                 "Some resources are remaining: configmaps. has 1 resource instances",
             ),
             (
-                "NamespaceFinalizersRemaining", "True", "SomeFinalizersRemain",
+                "NamespaceFinalizersRemaining",
+                "True",
+                "SomeFinalizersRemain",
                 "Some content in the namespace has finalizers remaining: x.io/block in 1 resource instances",
             ),
-        ]  # fmt: skip
+        ]
         assert await plane.items(PODS, "n") == []
         assert [objects.name(item) for item in await plane.items(CONFIG_MAPS, "n")] == ["a"]
         await plane.merge(CONFIG_MAPS, "a", {"metadata": {"finalizers": None}}, "n")

@@ -39,9 +39,7 @@ async def run_pod(plane: ControlPlane, name: str, node: str, tolerate: int | Non
             }
             for key in keys
         ]
-    await plane.client.create(
-        PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}, "default"
-    )
+    await plane.client.create(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}, "default")
 
 
 def taints(node: Object) -> list[tuple[str, str]]:
@@ -192,9 +190,12 @@ async def test_cluster_roles_are_aggregated() -> None:
 
 
 SERVICE_CONTROLLERS = (
-    "deployment-controller", "replicaset-controller", "endpointslice-controller", "endpoints-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "endpointslice-controller",
+    "endpoints-controller",
     "garbage-collector-controller",
-)  # fmt: skip
+)
 
 
 def service(name: str = "web", **spec: Any) -> Object:
@@ -213,10 +214,7 @@ async def test_endpoints_of_a_service() -> None:
         [piece] = await plane.items(ENDPOINT_SLICES, selector="kubernetes.io/service-name=web")
         pods = {objects.name(pod): pod for pod in await plane.items(PODS)}
         assert {entry["targetRef"]["name"] for entry in piece["endpoints"]} == set(pods)
-        assert all(
-            entry["conditions"] == {"ready": True, "serving": True, "terminating": False}
-            for entry in piece["endpoints"]
-        )
+        assert all(entry["conditions"] == {"ready": True, "serving": True, "terminating": False} for entry in piece["endpoints"])
         assert piece["ports"] == [{"name": "", "port": 8080, "protocol": "TCP"}]
         assert piece["addressType"] == "IPv4"
         assert objects.labels(piece) == {

@@ -236,9 +236,7 @@ async def test_a_pod_somebody_else_binds_first_counts_where_it_is(plane: Plane) 
     assert len(plane.component.scheduler.queue) == 0
 
 
-async def test_a_plugin_that_fails_on_one_pod_leaves_the_others_alone(
-    plane: Plane, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_plugin_that_fails_on_one_pod_leaves_the_others_alone(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
     scheduler = plane.component.scheduler
     assign = scheduler._assigner.assign
 
@@ -263,9 +261,7 @@ async def test_a_burst_fills_the_nodes_exactly_and_higher_priorities_go_first(pl
         await plane.node(name, "3")
     names = [f"p{number:02}" for number in range(12)]
     container = {"name": "c", "image": "i", "resources": {"requests": {"cpu": "1"}}}
-    pods = [
-        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [container]}} for name in names
-    ]  # fmt: skip
+    pods = [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [container]}} for name in names]
     await asyncio.gather(*(plane.client.create(PODS, pod, "default") for pod in pods))
     await plane.settle()
     places = await plane.where(*names)

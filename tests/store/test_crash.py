@@ -61,9 +61,7 @@ asyncio.run(main())
 
 
 def _load_until_killed(path: Path, round_number: int, seconds: float) -> list[list[str]]:
-    child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(path), str(round_number)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    child = subprocess.Popen([sys.executable, "-c", _CHILD, str(path), str(round_number)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     first = child.stdout.readline()
     killer = threading.Timer(seconds, lambda: child.send_signal(signal.SIGKILL))

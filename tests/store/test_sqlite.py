@@ -199,9 +199,7 @@ async def test_writes_go_on_while_much_history_is_forgotten(store: SqliteStore) 
 
 async def test_a_transaction_larger_than_one_statement(store: SqliteStore, path: Path) -> None:
     count = 1337
-    assert await store.transaction([Put(f"/{number:05}", b"v", 0) for number in range(count)]) == list(
-        range(1, count + 1)
-    )
+    assert await store.transaction([Put(f"/{number:05}", b"v", 0) for number in range(count)]) == list(range(1, count + 1))
     await store.transaction([Delete(f"/{number:05}") for number in range(count)])
     again = await _reopened(store, path)
     assert (again.revision, (await again.range("/", "0")).count) == (2 * count, 0)

@@ -111,9 +111,7 @@ class DeploymentController(LoopController):
         self._writer.selects_everything(deployment)
         generation = objects.generation(deployment)
         if int(objects.status(deployment).get("observedGeneration") or 0) < generation:
-            await self._writer.write_status(
-                deployment, {**objects.status(deployment), "observedGeneration": generation}
-            )
+            await self._writer.write_status(deployment, {**objects.status(deployment), "observedGeneration": generation})
 
     async def _step(self, deployment: Object) -> Object:
         """Returns the Deployment as it is now."""
@@ -180,11 +178,7 @@ class DeploymentController(LoopController):
         return await self._finish(deployment, new, old)
 
     def _still_run(self, old: Sequence[Object]) -> bool:
-        return any(
-            not pods.is_terminal(pod)
-            for rs in old
-            for pod in self._pods.by_index(pods.CONTROLLER_INDEX, objects.uid(rs))
-        )
+        return any(not pods.is_terminal(pod) for rs in old for pod in self._pods.by_index(pods.CONTROLLER_INDEX, objects.uid(rs)))
 
     async def _finish(self, deployment: Object, new: Object | None, old: Sequence[Object]) -> Object:
         if progress.is_complete(deployment, objects.status(deployment)):

@@ -124,6 +124,4 @@ def to_clean_up(deployment: Object, old: Sequence[Object]) -> list[Object]:
 
 def _is_spent(rs: Object) -> bool:
     status = objects.status(rs)
-    return not (
-        status.get("replicas") or replicas(rs) or objects.generation(rs) > int(status.get("observedGeneration") or 0)
-    )
+    return not (status.get("replicas") or replicas(rs) or objects.generation(rs) > int(status.get("observedGeneration") or 0))

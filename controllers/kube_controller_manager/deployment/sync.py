@@ -173,9 +173,7 @@ class Writer:
     async def clean_up(self, deployment: Object, old: Sequence[Object]) -> None:
         for rs in revisions.to_clean_up(deployment, old):
             try:
-                await self._context.client.delete(
-                    REPLICA_SETS, objects.name(rs), objects.namespace(rs), uid=objects.uid(rs)
-                )
+                await self._context.client.delete(REPLICA_SETS, objects.name(rs), objects.namespace(rs), uid=objects.uid(rs))
             except NotFound:
                 continue
 

@@ -93,9 +93,7 @@ class GarbageCollector(LoopController):
                 await self._set_owners(resource, obj, owners.solid)
         elif owners.waiting and self._ownership.has_dependents(objects.uid(obj)):
             # Foreground goes down the tree; a cycle must not block itself.
-            if any(
-                ownership.awaits_dependents(dependent) for dependent in self._ownership.dependents(objects.uid(obj))
-            ):
+            if any(ownership.awaits_dependents(dependent) for dependent in self._ownership.dependents(objects.uid(obj))):
                 kept = [{**reference, "blockOwnerDeletion": False} for reference in objects.owner_references(obj)]
                 await self._set_owners(resource, obj, kept)
             await self._delete(resource, obj, "Foreground")
@@ -146,8 +144,7 @@ class GarbageCollector(LoopController):
         uid, blocked = objects.uid(obj), False
         for dependent in self._ownership.dependents(uid):
             blocks = any(
-                reference["uid"] == uid and reference.get("blockOwnerDeletion")
-                for reference in objects.owner_references(dependent)
+                reference["uid"] == uid and reference.get("blockOwnerDeletion") for reference in objects.owner_references(dependent)
             )
             blocked = blocked or blocks
             if not objects.deletion_timestamp(dependent):

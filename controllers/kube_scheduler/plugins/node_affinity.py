@@ -12,10 +12,7 @@ _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": 
 
 
 def _matches(expressions: list[Object], labels: dict[str, str]) -> bool:
-    return all(
-        Requirement(one["key"], _OPERATORS[one["operator"]], tuple(one.get("values") or ())).matches(labels)
-        for one in expressions
-    )
+    return all(Requirement(one["key"], _OPERATORS[one["operator"]], tuple(one.get("values") or ())).matches(labels) for one in expressions)
 
 
 def term_matches(term: Object, node: NodeInfo) -> bool:
@@ -53,9 +50,7 @@ class NodeAffinity:
         return None if fits else unresolvable(self.name, "node(s) didn't match Pod's node affinity/selector")
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
-        preferred = (pod.shape.affinity.get("nodeAffinity") or {}).get(
-            "preferredDuringSchedulingIgnoredDuringExecution"
-        )
+        preferred = (pod.shape.affinity.get("nodeAffinity") or {}).get("preferredDuringSchedulingIgnoredDuringExecution")
         return sum(
             int(term["weight"])
             for term in preferred or ()

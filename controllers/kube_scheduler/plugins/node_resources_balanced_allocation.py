@@ -11,9 +11,7 @@ def _balance(milli_cpu: int, memory: int, node: NodeInfo) -> float:
     """1 when both fractions are equal; lower by half their difference (the standard deviation of two values)."""
     allocatable = node.allocatable
     fractions = [
-        min(used / capacity, 1.0)
-        for used, capacity in ((milli_cpu, allocatable.milli_cpu), (memory, allocatable.memory))
-        if capacity
+        min(used / capacity, 1.0) for used, capacity in ((milli_cpu, allocatable.milli_cpu), (memory, allocatable.memory)) if capacity
     ]
     return 1.0 - abs(fractions[0] - fractions[1]) / 2 if len(fractions) == 2 else 1.0
 

@@ -25,9 +25,7 @@ class TaintToleration:
         """How many PreferNoSchedule taints are not tolerated."""
         soft = [entry for entry in pod.shape.tolerations if entry.get("effect") in (None, "", "PreferNoSchedule")]
         return sum(
-            1
-            for taint in node.taints
-            if taint.get("effect") == "PreferNoSchedule" and not any(tolerates(entry, taint) for entry in soft)
+            1 for taint in node.taints if taint.get("effect") == "PreferNoSchedule" and not any(tolerates(entry, taint) for entry in soft)
         )
 
     def normalize(self, scores: dict[str, int]) -> dict[str, int]:

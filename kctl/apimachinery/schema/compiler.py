@@ -19,10 +19,18 @@ DROP: Any = object()
 """What a field's decoder answers when Go would leave the field out."""
 
 _SCALARS: dict[str, Callable[[Any], Any]] = {
-    "s": scalars.string, "i32": scalars.int32, "i64": scalars.int64, "b": scalars.boolean, "n": scalars.number,
-    "y": scalars.base64_text, "q": scalars.quantity, "t": scalars.time, "T": scalars.micro_time,
-    "x": scalars.int_or_string, "r": scalars.raw,
-}  # fmt: skip
+    "s": scalars.string,
+    "i32": scalars.int32,
+    "i64": scalars.int64,
+    "b": scalars.boolean,
+    "n": scalars.number,
+    "y": scalars.base64_text,
+    "q": scalars.quantity,
+    "t": scalars.time,
+    "T": scalars.micro_time,
+    "x": scalars.int_or_string,
+    "r": scalars.raw,
+}
 ZERO: dict[str, Any] = {"s": "", "i32": 0, "i64": 0, "n": 0, "b": False, "q": "0", "x": 0}
 """What Go writes for an unset field that is always written; null for all others."""
 _SCHEMA = "@io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"

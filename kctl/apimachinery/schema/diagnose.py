@@ -14,9 +14,16 @@ from kctl.apimachinery.schema.bundle import Bundle
 from kctl.apimachinery.schema.compiler import _SCALARS, _SCHEMA
 
 _GO_SCALARS = {
-    "s": "string", "i32": "int32", "i64": "int64", "b": "bool", "n": "float64", "y": "[]uint8", "t": "string",
-    "T": "string", "x": "int32",
-}  # fmt: skip
+    "s": "string",
+    "i32": "int32",
+    "i64": "int64",
+    "b": "bool",
+    "n": "float64",
+    "y": "[]uint8",
+    "t": "string",
+    "T": "string",
+    "x": "int32",
+}
 
 
 class DecodeError(Exception):
@@ -99,9 +106,7 @@ class Walk:
                 patch = row[3] if len(row) > 3 else {}
                 self.value(row[1], item, where, (*steps, field), me, patch.get("go", "string"))
 
-    def value(
-        self, code: str, value: Any, path: str, steps: tuple[str, ...], holder: str, string_type: str = "string"
-    ) -> None:
+    def value(self, code: str, value: Any, path: str, steps: tuple[str, ...], holder: str, string_type: str = "string") -> None:
         if code.startswith("@"):
             self.struct(code[1:], value, path, steps, holder)
         elif code in ("oa", "ob", "os"):

@@ -139,17 +139,24 @@ EventSeries lastObservedTime | events.v1.Event reportingController reportingInst
 """Exceptions: required or by value but not written when unset."""
 
 STRING_TYPES = {
-    "PodSpec.restartPolicy": "v1.RestartPolicy", "PodSpec.dnsPolicy": "v1.DNSPolicy",
-    "PodSpec.preemptionPolicy": "v1.PreemptionPolicy", "Container.imagePullPolicy": "v1.PullPolicy",
-    "EphemeralContainer.imagePullPolicy": "v1.PullPolicy", "Container.restartPolicy": "v1.ContainerRestartPolicy",
+    "PodSpec.restartPolicy": "v1.RestartPolicy",
+    "PodSpec.dnsPolicy": "v1.DNSPolicy",
+    "PodSpec.preemptionPolicy": "v1.PreemptionPolicy",
+    "Container.imagePullPolicy": "v1.PullPolicy",
+    "EphemeralContainer.imagePullPolicy": "v1.PullPolicy",
+    "Container.restartPolicy": "v1.ContainerRestartPolicy",
     "Container.terminationMessagePolicy": "v1.TerminationMessagePolicy",
     "EphemeralContainer.terminationMessagePolicy": "v1.TerminationMessagePolicy",
-    "ContainerPort.protocol": "v1.Protocol", "ServicePort.protocol": "v1.Protocol",
-    "EndpointPort.protocol": "v1.Protocol", "NetworkPolicyPort.protocol": "v1.Protocol",
-    "ServiceSpec.type": "v1.ServiceType", "ServiceSpec.sessionAffinity": "v1.ServiceAffinity",
+    "ContainerPort.protocol": "v1.Protocol",
+    "ServicePort.protocol": "v1.Protocol",
+    "EndpointPort.protocol": "v1.Protocol",
+    "NetworkPolicyPort.protocol": "v1.Protocol",
+    "ServiceSpec.type": "v1.ServiceType",
+    "ServiceSpec.sessionAffinity": "v1.ServiceAffinity",
     "ServiceSpec.externalTrafficPolicy": "v1.ServiceExternalTrafficPolicy",
     "ServiceSpec.internalTrafficPolicy": "v1.ServiceInternalTrafficPolicy",
-    "ServiceSpec.ipFamilyPolicy": "v1.IPFamilyPolicy", "ServiceSpec.ipFamilies": "v1.IPFamily",
+    "ServiceSpec.ipFamilyPolicy": "v1.IPFamilyPolicy",
+    "ServiceSpec.ipFamilies": "v1.IPFamily",
     "PersistentVolumeClaimSpec.accessModes": "v1.PersistentVolumeAccessMode",
     "PersistentVolumeClaimStatus.accessModes": "v1.PersistentVolumeAccessMode",
     "PersistentVolumeSpec.accessModes": "v1.PersistentVolumeAccessMode",
@@ -163,25 +170,37 @@ STRING_TYPES = {
     "DaemonSetUpdateStrategy.type": "v1.DaemonSetUpdateStrategyType",
     "StatefulSetUpdateStrategy.type": "v1.StatefulSetUpdateStrategyType",
     "StatefulSetSpec.podManagementPolicy": "v1.PodManagementPolicyType",
-    "JobSpec.completionMode": "v1.CompletionMode", "JobSpec.podReplacementPolicy": "v1.PodReplacementPolicy",
+    "JobSpec.completionMode": "v1.CompletionMode",
+    "JobSpec.podReplacementPolicy": "v1.PodReplacementPolicy",
     "CronJobSpec.concurrencyPolicy": "v1.ConcurrencyPolicy",
-    "NetworkPolicySpec.policyTypes": "v1.PolicyType", "HTTPIngressPath.pathType": "v1.PathType",
-    "Taint.effect": "v1.TaintEffect", "Toleration.effect": "v1.TaintEffect",
+    "NetworkPolicySpec.policyTypes": "v1.PolicyType",
+    "HTTPIngressPath.pathType": "v1.PathType",
+    "Taint.effect": "v1.TaintEffect",
+    "Toleration.effect": "v1.TaintEffect",
     "Toleration.operator": "v1.TolerationOperator",
     "NodeSelectorRequirement.operator": "v1.NodeSelectorOperator",
     "LabelSelectorRequirement.operator": "v1.LabelSelectorOperator",
-    "Secret.type": "v1.SecretType", "LimitRangeItem.type": "v1.LimitType",
-    "ResourceQuotaSpec.scopes": "v1.ResourceQuotaScope", "Capabilities.add": "v1.Capability",
-    "Capabilities.drop": "v1.Capability", "ObjectMeta.uid": "types.UID", "OwnerReference.uid": "types.UID",
-    "ObjectReference.uid": "types.UID", "Preconditions.uid": "types.UID",
-    "CertificateSigningRequestSpec.usages": "v1.KeyUsage", "Condition.status": "v1.ConditionStatus",
-    "PodCondition.status": "v1.ConditionStatus", "PodCondition.type": "v1.PodConditionType",
-    "NamespaceSpec.finalizers": "v1.FinalizerName", "PodStatus.phase": "v1.PodPhase",
+    "Secret.type": "v1.SecretType",
+    "LimitRangeItem.type": "v1.LimitType",
+    "ResourceQuotaSpec.scopes": "v1.ResourceQuotaScope",
+    "Capabilities.add": "v1.Capability",
+    "Capabilities.drop": "v1.Capability",
+    "ObjectMeta.uid": "types.UID",
+    "OwnerReference.uid": "types.UID",
+    "ObjectReference.uid": "types.UID",
+    "Preconditions.uid": "types.UID",
+    "CertificateSigningRequestSpec.usages": "v1.KeyUsage",
+    "Condition.status": "v1.ConditionStatus",
+    "PodCondition.status": "v1.ConditionStatus",
+    "PodCondition.type": "v1.PodConditionType",
+    "NamespaceSpec.finalizers": "v1.FinalizerName",
+    "PodStatus.phase": "v1.PodPhase",
     "TopologySpreadConstraint.whenUnsatisfiable": "v1.UnsatisfiableConstraintAction",
-    "HTTPGetAction.scheme": "v1.URIScheme", "EmptyDirVolumeSource.medium": "v1.StorageMedium",
+    "HTTPGetAction.scheme": "v1.URIScheme",
+    "EmptyDirVolumeSource.medium": "v1.StorageMedium",
     "EndpointSlice.addressType": "v1.AddressType",
     "DeleteOptions.propagationPolicy": "v1.DeletionPropagation",
-}  # fmt: skip
+}
 """Go names of string types, by field (for lists: of the element); `string` where absent."""
 
 _CONTAINER = (
@@ -189,28 +208,34 @@ _CONTAINER = (
     "volumeMounts volumeDevices livenessProbe readinessProbe startupProbe lifecycle terminationMessagePath "
     "terminationMessagePolicy imagePullPolicy securityContext stdin stdinOnce tty"
 )
-_WEBHOOK = (
-    "failurePolicy matchPolicy namespaceSelector objectSelector sideEffects timeoutSeconds admissionReviewVersions"
-)
+_WEBHOOK = "failurePolicy matchPolicy namespaceSelector objectSelector sideEffects timeoutSeconds admissionReviewVersions"
 ORDER = {
-    "ReplicaSetSpec": "replicas minReadySeconds", "ReplicationControllerSpec": "replicas minReadySeconds",
-    "IngressSpec": "- ingressClassName defaultBackend tls rules", "HTTPIngressPath": "path pathType backend",
-    "Container": _CONTAINER, "EphemeralContainer": _CONTAINER + " targetContainerName",
+    "ReplicaSetSpec": "replicas minReadySeconds",
+    "ReplicationControllerSpec": "replicas minReadySeconds",
+    "IngressSpec": "- ingressClassName defaultBackend tls rules",
+    "HTTPIngressPath": "path pathType backend",
+    "Container": _CONTAINER,
+    "EphemeralContainer": _CONTAINER + " targetContainerName",
     "PersistentVolumeClaimSpec": "accessModes selector resources",
     "CertificateSigningRequestSpec": "request signerName expirationSeconds usages",
-    "OwnerReference": "apiVersion kind name uid", "JobSpec": "activeDeadlineSeconds podFailurePolicy successPolicy backoffLimit "
-    "backoffLimitPerIndex maxFailedIndexes selector",
-    "CustomResourceDefinitionVersion": "storage deprecated deprecationWarning schema", "HPAScalingRules":
-    "stabilizationWindowSeconds selectPolicy policies", "TokenRequestSpec": "audiences expirationSeconds boundObjectRef",
+    "OwnerReference": "apiVersion kind name uid",
+    "JobSpec": "activeDeadlineSeconds podFailurePolicy successPolicy backoffLimit backoffLimitPerIndex maxFailedIndexes selector",
+    "CustomResourceDefinitionVersion": "storage deprecated deprecationWarning schema",
+    "HPAScalingRules": "stabilizationWindowSeconds selectPolicy policies",
+    "TokenRequestSpec": "audiences expirationSeconds boundObjectRef",
     "PodSpec": "volumes initContainers | containers ephemeralContainers | serviceAccount automountServiceAccountToken nodeName | "
     "topologySpreadConstraints setHostnameAsFQDN os",
     "ServiceSpec": "ports selector clusterIP clusterIPs type externalIPs sessionAffinity loadBalancerIP loadBalancerSourceRanges "
     "externalName externalTrafficPolicy healthCheckNodePort publishNotReadyAddresses sessionAffinityConfig ipFamilies "
     "ipFamilyPolicy allocateLoadBalancerNodePorts loadBalancerClass internalTrafficPolicy trafficDistribution",
     "DeploymentStatus": "replicas updatedReplicas readyReplicas availableReplicas unavailableReplicas terminatingReplicas "
-    "conditions collisionCount", "DeploymentCondition": "type status lastUpdateTime lastTransitionTime reason message",
-    "Secret": "metadata immutable data stringData type", "ConfigMap": "metadata immutable data binaryData",
-    "MutatingWebhook": _WEBHOOK + " reinvocationPolicy matchConditions", "ValidatingWebhook": _WEBHOOK + " matchConditions",
-    "NodeSpec": "podCIDR podCIDRs", "PodStatus": "podIP podIPs | hostIP hostIPs",
-}  # fmt: skip
+    "conditions collisionCount",
+    "DeploymentCondition": "type status lastUpdateTime lastTransitionTime reason message",
+    "Secret": "metadata immutable data stringData type",
+    "ConfigMap": "metadata immutable data binaryData",
+    "MutatingWebhook": _WEBHOOK + " reinvocationPolicy matchConditions",
+    "ValidatingWebhook": _WEBHOOK + " matchConditions",
+    "NodeSpec": "podCIDR podCIDRs",
+    "PodStatus": "podIP podIPs | hostIP hostIPs",
+}
 """Where Go's order of fields is not that of the protobuf numbers: these follow one another."""

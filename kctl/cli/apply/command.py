@@ -84,15 +84,15 @@ class Apply:
         if self.force_conflicts and not self.server_side:
             raise CommandError("--force-conflicts only works with --server-side")
         if self.strategy == "client" and self.server_side:
-            raise CommandError(
-                "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"
-            )
+            raise CommandError("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)")
         if self.force and self.server_side:
             raise CommandError("--force cannot be used with --server-side")
         if self.subresource and not self.server_side:
             raise CommandError("--subresource can only be specified for --server-side")
         if self.prune and not self.all and not self.selector:
-            raise CommandError("all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all flag. If you did not mean to prune all resources, specify a label selector")  # fmt: skip
+            raise CommandError(
+                "all resources selected for prune without explicitly passing --all. To prune all resources, pass the --all flag. If you did not mean to prune all resources, specify a label selector"
+            )
         if self.prune and self.all and self.selector:
             raise CommandError("cannot set --all and --selector at the same time")
 
@@ -111,9 +111,13 @@ class Apply:
         results = self.results
         results.check()
         builder = Builder(
-            self.session, self.filename, self.kustomize, self.recursive, self.selector,
+            self.session,
+            self.filename,
+            self.kustomize,
+            self.recursive,
+            self.selector,
             validate=self.validation != "Ignore",
-        )  # fmt: skip
+        )
         infos = await builder.objects()
         if not infos and not builder.errors:
             raise CommandError("no objects passed to apply")
@@ -148,18 +152,14 @@ class Apply:
 
     def _nameless(self, info: Info) -> Exception:
         error = CommandError("resource name may not be empty")
-        return with_source(
-            error, f"retrieving current configuration of:\n{describe(info)}\nfrom server for:", info.source
-        )
+        return with_source(error, f"retrieving current configuration of:\n{describe(info)}\nfrom server for:", info.source)
 
     async def _server_side(self, info: Info) -> Object:
         query = {"fieldManager": self.field_manager, "fieldValidation": self.validation}
         query["force"] = "true" if self.force_conflicts else "false"
         if self.strategy == "server":
             query["dryRun"] = "All"
-        request = ApiRequest(
-            "patch", info.resource, info.namespace, info.name, self.subresource, query, info.object, APPLY_PATCH
-        )
+        request = ApiRequest("patch", info.resource, info.namespace, info.name, self.subresource, query, info.object, APPLY_PATCH)
         try:
             return (await (await self.session.client()).call(request)).object
         except Conflict as error:
@@ -174,9 +174,7 @@ class Apply:
         except NotFound:
             return await self._create(info, modified), "created"
         except ApiError as error:
-            raise with_source(
-                error, f"retrieving current configuration of:\n{describe(info)}\nfrom server for:", info.source
-            ) from None
+            raise with_source(error, f"retrieving current configuration of:\n{describe(info)}\nfrom server for:", info.source) from None
         if last_applied(current) is None:
             name = f"{info.resource.plural}/{info.name}"
             self.session.warn(_MISSING_ANNOTATION.format(name=name, annotation=ANNOTATION, program="kubectl"))
@@ -189,9 +187,13 @@ class Apply:
             return modified
         try:
             return await (await self.session.client()).create(
-                info.resource, modified, info.namespace, dry_run=self.strategy == "server",
-                field_manager=self.field_manager, field_validation=self.validation,
-            )  # fmt: skip
+                info.resource,
+                modified,
+                info.namespace,
+                dry_run=self.strategy == "server",
+                field_manager=self.field_manager,
+                field_validation=self.validation,
+            )
         except ApiError as error:
             raise with_source(error, "creating", info.source) from None
 
@@ -209,9 +211,7 @@ class Apply:
             query = {"fieldManager": self.field_manager, "fieldValidation": self.validation}
             if self.strategy == "server":
                 query["dryRun"] = "All"
-            request = ApiRequest(
-                "patch", info.resource, info.namespace, info.name, "", query, patch.document, patch.content_type
-            )
+            request = ApiRequest("patch", info.resource, info.namespace, info.name, "", query, patch.document, patch.content_type)
             try:
                 return (await client.call(request)).object, "configured"
             except Conflict as error:
@@ -241,9 +241,7 @@ class Apply:
             grace_period_seconds=grace,
             propagation_policy=propagation(self.cascade),
         )
-        await wait_gone(
-            self.session, [Deleted(info.resource, info.namespace, info.name, objects.uid(current))], self.timeout
-        )
+        await wait_gone(self.session, [Deleted(info.resource, info.namespace, info.name, objects.uid(current))], self.timeout)
         return await self._create(info, modified)
 
 
@@ -265,15 +263,16 @@ def _conflict_text(error: Conflict) -> str:
         "* If you do not intend to manage all of the fields, please edit your\n  manifest to remove references to the fields that should keep their\n  current managers.\n"
         "* You may co-own fields by updating your manifest to match the existing\n  value; in this case, you'll become the manager if the other manager(s)\n  stop managing the field (remove it from their configuration).\n"
         "See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts"
-    )  # fmt: skip
+    )
 
 
 _SUBCOMMANDS = {
     "view-last-applied": Lazy(
-        "kctl.cli.apply.view_last_applied", "command",
+        "kctl.cli.apply.view_last_applied",
+        "command",
         "View the latest last-applied-configuration annotations of a resource/object",
     ),
-}  # fmt: skip
+}
 
 
 @click.command(

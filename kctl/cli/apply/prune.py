@@ -18,10 +18,23 @@ if TYPE_CHECKING:
     from kctl.cli.apply.command import Apply
 
 DEFAULT: Final = (
-    "core/v1/ConfigMap", "core/v1/Endpoints", "core/v1/Namespace", "core/v1/PersistentVolumeClaim", "core/v1/PersistentVolume",
-    "core/v1/Pod", "core/v1/ReplicationController", "core/v1/Secret", "core/v1/Service", "batch/v1/Job", "batch/v1/CronJob",
-    "networking.k8s.io/v1/Ingress", "apps/v1/DaemonSet", "apps/v1/Deployment", "apps/v1/ReplicaSet", "apps/v1/StatefulSet",
-)  # fmt: skip
+    "core/v1/ConfigMap",
+    "core/v1/Endpoints",
+    "core/v1/Namespace",
+    "core/v1/PersistentVolumeClaim",
+    "core/v1/PersistentVolume",
+    "core/v1/Pod",
+    "core/v1/ReplicationController",
+    "core/v1/Secret",
+    "core/v1/Service",
+    "batch/v1/Job",
+    "batch/v1/CronJob",
+    "networking.k8s.io/v1/Ingress",
+    "apps/v1/DaemonSet",
+    "apps/v1/Deployment",
+    "apps/v1/ReplicaSet",
+    "apps/v1/StatefulSet",
+)
 
 
 async def prune(apply: Apply, infos: Sequence[Info]) -> None:
@@ -56,9 +69,13 @@ async def _delete(apply: Apply, resource: ResourceType, namespace: str, name: st
         grace = apply.grace_period if apply.grace_period >= 0 else None
         try:
             await (await apply.session.client()).delete(
-                resource, name, namespace, grace_period_seconds=grace, propagation_policy=propagation(apply.cascade),
+                resource,
+                name,
+                namespace,
+                grace_period_seconds=grace,
+                propagation_policy=propagation(apply.cascade),
                 dry_run=apply.strategy == "server",
-            )  # fmt: skip
+            )
         except NotFound:
             return
     mark = {"none": "", "client": " (dry run)", "server": " (server dry run)"}[apply.strategy]

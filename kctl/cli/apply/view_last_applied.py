@@ -15,15 +15,27 @@ from kctl.cli.session import Session
 from kctl.printers.output import json_text
 
 
-@click.command("view-last-applied", cls=KubectlCommand, blocking=True, short_help="View the latest last-applied-configuration annotations of a resource/object", usage="(TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME)")  # fmt: skip
+@click.command(
+    "view-last-applied",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="View the latest last-applied-configuration annotations of a resource/object",
+    usage="(TYPE [NAME | -l label] | TYPE/NAME | -f FILENAME)",
+)
 @flag("-o", "--output", default="yaml", help="Output format. Must be one of (yaml, json)")
 @flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types")
 @options.selector()
 @options.filename("Filename, directory, or URL to files that contains the last-applied-configuration annotations")
 async def command(
-    session: Session, arguments: tuple[str, ...], output: str, all: bool, selector: str, filename: tuple[str, ...],
-    kustomize: str, recursive: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    output: str,
+    all: bool,
+    selector: str,
+    filename: tuple[str, ...],
+    kustomize: str,
+    recursive: bool,
+) -> None:
     """View the latest last-applied-configuration annotations by type/name or file."""
     if output not in ("yaml", "json"):
         raise UsageError(f"Unexpected -o output mode: {output}, the flag 'output' must be one of yaml|json")
@@ -32,10 +44,7 @@ async def command(
     if builder.has_files:
         targets = [(one.resource, one.namespace, one.name) for one in await builder.objects()]
     else:
-        targets = [
-            (one.resource, one.namespace, one.name)
-            for one in await builder.selections(arguments, allow_collection=False)
-        ]
+        targets = [(one.resource, one.namespace, one.name) for one in await builder.selections(arguments, allow_collection=False)]
     for resource, namespace, name in targets:
         items = (
             [await client.get(resource, name, namespace)]

@@ -31,9 +31,13 @@ _COMMANDS = {
 
 
 @click.command(
-    "config", cls=KubectlGroup, short_help="Modify kubeconfig files", usage="SUBCOMMAND", lazy=_COMMANDS,
+    "config",
+    cls=KubectlGroup,
+    short_help="Modify kubeconfig files",
+    usage="SUBCOMMAND",
+    lazy=_COMMANDS,
     aliases={"use": "use-context"},
-)  # fmt: skip
+)
 def command() -> None:
     """Modify kubeconfig files using subcommands like "kctl config set current-context my-context".
 

@@ -22,9 +22,12 @@ def current_context(session: Session, arguments: tuple[str, ...]) -> None:
 
 
 @click.command(
-    "use-context", cls=KubectlCommand, short_help="Set the current-context in a kubeconfig file", usage="CONTEXT_NAME",
+    "use-context",
+    cls=KubectlCommand,
+    short_help="Set the current-context in a kubeconfig file",
+    usage="CONTEXT_NAME",
     examples="  # Use the context for the minikube cluster\n  kctl config use-context minikube\n",
-)  # fmt: skip
+)
 def use_context(session: Session, arguments: tuple[str, ...]) -> None:
     """Set the current-context in a kubeconfig file."""
     show_usage(len(arguments) == 1, arguments)
@@ -36,7 +39,10 @@ def use_context(session: Session, arguments: tuple[str, ...]) -> None:
 
 
 @click.command(
-    "get-contexts", cls=KubectlCommand, short_help="Describe one or many contexts", usage="[(-o|--output=)name)]",
+    "get-contexts",
+    cls=KubectlCommand,
+    short_help="Describe one or many contexts",
+    usage="[(-o|--output=)name)]",
     examples="""
   # List all the contexts in your kubeconfig file
   kctl config get-contexts
@@ -44,20 +50,18 @@ def use_context(session: Session, arguments: tuple[str, ...]) -> None:
   # Describe one context in your kubeconfig file
   kctl config get-contexts my-context
 """,
-)  # fmt: skip
-@flag("--no-headers", kind="bool", help="When using the default or custom-column output format, don't print headers (default print headers).")  # fmt: skip
+)
+@flag(
+    "--no-headers", kind="bool", help="When using the default or custom-column output format, don't print headers (default print headers)."
+)
 @flag("-o", "--output", help="Output format. One of: (name).")
 def get_contexts(session: Session, arguments: tuple[str, ...], no_headers: bool, output: str) -> None:
     """Display one or many contexts from the kubeconfig file."""
     if output not in ("", "name"):
-        raise CommandError(
-            f"--output {output} is not available in kctl config get-contexts; resetting to default output format"
-        )
+        raise CommandError(f"--output {output} is not available in kctl config get-contexts; resetting to default output format")
     config = ConfigFiles(session).merged()
     names = sorted(arguments or config.contexts)
-    errors: list[Exception] = [
-        CommandError(f"context {name} not found") for name in names if name not in config.contexts
-    ]
+    errors: list[Exception] = [CommandError(f"context {name} not found") for name in names if name not in config.contexts]
     lines = [] if no_headers or output == "name" else ["CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE"]
     for name in (one for one in names if one in config.contexts):
         if output == "name":
@@ -65,16 +69,16 @@ def get_contexts(session: Session, arguments: tuple[str, ...], no_headers: bool,
             continue
         context = config.contexts[name]
         mark = "*" if name == config.current_context else ""
-        lines.append(
-            "\t".join([mark, name, *(str(context.get(field) or "") for field in ("cluster", "user", "namespace"))])
-        )
+        lines.append("\t".join([mark, name, *(str(context.get(field) or "") for field in ("cluster", "user", "namespace"))]))
     if lines:
         session.write(align("\n".join(lines) + "\n", minimum=6, padding=3))
     raise_all(errors)
 
 
 @click.command(
-    "set-context", cls=KubectlCommand, short_help="Set a context entry in kubeconfig",
+    "set-context",
+    cls=KubectlCommand,
+    short_help="Set a context entry in kubeconfig",
     usage="[NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] [--namespace=namespace]",
     examples="""
   # Set the user field on the gce context entry without touching other values
@@ -83,14 +87,12 @@ def get_contexts(session: Session, arguments: tuple[str, ...], no_headers: bool,
   # Work in another namespace from now on
   kctl config set-context --current --namespace=kube-system
 """,
-)  # fmt: skip
+)
 @flag("--cluster", help="cluster for the context entry in kubeconfig")
 @flag("--current", kind="bool", help="Modify the current context")
 @flag("-n", "--namespace", help="namespace for the context entry in kubeconfig")
 @flag("--user", help="user for the context entry in kubeconfig")
-def set_context(
-    session: Session, arguments: tuple[str, ...], cluster: str, current: bool, namespace: str, user: str
-) -> None:
+def set_context(session: Session, arguments: tuple[str, ...], cluster: str, current: bool, namespace: str, user: str) -> None:
     """Set a context entry in kubeconfig.
 
     Specifying a name that already exists will merge new fields on top of existing values for those fields.
@@ -112,10 +114,12 @@ def set_context(
 
 
 @click.command(
-    "rename-context", cls=KubectlCommand, short_help="Rename a context from the kubeconfig file",
+    "rename-context",
+    cls=KubectlCommand,
+    short_help="Rename a context from the kubeconfig file",
     usage="CONTEXT_NAME NEW_NAME",
     examples="  # Rename the context 'old-name' to 'new-name' in your kubeconfig file\n  kctl config rename-context old-name new-name\n",
-)  # fmt: skip
+)
 def rename_context(session: Session, arguments: tuple[str, ...]) -> None:
     """Renames a context from the kubeconfig file.
 
@@ -138,9 +142,12 @@ def rename_context(session: Session, arguments: tuple[str, ...]) -> None:
 
 
 @click.command(
-    "delete-context", cls=KubectlCommand, short_help="Delete the specified context from the kubeconfig", usage="NAME",
+    "delete-context",
+    cls=KubectlCommand,
+    short_help="Delete the specified context from the kubeconfig",
+    usage="NAME",
     examples="  # Delete the context for the minikube cluster\n  kctl config delete-context minikube\n",
-)  # fmt: skip
+)
 def delete_context(session: Session, arguments: tuple[str, ...]) -> None:
     """Delete the specified context from the kubeconfig."""
     if len(arguments) != 1:
@@ -152,8 +159,6 @@ def delete_context(session: Session, arguments: tuple[str, ...]) -> None:
     if name not in config.contexts:
         raise CommandError(f"cannot delete context {name}, not in {files.default()}")
     if config.current_context == name:
-        session.error(
-            'warning: this removed your active context, use "kctl config use-context" to select a different one'
-        )
+        session.error('warning: this removed your active context, use "kctl config use-context" to select a different one')
     files.remove("contexts", name)
     session.print(f"deleted context {name} from {files.default()}")

@@ -36,9 +36,12 @@ def _delete(session: Session, arguments: tuple[str, ...], section: str, what: st
 
 
 @click.command(
-    "delete-cluster", cls=KubectlCommand, short_help="Delete the specified cluster from the kubeconfig", usage="NAME",
+    "delete-cluster",
+    cls=KubectlCommand,
+    short_help="Delete the specified cluster from the kubeconfig",
+    usage="NAME",
     examples="  # Delete the minikube cluster\n  kctl config delete-cluster minikube\n",
-)  # fmt: skip
+)
 def delete_cluster(session: Session, arguments: tuple[str, ...]) -> None:
     """Delete the specified cluster from the kubeconfig."""
     if len(arguments) != 1:
@@ -48,9 +51,12 @@ def delete_cluster(session: Session, arguments: tuple[str, ...]) -> None:
 
 
 @click.command(
-    "delete-user", cls=KubectlCommand, short_help="Delete the specified user from the kubeconfig", usage="NAME",
+    "delete-user",
+    cls=KubectlCommand,
+    short_help="Delete the specified user from the kubeconfig",
+    usage="NAME",
     examples="  # Delete the minikube user\n  kctl config delete-user minikube\n",
-)  # fmt: skip
+)
 def delete_user(session: Session, arguments: tuple[str, ...]) -> None:
     """Delete the specified user from the kubeconfig."""
     if not arguments:

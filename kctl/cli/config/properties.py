@@ -47,7 +47,9 @@ class _Path:
 
 
 @click.command(
-    "set", cls=KubectlCommand, short_help="Set an individual value in a kubeconfig file",
+    "set",
+    cls=KubectlCommand,
+    short_help="Set an individual value in a kubeconfig file",
     usage="PROPERTY_NAME PROPERTY_VALUE",
     examples="""
   # Set the server field on the my-cluster cluster to https://1.2.3.4
@@ -56,8 +58,8 @@ class _Path:
   # Set the cluster field in the my-context context to my-cluster
   kctl config set contexts.my-context.cluster my-cluster
 """,
-)  # fmt: skip
-@flag("--set-raw-bytes", kind="bool", help="When writing a []byte PROPERTY_VALUE, write the given string directly without base64 decoding.")  # fmt: skip
+)
+@flag("--set-raw-bytes", kind="bool", help="When writing a []byte PROPERTY_VALUE, write the given string directly without base64 decoding.")
 def set_property(session: Session, arguments: tuple[str, ...], set_raw_bytes: bool) -> None:
     """Set an individual value in a kubeconfig file.
 
@@ -104,7 +106,10 @@ def _checked_base64(text: str) -> str:
 
 
 @click.command(
-    "unset", cls=KubectlCommand, short_help="Unset an individual value in a kubeconfig file", usage="PROPERTY_NAME",
+    "unset",
+    cls=KubectlCommand,
+    short_help="Unset an individual value in a kubeconfig file",
+    usage="PROPERTY_NAME",
     examples="""
   # Unset the current-context
   kctl config unset current-context
@@ -112,7 +117,7 @@ def _checked_base64(text: str) -> str:
   # Unset namespace in foo context
   kctl config unset contexts.foo.namespace
 """,
-)  # fmt: skip
+)
 def unset_property(session: Session, arguments: tuple[str, ...]) -> None:
     """Unset an individual value in a kubeconfig file.
 

@@ -23,10 +23,13 @@ EXAMPLES = """
 
 
 @click.command(
-    "set-cluster", cls=KubectlCommand, short_help="Set a cluster entry in kubeconfig", examples=EXAMPLES,
+    "set-cluster",
+    cls=KubectlCommand,
+    short_help="Set a cluster entry in kubeconfig",
+    examples=EXAMPLES,
     usage="NAME [--server=server] [--certificate-authority=path/to/certificate/authority] "
     "[--insecure-skip-tls-verify=true] [--tls-server-name=example.com]",
-)  # fmt: skip
+)
 @flag("--certificate-authority", help="Path to certificate-authority file for the cluster entry in kubeconfig")
 @flag("--embed-certs", kind="bool", help="embed-certs for the cluster entry in kubeconfig")
 @flag("--insecure-skip-tls-verify", kind="bool", help="insecure-skip-tls-verify for the cluster entry in kubeconfig")
@@ -34,9 +37,15 @@ EXAMPLES = """
 @flag("--server", help="server for the cluster entry in kubeconfig")
 @flag("--tls-server-name", help="tls-server-name for the cluster entry in kubeconfig")
 def command(
-    session: Session, arguments: tuple[str, ...], certificate_authority: str, embed_certs: bool,
-    insecure_skip_tls_verify: bool, proxy_url: str, server: str, tls_server_name: str,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    certificate_authority: str,
+    embed_certs: bool,
+    insecure_skip_tls_verify: bool,
+    proxy_url: str,
+    server: str,
+    tls_server_name: str,
+) -> None:
     """Set a cluster entry in kubeconfig.
 
     Specifying a name that already exists will merge new fields on top of existing values for those fields.

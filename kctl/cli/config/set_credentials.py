@@ -28,11 +28,14 @@ EXAMPLES = """
 
 
 @click.command(
-    "set-credentials", cls=KubectlCommand, short_help="Set a user entry in kubeconfig", examples=EXAMPLES,
+    "set-credentials",
+    cls=KubectlCommand,
+    short_help="Set a user entry in kubeconfig",
+    examples=EXAMPLES,
     usage="NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] "
     "[--username=basic_user] [--password=basic_password] [--auth-provider=provider_name] [--auth-provider-arg=key=value] "
     "[--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] [--exec-env=key=value]",
-)  # fmt: skip
+)
 @flag("--auth-provider", help="Auth provider for the user entry in kubeconfig")
 @flag("--auth-provider-arg", kind="slice", help="'key=value' arguments for the auth provider")
 @flag("--client-certificate", help="Path to client-certificate file for the user entry in kubeconfig")
@@ -47,7 +50,7 @@ EXAMPLES = """
 @flag("--exec-command", help="Command for the exec credential plugin for the user entry in kubeconfig")
 @flag("--exec-env", kind="array", help="'key=value' environment values for the exec credential plugin")
 @flag("--exec-interactive-mode", help="InteractiveMode of the exec credentials plugin for the user entry in kubeconfig")
-@flag("--exec-provide-cluster-info", kind="bool", help="ProvideClusterInfo of the exec credentials plugin for the user entry in kubeconfig")  # fmt: skip
+@flag("--exec-provide-cluster-info", kind="bool", help="ProvideClusterInfo of the exec credentials plugin for the user entry in kubeconfig")
 @flag("--password", help="password for the user entry in kubeconfig")
 @flag("--token", help="token for the user entry in kubeconfig")
 @flag("--username", help="username for the user entry in kubeconfig")
@@ -85,9 +88,7 @@ def _validate(given: dict[str, Any]) -> None:
     if given["username"] or given["password"]:
         methods.append("--username/--password")
     if len(methods) > 1:
-        raise CommandError(
-            f"you cannot specify more than one authentication method at the same time: {', '.join(methods)}"
-        )
+        raise CommandError(f"you cannot specify more than one authentication method at the same time: {', '.join(methods)}")
     if given["embed_certs"]:
         if not (given["client_certificate"] or given["client_key"]):
             raise CommandError("you must specify a --client-certificate or --client-key to embed")
@@ -140,9 +141,11 @@ def _provider(entry: dict[str, Any], given: dict[str, Any], changed: set[str]) -
 def _plugin(entry: dict[str, Any], given: dict[str, Any], changed: set[str]) -> None:
     found = dict(entry.get("exec") or {})
     for option, field in (
-        ("exec_command", "command"), ("exec_api_version", "apiVersion"), ("exec_interactive_mode", "interactiveMode"),
+        ("exec_command", "command"),
+        ("exec_api_version", "apiVersion"),
+        ("exec_interactive_mode", "interactiveMode"),
         ("exec_provide_cluster_info", "provideClusterInfo"),
-    ):  # fmt: skip
+    ):
         if option in changed:
             found[field] = given[option]
     if "exec_arg" in changed:
@@ -150,9 +153,7 @@ def _plugin(entry: dict[str, Any], given: dict[str, Any], changed: set[str]) -> 
     if "exec_env" in changed:
         pairs, removed = _pairs(given["exec_env"], "exec-env")
         kept = [
-            {**one, "value": pairs.pop(one["name"], one.get("value", ""))}
-            for one in found.get("env") or ()
-            if one["name"] not in removed
+            {**one, "value": pairs.pop(one["name"], one.get("value", ""))} for one in found.get("env") or () if one["name"] not in removed
         ]
         found["env"] = [*kept, *({"name": key, "value": pairs[key]} for key in sorted(pairs))] or None
     entry["exec"] = found

@@ -36,18 +36,33 @@ _EMBEDDED = {
 
 
 @click.command(
-    "view", cls=KubectlCommand, short_help="Display merged kubeconfig settings or a specified kubeconfig file",
-    examples=EXAMPLES, usage="[flags]",
-)  # fmt: skip
-@flag("--flatten", kind="bool", help="Flatten the resulting kubeconfig file into self-contained output (useful for creating portable kubeconfig files)")  # fmt: skip
+    "view",
+    cls=KubectlCommand,
+    short_help="Display merged kubeconfig settings or a specified kubeconfig file",
+    examples=EXAMPLES,
+    usage="[flags]",
+)
+@flag(
+    "--flatten",
+    kind="bool",
+    help="Flatten the resulting kubeconfig file into self-contained output (useful for creating portable kubeconfig files)",
+)
 @flag("--merge", kind="bool", default=True, help="Merge the full hierarchy of kubeconfig files")
 @flag("--minify", kind="bool", help="Remove all information not used by current-context from the output")
 @flag("--raw", kind="bool", help="Display raw byte data and sensitive data")
 @options.output()
 def command(
-    session: Session, arguments: tuple[str, ...], flatten: bool, merge: bool, minify: bool, raw: bool, output: str,
-    template: str, show_managed_fields: bool, allow_missing_template_keys: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    flatten: bool,
+    merge: bool,
+    minify: bool,
+    raw: bool,
+    output: str,
+    template: str,
+    show_managed_fields: bool,
+    allow_missing_template_keys: bool,
+) -> None:
     """Display merged kubeconfig settings or a specified kubeconfig file.
 
     You can use --output jsonpath={...} to extract specific values using a jsonpath expression.
@@ -56,9 +71,7 @@ def command(
         raise UsageError(f"unexpected arguments: [{' '.join(arguments)}]")
     if "merge" in session.changed and merge is False and not session.flags.get("kubeconfig"):
         raise CommandError("if merge==false a precise file must be specified")
-    results = Results(
-        session, output or "yaml", template, show_managed_fields, allow_missing_template_keys, in_field_order=True
-    )
+    results = Results(session, output or "yaml", template, show_managed_fields, allow_missing_template_keys, in_field_order=True)
     if template and not output:
         results.output = ""
     results.check()
@@ -76,9 +89,7 @@ def command(
                 sections[section][name] = _embed(entry, fields, path.parent if path is not None else Path())
     if not raw and not flatten:
         sections = {section: {name: _hide(one) for name, one in found.items()} for section, found in sections.items()}
-    results.print_object(
-        config_object(sections["contexts"], sections["clusters"], sections["users"], config.current_context)
-    )
+    results.print_object(config_object(sections["contexts"], sections["clusters"], sections["users"], config.current_context))
 
 
 def _minify(config: Kubeconfig, session: Session) -> Kubeconfig:

@@ -14,7 +14,13 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("clusterrole", cls=KubectlCommand, blocking=True, short_help="Create a cluster role", usage="NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none]")  # fmt: skip
+@click.command(
+    "clusterrole",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a cluster role",
+    usage="NAME --verb=verb --resource=resource.group [--resource-name=resourcename] [--dry-run=server|client|none]",
+)
 @flag("--verb", kind="slice", help="Verb that applies to the resources contained in the rule")
 @flag("--resource", kind="slice", help="Resource that the rule applies to")
 @flag(
@@ -26,20 +32,27 @@ from kctl.cli.session import Session
 @flag("--aggregation-rule", kind="slice", help="An aggregation label selector for combining ClusterRoles.")
 @generator_flags()
 async def command(
-    session: Session, arguments: tuple[str, ...], verb: tuple[str, ...], resource: tuple[str, ...],
-    resource_name: tuple[str, ...], non_resource_url: tuple[str, ...], aggregation_rule: tuple[str, ...], **flags: Any,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    verb: tuple[str, ...],
+    resource: tuple[str, ...],
+    resource_name: tuple[str, ...],
+    non_resource_url: tuple[str, ...],
+    aggregation_rule: tuple[str, ...],
+    **flags: Any,
+) -> None:
     """Create a cluster role."""
     generator = Generator.of(session, flags)
     name = exactly_one_name(session, arguments)
     obj: dict[str, Any] = {
-        "kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}, "rules": None,
-    }  # fmt: skip
+        "kind": "ClusterRole",
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "metadata": {"name": name},
+        "rules": None,
+    }
     if aggregation_rule:
         if verb or resource or resource_name or non_resource_url:
-            raise CommandError(
-                "aggregation rule must be specified without nonResourceURLs, resources and resourceNames"
-            )
+            raise CommandError("aggregation rule must be specified without nonResourceURLs, resources and resourceNames")
         labels = dict(_pair(one) for one in aggregation_rule)
         obj["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": labels}]}
     else:

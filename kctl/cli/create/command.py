@@ -40,15 +40,35 @@ _GENERATORS = {
     "token": _at("token", "Request a service account token"),
 }
 _ALIASES = {
-    "ns": "namespace", "cm": "configmap", "deploy": "deployment", "svc": "service", "sa": "serviceaccount",
-    "cj": "cronjob", "pdb": "poddisruptionbudget", "pc": "priorityclass", "ing": "ingress", "resourcequota": "quota",
-}  # fmt: skip
+    "ns": "namespace",
+    "cm": "configmap",
+    "deploy": "deployment",
+    "svc": "service",
+    "sa": "serviceaccount",
+    "cj": "cronjob",
+    "pdb": "poddisruptionbudget",
+    "pc": "priorityclass",
+    "ing": "ingress",
+    "resourcequota": "quota",
+}
 
 
-@click.command("create", cls=KubectlGroup, blocking=True, short_help="Create a resource from a file or from stdin", usage="-f FILENAME", lazy=_GENERATORS, aliases=_ALIASES)  # fmt: skip
+@click.command(
+    "create",
+    cls=KubectlGroup,
+    blocking=True,
+    short_help="Create a resource from a file or from stdin",
+    usage="-f FILENAME",
+    lazy=_GENERATORS,
+    aliases=_ALIASES,
+)
 @flag("--edit", kind="bool", help="Edit the API resource before creating")
 @flag("--raw", help="Raw URI to POST to the server.  Uses the transport specified by the kubeconfig file.")
-@flag("--save-config", kind="bool", help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged.")  # fmt: skip
+@flag(
+    "--save-config",
+    kind="bool",
+    help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged.",
+)
 @options.selector()
 @options.output()
 @options.dry_run()
@@ -56,10 +76,23 @@ _ALIASES = {
 @options.field_manager("kubectl-create")
 @options.filename("Filename, directory, or URL to files to use to create the resource")
 async def command(
-    session: Session, arguments: tuple[str, ...], edit: bool, raw: str, save_config: bool, selector: str, output: str,
-    template: str, show_managed_fields: bool, allow_missing_template_keys: bool, dry_run: str, validate: str,
-    field_manager: str, filename: tuple[str, ...], kustomize: str, recursive: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    edit: bool,
+    raw: str,
+    save_config: bool,
+    selector: str,
+    output: str,
+    template: str,
+    show_managed_fields: bool,
+    allow_missing_template_keys: bool,
+    dry_run: str,
+    validate: str,
+    field_manager: str,
+    filename: tuple[str, ...],
+    kustomize: str,
+    recursive: bool,
+) -> None:
     """Create a resource from a file or from stdin.
 
     JSON and YAML formats are accepted.
@@ -83,9 +116,7 @@ async def command(
     for info in await builder.objects():
         count += 1
         try:
-            results.print(
-                info.resource, await _create(session, info, strategy, validation, field_manager, save_config), "created"
-            )
+            results.print(info.resource, await _create(session, info, strategy, validation, field_manager, save_config), "created")
         except ApiError as error:
             errors.append(with_source(error, "creating", info.source))
     builder.finish(errors)
@@ -93,9 +124,7 @@ async def command(
         raise CommandError("no objects passed to create")
 
 
-async def _create(
-    session: Session, info: Info, strategy: str, validation: str, field_manager: str, save_config: bool
-) -> dict[str, Any]:
+async def _create(session: Session, info: Info, strategy: str, validation: str, field_manager: str, save_config: bool) -> dict[str, Any]:
     obj = info.object
     if save_config:
         from kctl.cli.apply.last_applied import annotated
@@ -105,9 +134,13 @@ async def _create(
         return obj
     client = await session.client()
     return await client.create(
-        info.resource, obj, info.namespace, dry_run=strategy == "server", field_manager=field_manager,
+        info.resource,
+        obj,
+        info.namespace,
+        dry_run=strategy == "server",
+        field_manager=field_manager,
         field_validation=validation,
-    )  # fmt: skip
+    )
 
 
 async def _raw(session: Session, path: str, filename: tuple[str, ...]) -> None:

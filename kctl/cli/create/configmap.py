@@ -16,11 +16,19 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("configmap", cls=KubectlCommand, blocking=True, short_help="Create a config map from a local file, directory or literal value", usage="NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]")  # fmt: skip
-@flag("--from-file", kind="slice", help="Key file can be specified using its file path, in which case file basename will be used as configmap key, or optionally with a key and file path, in which case the given key will be used.  Specifying a directory will iterate each named file in the directory whose basename is a valid configmap key.")  # fmt: skip
-@flag(
-    "--from-literal", kind="array", help="Specify a key and literal value to insert in configmap (i.e. mykey=somevalue)"
+@click.command(
+    "configmap",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a config map from a local file, directory or literal value",
+    usage="NAME [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
 )
+@flag(
+    "--from-file",
+    kind="slice",
+    help="Key file can be specified using its file path, in which case file basename will be used as configmap key, or optionally with a key and file path, in which case the given key will be used.  Specifying a directory will iterate each named file in the directory whose basename is a valid configmap key.",
+)
+@flag("--from-literal", kind="array", help="Specify a key and literal value to insert in configmap (i.e. mykey=somevalue)")
 @flag(
     "--from-env-file",
     kind="slice",
@@ -29,9 +37,14 @@ from kctl.cli.session import Session
 @flag("--append-hash", kind="bool", help="Append a hash of the configmap to its name.")
 @generator_flags()
 async def command(
-    session: Session, arguments: tuple[str, ...], from_file: tuple[str, ...], from_literal: tuple[str, ...],
-    from_env_file: tuple[str, ...], append_hash: bool, **flags: Any,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    from_file: tuple[str, ...],
+    from_literal: tuple[str, ...],
+    from_env_file: tuple[str, ...],
+    append_hash: bool,
+    **flags: Any,
+) -> None:
     """Create a config map based on a file, directory, or specified literal value."""
     generator = Generator.of(session, flags)
     name = exactly_one_name(session, arguments)

@@ -13,14 +13,18 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("cronjob", cls=KubectlCommand, blocking=True, short_help="Create a cron job with the specified name", usage="NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...]")  # fmt: skip
+@click.command(
+    "cronjob",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a cron job with the specified name",
+    usage="NAME --image=image --schedule='0/5 * * * ?' -- [COMMAND] [args...]",
+)
 @flag("--image", help="Image name to run.")
 @flag("--schedule", help="A schedule in the Cron format the job should be run with.")
 @flag("--restart", help="job's restart policy. supported values: OnFailure, Never")
 @generator_flags()
-async def command(
-    session: Session, arguments: tuple[str, ...], image: str, schedule: str, restart: str, **flags: Any
-) -> None:
+async def command(session: Session, arguments: tuple[str, ...], image: str, schedule: str, restart: str, **flags: Any) -> None:
     """Create a cron job with the specified name."""
     generator = Generator.of(session, flags)
     require_flags(session, "image", "schedule")

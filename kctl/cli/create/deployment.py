@@ -13,7 +13,13 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("deployment", cls=KubectlCommand, blocking=True, short_help="Create a deployment with the specified name", usage="NAME --image=image -- [COMMAND] [args...]")  # fmt: skip
+@click.command(
+    "deployment",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a deployment with the specified name",
+    usage="NAME --image=image -- [COMMAND] [args...]",
+)
 @flag(
     "--image",
     kind="slice",
@@ -22,9 +28,7 @@ from kctl.cli.session import Session
 @flag("--port", kind="int", default=-1, help="The containerPort that this deployment exposes.")
 @flag("-r", "--replicas", kind="int", default=1, help="Number of replicas to create. Default is 1.")
 @generator_flags()
-async def command(
-    session: Session, arguments: tuple[str, ...], image: tuple[str, ...], port: int, replicas: int, **flags: Any
-) -> None:
+async def command(session: Session, arguments: tuple[str, ...], image: tuple[str, ...], port: int, replicas: int, **flags: Any) -> None:
     """Create a deployment with the specified name."""
     generator = Generator.of(session, flags)
     require_flags(session, "image")
@@ -32,9 +36,7 @@ async def command(
     if len(image) > 1 and words:
         raise CommandError("cannot specify multiple --image options and command")
     labels = {"app": name}
-    pod: dict[str, Any] = {
-        "containers": [_container(one, words, port if index == 0 else -1) for index, one in enumerate(image)]
-    }
+    pod: dict[str, Any] = {"containers": [_container(one, words, port if index == 0 else -1) for index, one in enumerate(image)]}
     spec = {
         "replicas": replicas,
         "selector": {"matchLabels": labels},
@@ -43,11 +45,14 @@ async def command(
     }
     await generator.run(
         {
-            "kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": name, "labels": labels}, "spec": spec,
+            "kind": "Deployment",
+            "apiVersion": "apps/v1",
+            "metadata": {"name": name, "labels": labels},
+            "spec": spec,
             "status": {},
         },
         failure="failed to create deployment: ",
-    )  # fmt: skip
+    )
 
 
 def _container(image: str, words: list[str], port: int) -> dict[str, Any]:

@@ -25,8 +25,12 @@ def generator_flags() -> Callable[[Command], Command]:
         options.dry_run(),
         options.validate(),
         options.field_manager("kubectl-create"),
-        flag("--save-config", kind="bool", help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged. This flag is useful when you want to perform kubectl apply on this object in the future."),
-    )  # fmt: skip
+        flag(
+            "--save-config",
+            kind="bool",
+            help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged. This flag is useful when you want to perform kubectl apply on this object in the future.",
+        ),
+    )
 
 
 @dataclass(slots=True)
@@ -47,9 +51,15 @@ class Generator:
     def of(cls, session: Session, flags: dict[str, Any]) -> Generator:
         """Takes its own flags out of `flags`."""
         names = (
-            "output", "template", "show_managed_fields", "allow_missing_template_keys", "dry_run", "validate",
-            "field_manager", "save_config",
-        )  # fmt: skip
+            "output",
+            "template",
+            "show_managed_fields",
+            "allow_missing_template_keys",
+            "dry_run",
+            "validate",
+            "field_manager",
+            "save_config",
+        )
         return cls(session, **{name: flags.pop(name) for name in names})
 
     async def run(self, obj: Object, *, failure: str = "") -> None:
@@ -58,9 +68,14 @@ class Generator:
         validation = options.field_validation(self.validate)
         resource = built_in(obj["apiVersion"], obj["kind"])
         results = Results(
-            self.session, self.output, self.template, self.show_managed_fields, self.allow_missing_template_keys, dry_run,
+            self.session,
+            self.output,
+            self.template,
+            self.show_managed_fields,
+            self.allow_missing_template_keys,
+            dry_run,
             in_field_order=True,
-        )  # fmt: skip
+        )
         results.check()
         if resource.namespaced and self.session.namespace_is_explicit:
             obj = with_namespace(obj, self.session.namespace)
@@ -73,9 +88,13 @@ class Generator:
             namespace = self.session.namespace if resource.namespaced else ""
             try:
                 obj = await client.create(
-                    resource, obj, namespace, dry_run=dry_run == "server", field_manager=self.field_manager,
+                    resource,
+                    obj,
+                    namespace,
+                    dry_run=dry_run == "server",
+                    field_manager=self.field_manager,
                     field_validation=validation,
-                )  # fmt: skip
+                )
             except (ApiError, ConnectionFailed) as error:
                 if failure:
                     raise CommandError(f"{failure}{plain(error)}") from None

@@ -13,27 +13,41 @@ from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
-_RULE = re.compile(
-    r"^(?P<host>[^/=]*)(?P<path>/[^=]*)?=(?P<service>[^:,]+):(?P<port>[^,]+)(?P<tls>,tls(=(?P<secret>[^,]+))?)?$"
+_RULE = re.compile(r"^(?P<host>[^/=]*)(?P<path>/[^=]*)?=(?P<service>[^:,]+):(?P<port>[^,]+)(?P<tls>,tls(=(?P<secret>[^,]+))?)?$")
+
+
+@click.command(
+    "ingress",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create an ingress with the specified name",
+    usage="NAME --rule=host/path=service:port[,tls[=secret]]",
 )
-
-
-@click.command("ingress", cls=KubectlCommand, blocking=True, short_help="Create an ingress with the specified name", usage="NAME --rule=host/path=service:port[,tls[=secret]]")  # fmt: skip
 @flag("--class", help="Ingress Class to be used")
-@flag("--rule", kind="array", help="Rule in format host/path=service:port[,tls=secretname]. Paths containing the leading character '*' are considered pathType=Prefix. tls argument is optional.")  # fmt: skip
+@flag(
+    "--rule",
+    kind="array",
+    help="Rule in format host/path=service:port[,tls=secretname]. Paths containing the leading character '*' are considered pathType=Prefix. tls argument is optional.",
+)
 @flag("--default-backend", help="Default service for backend, in format of svcname:port")
 @flag("--annotation", kind="array", help="Annotation to insert in the ingress object, in the format annotation=value")
 @generator_flags()
 async def command(
-    session: Session, arguments: tuple[str, ...], rule: tuple[str, ...], default_backend: str, annotation: tuple[str, ...],
+    session: Session,
+    arguments: tuple[str, ...],
+    rule: tuple[str, ...],
+    default_backend: str,
+    annotation: tuple[str, ...],
     **flags: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Create an ingress with the specified name."""
     ingress_class: str = flags.pop("class")
     generator = Generator.of(session, flags)
     name = exactly_one_name(session, arguments)
     if not default_backend and not rule:
-        raise CommandError("not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)")  # fmt: skip
+        raise CommandError(
+            "not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)"
+        )
     meta: dict[str, Any] = {"name": name}
     if annotation:
         meta["annotations"] = dict(_annotation(one) for one in annotation)
@@ -49,9 +63,12 @@ async def command(
     if found:
         spec["rules"] = _rules(found)
     obj = {
-        "kind": "Ingress", "apiVersion": "networking.k8s.io/v1", "metadata": meta, "spec": spec,
+        "kind": "Ingress",
+        "apiVersion": "networking.k8s.io/v1",
+        "metadata": meta,
+        "spec": spec,
         "status": {"loadBalancer": {}},
-    }  # fmt: skip
+    }
     await generator.run(obj, failure="failed to create ingress: ")
 
 
@@ -106,7 +123,4 @@ def _tls(found: list[dict[str, str]]) -> list[dict[str, Any]]:
             hosts = secrets.setdefault(one["secret"], [])
             if one["host"] and one["host"] not in hosts:
                 hosts.append(one["host"])
-    return [
-        {**({"hosts": hosts} if hosts else {}), **({"secretName": secret} if secret else {})}
-        for secret, hosts in secrets.items()
-    ]
+    return [{**({"hosts": hosts} if hosts else {}), **({"secretName": secret} if secret else {})} for secret, hosts in secrets.items()]

@@ -16,7 +16,13 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("job", cls=KubectlCommand, blocking=True, short_help="Create a job with the specified name", usage="NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]")  # fmt: skip
+@click.command(
+    "job",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a job with the specified name",
+    usage="NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]",
+)
 @flag("--image", help="Image name to run.")
 @flag("--from", help="The name of the resource to create a Job from (only cronjob is supported).")
 @generator_flags()
@@ -57,8 +63,11 @@ async def _from_cronjob(session: Session, name: str, source: str) -> Object:
     meta["annotations"] = {**(template_meta.get("annotations") or {}), "cronjob.kubernetes.io/instantiate": "manual"}
     meta["ownerReferences"] = [
         {
-            "apiVersion": "batch/v1", "kind": "CronJob", "name": objects.name(found), "uid": objects.uid(found),
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "name": objects.name(found),
+            "uid": objects.uid(found),
             "controller": True,
         }
-    ]  # fmt: skip
+    ]
     return {"kind": "Job", "apiVersion": "batch/v1", "metadata": meta, "spec": template.get("spec") or {}, "status": {}}

@@ -28,9 +28,7 @@ def collect(kind: str, files: Sequence[str], literals: Sequence[str], env_files:
             subject = "ConfigMap" if kind == "ConfigMap" else "secret"
             raise CommandError(f'"{key}" is not a valid key name for a {subject}: {problem}')
         if key in found:
-            raise CommandError(
-                f'cannot add key "{key}", another key by that name already exists in Data for {kind} "%s"'
-            )
+            raise CommandError(f'cannot add key "{key}", another key by that name already exists in Data for {kind} "%s"')
         found[key] = value
     return found
 

@@ -11,7 +11,13 @@ from kctl.cli.create.generator import Generator, exactly_one_name, generator_fla
 from kctl.cli.session import Session
 
 
-@click.command("namespace", cls=KubectlCommand, blocking=True, short_help="Create a namespace with the specified name", usage="NAME [--dry-run=server|client|none]")  # fmt: skip
+@click.command(
+    "namespace",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a namespace with the specified name",
+    usage="NAME [--dry-run=server|client|none]",
+)
 @generator_flags()
 async def command(session: Session, arguments: tuple[str, ...], **flags: Any) -> None:
     """Create a namespace with the specified name."""

@@ -17,7 +17,13 @@ _STATUS = {"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "e
 _OPERATORS = {"in": "In", "notin": "NotIn", "exists": "Exists", "!": "DoesNotExist"}
 
 
-@click.command("poddisruptionbudget", cls=KubectlCommand, blocking=True, short_help="Create a pod disruption budget with the specified name", usage="NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]")  # fmt: skip
+@click.command(
+    "poddisruptionbudget",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a pod disruption budget with the specified name",
+    usage="NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]",
+)
 @flag("--min-available", help="The minimum number or percentage of available pods this budget requires.")
 @flag("--max-unavailable", help="The maximum number or percentage of unavailable pods this budget requires.")
 @flag(
@@ -44,9 +50,12 @@ async def command(
     if max_unavailable:
         spec["maxUnavailable"] = _number(max_unavailable, "max-unavailable")
     obj = {
-        "kind": "PodDisruptionBudget", "apiVersion": "policy/v1", "metadata": {"name": name}, "spec": spec,
+        "kind": "PodDisruptionBudget",
+        "apiVersion": "policy/v1",
+        "metadata": {"name": name},
+        "spec": spec,
         "status": _STATUS,
-    }  # fmt: skip
+    }
     await generator.run(obj, failure="failed to create poddisruptionbudgets: ")
 
 

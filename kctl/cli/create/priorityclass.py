@@ -12,7 +12,13 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("priorityclass", cls=KubectlCommand, blocking=True, short_help="Create a priority class with the specified name", usage="NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none]")  # fmt: skip
+@click.command(
+    "priorityclass",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a priority class with the specified name",
+    usage="NAME --value=VALUE --global-default=BOOL [--dry-run=server|client|none]",
+)
 @flag("--value", kind="int", help="the value of this priority class.")
 @flag(
     "--global-default",
@@ -30,15 +36,23 @@ from kctl.cli.session import Session
 )
 @generator_flags()
 async def command(
-    session: Session, arguments: tuple[str, ...], value: int, global_default: bool, description: str,
-    preemption_policy: str, **flags: Any,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    value: int,
+    global_default: bool,
+    description: str,
+    preemption_policy: str,
+    **flags: Any,
+) -> None:
     """Create a priority class with the specified name, value, globalDefault and description."""
     generator = Generator.of(session, flags)
     name = exactly_one_name(session, arguments)
     obj: dict[str, Any] = {
-        "kind": "PriorityClass", "apiVersion": "scheduling.k8s.io/v1", "metadata": {"name": name}, "value": value,
-    }  # fmt: skip
+        "kind": "PriorityClass",
+        "apiVersion": "scheduling.k8s.io/v1",
+        "metadata": {"name": name},
+        "value": value,
+    }
     if global_default:
         obj["globalDefault"] = True
     if description:

@@ -14,7 +14,13 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("quota", cls=KubectlCommand, blocking=True, short_help="Create a quota with the specified name", usage="NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none]")  # fmt: skip
+@click.command(
+    "quota",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a quota with the specified name",
+    usage="NAME [--hard=key1=value1,key2=value2] [--scopes=Scope1,Scope2] [--dry-run=server|client|none]",
+)
 @flag("--hard", help="A comma-delimited set of resource=quantity pairs that define a hard limit.")
 @flag("--scopes", help="A comma-delimited set of quota scopes that must all match each object tracked by the quota.")
 @generator_flags()

@@ -13,7 +13,13 @@ from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command("role", cls=KubectlCommand, blocking=True, short_help="Create a role with single rule", usage="NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]")  # fmt: skip
+@click.command(
+    "role",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a role with single rule",
+    usage="NAME --verb=verb --resource=resource.group/subresource [--resource-name=resourcename] [--dry-run=server|client|none]",
+)
 @flag("--verb", kind="slice", help="Verb that applies to the resources contained in the rule")
 @flag("--resource", kind="slice", help="Resource that the rule applies to")
 @flag(
@@ -23,14 +29,16 @@ from kctl.cli.session import Session
 )
 @generator_flags()
 async def command(
-    session: Session, arguments: tuple[str, ...], verb: tuple[str, ...], resource: tuple[str, ...],
-    resource_name: tuple[str, ...], **flags: Any,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    verb: tuple[str, ...],
+    resource: tuple[str, ...],
+    resource_name: tuple[str, ...],
+    **flags: Any,
+) -> None:
     """Create a role with single rule."""
     generator = Generator.of(session, flags)
     name = exactly_one_name(session, arguments)
     verbs = check_verbs(session, verb)
     found = await rules(session, verbs, resource, resource_name)
-    await generator.run(
-        {"kind": "Role", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}, "rules": found}
-    )
+    await generator.run({"kind": "Role", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}, "rules": found})

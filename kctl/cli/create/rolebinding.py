@@ -22,11 +22,21 @@ def _subject_flags() -> Callable[[Command], Command]:
     return options.apply_all(
         flag("--user", kind="array", help="Usernames to bind to the role. The flag can be repeated to add multiple users."),
         flag("--group", kind="array", help="Groups to bind to the role. The flag can be repeated to add multiple groups."),
-        flag("--serviceaccount", kind="array", help="Service accounts to bind to the role, in the format <namespace>:<name>. The flag can be repeated to add multiple service accounts."),
-    )  # fmt: skip
+        flag(
+            "--serviceaccount",
+            kind="array",
+            help="Service accounts to bind to the role, in the format <namespace>:<name>. The flag can be repeated to add multiple service accounts.",
+        ),
+    )
 
 
-@click.command("rolebinding", cls=KubectlCommand, blocking=True, short_help="Create a role binding for a particular role or cluster role", usage="NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]")  # fmt: skip
+@click.command(
+    "rolebinding",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a role binding for a particular role or cluster role",
+    usage="NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
+)
 @flag("--clusterrole", help="ClusterRole this RoleBinding should reference")
 @flag("--role", help="Role this RoleBinding should reference")
 @_subject_flags()
@@ -42,7 +52,13 @@ async def command(session: Session, arguments: tuple[str, ...], clusterrole: str
     await generator.run(_binding("RoleBinding", name, subjects, *reference), failure="failed to create rolebinding: ")
 
 
-@click.command("clusterrolebinding", cls=KubectlCommand, blocking=True, short_help="Create a cluster role binding for a particular cluster role", usage="NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]")  # fmt: skip
+@click.command(
+    "clusterrolebinding",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a cluster role binding for a particular cluster role",
+    usage="NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
+)
 @flag("--clusterrole", help="ClusterRole this ClusterRoleBinding should reference")
 @_subject_flags()
 @generator_flags()

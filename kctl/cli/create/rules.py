@@ -10,9 +10,25 @@ from kctl.cli.session import Session
 from kctl.client.discovery import NoResource
 
 _VERBS = {
-    "get", "delete", "list", "create", "update", "patch", "watch", "proxy", "redirect", "deletecollection", "use", "bind",
-    "escalate", "impersonate", "*", "approve", "sign", "attest",
-}  # fmt: skip
+    "get",
+    "delete",
+    "list",
+    "create",
+    "update",
+    "patch",
+    "watch",
+    "proxy",
+    "redirect",
+    "deletecollection",
+    "use",
+    "bind",
+    "escalate",
+    "impersonate",
+    "*",
+    "approve",
+    "sign",
+    "attest",
+}
 
 
 def check_verbs(session: Session, verbs: Sequence[str]) -> list[str]:
@@ -28,9 +44,7 @@ def check_verbs(session: Session, verbs: Sequence[str]) -> list[str]:
     return found
 
 
-async def rules(
-    session: Session, verbs: Sequence[str], resources: Sequence[str], names: Sequence[str]
-) -> list[dict[str, Any]]:
+async def rules(session: Session, verbs: Sequence[str], resources: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
     """One rule for each API group, in the order the groups are first named."""
     if not resources:
         raise CommandError("at least one resource must be specified")

@@ -37,8 +37,18 @@ command = KubectlGroup(
 )
 
 
-@command.command("generic", cls=KubectlCommand, blocking=True, short_help="Create a secret from a local file, directory, or literal value", usage="NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]")  # fmt: skip
-@flag("--from-file", kind="slice", help="Key files can be specified using their file path, in which case a default name will be given to them, or optionally with a name and file path, in which case the given name will be used.  Specifying a directory will iterate each named file in the directory that is a valid secret key.")  # fmt: skip
+@command.command(
+    "generic",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a secret from a local file, directory, or literal value",
+    usage="NAME [--type=string] [--from-file=[key=]source] [--from-literal=key1=value1] [--dry-run=server|client|none]",
+)
+@flag(
+    "--from-file",
+    kind="slice",
+    help="Key files can be specified using their file path, in which case a default name will be given to them, or optionally with a name and file path, in which case the given name will be used.  Specifying a directory will iterate each named file in the directory that is a valid secret key.",
+)
 @flag("--from-literal", kind="array", help="Specify a key and literal value to insert in secret (i.e. mykey=somevalue)")
 @flag(
     "--from-env-file",
@@ -49,9 +59,15 @@ command = KubectlGroup(
 @flag("--append-hash", kind="bool", help="Append a hash of the secret to its name.")
 @generator_flags()
 async def generic(
-    session: Session, arguments: tuple[str, ...], from_file: tuple[str, ...], from_literal: tuple[str, ...],
-    from_env_file: tuple[str, ...], type: str, append_hash: bool, **flags: Any,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    from_file: tuple[str, ...],
+    from_literal: tuple[str, ...],
+    from_env_file: tuple[str, ...],
+    type: str,
+    append_hash: bool,
+    **flags: Any,
+) -> None:
     """Create a secret based on a file, directory, or specified literal value."""
     generator = Generator.of(session, flags)
     name = exactly_one_name(session, arguments)
@@ -62,7 +78,13 @@ async def generic(
     await generator.run(_secret(name, content, type, append_hash), failure=_FAILURE)
 
 
-@command.command("docker-registry", cls=KubectlCommand, blocking=True, short_help="Create a secret for use with a Docker registry", usage="NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]")  # fmt: skip
+@command.command(
+    "docker-registry",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a secret for use with a Docker registry",
+    usage="NAME --docker-username=user --docker-password=password --docker-email=email [--docker-server=string] [--from-file=[key=]source] [--dry-run=server|client|none]",
+)
 @flag("--docker-server", default="https://index.docker.io/v1/", help="Server location for Docker registry")
 @flag("--docker-username", help="Username for Docker registry authentication")
 @flag("--docker-password", help="Password for Docker registry authentication")
@@ -71,9 +93,16 @@ async def generic(
 @flag("--append-hash", kind="bool", help="Append a hash of the secret to its name.")
 @generator_flags()
 async def docker_registry(
-    session: Session, arguments: tuple[str, ...], docker_server: str, docker_username: str, docker_password: str,
-    docker_email: str, from_file: tuple[str, ...], append_hash: bool, **flags: Any,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    docker_server: str,
+    docker_username: str,
+    docker_password: str,
+    docker_email: str,
+    from_file: tuple[str, ...],
+    append_hash: bool,
+    **flags: Any,
+) -> None:
     """Create a new secret for use with Docker registries."""
     generator = Generator.of(session, flags)
     name = exactly_one_name(session, arguments)
@@ -103,14 +132,18 @@ def _docker_config(server: str, username: str, password: str, email: str) -> byt
     return orjson.dumps({"auths": {server: entry}})
 
 
-@command.command("tls", cls=KubectlCommand, blocking=True, short_help="Create a TLS secret", usage="NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none]")  # fmt: skip
+@command.command(
+    "tls",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a TLS secret",
+    usage="NAME --cert=path/to/cert/file --key=path/to/key/file [--dry-run=server|client|none]",
+)
 @flag("--cert", help="Path to PEM encoded public key certificate.")
 @flag("--key", help="Path to private key associated with given certificate.")
 @flag("--append-hash", kind="bool", help="Append a hash of the secret to its name.")
 @generator_flags()
-async def tls(
-    session: Session, arguments: tuple[str, ...], cert: str, key: str, append_hash: bool, **flags: Any
-) -> None:
+async def tls(session: Session, arguments: tuple[str, ...], cert: str, key: str, append_hash: bool, **flags: Any) -> None:
     """Create a TLS secret from the given public/private key pair."""
     generator = Generator.of(session, flags)
     name = exactly_one_name(session, arguments)

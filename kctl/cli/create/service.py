@@ -25,13 +25,17 @@ def _tcp() -> Callable[[Command], Command]:
     return flag("--tcp", kind="slice", help="Port pairs can be specified as '<port>:<targetPort>'.")
 
 
-@command.command("clusterip", cls=KubectlCommand, blocking=True, short_help="Create a ClusterIP service", usage="NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]")  # fmt: skip
+@command.command(
+    "clusterip",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a ClusterIP service",
+    usage="NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]",
+)
 @_tcp()
 @flag("--clusterip", help="Assign your own ClusterIP or set to 'None' for a 'headless' service (no loadbalancing).")
 @generator_flags()
-async def clusterip(
-    session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], clusterip: str, **flags: Any
-) -> None:
+async def clusterip(session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], clusterip: str, **flags: Any) -> None:
     """Create a ClusterIP service with the specified name."""
     more: dict[str, Any] = {"clusterIP": clusterip} if clusterip else {}
     if not tcp and clusterip != "None":
@@ -39,20 +43,30 @@ async def clusterip(
     await _create(session, arguments, "ClusterIP", tcp, flags, **more)
 
 
-@command.command("nodeport", cls=KubectlCommand, blocking=True, short_help="Create a NodePort service", usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]")  # fmt: skip
+@command.command(
+    "nodeport",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a NodePort service",
+    usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
+)
 @_tcp()
 @flag("--node-port", kind="int", help="Port used to expose the service on each node in a cluster.")
 @generator_flags()
-async def nodeport(
-    session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], node_port: int, **flags: Any
-) -> None:
+async def nodeport(session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], node_port: int, **flags: Any) -> None:
     """Create a NodePort service with the specified name."""
     if not tcp:
         _missing_ports()
     await _create(session, arguments, "NodePort", tcp, flags, node_port=node_port)
 
 
-@command.command("loadbalancer", cls=KubectlCommand, blocking=True, short_help="Create a LoadBalancer service", usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]")  # fmt: skip
+@command.command(
+    "loadbalancer",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create a LoadBalancer service",
+    usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
+)
 @_tcp()
 @generator_flags()
 async def loadbalancer(session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], **flags: Any) -> None:
@@ -62,13 +76,17 @@ async def loadbalancer(session: Session, arguments: tuple[str, ...], tcp: tuple[
     await _create(session, arguments, "LoadBalancer", tcp, flags)
 
 
-@command.command("externalname", cls=KubectlCommand, blocking=True, short_help="Create an ExternalName service", usage="NAME --external-name external.name [--dry-run=server|client|none]")  # fmt: skip
+@command.command(
+    "externalname",
+    cls=KubectlCommand,
+    blocking=True,
+    short_help="Create an ExternalName service",
+    usage="NAME --external-name external.name [--dry-run=server|client|none]",
+)
 @_tcp()
 @flag("--external-name", help="External name of service")
 @generator_flags()
-async def externalname(
-    session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], external_name: str, **flags: Any
-) -> None:
+async def externalname(session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], external_name: str, **flags: Any) -> None:
     """Create an ExternalName service with the specified name."""
     from kctl.cli.create.generator import require_flags
 
@@ -81,9 +99,15 @@ def _missing_ports() -> None:
 
 
 async def _create(
-    session: Session, arguments: Sequence[str], kind: str, tcp: Sequence[str], flags: dict[str, Any], *, node_port: int = 0,
+    session: Session,
+    arguments: Sequence[str],
+    kind: str,
+    tcp: Sequence[str],
+    flags: dict[str, Any],
+    *,
+    node_port: int = 0,
     **more: str,
-) -> None:  # fmt: skip
+) -> None:
     generator = Generator.of(session, flags)
     name = exactly_one_name(session, arguments)
     spec: dict[str, Any] = {}
@@ -97,9 +121,12 @@ async def _create(
     if "externalName" in more:
         spec["externalName"] = more["externalName"]
     obj = {
-        "kind": "Service", "apiVersion": "v1", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec,
+        "kind": "Service",
+        "apiVersion": "v1",
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": spec,
         "status": {"loadBalancer": {}},
-    }  # fmt: skip
+    }
     await generator.run(obj, failure=f"failed to create {kind} service: ")
 
 

@@ -25,16 +25,41 @@ _BOUND = {"Pod": "v1", "Secret": "v1", "Node": "v1"}
     usage="SERVICE_ACCOUNT_NAME",
 )
 @options.output()
-@flag("--audience", kind="array", help="Audience of the requested token. If unset, defaults to requesting a token for use with the Kubernetes API server. May be repeated to request a token valid for multiple audiences.")  # fmt: skip
-@flag("--duration", kind="duration", help="Requested lifetime of the issued token. If not set or if set to 0, the lifetime will be determined by the server automatically. The server may return a token with a longer or shorter lifetime.")  # fmt: skip
-@flag("--bound-object-kind", help="Kind of an object to bind the token to. Supported kinds are Pod, Secret, Node. If set, --bound-object-name must be provided.")  # fmt: skip
-@flag("--bound-object-name", help="Name of an object to bind the token to. The token will expire when the object is deleted. Requires --bound-object-kind.")  # fmt: skip
-@flag("--bound-object-uid", help="UID of an object to bind the token to. Requires --bound-object-kind and --bound-object-name. If unset, the UID of the existing object is used.")  # fmt: skip
+@flag(
+    "--audience",
+    kind="array",
+    help="Audience of the requested token. If unset, defaults to requesting a token for use with the Kubernetes API server. May be repeated to request a token valid for multiple audiences.",
+)
+@flag(
+    "--duration",
+    kind="duration",
+    help="Requested lifetime of the issued token. If not set or if set to 0, the lifetime will be determined by the server automatically. The server may return a token with a longer or shorter lifetime.",
+)
+@flag(
+    "--bound-object-kind",
+    help="Kind of an object to bind the token to. Supported kinds are Pod, Secret, Node. If set, --bound-object-name must be provided.",
+)
+@flag(
+    "--bound-object-name",
+    help="Name of an object to bind the token to. The token will expire when the object is deleted. Requires --bound-object-kind.",
+)
+@flag(
+    "--bound-object-uid",
+    help="UID of an object to bind the token to. Requires --bound-object-kind and --bound-object-name. If unset, the UID of the existing object is used.",
+)
 async def command(
-    session: Session, arguments: tuple[str, ...], output: str, template: str, show_managed_fields: bool,
-    allow_missing_template_keys: bool, audience: tuple[str, ...], duration: float, bound_object_kind: str,
-    bound_object_name: str, bound_object_uid: str,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    output: str,
+    template: str,
+    show_managed_fields: bool,
+    allow_missing_template_keys: bool,
+    audience: tuple[str, ...],
+    duration: float,
+    bound_object_kind: str,
+    bound_object_name: str,
+    bound_object_uid: str,
+) -> None:
     """Request a service account token."""
     name = exactly_one_name(session, arguments)
     if duration < 0:
@@ -48,9 +73,11 @@ async def command(
         if not bound_object_name:
             raise CommandError("--bound-object-name is required if --bound-object-kind is provided")
         spec["boundObjectRef"] = {
-            "kind": bound_object_kind, "apiVersion": _BOUND[bound_object_kind], "name": bound_object_name,
+            "kind": bound_object_kind,
+            "apiVersion": _BOUND[bound_object_kind],
+            "name": bound_object_name,
             **({"uid": bound_object_uid} if bound_object_uid else {}),
-        }  # fmt: skip
+        }
     elif bound_object_name or bound_object_uid:
         which = "name" if bound_object_name else "uid"
         raise CommandError(f"--bound-object-{which} cannot be set without --bound-object-kind")

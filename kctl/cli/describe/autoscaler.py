@@ -15,9 +15,7 @@ from kctl.client.client import Client
 
 async def describe_autoscaler(client: Client, obj: Object, now: datetime, show_events: bool) -> str:
     if obj.get("apiVersion") == "autoscaling/v1":
-        obj = await client.get(
-            built_in("autoscaling/v2", "HorizontalPodAutoscaler"), objects.name(obj), objects.namespace(obj)
-        )
+        obj = await client.get(built_in("autoscaling/v2", "HorizontalPodAutoscaler"), objects.name(obj), objects.namespace(obj))
     out = Writer()
     meta, spec, status = objects.metadata(obj), objects.spec(obj), objects.status(obj)
     target = spec.get("scaleTargetRef") or {}
@@ -49,8 +47,7 @@ async def describe_autoscaler(client: Client, obj: Object, now: datetime, show_e
     return out.text()
 
 
-_FIELDS = {"External": "external", "Pods": "pods", "Object": "object", "Resource": "resource",
-           "ContainerResource": "containerResource"}  # fmt: skip
+_FIELDS = {"External": "external", "Pods": "pods", "Object": "object", "Resource": "resource", "ContainerResource": "containerResource"}
 
 
 def _metric(out: Writer, metric: Object, current: Object) -> None:

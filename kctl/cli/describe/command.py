@@ -56,9 +56,16 @@ EXAMPLES = """
 @options.selector()
 @options.filename("Filename, directory, or URL to files containing the resource to describe")
 async def command(
-    session: Session, arguments: tuple[str, ...], chunk_size: int, show_events: bool, all_namespaces: bool, selector: str,
-    filename: tuple[str, ...], kustomize: str, recursive: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    chunk_size: int,
+    show_events: bool,
+    all_namespaces: bool,
+    selector: str,
+    filename: tuple[str, ...],
+    kustomize: str,
+    recursive: bool,
+) -> None:
     """Show details of a specific resource or group of resources.
 
     Print a detailed description of the selected resources, including related resources such as events or controllers.
@@ -66,8 +73,7 @@ async def command(
     builder = Builder(session, filename, kustomize, recursive, selector, all_namespaces=all_namespaces, validate=False)
     if not arguments and not builder.has_files:
         raise CommandError(
-            "You must specify the type of resource to describe. "
-            'Use "kctl api-resources" for a complete list of supported resources.'
+            'You must specify the type of resource to describe. Use "kctl api-resources" for a complete list of supported resources.'
         )
     if builder.has_files and not arguments:
         selections = [Selection(one.resource, one.namespace, one.name) for one in await builder.objects()]

@@ -141,11 +141,7 @@ def _environment(out: Writer, container: Object, resolve: Resolver) -> None:
     if sources:
         out.line(2, "Environment Variables from:")
     for entry in sources:
-        kind, reference = (
-            ("ConfigMap", entry["configMapRef"])
-            if entry.get("configMapRef")
-            else ("Secret", entry.get("secretRef") or {})
-        )
+        kind, reference = ("ConfigMap", entry["configMapRef"]) if entry.get("configMapRef") else ("Secret", entry.get("secretRef") or {})
         prefix = f" with prefix '{entry['prefix']}'" if entry.get("prefix") else ""
         out.line(3, f"{reference.get('name', '')}\t{kind}{prefix}\tOptional: {go_bool(reference.get('optional'))}")
     variables = container.get("env") or ()
@@ -161,9 +157,7 @@ def _variable(out: Writer, variable: Object, container: Object, resolve: Resolve
             out.line(3, f"{name}:\t{part}" if number == 0 else f"\t{part}")
     elif source.get("fieldRef"):
         reference = source["fieldRef"]
-        out.line(
-            3, f"{name}:\t{resolve(source, container)} ({reference.get('apiVersion', '')}:{reference['fieldPath']})"
-        )
+        out.line(3, f"{name}:\t{resolve(source, container)} ({reference.get('apiVersion', '')}:{reference['fieldPath']})")
     elif source.get("resourceFieldRef"):
         out.line(
             3,

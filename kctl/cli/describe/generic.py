@@ -13,7 +13,12 @@ from kctl.cli.describe.writer import Writer, write_annotations, write_labels
 from kctl.client.client import Client
 
 _SKIPPED = {
-    ".metadata.managedFields", ".metadata.name", ".metadata.namespace", ".metadata.labels", ".metadata.annotations",}  # fmt: skip
+    ".metadata.managedFields",
+    ".metadata.name",
+    ".metadata.namespace",
+    ".metadata.labels",
+    ".metadata.annotations",
+}
 _ACRONYMS = ("API", "URL", "UID", "OSB", "GUID")
 
 
@@ -66,9 +71,7 @@ def _words(name: str) -> str:
     letters and dashes stay as they are."""
     if not name.replace("-", "").isalpha():
         return name
-    parts = re.findall(
-        r"(?:API|URL|UID|OSB|GUID)s?(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|-+", name
-    )
+    parts = re.findall(r"(?:API|URL|UID|OSB|GUID)s?(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|-+", name)
     words = []
     for part in parts:
         upper = part.upper()

@@ -62,10 +62,7 @@ async def _backend(client: Client, namespace: str, backend: Object) -> str:
         if not other:
             return ""
         group = other.get("apiGroup")
-        return (
-            f"APIGroup: {'<none>' if group is None else group}, Kind: {other.get('kind', '')}, "
-            f"Name: {other.get('name', '')}"
-        )
+        return f"APIGroup: {'<none>' if group is None else group}, Kind: {other.get('kind', '')}, Name: {other.get('name', '')}"
     port = service.get("port") or {}
     title = f"{service['name']}:{port.get('name') or port.get('number') or ''}"
     selector = f"kubernetes.io/service-name={service['name']}"

@@ -26,9 +26,7 @@ async def describe_network_policy(client: Client, obj: Object, now: datetime, sh
     selector = spec.get("podSelector") or {}
     everything = not selector.get("matchLabels") and not selector.get("matchExpressions")
     text = (
-        "<none> (Allowing the specific traffic to all pods in this namespace)"
-        if everything
-        else label_selectors.format_selector(selector)
+        "<none> (Allowing the specific traffic to all pods in this namespace)" if everything else label_selectors.format_selector(selector)
     )
     out.raw(f"  PodSelector:     {text}\n")
     types = spec.get("policyTypes") or []

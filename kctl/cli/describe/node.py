@@ -17,11 +17,17 @@ from kctl.client.client import Client
 
 _ROLE = "node-role.kubernetes.io/"
 _SYSTEM_INFO = (
-    ("Machine ID", "machineID"), ("System UUID", "systemUUID"), ("Boot ID", "bootID"), ("Kernel Version", "kernelVersion"),
-    ("OS Image", "osImage"), ("Operating System", "operatingSystem"), ("Architecture", "architecture"),
-    ("Container Runtime Version", "containerRuntimeVersion"), ("Kubelet Version", "kubeletVersion"),
+    ("Machine ID", "machineID"),
+    ("System UUID", "systemUUID"),
+    ("Boot ID", "bootID"),
+    ("Kernel Version", "kernelVersion"),
+    ("OS Image", "osImage"),
+    ("Operating System", "operatingSystem"),
+    ("Architecture", "architecture"),
+    ("Container Runtime Version", "containerRuntimeVersion"),
+    ("Kubelet Version", "kubeletVersion"),
     ("Kube-Proxy Version", "kubeProxyVersion"),
-)  # fmt: skip
+)
 _STANDARD = ("cpu", "memory", "ephemeral-storage")
 
 

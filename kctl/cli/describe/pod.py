@@ -54,9 +54,10 @@ def _head(out: Writer, pod: Object, now: datetime) -> None:
     if spec.get("priority") is not None:
         out.line(0, f"Priority:\t{spec['priority']}")
     for title, field in (
-        ("Priority Class Name", "priorityClassName"), ("Runtime Class Name", "runtimeClassName"),
+        ("Priority Class Name", "priorityClassName"),
+        ("Runtime Class Name", "runtimeClassName"),
         ("Service Account", "serviceAccountName"),
-    ):  # fmt: skip
+    ):
         if spec.get(field):
             out.line(0, f"{title}:\t{spec[field]}")
     node = f"{spec['nodeName']}/{status.get('hostIP', '')}" if spec.get("nodeName") else "<none>"

@@ -17,8 +17,7 @@ SCOPES = {
     "being actively terminated by the system.",
     "NotTerminating": "Matches all pods that do not have an active deadline. These pods usually include long running pods "
     "whose container command is not expected to terminate.",
-    "BestEffort": "Matches all pods that do not have resource requirements set. These pods have a best effort quality of "
-    "service.",
+    "BestEffort": "Matches all pods that do not have resource requirements set. These pods have a best effort quality of service.",
     "NotBestEffort": "Matches all pods that have at least one resource requirement set. These pods have a burstable or "
     "guaranteed quality of service.",
 }

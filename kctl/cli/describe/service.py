@@ -54,13 +54,10 @@ async def describe_service(client: Client, obj: Object, now: datetime, show_even
     ingress = (status.get("loadBalancer") or {}).get("ingress") or []
     if ingress:
         texts = [
-            f"{entry.get('ip') or entry.get('hostname')}" + (f" ({entry['ipMode']})" if entry.get("ipMode") else "")
-            for entry in ingress
+            f"{entry.get('ip') or entry.get('hostname')}" + (f" ({entry['ipMode']})" if entry.get("ipMode") else "") for entry in ingress
         ]
         out.line(0, f"LoadBalancer Ingress:\t{', '.join(texts)}")
-    found = await client.list(
-        ENDPOINT_SLICES, objects.namespace(obj), label_selector=f"kubernetes.io/service-name={objects.name(obj)}"
-    )
+    found = await client.list(ENDPOINT_SLICES, objects.namespace(obj), label_selector=f"kubernetes.io/service-name={objects.name(obj)}")
     _ports(out, spec, found.get("items") or [])
     out.line(0, f"Session Affinity:\t{spec.get('sessionAffinity', '')}")
     for title, field in (

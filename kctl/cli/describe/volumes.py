@@ -130,9 +130,7 @@ def _csi(out: Writer, source: Object) -> None:
 
 
 def _ephemeral(out: Writer, source: Object) -> None:
-    out.line(
-        2, "Type:\tEphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)"
-    )
+    out.line(2, "Type:\tEphemeralVolume (an inline specification for a volume that gets created and deleted with the pod)")
     spec = (source.get("volumeClaimTemplate") or {}).get("spec") or {}
     out.line(2, f"StorageClass:\t{spec.get('storageClassName') or ''}")
     out.line(2, f"Volume:\t{spec.get('volumeName') or ''}")

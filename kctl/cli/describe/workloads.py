@@ -80,9 +80,7 @@ def _same_template(replica_set: Object, template: Object) -> bool:
     meta = theirs.get("metadata") or {}
     pairs = {key: value for key, value in (meta.get("labels") or {}).items() if key != "pod-template-hash"}
     ours = template.get("metadata") or {}
-    same_metadata = pairs == (ours.get("labels") or {}) and (meta.get("annotations") or {}) == (
-        ours.get("annotations") or {}
-    )
+    same_metadata = pairs == (ours.get("labels") or {}) and (meta.get("annotations") or {}) == (ours.get("annotations") or {})
     return same_metadata and theirs.get("spec") == template.get("spec")
 
 
@@ -97,11 +95,7 @@ def _created_counts(sets: Sequence[Object]) -> str:
 async def _pod_counts(client: Client, obj: Object, selector: str) -> str:
     """3 Running / 0 Waiting / 0 Succeeded / 0 Failed, of the pods this object controls."""
     found = (await client.list(PODS, objects.namespace(obj), label_selector=selector)).get("items") or []
-    phases = [
-        objects.status(pod).get("phase")
-        for pod in found
-        if (objects.controller_of(pod) or {}).get("uid") == objects.uid(obj)
-    ]
+    phases = [objects.status(pod).get("phase") for pod in found if (objects.controller_of(pod) or {}).get("uid") == objects.uid(obj)]
     return (
         f"{phases.count('Running')} Running / {phases.count('Pending')} Waiting / "
         f"{phases.count('Succeeded')} Succeeded / {phases.count('Failed')} Failed"

@@ -37,9 +37,7 @@ class Writer:
         return "".join(self._done)
 
 
-def write_labels(
-    out: Writer, title: str, pairs: Mapping[str, str] | None, *, indent: str = "", inner: str = "\t"
-) -> None:
+def write_labels(out: Writer, title: str, pairs: Mapping[str, str] | None, *, indent: str = "", inner: str = "\t") -> None:
     """One pair a line, sorted; <none> where there are none."""
     out.raw(f"{indent}{title}:{inner}")
     if not pairs:

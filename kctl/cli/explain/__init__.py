@@ -26,9 +26,7 @@ EXAMPLES = """
 """
 
 
-@click.command(
-    "explain", cls=KubectlCommand, short_help="Get documentation for a resource", examples=EXAMPLES, usage="TYPE"
-)
+@click.command("explain", cls=KubectlCommand, short_help="Get documentation for a resource", examples=EXAMPLES, usage="TYPE")
 @flag("--api-version", help="Use given api-version (group/version) of the resource.")
 @flag(
     "--recursive",

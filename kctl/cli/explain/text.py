@@ -25,9 +25,7 @@ class Page:
         for schema in self._schemas.values():
             if wanted in (schema.get("x-kubernetes-group-version-kind") or ()):
                 return dict(schema)
-        raise CommandError(
-            f"GVK ({self._resource.api_version}, Kind={self._resource.kind}) not found in OpenAPI schema"
-        )
+        raise CommandError(f"GVK ({self._resource.api_version}, Kind={self._resource.kind}) not found in OpenAPI schema")
 
     # ---- schemas
 
@@ -65,12 +63,7 @@ class Page:
             target = self._schemas.get(name) or _EMPTY
             if not target.get("properties") and target.get("format") == "date-time":
                 return "string"
-            if (
-                name.endswith((".FieldsV1", ".JSON"))
-                or "properties" in target
-                or "oneOf" in target
-                or "type" not in target
-            ):
+            if name.endswith((".FieldsV1", ".JSON")) or "properties" in target or "oneOf" in target or "type" not in target:
                 return name.rpartition(".")[2]
             return name.rpartition(".")[2] if target.get("type") in ("object", None) else str(target["type"])
         if schema.get("oneOf"):
@@ -170,9 +163,7 @@ def wrap(text: str, indent: int) -> list[str]:
     return lines
 
 
-def explain(
-    document: dict[str, Any], resource: ResourceType, path: list[str], recursive: bool, write: Callable[[str], object]
-) -> None:
+def explain(document: dict[str, Any], resource: ResourceType, path: list[str], recursive: bool, write: Callable[[str], object]) -> None:
     """Raises CommandError for a field that does not exist, when the header is written already, as kubectl does."""
     page = Page(document, resource)
     root = page.root()

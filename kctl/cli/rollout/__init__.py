@@ -21,9 +21,7 @@ _COMMANDS = {
 }
 
 
-@click.command(
-    "rollout", cls=KubectlGroup, short_help="Manage the rollout of a resource", usage="SUBCOMMAND", lazy=_COMMANDS
-)
+@click.command("rollout", cls=KubectlGroup, short_help="Manage the rollout of a resource", usage="SUBCOMMAND", lazy=_COMMANDS)
 def command() -> None:
     """Manage the rollout of one or many resources.
 

@@ -17,16 +17,28 @@ from kctl.cli.targets import Target, live
 
 
 @click.command(
-    "history", cls=KubectlCommand, short_help="View rollout history", usage="(TYPE NAME | TYPE/NAME)",
-)  # fmt: skip
+    "history",
+    cls=KubectlCommand,
+    short_help="View rollout history",
+    usage="(TYPE NAME | TYPE/NAME)",
+)
 @flag("--revision", kind="int", help="See the details, including podTemplate of the revision specified")
 @options.selector()
 @options.output()
 @options.filename("identifying the resource to get from a server.")
 async def command(
-    session: Session, arguments: tuple[str, ...], revision: int, selector: str, output: str, template: str,
-    show_managed_fields: bool, allow_missing_template_keys: bool, filename: tuple[str, ...], kustomize: str, recursive: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    revision: int,
+    selector: str,
+    output: str,
+    template: str,
+    show_managed_fields: bool,
+    allow_missing_template_keys: bool,
+    filename: tuple[str, ...],
+    kustomize: str,
+    recursive: bool,
+) -> None:
     """View previous rollout revisions and configurations."""
     if revision < 0:
         raise CommandError(f"revision must be a positive integer: {revision}")

@@ -47,30 +47,28 @@ def _restart_patch(target: Target) -> Object:
     if target.resource.group_resource not in _RESTARTABLE:
         raise CommandError(f'{target.resource.group_resource} "{target.name}" restarting is not supported')
     if objects.spec(target.object).get("paused"):
-        raise CommandError(
-            f'{target.resource.group_resource} "{target.name}" can\'t restart paused deployment (run rollout resume first)'
-        )
+        raise CommandError(f'{target.resource.group_resource} "{target.name}" can\'t restart paused deployment (run rollout resume first)')
     stamp = {"kubectl.kubernetes.io/restartedAt": times.rfc3339(datetime.now(UTC))}
     return {"spec": {"template": {"metadata": {"annotations": stamp}}}}
 
 
-async def _change(
-    session: Session, arguments: tuple[str, ...], patch_for: Callable[[Target], Object], done: str, **more: Any
-) -> None:
+async def _change(session: Session, arguments: tuple[str, ...], patch_for: Callable[[Target], Object], done: str, **more: Any) -> None:
     builder = Builder(session, more["filename"], more["kustomize"], more["recursive"], more["selector"], validate=False)
     if not arguments and not builder.has_files:
         raise UsageError("required resource not specified")
-    results = Results(
-        session, more["output"], more["template"], more["show_managed_fields"], more["allow_missing_template_keys"]
-    )
+    results = Results(session, more["output"], more["template"], more["show_managed_fields"], more["allow_missing_template_keys"])
     results.check()
     client = await session.client()
     for target in await live(builder, arguments):
         try:
             changed = await client.patch(
-                target.resource, target.name, patch_for(target), target.namespace, patch_type=STRATEGIC_MERGE_PATCH,
+                target.resource,
+                target.name,
+                patch_for(target),
+                target.namespace,
+                patch_type=STRATEGIC_MERGE_PATCH,
                 field_manager=more["field_manager"],
-            )  # fmt: skip
+            )
             results.print(target.resource, changed, done)
         except ApiError as error:
             builder.errors.append(CommandError(f"failed to patch: {error.message}"))

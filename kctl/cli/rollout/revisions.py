@@ -32,14 +32,8 @@ async def revisions_of(client: Client, target: Target) -> list[Revision]:
     selector = labels.format_selector(objects.spec(target.object).get("selector"))
     kept_in = REPLICA_SETS if target.resource.plural == "deployments" else CONTROLLER_REVISIONS
     listed = await client.list(kept_in, target.namespace, label_selector="" if selector == "<none>" else selector)
-    own = [
-        entry
-        for entry in listed.get("items") or ()
-        if (objects.controller_of(entry) or {}).get("uid") == objects.uid(target.object)
-    ]
-    found = [
-        _from_replica_set(entry) if kept_in is REPLICA_SETS else _from_revision(entry, target.object) for entry in own
-    ]
+    own = [entry for entry in listed.get("items") or () if (objects.controller_of(entry) or {}).get("uid") == objects.uid(target.object)]
+    found = [_from_replica_set(entry) if kept_in is REPLICA_SETS else _from_revision(entry, target.object) for entry in own]
     return sorted((entry for entry in found if entry.number), key=lambda entry: entry.number)
 
 
@@ -52,9 +46,7 @@ def _from_replica_set(obj: Object) -> Revision:
 def _from_revision(obj: Object, owner: Object) -> Revision:
     """A ControllerRevision holds a patch of spec.template, marked $patch: replace."""
     data: Any = obj.get("data") or {}
-    template = {
-        key: value for key, value in ((data.get("spec") or {}).get("template") or {}).items() if key != "$patch"
-    }
+    template = {key: value for key, value in ((data.get("spec") or {}).get("template") or {}).items() if key != "$patch"}
     return Revision(int(obj.get("revision") or 0), objects.annotations(obj).get(CHANGE_CAUSE, ""), template, obj)
 
 

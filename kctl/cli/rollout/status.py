@@ -24,20 +24,28 @@ EXAMPLES = """
 
 
 @click.command(
-    "status", cls=KubectlCommand, short_help="Show the status of the rollout", examples=EXAMPLES,
+    "status",
+    cls=KubectlCommand,
+    short_help="Show the status of the rollout",
+    examples=EXAMPLES,
     usage="(TYPE NAME | TYPE/NAME)",
-)  # fmt: skip
-@flag("-w", "--watch", kind="bool", default=True, help="Watch the status of the rollout until it's done.")
-@flag(
-    "--revision", kind="int", help="Pin to a specific revision for showing its status. Defaults to 0 (last revision)."
 )
+@flag("-w", "--watch", kind="bool", default=True, help="Watch the status of the rollout until it's done.")
+@flag("--revision", kind="int", help="Pin to a specific revision for showing its status. Defaults to 0 (last revision).")
 @flag("--timeout", kind="duration", help="The length of time to wait before ending watch, zero means never.")
 @options.selector()
 @options.filename("identifying the resource to get from a server.")
 async def command(
-    session: Session, arguments: tuple[str, ...], watch: bool, revision: int, timeout: float, selector: str,
-    filename: tuple[str, ...], kustomize: str, recursive: bool,
-) -> None:  # fmt: skip
+    session: Session,
+    arguments: tuple[str, ...],
+    watch: bool,
+    revision: int,
+    timeout: float,
+    selector: str,
+    filename: tuple[str, ...],
+    kustomize: str,
+    recursive: bool,
+) -> None:
     """Show the status of the rollout.
 
     By default the command watches the latest rollout until it is done; use --watch=false to look once.

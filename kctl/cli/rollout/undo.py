@@ -26,25 +26,40 @@ _APPLIED_WARNING = (
     "operations. Consider using 'kubectl apply' with your previous configuration file instead."
 )
 _SKIPPED_ANNOTATIONS = (
-    _LAST_APPLIED, "deployment.kubernetes.io/revision",
-    "deployment.kubernetes.io/revision-history", "deployment.kubernetes.io/desired-replicas",
-    "deployment.kubernetes.io/max-replicas", "deprecated.deployment.rollback.to",
-)  # fmt: skip
+    _LAST_APPLIED,
+    "deployment.kubernetes.io/revision",
+    "deployment.kubernetes.io/revision-history",
+    "deployment.kubernetes.io/desired-replicas",
+    "deployment.kubernetes.io/max-replicas",
+    "deprecated.deployment.rollback.to",
+)
 
 
 @click.command(
-    "undo", cls=KubectlCommand, short_help="Undo a previous rollout", usage="(TYPE NAME | TYPE/NAME)",
-)  # fmt: skip
+    "undo",
+    cls=KubectlCommand,
+    short_help="Undo a previous rollout",
+    usage="(TYPE NAME | TYPE/NAME)",
+)
 @flag("--to-revision", kind="int", help="The revision to rollback to. Default to 0 (last revision).")
 @options.selector()
 @options.output()
 @options.dry_run()
 @options.filename("identifying the resource to get from a server.")
 async def command(
-    session: Session, arguments: tuple[str, ...], to_revision: int, selector: str, output: str, template: str,
-    show_managed_fields: bool, allow_missing_template_keys: bool, dry_run: str, filename: tuple[str, ...], kustomize: str,
+    session: Session,
+    arguments: tuple[str, ...],
+    to_revision: int,
+    selector: str,
+    output: str,
+    template: str,
+    show_managed_fields: bool,
+    allow_missing_template_keys: bool,
+    dry_run: str,
+    filename: tuple[str, ...],
+    kustomize: str,
     recursive: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Roll back to a previous rollout."""
     strategy = options.dry_run_strategy(dry_run, session.error)
     results = Results(session, output, template, show_managed_fields, allow_missing_template_keys, strategy)
@@ -101,18 +116,12 @@ async def _send(client: Client, target: Target, chosen: Revision, template: Obje
     if target.resource.plural == "deployments":
         old = objects.annotations(target.object)
         kept = {key: old[key] for key in _SKIPPED_ANNOTATIONS if key in old}
-        theirs = {
-            key: value for key, value in objects.annotations(chosen.source).items() if key not in _SKIPPED_ANNOTATIONS
-        }
+        theirs = {key: value for key, value in objects.annotations(chosen.source).items() if key not in _SKIPPED_ANNOTATIONS}
         patch = [
             {"op": "replace", "path": "/spec/template", "value": template},
             {"op": "replace", "path": "/metadata/annotations", "value": {**kept, **theirs}},
         ]
-        await client.patch(
-            target.resource, target.name, patch, target.namespace, patch_type=JSON_PATCH, dry_run=dry_run
-        )
+        await client.patch(target.resource, target.name, patch, target.namespace, patch_type=JSON_PATCH, dry_run=dry_run)
     else:
         data = chosen.source.get("data") or {}
-        await client.patch(
-            target.resource, target.name, data, target.namespace, patch_type=STRATEGIC_MERGE_PATCH, dry_run=dry_run
-        )
+        await client.patch(target.resource, target.name, data, target.namespace, patch_type=STRATEGIC_MERGE_PATCH, dry_run=dry_run)

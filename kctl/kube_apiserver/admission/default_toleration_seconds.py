@@ -18,19 +18,12 @@ class DefaultTolerationSeconds(AdmissionPlugin):
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         spec = obj["spec"]
         present = spec.get("tolerations") or []
-        tolerated = {
-            toleration.get("key") or ""
-            for toleration in present
-            if (toleration.get("effect") or "NoExecute") == "NoExecute"
-        }
+        tolerated = {toleration.get("key") or "" for toleration in present if (toleration.get("effect") or "NoExecute") == "NoExecute"}
         missing = [key for key in _TAINTS if key not in tolerated and "" not in tolerated]
         if missing:
             spec["tolerations"] = [
                 *present,
-                *(
-                    {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}
-                    for key in missing
-                ),
+                *({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS} for key in missing),
             ]
 
 

@@ -38,13 +38,9 @@ class RuntimeClass(AdmissionPlugin):
             if fixed:
                 spec["overhead"] = dict(fixed)
             return
-        same = given.keys() == fixed.keys() and all(
-            quantity.parse(given[k]) == quantity.parse(v) for k, v in fixed.items()
-        )
+        same = given.keys() == fixed.keys() and all(quantity.parse(given[k]) == quantity.parse(v) for k, v in fixed.items())
         if not has_class:
-            raise self._refuse(
-                operation, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-            )
+            raise self._refuse(operation, "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead")
         if not same:
             raise self._refuse(operation, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
 

@@ -56,11 +56,7 @@ class ServiceAccountTokens:
 
         from cryptography.hazmat.primitives import serialization
 
-        der = (
-            self._key()
-            .public_key()
-            .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        )
+        der = self._key().public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
 
     def sign(self, account: Object, audiences: Sequence[str], seconds: int, bound: tuple[str, Object] | None) -> str:
@@ -93,9 +89,13 @@ class ServiceAccountTokens:
         options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
         try:
             payload = jwt.decode(
-                token, self._key().public_key(), algorithms=[self._algorithm()], options=options,
-                audience=list(audiences) or self.default_audiences, issuer=self._issuer,
-            )  # fmt: skip
+                token,
+                self._key().public_key(),
+                algorithms=[self._algorithm()],
+                options=options,
+                audience=list(audiences) or self.default_audiences,
+                issuer=self._issuer,
+            )
         except jwt.PyJWTError:
             return None
         if payload.get("exp", 0) < self._registry.clock.now().timestamp():

@@ -76,9 +76,7 @@ COLUMNS: dict[str, Columns] = {
     f"mutatingadmissionpolicies.{_GROUP}": Columns(
         (
             NAME,
-            Column(
-                "Mutations", "Mutation indicates the number of mutations rules defined in this configuration", "integer"
-            ),
+            Column("Mutations", "Mutation indicates the number of mutations rules defined in this configuration", "integer"),
             _PARAM_KIND,
             AGE,
         ),

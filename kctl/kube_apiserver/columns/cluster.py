@@ -24,9 +24,13 @@ def _signing_request(obj: Object, now: datetime) -> list[Any]:
     seconds = spec.get("expirationSeconds")
     duration = NONE if seconds is None else times.human_duration(timedelta(seconds=seconds))
     return [
-        objects.name(obj), created(obj, now), spec.get("signerName") or NONE, spec.get("username") or "", duration,
+        objects.name(obj),
+        created(obj, now),
+        spec.get("signerName") or NONE,
+        spec.get("username") or "",
+        duration,
         _request_state(obj),
-    ]  # fmt: skip
+    ]
 
 
 def _trust_bundle(obj: Object, now: datetime) -> list[Any]:
@@ -47,10 +51,13 @@ def _flow_schema(obj: Object, now: datetime) -> list[Any]:
     spec = objects.spec(obj)
     dangling = objects.condition(obj, "Dangling")
     return [
-        objects.name(obj), (spec.get("priorityLevelConfiguration") or {}).get("name") or "",
-        spec.get("matchingPrecedence") or 0, (spec.get("distinguisherMethod") or {}).get("type") or NONE,
-        created(obj, now), "?" if dangling is None else dangling.get("status") or "",
-    ]  # fmt: skip
+        objects.name(obj),
+        (spec.get("priorityLevelConfiguration") or {}).get("name") or "",
+        spec.get("matchingPrecedence") or 0,
+        (spec.get("distinguisherMethod") or {}).get("type") or NONE,
+        created(obj, now),
+        "?" if dangling is None else dangling.get("status") or "",
+    ]
 
 
 def _priority_level(obj: Object, now: datetime) -> list[Any]:
@@ -82,10 +89,7 @@ def _api_service(obj: Object, now: datetime) -> list[Any]:
 
 def _storage_version(obj: Object, now: datetime) -> list[Any]:
     status = objects.status(obj)
-    versions = [
-        f"{entry.get('apiServerID') or ''}={entry.get('encodingVersion') or ''}"
-        for entry in status.get("storageVersions") or ()
-    ]
+    versions = [f"{entry.get('apiServerID') or ''}={entry.get('encodingVersion') or ''}" for entry in status.get("storageVersions") or ()]
     shown = ",".join(versions) if versions else "<unset>"
     return [objects.name(obj), status.get("commonEncodingVersion") or "<unset>", shown, created(obj, now)]
 
@@ -107,9 +111,7 @@ COLUMNS: dict[str, Columns] = {
         ),
         _signing_request,
     ),
-    "clustertrustbundles.certificates.k8s.io": Columns(
-        (NAME, described("SignerName", "ClusterTrustBundleSpec.signerName")), _trust_bundle
-    ),
+    "clustertrustbundles.certificates.k8s.io": Columns((NAME, described("SignerName", "ClusterTrustBundleSpec.signerName")), _trust_bundle),
     "leases.coordination.k8s.io": Columns((NAME, described("Holder", "LeaseSpec.holderIdentity"), AGE), _lease),
     "leasecandidates.coordination.k8s.io": Columns(
         (

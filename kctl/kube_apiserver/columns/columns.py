@@ -30,9 +30,12 @@ class Column:
 
     def definition(self) -> dict[str, Any]:
         return {
-            "name": self.name, "type": self.type, "format": self.format, "description": self.description,
+            "name": self.name,
+            "type": self.type,
+            "format": self.format,
+            "description": self.description,
             "priority": self.priority,
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True, slots=True)

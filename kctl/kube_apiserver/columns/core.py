@@ -72,9 +72,14 @@ def _service(obj: Object, now: datetime) -> list[Any]:
     spec = objects.spec(obj)
     ports = ",".join(_port(port) for port in spec.get("ports") or ()) or NONE
     return [
-        objects.name(obj), spec.get("type") or "", spec.get("clusterIP") or NONE, _external_ip(obj), ports,
-        created(obj, now), format_labels(spec.get("selector")),
-    ]  # fmt: skip
+        objects.name(obj),
+        spec.get("type") or "",
+        spec.get("clusterIP") or NONE,
+        _external_ip(obj),
+        ports,
+        created(obj, now),
+        format_labels(spec.get("selector")),
+    ]
 
 
 def format_endpoints(obj: Object) -> str:
@@ -122,10 +127,17 @@ def _node(obj: Object, now: datetime) -> list[Any]:
     if kernel != UNKNOWN and info.get("architecture"):
         kernel += f" ({info['architecture']})"
     return [
-        objects.name(obj), state, node_roles(obj), created(obj, now), info.get("kubeletVersion") or "",
-        _node_address(obj, "InternalIP"), _node_address(obj, "ExternalIP"), info.get("osImage") or UNKNOWN, kernel,
+        objects.name(obj),
+        state,
+        node_roles(obj),
+        created(obj, now),
+        info.get("kubeletVersion") or "",
+        _node_address(obj, "InternalIP"),
+        _node_address(obj, "ExternalIP"),
+        info.get("osImage") or UNKNOWN,
+        kernel,
         info.get("containerRuntimeVersion") or UNKNOWN,
-    ]  # fmt: skip
+    ]
 
 
 def _event(event: Object, now: datetime) -> list[Any]:
@@ -141,10 +153,17 @@ def _event(event: Object, now: datetime) -> list[Any]:
     component = source.get("component") or obj.get("reportingComponent") or ""
     instance = source.get("host") or obj.get("reportingInstance") or ""
     return [
-        last, obj.get("type") or "", obj.get("reason") or "", target, about.get("fieldPath") or "",
-        f"{component}, {instance}" if instance else component, (obj.get("message") or "").strip(), first, count,
+        last,
+        obj.get("type") or "",
+        obj.get("reason") or "",
+        target,
+        about.get("fieldPath") or "",
+        f"{component}, {instance}" if instance else component,
+        (obj.get("message") or "").strip(),
+        first,
+        count,
         objects.name(obj),
-    ]  # fmt: skip
+    ]
 
 
 def access_modes(modes: list[str] | None) -> str:
@@ -168,22 +187,34 @@ def _volume(obj: Object, now: datetime) -> list[Any]:
     spec = objects.spec(obj)
     claim = spec.get("claimRef")
     return [
-        objects.name(obj), _size(spec.get("capacity")), access_modes(spec.get("accessModes")),
-        spec.get("persistentVolumeReclaimPolicy") or "", _phase(obj),
-        f"{claim.get('namespace') or ''}/{claim.get('name') or ''}" if claim else "", _storage_class(obj),
-        spec.get("volumeAttributesClassName") or "<unset>", objects.status(obj).get("reason") or "", created(obj, now),
+        objects.name(obj),
+        _size(spec.get("capacity")),
+        access_modes(spec.get("accessModes")),
+        spec.get("persistentVolumeReclaimPolicy") or "",
+        _phase(obj),
+        f"{claim.get('namespace') or ''}/{claim.get('name') or ''}" if claim else "",
+        _storage_class(obj),
+        spec.get("volumeAttributesClassName") or "<unset>",
+        objects.status(obj).get("reason") or "",
+        created(obj, now),
         spec.get("volumeMode") or "<unset>",
-    ]  # fmt: skip
+    ]
 
 
 def _claim(obj: Object, now: datetime) -> list[Any]:
     spec, status = objects.spec(obj), objects.status(obj)
     bound = bool(spec.get("volumeName"))
     return [
-        objects.name(obj), _phase(obj), spec.get("volumeName") or "", _size(status.get("capacity")) if bound else "",
-        access_modes(status.get("accessModes")) if bound else "", _storage_class(obj),
-        spec.get("volumeAttributesClassName") or "<unset>", created(obj, now), spec.get("volumeMode") or "<unset>",
-    ]  # fmt: skip
+        objects.name(obj),
+        _phase(obj),
+        spec.get("volumeName") or "",
+        _size(status.get("capacity")) if bound else "",
+        access_modes(status.get("accessModes")) if bound else "",
+        _storage_class(obj),
+        spec.get("volumeAttributesClassName") or "<unset>",
+        created(obj, now),
+        spec.get("volumeMode") or "<unset>",
+    ]
 
 
 def _quota(obj: Object, now: datetime) -> list[Any]:

@@ -133,15 +133,12 @@ TEXT: dict[str, str] = {
         "addresses and ports that comprise a service."
     ),
     "Event.count": "The number of times this event has occurred.",
-    "Event.firstTimestamp": (
-        "The time at which the event was first recorded. (Time of server receipt is in TypeMeta.)"
-    ),
+    "Event.firstTimestamp": ("The time at which the event was first recorded. (Time of server receipt is in TypeMeta.)"),
     "Event.involvedObject": "The object that this event is about.",
     "Event.lastTimestamp": "The time at which the most recent occurrence of this event was recorded.",
     "Event.message": "A human-readable description of the status of this operation.",
     "Event.reason": (
-        "This should be a short, machine understandable string that gives the reason for the transition into the "
-        "object's current status."
+        "This should be a short, machine understandable string that gives the reason for the transition into the object's current status."
     ),
     "Event.source": "The component reporting this event. Should be a short machine understandable string.",
     "Event.type": "Type of this event (Normal, Warning), new types could be added in the future",
@@ -156,12 +153,9 @@ TEXT: dict[str, str] = {
         "is not specified, it will be set to 1000 as default."
     ),
     "IPAddressSpec.parentRef": (
-        "parentRef references the resource that an IPAddress is attached to. An IPAddress must reference a parent "
-        "object."
+        "parentRef references the resource that an IPAddress is attached to. An IPAddress must reference a parent object."
     ),
-    "LeaseCandidateSpec.leaseName": (
-        "leaseName is the name of the lease for which this candidate is contending. This field is immutable."
-    ),
+    "LeaseCandidateSpec.leaseName": ("leaseName is the name of the lease for which this candidate is contending. This field is immutable."),
     "LeaseSpec.holderIdentity": (
         "holderIdentity contains the identity of the holder of a current lease. If Coordinated Leader Election is "
         "used, the holder identity must be equal to the elected LeaseCandidate.metadata.name field."
@@ -195,13 +189,9 @@ TEXT: dict[str, str] = {
     "NodeSystemInfo.containerRuntimeVersion": (
         "ContainerRuntime Version reported by the node through runtime remote API (e.g. containerd://1.4.2)."
     ),
-    "NodeSystemInfo.kernelVersion": (
-        "Kernel Version reported by the node from 'uname -r' (e.g. 3.16.0-0.bpo.4-amd64)."
-    ),
+    "NodeSystemInfo.kernelVersion": ("Kernel Version reported by the node from 'uname -r' (e.g. 3.16.0-0.bpo.4-amd64)."),
     "NodeSystemInfo.kubeletVersion": "Kubelet Version reported by the node.",
-    "NodeSystemInfo.osImage": (
-        "OS Image reported by the node from /etc/os-release (e.g. Debian GNU/Linux 7 (wheezy))."
-    ),
+    "NodeSystemInfo.osImage": ("OS Image reported by the node from /etc/os-release (e.g. Debian GNU/Linux 7 (wheezy))."),
     "ObjectReference.fieldPath": (
         "If referring to a piece of an object instead of an entire object, this string should contain a valid JSON/Go "
         "field access statement, such as desiredState.manifest.containers[2]. For example, if the object reference is "
@@ -211,12 +201,9 @@ TEXT: dict[str, str] = {
         "well-defined way of referencing a part of an object."
     ),
     "PersistentVolumeClaimSpec.volumeMode": (
-        "volumeMode defines what type of volume is required by the claim. Value of Filesystem is implied when not "
-        "included in claim spec."
+        "volumeMode defines what type of volume is required by the claim. Value of Filesystem is implied when not included in claim spec."
     ),
-    "PersistentVolumeClaimSpec.volumeName": (
-        "volumeName is the binding reference to the PersistentVolume backing this claim."
-    ),
+    "PersistentVolumeClaimSpec.volumeName": ("volumeName is the binding reference to the PersistentVolume backing this claim."),
     "PersistentVolumeClaimStatus.accessModes": (
         "accessModes contains the actual access modes the volume backing the PVC has. More info: "
         "https://kubernetes.io/docs/concepts/storage/persistent-volumes#access-modes-1"
@@ -252,8 +239,7 @@ TEXT: dict[str, str] = {
         "https://kubernetes.io/docs/concepts/storage/persistent-volumes#phase"
     ),
     "PersistentVolumeStatus.reason": (
-        "reason is a brief CamelCase string that describes any failure and is meant for machine parsing and tidy "
-        "display in the CLI."
+        "reason is a brief CamelCase string that describes any failure and is meant for machine parsing and tidy display in the CLI."
     ),
     "PriorityClass.globalDefault": (
         "globalDefault specifies whether this PriorityClass should be considered as the default priority for pods that "
@@ -269,9 +255,7 @@ TEXT: dict[str, str] = {
         "value represents the integer value of this priority class. This is the actual priority that pods receive when "
         "they have the name of this class in their pod spec."
     ),
-    "PriorityLevelConfigurationReference.name": (
-        "`name` is the name of the priority level configuration being referenced Required."
-    ),
+    "PriorityLevelConfigurationReference.name": ("`name` is the name of the priority level configuration being referenced Required."),
     "PriorityLevelConfigurationSpec.type": (
         "`type` indicates whether this priority level is subject to limitation on request execution.  A value of "
         '`"Exempt"` means that requests of this priority level are not subject to a limit (and thus are never '
@@ -385,8 +369,7 @@ TEXT: dict[str, str] = {
     "StorageClass.allowVolumeExpansion": ("allowVolumeExpansion shows whether the storage class allow volume expand."),
     "StorageClass.provisioner": "provisioner indicates the type of the provisioner.",
     "StorageClass.reclaimPolicy": (
-        "reclaimPolicy controls the reclaimPolicy for dynamically provisioned PersistentVolumes of this storage class. "
-        "Defaults to Delete."
+        "reclaimPolicy controls the reclaimPolicy for dynamically provisioned PersistentVolumes of this storage class. Defaults to Delete."
     ),
     "StorageClass.volumeBindingMode": (
         "volumeBindingMode indicates how PersistentVolumeClaims should be provisioned and bound.  When unset, "
@@ -400,12 +383,9 @@ TEXT: dict[str, str] = {
         "with the reality."
     ),
     "StorageVersionStatus.storageVersions": "storageVersions lists the reported versions per API server instance.",
-    "VolumeAttachmentSource.persistentVolumeName": (
-        "persistentVolumeName represents the name of the persistent volume to attach."
-    ),
+    "VolumeAttachmentSource.persistentVolumeName": ("persistentVolumeName represents the name of the persistent volume to attach."),
     "VolumeAttachmentSpec.attacher": (
-        "attacher indicates the name of the volume driver that MUST handle this request. This is the name returned by "
-        "GetPluginName()."
+        "attacher indicates the name of the volume driver that MUST handle this request. This is the name returned by GetPluginName()."
     ),
     "VolumeAttachmentSpec.nodeName": "nodeName represents the node that the volume should be attached to.",
     "VolumeAttachmentStatus.attached": (

@@ -30,9 +30,13 @@ def _hosts(rules: list[dict[str, Any]]) -> str:
 def _ingress(obj: Object, now: datetime) -> list[Any]:
     spec = objects.spec(obj)
     return [
-        objects.name(obj), spec.get("ingressClassName") or NONE, _hosts(spec.get("rules") or []),
-        load_balancer_addresses(obj), "80, 443" if spec.get("tls") else "80", created(obj, now),
-    ]  # fmt: skip
+        objects.name(obj),
+        spec.get("ingressClassName") or NONE,
+        _hosts(spec.get("rules") or []),
+        load_balancer_addresses(obj),
+        "80, 443" if spec.get("tls") else "80",
+        created(obj, now),
+    ]
 
 
 def _ingress_class(obj: Object, now: datetime) -> list[Any]:
@@ -75,9 +79,12 @@ def _slice_endpoints(endpoints: list[dict[str, Any]]) -> str:
 
 def _endpoint_slice(obj: Object, now: datetime) -> list[Any]:
     return [
-        objects.name(obj), obj.get("addressType") or "", _slice_ports(obj.get("ports") or []),
-        _slice_endpoints(obj.get("endpoints") or []), created(obj, now),
-    ]  # fmt: skip
+        objects.name(obj),
+        obj.get("addressType") or "",
+        _slice_ports(obj.get("ports") or []),
+        _slice_endpoints(obj.get("endpoints") or []),
+        created(obj, now),
+    ]
 
 
 COLUMNS: dict[str, Columns] = {
@@ -101,9 +108,7 @@ COLUMNS: dict[str, Columns] = {
         ),
         _ingress_class,
     ),
-    "networkpolicies.networking.k8s.io": Columns(
-        (NAME, described("Pod-Selector", "NetworkPolicySpec.podSelector"), AGE), _network_policy
-    ),
+    "networkpolicies.networking.k8s.io": Columns((NAME, described("Pod-Selector", "NetworkPolicySpec.podSelector"), AGE), _network_policy),
     "servicecidrs.networking.k8s.io": Columns((NAME, described("CIDRs", "ServiceCIDRSpec.cidrs"), AGE), _service_cidr),
     "ipaddresses.networking.k8s.io": Columns((NAME, described("ParentRef", "IPAddressSpec.parentRef")), _ip_address),
     "endpointslices.discovery.k8s.io": Columns(

@@ -11,9 +11,7 @@ from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
 
 NONE = "<none>"
-_SUCCEEDED = [
-    {"type": "Completed", "status": "True", "reason": "Succeeded", "message": "The pod has completed successfully."}
-]
+_SUCCEEDED = [{"type": "Completed", "status": "True", "reason": "Succeeded", "message": "The pod has completed successfully."}]
 _FAILED = [{"type": "Completed", "status": "True", "reason": "Failed", "message": "The pod failed."}]
 _EMPTY: dict[str, Any] = {}
 
@@ -21,13 +19,28 @@ _COLUMNS = (
     NAME,
     Column("Ready", "The aggregate readiness state of this pod for accepting traffic."),
     Column("Status", "The aggregate status of the containers in this pod."),
-    Column("Restarts", "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted."),
+    Column(
+        "Restarts",
+        "The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.",
+    ),
     AGE,
     Column("IP", "podIP address allocated to the pod. Routable at least within the cluster. Empty if not yet allocated.", priority=1),
-    Column("Node", "NodeName indicates in which node this pod is scheduled. If empty, this pod is a candidate for scheduling by the scheduler defined in schedulerName. Once this field is set, the kubelet for this node becomes responsible for the lifecycle of this pod. This field should not be used to express a desire for the pod to be scheduled on a specific node. https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#nodename", priority=1),
-    Column("Nominated Node", "nominatedNodeName is set only when this pod preempts other pods on the node, but it cannot be scheduled right away as preemption victims receive their graceful termination periods. This field does not guarantee that the pod will be scheduled on this node. Scheduler may decide to place the pod elsewhere if other nodes become available sooner. Scheduler may also decide to give the resources on this node to a higher priority pod that is created after preemption. As a result, this field may be different than PodSpec.nodeName when the pod is scheduled.", priority=1),
-    Column("Readiness Gates", 'If specified, all readiness gates will be evaluated for pod readiness. A pod is ready when all its containers are ready AND all conditions specified in the readiness gates have status equal to "True" More info: https://git.k8s.io/enhancements/keps/sig-network/580-pod-readiness-gates', priority=1),
-)  # fmt: skip
+    Column(
+        "Node",
+        "NodeName indicates in which node this pod is scheduled. If empty, this pod is a candidate for scheduling by the scheduler defined in schedulerName. Once this field is set, the kubelet for this node becomes responsible for the lifecycle of this pod. This field should not be used to express a desire for the pod to be scheduled on a specific node. https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#nodename",
+        priority=1,
+    ),
+    Column(
+        "Nominated Node",
+        "nominatedNodeName is set only when this pod preempts other pods on the node, but it cannot be scheduled right away as preemption victims receive their graceful termination periods. This field does not guarantee that the pod will be scheduled on this node. Scheduler may decide to place the pod elsewhere if other nodes become available sooner. Scheduler may also decide to give the resources on this node to a higher priority pod that is created after preemption. As a result, this field may be different than PodSpec.nodeName when the pod is scheduled.",
+        priority=1,
+    ),
+    Column(
+        "Readiness Gates",
+        'If specified, all readiness gates will be evaluated for pod readiness. A pod is ready when all its containers are ready AND all conditions specified in the readiness gates have status equal to "True" More info: https://git.k8s.io/enhancements/keps/sig-network/580-pod-readiness-gates',
+        priority=1,
+    ),
+)
 
 
 class _Count:
@@ -88,15 +101,19 @@ def _row(obj: Object, now: datetime) -> list[Any]:
             reason = "Terminating"
     addresses = status.get("podIPs")
     return [
-        meta.get("name", ""), f"{ready}/{total}", reason, restarts.text(now), age(meta.get("creationTimestamp"), now),
-        (addresses[0].get("ip") if addresses else status.get("podIP")) or NONE, spec.get("nodeName") or NONE,
-        status.get("nominatedNodeName") or NONE, _gates(spec.get("readinessGates"), conditions),
-    ]  # fmt: skip
+        meta.get("name", ""),
+        f"{ready}/{total}",
+        reason,
+        restarts.text(now),
+        age(meta.get("creationTimestamp"), now),
+        (addresses[0].get("ip") if addresses else status.get("podIP")) or NONE,
+        spec.get("nodeName") or NONE,
+        status.get("nominatedNodeName") or NONE,
+        _gates(spec.get("readinessGates"), conditions),
+    ]
 
 
-def _initialization(
-    statuses: Sequence[Mapping[str, Any]], sidecars: set[Any], count: int
-) -> tuple[str, int, _Count, _Count]:
+def _initialization(statuses: Sequence[Mapping[str, Any]], sidecars: set[Any], count: int) -> tuple[str, int, _Count, _Count]:
     """(why the pod is still initializing or '', ready sidecars, all restarts, restarts of sidecars), looking no further
     than the first container that is not done."""
     ready = 0

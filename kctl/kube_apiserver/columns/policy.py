@@ -20,9 +20,12 @@ def _budget(obj: Object, now: datetime) -> list[Any]:
 
 def _priority_class(obj: Object, now: datetime) -> list[Any]:
     return [
-        objects.name(obj), obj.get("value") or 0, bool(obj.get("globalDefault")), created(obj, now),
+        objects.name(obj),
+        obj.get("value") or 0,
+        bool(obj.get("globalDefault")),
+        created(obj, now),
         obj.get("preemptionPolicy") or "<unset>",
-    ]  # fmt: skip
+    ]
 
 
 COLUMNS: dict[str, Columns] = {

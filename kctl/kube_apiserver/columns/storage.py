@@ -18,9 +18,13 @@ def _storage_class(obj: Object, now: datetime) -> list[Any]:
     annotations = objects.annotations(obj)
     mark = " (default)" if any(annotations.get(name) == "true" for name in _DEFAULT_MARKS) else ""
     return [
-        objects.name(obj) + mark, obj.get("provisioner") or "", obj.get("reclaimPolicy") or "Delete",
-        obj.get("volumeBindingMode") or "Immediate", bool(obj.get("allowVolumeExpansion")), created(obj, now),
-    ]  # fmt: skip
+        objects.name(obj) + mark,
+        obj.get("provisioner") or "",
+        obj.get("reclaimPolicy") or "Delete",
+        obj.get("volumeBindingMode") or "Immediate",
+        bool(obj.get("allowVolumeExpansion")),
+        created(obj, now),
+    ]
 
 
 def _attributes_class(obj: Object, now: datetime) -> list[Any]:
@@ -31,9 +35,13 @@ def _attachment(obj: Object, now: datetime) -> list[Any]:
     spec = objects.spec(obj)
     volume = (spec.get("source") or {}).get("persistentVolumeName") or ""
     return [
-        objects.name(obj), spec.get("attacher") or "", volume, spec.get("nodeName") or "",
-        bool(objects.status(obj).get("attached")), created(obj, now),
-    ]  # fmt: skip
+        objects.name(obj),
+        spec.get("attacher") or "",
+        volume,
+        spec.get("nodeName") or "",
+        bool(objects.status(obj).get("attached")),
+        created(obj, now),
+    ]
 
 
 def _csi_node(obj: Object, now: datetime) -> list[Any]:
@@ -44,10 +52,15 @@ def _csi_driver(obj: Object, now: datetime) -> list[Any]:
     spec = objects.spec(obj)
     tokens = [request.get("audience") or "" for request in spec.get("tokenRequests") or ()]
     return [
-        objects.name(obj), spec.get("attachRequired", True), bool(spec.get("podInfoOnMount")),
-        bool(spec.get("storageCapacity")), ",".join(tokens) if tokens else "<unset>",
-        bool(spec.get("requiresRepublish")), ",".join(spec.get("volumeLifecycleModes") or ()), created(obj, now),
-    ]  # fmt: skip
+        objects.name(obj),
+        spec.get("attachRequired", True),
+        bool(spec.get("podInfoOnMount")),
+        bool(spec.get("storageCapacity")),
+        ",".join(tokens) if tokens else "<unset>",
+        bool(spec.get("requiresRepublish")),
+        ",".join(spec.get("volumeLifecycleModes") or ()),
+        created(obj, now),
+    ]
 
 
 def _plain(obj: Object, now: datetime) -> list[Any]:

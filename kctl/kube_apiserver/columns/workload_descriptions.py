@@ -49,8 +49,7 @@ TEXT: dict[str, str] = {
         "by this deployment. It must match the pod template's labels."
     ),
     "DeploymentStatus.availableReplicas": (
-        "Total number of available non-terminating pods (ready for at least minReadySeconds) targeted by this "
-        "deployment."
+        "Total number of available non-terminating pods (ready for at least minReadySeconds) targeted by this deployment."
     ),
     "DeploymentStatus.updatedReplicas": (
         "Total number of non-terminating pods targeted by this deployment that have the desired template spec."
@@ -78,8 +77,7 @@ TEXT: dict[str, str] = {
         "be collected, as well as to actually change the replica count."
     ),
     "HorizontalPodAutoscalerStatus.currentReplicas": (
-        "currentReplicas is current number of replicas of pods managed by this autoscaler, as last seen by the "
-        "autoscaler."
+        "currentReplicas is current number of replicas of pods managed by this autoscaler, as last seen by the autoscaler."
     ),
     "JobSpec.selector": (
         "A label query over pods that should match the pod count. Normally, the system sets this field for you. "
@@ -104,9 +102,7 @@ TEXT: dict[str, str] = {
         "match in order to be controlled by this replica set. It must match the pod template's labels. More info: "
         "https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors"
     ),
-    "ReplicaSetStatus.readyReplicas": (
-        "The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition."
-    ),
+    "ReplicaSetStatus.readyReplicas": ("The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition."),
     "ReplicaSetStatus.replicas": (
         "Replicas is the most recently observed number of non-terminating pods. More info: "
         "https://kubernetes.io/docs/concepts/workloads/controllers/replicaset"

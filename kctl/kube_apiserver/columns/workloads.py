@@ -75,14 +75,23 @@ def _statefulset(obj: Object, now: datetime) -> list[Any]:
 def _daemonset(obj: Object, now: datetime) -> list[Any]:
     spec, status = objects.spec(obj), objects.status(obj)
     numbers = _counts(
-        status, "desiredNumberScheduled", "currentNumberScheduled", "numberReady", "updatedNumberScheduled",
+        status,
+        "desiredNumberScheduled",
+        "currentNumberScheduled",
+        "numberReady",
+        "updatedNumberScheduled",
         "numberAvailable",
-    )  # fmt: skip
+    )
     template = spec.get("template") or {}
     nodes = _labels((template.get("spec") or {}).get("nodeSelector"))
     return [
-        objects.name(obj), *numbers, nodes, _created(obj, now), *_template(template), _selector(spec.get("selector")),
-    ]  # fmt: skip
+        objects.name(obj),
+        *numbers,
+        nodes,
+        _created(obj, now),
+        *_template(template),
+        _selector(spec.get("selector")),
+    ]
 
 
 def _controller_revision(obj: Object, now: datetime) -> list[Any]:
@@ -96,9 +105,13 @@ def _controller_revision(obj: Object, now: datetime) -> list[Any]:
 
 
 _JOB_STATES = (
-    ("Complete", "Complete"), ("Failed", "Failed"), ("", "Terminating"), ("Suspended", "Suspended"),
-    ("FailureTarget", "FailureTarget"), ("SuccessCriteriaMet", "SuccessCriteriaMet"),
-)  # fmt: skip
+    ("Complete", "Complete"),
+    ("Failed", "Failed"),
+    ("", "Terminating"),
+    ("Suspended", "Suspended"),
+    ("FailureTarget", "FailureTarget"),
+    ("SuccessCriteriaMet", "SuccessCriteriaMet"),
+)
 
 
 def _job_state(obj: Object) -> str:
@@ -120,9 +133,14 @@ def _job(obj: Object, now: datetime) -> list[Any]:
         end = times.parse(status["completionTime"]) if status.get("completionTime") else now
         duration = times.human_duration(end - times.parse(status["startTime"]))
     return [
-        objects.name(obj), _job_state(obj), completions, duration, _created(obj, now), *_template(spec.get("template")),
+        objects.name(obj),
+        _job_state(obj),
+        completions,
+        duration,
+        _created(obj, now),
+        *_template(spec.get("template")),
         _selector(spec.get("selector")),
-    ]  # fmt: skip
+    ]
 
 
 def _cronjob(obj: Object, now: datetime) -> list[Any]:
@@ -131,10 +149,16 @@ def _cronjob(obj: Object, now: datetime) -> list[Any]:
     suspend = spec.get("suspend")
     last = status.get("lastScheduleTime")
     return [
-        objects.name(obj), spec.get("schedule") or "", spec.get("timeZone") or NONE,
-        "<unset>" if suspend is None else str(suspend), len(status.get("active") or ()), age(last, now) if last else NONE,
-        _created(obj, now), *_template(job.get("template")), _selector(job.get("selector")),
-    ]  # fmt: skip
+        objects.name(obj),
+        spec.get("schedule") or "",
+        spec.get("timeZone") or NONE,
+        "<unset>" if suspend is None else str(suspend),
+        len(status.get("active") or ()),
+        age(last, now) if last else NONE,
+        _created(obj, now),
+        *_template(job.get("template")),
+        _selector(job.get("selector")),
+    ]
 
 
 def _metric(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
@@ -174,10 +198,14 @@ def _autoscaler(obj: Object, now: datetime) -> list[Any]:
     reference = spec.get("scaleTargetRef") or {}
     low = spec.get("minReplicas")
     return [
-        objects.name(obj), f"{reference.get('kind')}/{reference.get('name')}",
-        _targets(spec.get("metrics") or [], status.get("currentMetrics") or []), "<unset>" if low is None else str(low),
-        spec.get("maxReplicas") or 0, status.get("currentReplicas") or 0, _created(obj, now),
-    ]  # fmt: skip
+        objects.name(obj),
+        f"{reference.get('kind')}/{reference.get('name')}",
+        _targets(spec.get("metrics") or [], status.get("currentMetrics") or []),
+        "<unset>" if low is None else str(low),
+        spec.get("maxReplicas") or 0,
+        status.get("currentReplicas") or 0,
+        _created(obj, now),
+    ]
 
 
 def _pod_template(obj: Object, now: datetime) -> list[Any]:
@@ -195,7 +223,9 @@ COLUMNS: dict[str, Columns] = {
         Column("Ready", "Number of the pod with ready state"),
         _column("Up-to-date", "DeploymentStatus.updatedReplicas"),
         _column("Available", "DeploymentStatus.availableReplicas"),
-        AGE, _CONTAINERS, _IMAGES,
+        AGE,
+        _CONTAINERS,
+        _IMAGES,
         _column("Selector", "DeploymentSpec.selector", priority=1),
     ),
     "replicasets.apps": _columns(
@@ -203,7 +233,9 @@ COLUMNS: dict[str, Columns] = {
         _column("Desired", "ReplicaSetSpec.replicas", "integer"),
         _column("Current", "ReplicaSetStatus.replicas", "integer"),
         _column("Ready", "ReplicaSetStatus.readyReplicas", "integer"),
-        AGE, _CONTAINERS, _IMAGES,
+        AGE,
+        _CONTAINERS,
+        _IMAGES,
         _column("Selector", "ReplicaSetSpec.selector", priority=1),
     ),
     "replicationcontrollers": _columns(
@@ -211,12 +243,12 @@ COLUMNS: dict[str, Columns] = {
         _column("Desired", "ReplicationControllerSpec.replicas", "integer"),
         _column("Current", "ReplicationControllerStatus.replicas", "integer"),
         _column("Ready", "ReplicationControllerStatus.readyReplicas", "integer"),
-        AGE, _CONTAINERS, _IMAGES,
+        AGE,
+        _CONTAINERS,
+        _IMAGES,
         _column("Selector", "ReplicationControllerSpec.selector", priority=1),
     ),
-    "statefulsets.apps": _columns(
-        _statefulset, Column("Ready", "Number of the pod with ready state"), AGE, _CONTAINERS, _IMAGES
-    ),
+    "statefulsets.apps": _columns(_statefulset, Column("Ready", "Number of the pod with ready state"), AGE, _CONTAINERS, _IMAGES),
     "daemonsets.apps": _columns(
         _daemonset,
         _column("Desired", "DaemonSetStatus.desiredNumberScheduled", "integer"),
@@ -225,7 +257,9 @@ COLUMNS: dict[str, Columns] = {
         _column("Up-to-date", "DaemonSetStatus.updatedNumberScheduled", "integer"),
         _column("Available", "DaemonSetStatus.numberAvailable", "integer"),
         _column("Node Selector", "PodSpec.nodeSelector"),
-        AGE, _CONTAINERS, _IMAGES,
+        AGE,
+        _CONTAINERS,
+        _IMAGES,
         _column("Selector", "DaemonSetSpec.selector", priority=1),
     ),
     "controllerrevisions.apps": _columns(
@@ -239,7 +273,9 @@ COLUMNS: dict[str, Columns] = {
         Column("Status", "Status of the job."),
         _column("Completions", "JobStatus.succeeded"),
         Column("Duration", "Time required to complete the job."),
-        AGE, _CONTAINERS, _IMAGES,
+        AGE,
+        _CONTAINERS,
+        _IMAGES,
         _column("Selector", "JobSpec.selector", priority=1),
     ),
     "cronjobs.batch": _columns(
@@ -249,7 +285,9 @@ COLUMNS: dict[str, Columns] = {
         _column("Suspend", "CronJobSpec.suspend", "boolean"),
         _column("Active", "CronJobStatus.active", "integer"),
         _column("Last Schedule", "CronJobStatus.lastScheduleTime"),
-        AGE, _CONTAINERS, _IMAGES,
+        AGE,
+        _CONTAINERS,
+        _IMAGES,
         _column("Selector", "JobSpec.selector", priority=1),
     ),
     "horizontalpodautoscalers.autoscaling": _columns(
@@ -267,4 +305,4 @@ COLUMNS: dict[str, Columns] = {
         Column("Images", "Images referenced by each container in the template."),
         Column("Pod Labels", "The labels for the pod template."),
     ),
-}  # fmt: skip
+}

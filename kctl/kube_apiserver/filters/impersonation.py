@@ -35,9 +35,5 @@ def _impersonated(request: Request) -> User:
     wanted = SYSTEM_UNAUTHENTICATED if name == "system:anonymous" else SYSTEM_AUTHENTICATED
     if wanted not in groups:
         groups = (*groups, wanted)
-    extra = {
-        unquote(key[len(_EXTRA) :]): tuple(value.split("\n"))
-        for key, value in headers.items()
-        if key.startswith(_EXTRA)
-    }
+    extra = {unquote(key[len(_EXTRA) :]): tuple(value.split("\n")) for key, value in headers.items() if key.startswith(_EXTRA)}
     return User(name, groups, headers.get("impersonate-uid", ""), extra)

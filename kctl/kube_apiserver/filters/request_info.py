@@ -78,9 +78,7 @@ def _is_namespace_part(rest: list[str]) -> bool:
     return len(rest) == 3 and rest[2] in ("status", "finalize")
 
 
-def _check_shape(
-    request: Request, resource: ResourceType, namespace: str, name: str, subresource: str, rest: list[str]
-) -> None:
+def _check_shape(request: Request, resource: ResourceType, namespace: str, name: str, subresource: str, rest: list[str]) -> None:
     if namespace and not resource.namespaced:
         raise no_such_resource()
     if name and resource.namespaced and not namespace:

@@ -26,8 +26,12 @@ def with_request_log(handler: Handler, metrics: Metrics) -> Handler:
             if _LOG.isEnabledFor(logging.INFO):
                 _LOG.info(
                     'verb="%s" URI="%s" latency="%.3fms" userAgent="%s" user="%s" resp=%d',
-                    request.verb.upper() or request.method, request.path, took * 1000,
-                    request.headers.get("user-agent", ""), request.user.name, status,
-                )  # fmt: skip
+                    request.verb.upper() or request.method,
+                    request.path,
+                    took * 1000,
+                    request.headers.get("user-agent", ""),
+                    request.user.name,
+                    status,
+                )
 
     return log

@@ -158,9 +158,7 @@ def _check_kind(value: Object, api_version: str, kind: str, *, acceptable: bool)
     if acceptable and own_kind == kind and own_version.rpartition("/")[0] == group:
         return own_version
     known = schemas.load().for_kind(own_version, own_kind) is not None
-    listed = (
-        own_kind.endswith("List") and schemas.load().for_kind(own_version, own_kind.removesuffix("List")) is not None
-    )
+    listed = own_kind.endswith("List") and schemas.load().for_kind(own_version, own_kind.removesuffix("List")) is not None
     if not known and not listed and (own_version, own_kind) not in _OTHER_KINDS:
         why = f'no kind "{own_kind}" is registered for version "{own_version}" in scheme "{SCHEME}"'
         raise BadRequest(schemas.cannot_be_handled(own_kind, own_version, why, kind))
@@ -221,9 +219,7 @@ def check_name(request: Request, obj: Object) -> None:
     """The name in the body must be the URL's."""
     name = (obj.get("metadata") or {}).get("name") or ""
     if not name:
-        raise BadRequest(
-            f"the name of the object ({request.name} based on URL) was undeterminable: name must be provided"
-        )
+        raise BadRequest(f"the name of the object ({request.name} based on URL) was undeterminable: name must be provided")
     if name != request.name:
         raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
 

@@ -13,18 +13,33 @@ from kctl.kube_apiserver.request import Request, Response
 Handle = Callable[[Registry, Request], Awaitable[Response]]
 
 _VERBS = {
-    "get": "get", "list": "list", "watch": "watch", "create": "create", "update": "update", "patch": "patch",
-    "delete": "delete", "deletecollection": "delete_collection",
-}  # fmt: skip
+    "get": "get",
+    "list": "list",
+    "watch": "watch",
+    "create": "create",
+    "update": "update",
+    "patch": "patch",
+    "delete": "delete",
+    "deletecollection": "delete_collection",
+}
 _SAME_OBJECT = frozenset({"status", "ephemeralcontainers", "resize", "approval", "finalize"})
 _SUBRESOURCES = {
-    "scale": "scale", "binding": "binding", "eviction": "eviction", "log": "log", "token": "token",
-    "exec": "streaming", "attach": "streaming", "portforward": "streaming", "proxy": "streaming",
-}  # fmt: skip
+    "scale": "scale",
+    "binding": "binding",
+    "eviction": "eviction",
+    "log": "log",
+    "token": "token",
+    "exec": "streaming",
+    "attach": "streaming",
+    "portforward": "streaming",
+    "proxy": "streaming",
+}
 _VIRTUAL = {
-    ("", "bindings"): "binding", ("", "componentstatuses"): "component_status",
-    ("authentication.k8s.io", "*"): "authentication_review", ("authorization.k8s.io", "*"): "authorization_review",
-}  # fmt: skip
+    ("", "bindings"): "binding",
+    ("", "componentstatuses"): "component_status",
+    ("authentication.k8s.io", "*"): "authentication_review",
+    ("authorization.k8s.io", "*"): "authorization_review",
+}
 
 
 @cache

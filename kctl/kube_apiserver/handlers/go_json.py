@@ -89,9 +89,7 @@ def explain(text: str) -> str:
 
 def _escaped(letter: str) -> str:
     number = ord(letter)
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(letter) or (
-        f"\\x{number:02x}" if number < 0x80 else f"\\u{number:04x}"
-    )
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(letter) or (f"\\x{number:02x}" if number < 0x80 else f"\\u{number:04x}")
 
 
 class _Scanner:

@@ -33,9 +33,7 @@ async def handle(registry: Registry, request: Request) -> Response:
         return parts.take(request.subresource, decoded, old)
 
     try:
-        stored = await registry.update(
-            endpoint, request.namespace, request.name, make, caller, subresource=request.subresource, patch=True
-        )
+        stored = await registry.update(endpoint, request.namespace, request.name, make, caller, subresource=request.subresource, patch=True)
     except NotFound:
         present = endpoint.key(request.namespace, request.name) in endpoint.cache.entries
         if present or request.subresource or not patcher.is_apply:

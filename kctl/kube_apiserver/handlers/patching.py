@@ -116,9 +116,7 @@ def patcher(request: Request, endpoint: Endpoint, meta: PatchMeta | None = None)
     """The patch a request carries. Raises UnsupportedMediaType, BadRequest."""
     kind = media_type(request.content_type)
     if kind not in _TYPES:
-        raise UnsupportedMediaType(
-            f"the body of the request was in an unknown format - accepted media types include: {', '.join(_TYPES)}"
-        )
+        raise UnsupportedMediaType(f"the body of the request was in an unknown format - accepted media types include: {', '.join(_TYPES)}")
     wanted = meta if meta is not None else _meta(endpoint)
     if request.raw_body is None:
         return Patcher(kind, request.body, "", wanted, ())

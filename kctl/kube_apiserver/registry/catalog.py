@@ -11,11 +11,30 @@ from importlib import import_module
 from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.registry.strategy import Strategy
 
-_GROUPS = frozenset({
-    "admissionregistration", "apiextensions", "apps", "authentication", "authorization", "autoscaling", "batch",
-    "certificates", "coordination", "core", "discovery", "events", "flowcontrol", "networking", "node", "policy", "rbac",
-    "resource", "scheduling", "storage",
-})  # fmt: skip
+_GROUPS = frozenset(
+    {
+        "admissionregistration",
+        "apiextensions",
+        "apps",
+        "authentication",
+        "authorization",
+        "autoscaling",
+        "batch",
+        "certificates",
+        "coordination",
+        "core",
+        "discovery",
+        "events",
+        "flowcontrol",
+        "networking",
+        "node",
+        "policy",
+        "rbac",
+        "resource",
+        "scheduling",
+        "storage",
+    }
+)
 _SHARED = {"apiregistration": "apiextensions", "internal": "apiextensions", "storagemigration": "apiextensions"}
 """Small groups whose strategies are listed with another's."""
 _PLAIN = Strategy()

@@ -47,9 +47,7 @@ def _module(name: str) -> Conversion | None:
     if find_spec(f"{_PACKAGE}.{name}") is None:
         return None
     module = import_module(f"{_PACKAGE}.{name}")
-    return Conversion(
-        module.STORAGE_API_VERSION, module.to_storage, module.from_storage, getattr(module, "FIELD_LABELS", {})
-    )
+    return Conversion(module.STORAGE_API_VERSION, module.to_storage, module.from_storage, getattr(module, "FIELD_LABELS", {}))
 
 
 def conversion_for(resource: ResourceType) -> Conversion | None:

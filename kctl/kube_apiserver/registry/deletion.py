@@ -39,9 +39,7 @@ class Deleted:
     gone: bool
 
 
-async def delete(
-    registry: Registry, endpoint: Endpoint, namespace: str, name: str, options: DeleteOptions, caller: Caller
-) -> Deleted:
+async def delete(registry: Registry, endpoint: Endpoint, namespace: str, name: str, options: DeleteOptions, caller: Caller) -> Deleted:
     """Raises NotFound, Conflict (preconditions), and what admission raises."""
     resource, cache, key = endpoint.resource, endpoint.cache, endpoint.key(namespace, name)
     context = registry.context(endpoint, namespace, caller)

@@ -95,9 +95,17 @@ class Registry:
 
     def context(self, endpoint: Endpoint, namespace: str, caller: Caller, subresource: str = "") -> Context:
         return Context(
-            endpoint.resource, namespace, caller.user, self.clock.now(), self.randomness, self.get_cached, self.list_cached,
-            subresource, caller.dry_run, self.services,
-        )  # fmt: skip
+            endpoint.resource,
+            namespace,
+            caller.user,
+            self.clock.now(),
+            self.randomness,
+            self.get_cached,
+            self.list_cached,
+            subresource,
+            caller.dry_run,
+            self.services,
+        )
 
     def get_cached(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
         entry = self.storage.cache_of(resource).entries.get(f"{namespace}/{name}" if resource.namespaced else name)
@@ -179,12 +187,9 @@ class Registry:
 
     def _create_from_template(
         self, endpoint: Endpoint, context: Context, source: Object, meta: dict[str, Any], operation: Operation, caller: Caller
-    ) -> Object:  # fmt: skip
+    ) -> Object:
         plural, namespace = endpoint.resource.plural, context.namespace
-        state = tuple(
-            self.storage.cache(group, other, True).last_revision
-            for group, other in self.admission.depends_on(operation)
-        )
+        state = tuple(self.storage.cache(group, other, True).last_revision for group, other in self.admission.depends_on(operation))
         known = self._admitted.find(plural, namespace, source, state)
         if known is None:
             private = self._admit_create(endpoint, context, self._private(source, meta, caller), operation, caller)
@@ -201,9 +206,7 @@ class Registry:
         self.admission.validate_each(context, obj, operation)
         return obj
 
-    def _admit_create(
-        self, endpoint: Endpoint, context: Context, obj: Object, operation: Operation, caller: Caller
-    ) -> Object:
+    def _admit_create(self, endpoint: Endpoint, context: Context, obj: Object, operation: Operation, caller: Caller) -> Object:
         strategy, meta = endpoint.strategy, obj["metadata"]
         strategy.default(context, obj)
         self.admission.admit(context, obj, None, operation)
@@ -225,9 +228,12 @@ class Registry:
     def _metadata_errors(self, endpoint: Endpoint, meta: dict[str, Any], *, is_create: bool = True) -> list[FieldError]:
         resource = endpoint.resource
         return metadata.validate(
-            meta, namespaced=resource.namespaced, name_rule=endpoint.strategy.name_validator, is_create=is_create,
+            meta,
+            namespaced=resource.namespaced,
+            name_rule=endpoint.strategy.name_validator,
+            is_create=is_create,
             known_finalizers=resource.group not in metadata.LOOSE_FINALIZERS,
-        )  # fmt: skip
+        )
 
     def _invalid(self, endpoint: Endpoint, name: str, errors: list[FieldError]) -> ApiError:
         return invalid(endpoint.cache.group, endpoint.resource.kind, name, errors)
@@ -277,9 +283,7 @@ class Registry:
                 raise ServiceUnavailable(str(error)) from None
         raise conflict(endpoint.resource.group, endpoint.resource.plural, name, MODIFIED)
 
-    def _settle(
-        self, endpoint: Endpoint, namespace: str, caller: Caller, obj: Object, old: Object, *, stored: bool
-    ) -> None:
+    def _settle(self, endpoint: Endpoint, namespace: str, caller: Caller, obj: Object, old: Object, *, stored: bool) -> None:
         """Give back what an update no longer needs, or took in vain."""
         if endpoint.strategy.allocates:
             context = self.context(endpoint, namespace, caller)
@@ -327,9 +331,7 @@ class Registry:
             raise conflict(resource.group, resource.plural, name, MODIFIED)
         return True
 
-    def _prepare_update(
-        self, endpoint: Endpoint, namespace: str, made: Object, old: Object, caller: Caller, subresource: str
-    ) -> Object:
+    def _prepare_update(self, endpoint: Endpoint, namespace: str, made: Object, old: Object, caller: Caller, subresource: str) -> Object:
         """The object to be stored, with a metadata dict of its own and no resourceVersion."""
         if caller.trusted and subresource == "status":
             return _trusted_status(made, old, endpoint.strategy.status_fields)
@@ -378,9 +380,12 @@ def _with_revision(obj: Object, revision: str) -> Object:
 
 
 _STORED_NAMES = {
-    "services": "services/specs", "endpoints": "services/endpoints", "nodes": "minions", "ingresses": "ingress",
+    "services": "services/specs",
+    "endpoints": "services/endpoints",
+    "nodes": "minions",
+    "ingresses": "ingress",
     "replicationcontrollers": "controllers",
-}  # fmt: skip
+}
 
 
 def wrong_uid(resource: ResourceType, present: Object, uid: str) -> ApiError:
@@ -406,9 +411,7 @@ def _restore(obj: Object, old: Object, endpoint: Endpoint, subresource: str) -> 
     """Only the part the (sub)resource owns comes from the request."""
     fields = endpoint.strategy.status_fields
     if subresource == "status":
-        kept = [
-            part for part in {**old, **obj} if part not in fields and part not in ("metadata", "kind", "apiVersion")
-        ]
+        kept = [part for part in {**old, **obj} if part not in fields and part not in ("metadata", "kind", "apiVersion")]
     elif endpoint.has_status:
         kept = list(fields)
     else:

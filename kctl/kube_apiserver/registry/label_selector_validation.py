@@ -37,9 +37,7 @@ def validate_labels(pairs: Mapping[str, str] | None, path: str) -> list[FieldErr
     return errors
 
 
-def validate_label_selector(
-    selector: Mapping[str, Any] | None, path: str, *, allow_invalid_values: bool = False
-) -> list[FieldError]:
+def validate_label_selector(selector: Mapping[str, Any] | None, path: str, *, allow_invalid_values: bool = False) -> list[FieldError]:
     """`allow_invalid_values` is for updates of objects stored before values were checked. A missing selector is valid."""
     if selector is None:
         return []

@@ -34,9 +34,15 @@ class ListOptions:
 
 _DEFAULT = ListOptions()
 _PARAMETERS = (
-    "watch", "limit", "continue", "resourceVersion", "resourceVersionMatch", "timeoutSeconds", "allowWatchBookmarks",
+    "watch",
+    "limit",
+    "continue",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "timeoutSeconds",
+    "allowWatchBookmarks",
     "sendInitialEvents",
-)  # fmt: skip
+)
 
 
 def parse_int(text: str) -> int:

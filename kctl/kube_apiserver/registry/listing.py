@@ -71,9 +71,7 @@ def _candidates(endpoint: Endpoint, selection: Selection, after: str) -> list[En
     return list(cache.list(selection.namespace, after))
 
 
-async def _page(
-    registry: Registry, endpoint: Endpoint, selection: Selection, limit: int, revision: int, after: str
-) -> ListResult:
+async def _page(registry: Registry, endpoint: Endpoint, selection: Selection, limit: int, revision: int, after: str) -> ListResult:
     """Up to `limit` (0 = all) matching objects after the key `after`, as of `revision` (0 = now; -1 = now, tokens
     of an inconsistent list)."""
     storage = registry.storage
@@ -116,8 +114,7 @@ def _decode_token(token: str) -> tuple[int, str]:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         payload = json.loads(raw.decode("latin-1"))
         if payload.get("v") != "meta.k8s.io/v1":
-            raise BadRequest(_INVALID_TOKEN + "server does not recognize this encoded version "
-                             f'"{payload.get("v", "")}"')  # fmt: skip
+            raise BadRequest(_INVALID_TOKEN + f'server does not recognize this encoded version "{payload.get("v", "")}"')
         revision, start = int(payload.get("rv") or 0), str(payload.get("start") or "")
     except json.JSONDecodeError:
         raise BadRequest(f"{_INVALID_TOKEN}{go_json.explain(raw.decode('latin-1'))}") from None

@@ -126,9 +126,7 @@ def _owner_errors(path: str, reference: dict[str, Any]) -> list[FieldError]:
     return errors
 
 
-def validate(
-    meta: dict[str, Any], *, namespaced: bool, name_rule: str, is_create: bool, known_finalizers: bool = True
-) -> list[FieldError]:
+def validate(meta: dict[str, Any], *, namespaced: bool, name_rule: str, is_create: bool, known_finalizers: bool = True) -> list[FieldError]:
     """validation.ValidateObjectMeta: everything about one object's metadata by itself."""
     errors: list[FieldError] = []
     generate = meta.get("generateName")
@@ -207,8 +205,13 @@ def strip_generated(obj: Object) -> dict[str, Any]:
     """A private copy of metadata without what only the server sets on create."""
     meta = dict(obj.get("metadata") or {})
     for field in (
-        "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion",
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+        "resourceVersion",
         "selfLink",
-    ):  # fmt: skip
+    ):
         meta.pop(field, None)
     return meta

@@ -50,7 +50,7 @@ class WatchStream:
 
     def __init__(
         self, registry: Registry, endpoint: Endpoint, namespace: str, query: Mapping[str, str], options: ListOptions, name: str = ""
-    ) -> None:  # fmt: skip
+    ) -> None:
         selection = select(endpoint, namespace, query, name)
         self._registry = registry
         self.endpoint = endpoint
@@ -80,11 +80,7 @@ class WatchStream:
     def _state(self) -> list[Batch]:
         selection = self._selection
         found = self.endpoint.cache.list(selection.namespace)
-        changes = [
-            Change("ADDED", "", entry, None)
-            for entry in found
-            if selection.matches is None or selection.matches(entry.object)
-        ]
+        changes = [Change("ADDED", "", entry, None) for entry in found if selection.matches is None or selection.matches(entry.object)]
         batches: list[Batch] = [changes]
         if self.options.send_initial_events and self.options.allow_bookmarks:
             batches.append(Bookmark(self._registry.storage.revision, True))

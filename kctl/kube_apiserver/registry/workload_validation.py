@@ -21,11 +21,7 @@ Spec = Mapping[str, Any]
 
 def non_negative(spec: Spec, path: str, *fields: str) -> list[FieldError]:
     """Each of the fields, absent ones counting as 0."""
-    return [
-        fe.invalid(f"{path}.{field}" if path else field, spec[field], NEGATIVE)
-        for field in fields
-        if (spec.get(field) or 0) < 0
-    ]
+    return [fe.invalid(f"{path}.{field}" if path else field, spec[field], NEGATIVE) for field in fields if (spec.get(field) or 0) < 0]
 
 
 def selector_form(selector: Spec | None) -> dict[str, Any] | None:
@@ -59,9 +55,7 @@ def selector_mismatch(selector: Spec | None, template: Spec | None, path: str) -
     return [fe.invalid(f"{path}.metadata.labels", dict(sorted(own.items())) or None, MISMATCH)]
 
 
-def validate_selector(
-    selector: Spec | None, kind: str, path: str, invalid_detail: str | None
-) -> tuple[list[FieldError], bool]:
+def validate_selector(selector: Spec | None, kind: str, path: str, invalid_detail: str | None) -> tuple[list[FieldError], bool]:
     """(errors, usable): required, well-formed, not empty. `kind` is the word of the empty-selector message,
     `invalid_detail` that of the additional error for one that cannot be used."""
     if selector is None:
@@ -137,9 +131,7 @@ def status_counts(status: Spec, *fields: str) -> list[FieldError]:
 def not_above(status: Spec, bound: str, detail: str, *fields: str) -> list[FieldError]:
     """Counts that may not exceed another count."""
     limit = status.get(bound) or 0
-    return [
-        fe.invalid(f"status.{field}", status[field], detail) for field in fields if (status.get(field) or 0) > limit
-    ]
+    return [fe.invalid(f"status.{field}", status[field], detail) for field in fields if (status.get(field) or 0) > limit]
 
 
 def collision_count(new: Spec, old: Spec) -> list[FieldError]:

@@ -27,12 +27,8 @@ async def handle(registry: Registry, request: Request) -> Response:
         if request.name and objects.name(binding) not in ("", request.name):
             raise BadRequest("name in URL does not match name in Binding object")
     now = times.rfc3339(registry.clock.now())
-    await registry.write_directly(
-        endpoint, request.namespace, name, lambda pod: _bound(pod, name, binding, now), request.caller()
-    )
-    return Response(
-        201, object={"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
-    )
+    await registry.write_directly(endpoint, request.namespace, name, lambda pod: _bound(pod, name, binding, now), request.caller())
+    return Response(201, object={"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
 
 
 def _validate(binding: Object) -> None:

@@ -109,9 +109,13 @@ def _exhausted(budget: Object, now: str) -> list[dict[str, Any]]:
     before = objects.condition(budget, "DisruptionAllowed") or {}
     since = before.get("lastTransitionTime") if before.get("status") == "False" else now
     condition = {
-        "type": "DisruptionAllowed", "status": "False", "observedGeneration": objects.generation(budget),
-        "lastTransitionTime": since, "reason": "InsufficientPods", "message": "",
-    }  # fmt: skip
+        "type": "DisruptionAllowed",
+        "status": "False",
+        "observedGeneration": objects.generation(budget),
+        "lastTransitionTime": since,
+        "reason": "InsufficientPods",
+        "message": "",
+    }
     return [entry for entry in conditions if entry.get("type") != "DisruptionAllowed"] + [condition]
 
 
@@ -120,15 +124,16 @@ async def _note(registry: Registry, endpoint: Endpoint, pod: Object, caller: Cal
     if not objects.spec(pod).get("nodeName") or caller.dry_run:
         return
     condition = {
-        "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
-        "message": "Eviction API: evicting", "lastProbeTime": None,
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting",
+        "lastProbeTime": None,
         "lastTransitionTime": times.rfc3339(registry.clock.now()),
-    }  # fmt: skip
+    }
 
     def noted(old: Object) -> Object:
-        kept = [
-            entry for entry in objects.status(old).get("conditions") or () if entry.get("type") != "DisruptionTarget"
-        ]
+        kept = [entry for entry in objects.status(old).get("conditions") or () if entry.get("type") != "DisruptionTarget"]
         return objects.with_status(old, conditions=[*kept, condition])
 
     await registry.write_directly(endpoint, objects.namespace(pod), objects.name(pod), noted, caller)

@@ -58,9 +58,7 @@ def _approval(obj: Object, new: Object) -> Object:
     """CertificateSigningRequests: only the conditions Approved and Denied, and labels and annotations."""
     status = {**objects.status(obj)}
     others = [entry for entry in status.get("conditions") or () if entry.get("type") not in ("Approved", "Denied")]
-    decided = [
-        entry for entry in objects.status(new).get("conditions") or () if entry.get("type") in ("Approved", "Denied")
-    ]
+    decided = [entry for entry in objects.status(new).get("conditions") or () if entry.get("type") in ("Approved", "Denied")]
     if decided or others:
         status["conditions"] = decided + others
     return {**obj, "status": status}

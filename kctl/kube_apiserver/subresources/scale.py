@@ -104,9 +104,7 @@ async def _patch(registry: Registry, endpoint: Endpoint, request: Request) -> Ob
         body.check_name(request, decoded.object)
         return _scaled(old, decoded.object)
 
-    return await registry.update(
-        endpoint, request.namespace, request.name, make, request.caller(), subresource="scale", patch=True
-    )
+    return await registry.update(endpoint, request.namespace, request.name, make, request.caller(), subresource="scale", patch=True)
 
 
 def _scaled(old: Object, scale: Object) -> Object:

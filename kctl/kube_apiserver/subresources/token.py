@@ -34,9 +34,11 @@ async def handle(registry: Registry, request: Request) -> Response:
     token = tokens.sign(account, audiences, seconds, bound)
     now = registry.clock.now()
     meta = {
-        "name": request.name, "namespace": request.namespace, "uid": objects.uid(account),
+        "name": request.name,
+        "namespace": request.namespace,
+        "uid": objects.uid(account),
         "creationTimestamp": times.rfc3339(now),
-    }  # fmt: skip
+    }
     answer = {
         "kind": "TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",

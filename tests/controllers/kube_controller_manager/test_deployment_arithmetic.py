@@ -54,9 +54,7 @@ def sizes(scale: rolling.Scale) -> dict[str, int]:
         ("25%", "25%", 0, (0, 0)),
     ],
 )
-def test_surge_rounds_up_and_unavailable_down(
-    surge: Any, unavailable: Any, replicas: int, expected: tuple[int, int]
-) -> None:
+def test_surge_rounds_up_and_unavailable_down(surge: Any, unavailable: Any, replicas: int, expected: tuple[int, int]) -> None:
     wished = deployment(replicas, surge, unavailable)
     assert (rolling.max_surge(wished), rolling.max_unavailable(wished)) == expected
 
@@ -204,7 +202,4 @@ def test_a_replica_failure_shows_in_the_deployment() -> None:
     found = conditions.find(status["conditions"], "ReplicaFailure")
     assert found is not None and found["message"] == "quota"
     wished = {**deployment(3), "status": status}
-    assert (
-        conditions.find(progress.rollout_status(wished, rs("a", 3), [rs("a", 3)], NOW)["conditions"], "ReplicaFailure")
-        is None
-    )
+    assert conditions.find(progress.rollout_status(wished, rs("a", 3), [rs("a", 3)], NOW)["conditions"], "ReplicaFailure") is None

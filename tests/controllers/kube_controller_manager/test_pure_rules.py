@@ -19,9 +19,17 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def pod(
-    name: str, *, node: str = "n", phase: str = "Running", ready: bool = True, cost: str = "", restarts: int = 0,
-    created: str = "2026-01-01T00:00:00Z", since: str = "2026-01-01T00:00:00Z", ip: str = "10.0.0.1",
-) -> Object:  # fmt: skip
+    name: str,
+    *,
+    node: str = "n",
+    phase: str = "Running",
+    ready: bool = True,
+    cost: str = "",
+    restarts: int = 0,
+    created: str = "2026-01-01T00:00:00Z",
+    since: str = "2026-01-01T00:00:00Z",
+    ip: str = "10.0.0.1",
+) -> Object:
     annotations = {"controller.kubernetes.io/pod-deletion-cost": cost} if cost else {}
     condition = {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": since}
     meta = {"name": name, "namespace": "default", "uid": name, "creationTimestamp": created, "annotations": annotations}
@@ -30,10 +38,13 @@ def pod(
         "metadata": meta,
         "spec": {"nodeName": node, "containers": containers},
         "status": {
-            "phase": phase, "conditions": [condition], "containerStatuses": [{"restartCount": restarts}],
-            "podIP": ip, "podIPs": [{"ip": ip}],
+            "phase": phase,
+            "conditions": [condition],
+            "containerStatuses": [{"restartCount": restarts}],
+            "podIP": ip,
+            "podIPs": [{"ip": ip}],
         },
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(

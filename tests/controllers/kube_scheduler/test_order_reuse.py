@@ -25,7 +25,7 @@ def _node(randomness: random.Random, name: str) -> Object:
             "allocatable": {"cpu": str(randomness.randint(1, 4)), "memory": "4Gi", "pods": str(randomness.randint(3, 9))},
             "images": [{"names": ["i1"], "sizeBytes": 700_000_000}] if randomness.random() < 0.3 else [],
         },
-    }  # fmt: skip
+    }
 
 
 def _spec(randomness: random.Random) -> Object:
@@ -136,9 +136,7 @@ def test_the_work_for_a_pod_does_not_grow_with_the_nodes(monkeypatch: pytest.Mon
     assigner = Assigner(PROFILE, cache, random.Random(1))
     for number in range(200):
         name = f"n{number}"
-        cache.set_node(
-            {"metadata": {"name": name}, "status": {"allocatable": {"cpu": "9", "memory": "9Gi", "pods": "99"}}}
-        )
+        cache.set_node({"metadata": {"name": name}, "status": {"allocatable": {"cpu": "9", "memory": "9Gi", "pods": "99"}}})
 
     def schedule(number: int) -> None:
         requests = {"cpu": f"{number % shapes + 1}m"}

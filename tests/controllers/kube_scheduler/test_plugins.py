@@ -266,9 +266,7 @@ def test_scheduling_gates() -> None:
 def test_pods_that_ask_for_the_same_share_a_shape_whatever_else_they_say() -> None:
     first, second = pod({"cpu": "1"}), pod({"cpu": "1"})
     shapes = Shapes()
-    specs = [
-        {**each.pod["spec"], "volumes": [{"name": f"token-{number}"}]} for number, each in enumerate((first, second))
-    ]
+    specs = [{**each.pod["spec"], "volumes": [{"name": f"token-{number}"}]} for number, each in enumerate((first, second))]
     assert shapes.of(specs[0]) is shapes.of(specs[1])
     assert shapes.of(specs[0]) is not shapes.of({**specs[0], "nodeSelector": {"a": "b"}})
     assert signature(specs[0]) != signature({**specs[0], "preemptionPolicy": "Never"})

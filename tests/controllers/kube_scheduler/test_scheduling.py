@@ -162,9 +162,7 @@ def test_a_reused_order_always_gives_a_node_a_whole_cycle_would_call_best() -> N
     profile = default_profile(None)  # type: ignore[arg-type]
     spec = pod(cpu="300m")["spec"]
     for number in range(60):
-        info = PodInfo.of(
-            {"metadata": {"name": f"p{number}", "namespace": "d", "uid": f"u{number}"}, "spec": spec}, scene.shapes
-        )
+        info = PodInfo.of({"metadata": {"name": f"p{number}", "namespace": "d", "uid": f"u{number}"}, "spec": spec}, scene.shapes)
         whole_cycle = Run(profile, scene.cache, info, random.Random(number)).ranking()
         found = scene.assigner.assign(info)
         if isinstance(found, Refusal):
@@ -188,9 +186,7 @@ def test_a_reused_order_always_gives_a_node_a_whole_cycle_would_call_best() -> N
         (
             {
                 "containers": [{"name": "a", "resources": {"requests": {"cpu": "1"}}}],
-                "initContainers": [
-                    {"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m"}}}
-                ],
+                "initContainers": [{"name": "s", "restartPolicy": "Always", "resources": {"requests": {"cpu": "500m"}}}],
                 "overhead": {"cpu": "10m"},
             },
             1510,

@@ -43,9 +43,7 @@ class Cluster:
         }
         with contextlib.suppress(AlreadyExists):  # no mounted token: nobody publishes the cluster's CA here
             await self.client.create(SERVICE_ACCOUNTS, {**account, "automountServiceAccountToken": False})
-        self.fleet = KubeletFleet(
-            lambda who: Client(self.server.transport(who)), self.informers, self.clock, random.Random(2), nodes
-        )
+        self.fleet = KubeletFleet(lambda who: Client(self.server.transport(who)), self.informers, self.clock, random.Random(2), nodes)
         await self.fleet.start()
         self.server.kubelet_connector = self.fleet
         await self.settle()
@@ -95,9 +93,7 @@ class Cluster:
         return [(event["reason"], event["message"]) for event in about]
 
 
-def pod(
-    name: str = "p", *, annotations: dict[str, str] | None = None, containers: list[Object] | None = None, **spec: Any
-) -> Object:
+def pod(name: str = "p", *, annotations: dict[str, str] | None = None, containers: list[Object] | None = None, **spec: Any) -> Object:
     """A pod on node n1; annotations without their prefix kctl.dev/."""
     meta: Object = {"name": name, "namespace": "default"}
     if annotations:
@@ -119,10 +115,7 @@ def container(name: str = "c", **more: Any) -> Object:
 
 def conditions(obj: Object) -> dict[str, str]:
     """type to status, or to 'status reason'"""
-    return {
-        entry["type"]: f"{entry['status']} {entry.get('reason', '')}".strip()
-        for entry in objects.status(obj).get("conditions") or ()
-    }
+    return {entry["type"]: f"{entry['status']} {entry.get('reason', '')}".strip() for entry in objects.status(obj).get("conditions") or ()}
 
 
 def state(obj: Object, name: str = "c") -> str:

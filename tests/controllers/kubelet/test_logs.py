@@ -29,9 +29,7 @@ LINES = {"log-lines": "unlimited", "log-interval": "2s", "log-message": "{pod}/{
         pytest.param({"sinceSeconds": "3"}, "p/c 6\n", id="since"),
         pytest.param({"sinceTime": "2026-01-01T00:00:08Z"}, "p/c 5\np/c 6\n", id="since-time"),
         pytest.param({"limitBytes": "9"}, "p/c 1\np/c", id="limit"),
-        pytest.param(
-            {"timestamps": "true", "tailLines": "1"}, "2026-01-01T00:00:10.000000000Z p/c 6\n", id="timestamps"
-        ),
+        pytest.param({"timestamps": "true", "tailLines": "1"}, "2026-01-01T00:00:10.000000000Z p/c 6\n", id="timestamps"),
     ],
 )
 async def test_options(cluster: Cluster, options: Mapping[str, str], wanted: str) -> None:

@@ -20,8 +20,13 @@ async def test_node_reports_itself(cluster: Cluster) -> None:
         ("Ready", "True", "KubeletReady"),
     ]
     assert status["capacity"] == {
-        "cpu": "4", "memory": "16Gi", "pods": "110", "ephemeral-storage": "100Gi", "hugepages-1Gi": "0", "hugepages-2Mi": "0",
-    }  # fmt: skip
+        "cpu": "4",
+        "memory": "16Gi",
+        "pods": "110",
+        "ephemeral-storage": "100Gi",
+        "hugepages-1Gi": "0",
+        "hugepages-2Mi": "0",
+    }
     assert status["allocatable"]["memory"] == "16284Mi"
     assert status["nodeInfo"]["containerRuntimeVersion"].startswith("kctl-sim://")
     assert status["daemonEndpoints"] == {"kubeletEndpoint": {"Port": 10250}}
@@ -43,16 +48,12 @@ async def test_heartbeats(cluster: Cluster) -> None:
     await cluster.step(300)
     ready = objects.condition(await cluster.node(), "Ready")
     assert ready is not None
-    assert (
-        ready["lastHeartbeatTime"] == "2026-01-01T00:05:00Z" and ready["lastTransitionTime"] == "2026-01-01T00:00:00Z"
-    )
+    assert ready["lastHeartbeatTime"] == "2026-01-01T00:05:00Z" and ready["lastTransitionTime"] == "2026-01-01T00:00:00Z"
 
 
 async def test_kubelet_says_ready_again_when_told_otherwise(cluster: Cluster) -> None:
     node = await cluster.node()
-    entries = [
-        {**entry, "status": "Unknown"} if entry["type"] == "Ready" else entry for entry in node["status"]["conditions"]
-    ]
+    entries = [{**entry, "status": "Unknown"} if entry["type"] == "Ready" else entry for entry in node["status"]["conditions"]]
     await cluster.client.update_status(NODES, objects.with_status(node, conditions=entries))
     await cluster.step(11)
     assert objects.is_condition_true(await cluster.node(), "Ready")

@@ -77,14 +77,10 @@ async def test_grace_period_ends_in_a_kill(cluster: Cluster) -> None:
         pytest.param("Never", {"run-duration": "1m"}, 30, "Running", "running", id="still-runs"),
         pytest.param("Never", {"oom-after": "500ms"}, 1, "Failed", "terminated OOMKilled 137", id="out-of-memory"),
         pytest.param("OnFailure", {"exit-code": "1,0"}, 10, "Succeeded", "terminated Completed 0", id="second-try"),
-        pytest.param(
-            "Always", {"run-duration": "1s", "exit-code": "1"}, 1.1, "Running", "terminated Error 1", id="error"
-        ),
+        pytest.param("Always", {"run-duration": "1s", "exit-code": "1"}, 1.1, "Running", "terminated Error 1", id="error"),
     ],
 )
-async def test_exits(
-    cluster: Cluster, policy: str, annotations: dict[str, str], after: float, phase: str, shown: str
-) -> None:
+async def test_exits(cluster: Cluster, policy: str, annotations: dict[str, str], after: float, phase: str, shown: str) -> None:
     await cluster.create(pod(annotations=annotations, restartPolicy=policy))
     await cluster.step(after)
     present = await cluster.pod()
@@ -110,9 +106,7 @@ async def test_crash_loop_backs_off_and_doubles(cluster: Cluster) -> None:
     uid = objects.uid(await cluster.pod())
     await cluster.step(2.1)  # ended at 1 s, the first restart needs no back-off
     first = objects.status(await cluster.pod())["containerStatuses"][0]
-    assert (
-        first["restartCount"] == 1 and "running" in first["state"] and first["lastState"]["terminated"]["exitCode"] == 1
-    )
+    assert first["restartCount"] == 1 and "running" in first["state"] and first["lastState"]["terminated"]["exitCode"] == 1
     waits = []
     for expected in ("10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s"):
         await cluster.step(2.1)
@@ -178,9 +172,7 @@ async def test_slow_start_is_seen(cluster: Cluster) -> None:
         ("Created", "Container created"),
         ("Started", "Container started"),
     ]
-    assert (await cluster.events())[1][1].startswith(
-        'Successfully pulled image "nginx:1.27" in 15s (15s including waiting)'
-    )
+    assert (await cluster.events())[1][1].startswith('Successfully pulled image "nginx:1.27" in 15s (15s including waiting)')
 
 
 async def test_init_containers_run_in_order(cluster: Cluster) -> None:
@@ -251,22 +243,29 @@ async def test_readiness_gate(cluster: Cluster) -> None:
     ("spec", "resource", "reason", "message"),
     [
         pytest.param(
-            {"volumes": [{"name": "v", "configMap": {"name": "x"}}]}, CONFIG_MAPS, "FailedMount",
-            'MountVolume.SetUp failed for volume "v" : configmap "x" not found', id="volume",
+            {"volumes": [{"name": "v", "configMap": {"name": "x"}}]},
+            CONFIG_MAPS,
+            "FailedMount",
+            'MountVolume.SetUp failed for volume "v" : configmap "x" not found',
+            id="volume",
         ),
         pytest.param(
-            {"containers": [container(envFrom=[{"configMapRef": {"name": "x"}}])]}, CONFIG_MAPS, "Failed",
-            'Error: configmap "x" not found', id="environment",
+            {"containers": [container(envFrom=[{"configMapRef": {"name": "x"}}])]},
+            CONFIG_MAPS,
+            "Failed",
+            'Error: configmap "x" not found',
+            id="environment",
         ),
         pytest.param(
             {"containers": [container(env=[{"name": "E", "valueFrom": {"secretKeyRef": {"name": "x", "key": "k"}}}])]},
-            SECRETS, "Failed", 'Error: secret "x" not found', id="secret-key",
+            SECRETS,
+            "Failed",
+            'Error: secret "x" not found',
+            id="secret-key",
         ),
     ],
-)  # fmt: skip
-async def test_missing_sources_are_waited_for(
-    cluster: Cluster, spec: dict[str, Any], resource: Any, reason: str, message: str
-) -> None:
+)
+async def test_missing_sources_are_waited_for(cluster: Cluster, spec: dict[str, Any], resource: Any, reason: str, message: str) -> None:
     await cluster.create(pod(**spec))
     await cluster.settle(300)
     present = await cluster.pod()
@@ -283,15 +282,19 @@ async def test_missing_sources_are_waited_for(
     ("spec", "reason", "message"),
     [
         pytest.param(
-            {"containers": [container(resources={"requests": {"cpu": "5"}})]}, "OutOfcpu",
-            "Node didn't have enough resource: cpu, requested: 5000, used: 0, capacity: 4000", id="cpu",
+            {"containers": [container(resources={"requests": {"cpu": "5"}})]},
+            "OutOfcpu",
+            "Node didn't have enough resource: cpu, requested: 5000, used: 0, capacity: 4000",
+            id="cpu",
         ),
         pytest.param(
-            {"nodeSelector": {"disk": "ssd"}}, "NodeAffinity",
-            "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector", id="selector",
+            {"nodeSelector": {"disk": "ssd"}},
+            "NodeAffinity",
+            "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+            id="selector",
         ),
     ],
-)  # fmt: skip
+)
 async def test_node_refuses_a_pod(cluster: Cluster, spec: dict[str, Any], reason: str, message: str) -> None:
     await cluster.create(pod(**spec))
     status = objects.status(await cluster.pod())
@@ -307,8 +310,13 @@ async def test_host_network_uses_the_node_address(cluster: Cluster) -> None:
 
 async def test_image_change_restarts_the_container(cluster: Cluster) -> None:
     await cluster.create(pod())
-    await cluster.client.patch(PODS, "p", [{"op": "replace", "path": "/spec/containers/0/image", "value": "nginx:2"}],
-                               "default", patch_type="application/json-patch+json")  # fmt: skip
+    await cluster.client.patch(
+        PODS,
+        "p",
+        [{"op": "replace", "path": "/spec/containers/0/image", "value": "nginx:2"}],
+        "default",
+        patch_type="application/json-patch+json",
+    )
     await cluster.step(2)
     (only,) = objects.status(await cluster.pod())["containerStatuses"]
     assert only["restartCount"] == 1 and only["image"] == "docker.io/library/nginx:2"

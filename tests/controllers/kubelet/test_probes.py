@@ -84,9 +84,7 @@ async def test_startup_probe_holds_back_the_others(cluster: Cluster) -> None:
 
 
 async def test_startup_failure_restarts(cluster: Cluster) -> None:
-    await cluster.create(
-        pod(annotations={"startup-delay": "1h"}, containers=[container(startupProbe=probe(2, failures=3))])
-    )
+    await cluster.create(pod(annotations={"startup-delay": "1h"}, containers=[container(startupProbe=probe(2, failures=3))]))
     await cluster.step(6)
     assert objects.status(await cluster.pod())["containerStatuses"][0]["restartCount"] == 1
     assert ("Killing", "Container c failed startup probe, will be restarted") in await cluster.events()

@@ -27,9 +27,14 @@ async def test_shape() -> None:
     prefix, _, digits = objects.name(event).partition(".")
     assert prefix == "web" and len(digits) == 16 and int(digits, 16)
     assert event["involvedObject"] == {
-        "kind": "Pod", "namespace": "default", "name": "web", "uid": "u1", "apiVersion": "v1",
-        "resourceVersion": "7", "fieldPath": "spec.containers{c}",
-    }  # fmt: skip
+        "kind": "Pod",
+        "namespace": "default",
+        "name": "web",
+        "uid": "u1",
+        "apiVersion": "v1",
+        "resourceVersion": "7",
+        "fieldPath": "spec.containers{c}",
+    }
     assert event["source"] == {"component": "kubelet", "host": "node-1"}
     assert (event["reportingComponent"], event["reportingInstance"]) == ("kubelet", "node-1")
     assert (event["count"], event["type"], event["reason"]) == (1, "Normal", "Pulled")

@@ -68,12 +68,17 @@ def test_json_patch_must_be_a_list() -> None:
 @pytest.mark.parametrize(
     ("target", "patch", "expected"),
     [  # the table of RFC 7386
-        ({"a": "b"}, {"a": "c"}, {"a": "c"}), ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}), ({"a": "b"}, {"a": None}, {}),
-        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}), ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-        ({"a": "foo"}, None, None), ([1, 2], {"a": "b", "c": None}, {"a": "b"}), ({}, {"a": {"bb": {"c": None}}}, {"a": {"bb": {}}}),
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": "foo"}, None, None),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"c": None}}}, {"a": {"bb": {}}}),
         ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
     ],
-)  # fmt: skip
+)
 def test_merge_patch(target: Any, patch: Any, expected: Any) -> None:
     assert merge_patch.apply(target, patch) == expected
 
@@ -97,8 +102,11 @@ def pod(**spec: Any) -> dict[str, Any]:
             {"containers": [{"name": "c"}, {"name": "a", "image": "2"}]},
             {"containers": [{"name": "c"}, {"name": "a", "image": "2"}, {"name": "b"}]},
         ),
-        ({"containers": [{"name": "a"}, {"name": "b"}]},
-         {"containers": [{"name": "a", "$patch": "delete"}]}, {"containers": [{"name": "b"}]}),
+        (
+            {"containers": [{"name": "a"}, {"name": "b"}]},
+            {"containers": [{"name": "a", "$patch": "delete"}]},
+            {"containers": [{"name": "b"}]},
+        ),
         ({"containers": [{"name": "a"}]}, {"containers": [{"$patch": "replace"}, {"name": "n"}]}, {"containers": [{"name": "n"}]}),
         ({"nodeSelector": {"a": "b"}}, {"nodeSelector": {"$patch": "replace", "c": "d"}}, {"nodeSelector": {"c": "d"}}),
         ({"nodeSelector": {"a": "b", "c": "d"}}, {"nodeSelector": {"a": None}}, {"nodeSelector": {"c": "d"}}),
@@ -115,7 +123,7 @@ def pod(**spec: Any) -> dict[str, Any]:
         ),
     ],
     ids=["merge", "delete", "replace", "map-replace", "map-null", "retain-keys", "no-merge-key", "order-only"],
-)  # fmt: skip
+)
 def test_strategic_merge(live: dict[str, Any], patch: dict[str, Any], expected: dict[str, Any]) -> None:
     before = copy.deepcopy(live)
     assert strategic_merge.apply(pod(**live), pod(**patch), DEPLOYMENT) == pod(**expected)
@@ -152,7 +160,7 @@ def test_strategic_merge_of_primitive_lists() -> None:
         ({"hostname": "x"}, {}, {"hostname": "x", "dnsPolicy": "Default"}, {"hostname": None}),
     ],
     ids=["change", "remove", "remove-below", "remove-scalar"],
-)  # fmt: skip
+)
 def test_three_way_strategic_patch(original: Any, modified: Any, current: Any, patch: Any) -> None:
     made = strategic_diff.three_way(pod(**original), pod(**modified), pod(**current), DEPLOYMENT)
     assert made == pod(**patch)
@@ -169,12 +177,8 @@ def test_recreate_strategy_clears_rolling_update() -> None:
 
 
 def test_applied_configuration_merges_by_list_keys() -> None:
-    live = pod(
-        containers=[{"name": "a", "image": "1", "ports": [{"containerPort": 80, "protocol": "TCP"}]}, {"name": "b"}]
-    )
-    applied = pod(
-        containers=[{"name": "a", "image": "2", "ports": [{"containerPort": 80, "name": "web"}]}, {"name": "c"}]
-    )
+    live = pod(containers=[{"name": "a", "image": "1", "ports": [{"containerPort": 80, "protocol": "TCP"}]}, {"name": "b"}])
+    applied = pod(containers=[{"name": "a", "image": "2", "ports": [{"containerPort": 80, "name": "web"}]}, {"name": "c"}])
     merged = apply_merge.apply(live, applied, DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
     assert merged == [
         {"name": "a", "image": "2", "ports": [{"containerPort": 80, "protocol": "TCP", "name": "web"}]},

@@ -51,9 +51,20 @@ def relevant(obj: dict[str, Any]) -> Any:
 
 
 DEFAULTED = {
-    "terminationMessagePath", "terminationMessagePolicy", "imagePullPolicy", "resources", "protocol", "targetPort",
-    "rollingUpdate", "type", "nope", "imagePullSecrets", "volumes", "nodeSelector", "ports",
-}  # fmt: skip
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+    "imagePullPolicy",
+    "resources",
+    "protocol",
+    "targetPort",
+    "rollingUpdate",
+    "type",
+    "nope",
+    "imagePullSecrets",
+    "volumes",
+    "nodeSelector",
+    "ports",
+}
 
 
 def _strip(value: Any) -> Any:

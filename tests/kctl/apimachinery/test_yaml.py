@@ -16,13 +16,38 @@ from kctl.apimachinery import yaml
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("12:30:45", "12:30:45"), ("0o17", 15), ("010", 8), ("08", 8), ("1e3", 1000), ("y", True), ("off", False),
-        ("2020-01-01", "2020-01-01"), ("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"), ("1_000", 1000), ("0x1F", 31),
-        ("1.0", 1), ("0b11", 3), ("+1", 1), ("1e400", "1e400"), ("-0.0", 0), (".5", 0.5), ("~", None), ("", None),
-        ("'1'", "1"), ('"y"', "y"), ("!!str 1", "1"), ("!custom x", "x"), ("123456789012345678901", 1.2345678901234568e20),
-        ("a b", "a b"), ("null", None), ("1.2.3", "1.2.3"), ("0.1", 0.1), ("1e-7", 1e-7), ("<<", "<<"),
+        ("12:30:45", "12:30:45"),
+        ("0o17", 15),
+        ("010", 8),
+        ("08", 8),
+        ("1e3", 1000),
+        ("y", True),
+        ("off", False),
+        ("2020-01-01", "2020-01-01"),
+        ("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"),
+        ("1_000", 1000),
+        ("0x1F", 31),
+        ("1.0", 1),
+        ("0b11", 3),
+        ("+1", 1),
+        ("1e400", "1e400"),
+        ("-0.0", 0),
+        (".5", 0.5),
+        ("~", None),
+        ("", None),
+        ("'1'", "1"),
+        ('"y"', "y"),
+        ("!!str 1", "1"),
+        ("!custom x", "x"),
+        ("123456789012345678901", 1.2345678901234568e20),
+        ("a b", "a b"),
+        ("null", None),
+        ("1.2.3", "1.2.3"),
+        ("0.1", 0.1),
+        ("1e-7", 1e-7),
+        ("<<", "<<"),
     ],
-)  # fmt: skip
+)
 def test_scalars(text: str, value: Any) -> None:
     loaded = yaml.load(f"a: {text}\n")["a"]
     assert loaded == value
@@ -71,15 +96,25 @@ def test_documents_are_split_at_separator_lines() -> None:
 WRITTEN = {
     "apiVersion": "example.com/v1",
     "kind": "Foo",
-    "metadata": {"name": "x", "labels": {"a": "b"}, "creationTimestamp": "2020-01-01T00:00:00Z",
-        "annotations": {"a10": "1", "a2": "2", "B": "3"}},
+    "metadata": {
+        "name": "x",
+        "labels": {"a": "b"},
+        "creationTimestamp": "2020-01-01T00:00:00Z",
+        "annotations": {"a10": "1", "a2": "2", "B": "3"},
+    },
     "spec": {
         "words": ["true", "yes", "n", "null", "~", "", "1", "1e3", "010", "12:30", "2020-01-01", "a: b", "#x", "- a", "'q'", "@x"],
         "numbers": [1, 1.5, 1e-7, 1234567.5, True, None],
-        "text": "two\nlines\n", "strip": "two\nlines", "space": " lead", "long": "word " * 30, "empty": {}, "none": [],
-        "unicode": "é✓", "tab": "a\tb",
+        "text": "two\nlines\n",
+        "strip": "two\nlines",
+        "space": " lead",
+        "long": "word " * 30,
+        "empty": {},
+        "none": [],
+        "unicode": "é✓",
+        "tab": "a\tb",
     },
-}  # fmt: skip
+}
 
 
 def test_writing_is_what_kubectl_writes(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ print(code, *sorted(set({modules!r}) & set(sys.modules)))
         (["--help"], ["asyncio", "ssl", "yaml", "kctl.cli.get"]),
     ],
     ids=["get", "help of get", "help"],
-)  # fmt: skip
+)
 def test_what_is_not_imported(words: list[str], modules: list[str]) -> None:
     code = _CODE.format(words=words, modules=modules)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)

@@ -109,11 +109,7 @@ async def test_a_closed_connection_is_replaced(server: str, make: Make) -> None:
 
 async def test_watch_in_pieces(server: str, make: Make) -> None:
     client = Client(make(server))
-    seen = [
-        event.object["metadata"]["name"]
-        async for batch in await client.watch(PODS, "default", name="x")
-        for event in batch
-    ]
+    seen = [event.object["metadata"]["name"] async for batch in await client.watch(PODS, "default", name="x") for event in batch]
     assert seen == ["0", "1", "2"]
     assert "fieldSelector=metadata.name%3Dx" in Handler.paths[-1]
     await client.close()

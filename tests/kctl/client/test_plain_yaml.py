@@ -44,9 +44,28 @@ def test_reads_what_a_yaml_library_reads() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "a: {b: c}", "a: [b]", "a: |\n  b", "a: b # c", "a: &x b", "a: *x", "a: !t b", "a:\tb", "a: 1", "a: 1.5", "a: yes",
-        'a: "b\\n"', "a: b\n  c", "a: b\na: c", "- - a", "a: 'it''s'", "? a\n: b", "---\na: b", "a: 2020-01-01", "a: ~", "a: .5",
+        "a: {b: c}",
+        "a: [b]",
+        "a: |\n  b",
+        "a: b # c",
+        "a: &x b",
+        "a: *x",
+        "a: !t b",
+        "a:\tb",
+        "a: 1",
+        "a: 1.5",
+        "a: yes",
+        'a: "b\\n"',
+        "a: b\n  c",
+        "a: b\na: c",
+        "- - a",
+        "a: 'it''s'",
+        "? a\n: b",
+        "---\na: b",
+        "a: 2020-01-01",
+        "a: ~",
+        "a: .5",
     ],
-)  # fmt: skip
+)
 def test_leaves_everything_else_to_a_library(text: str) -> None:
     assert plain_yaml.read(text) is None

@@ -33,9 +33,7 @@ def test_where_a_cluster_lives(environment: dict[str, str], expected: str) -> No
     assert str(ClusterPaths.of("dev", environment).directory) == expected
 
 
-@pytest.mark.parametrize(
-    ("name", "valid"), [("kctl", True), ("a-1", True), ("", False), ("A", False), ("../x", False), ("-a", False)]
-)
+@pytest.mark.parametrize(("name", "valid"), [("kctl", True), ("a-1", True), ("", False), ("A", False), ("../x", False), ("-a", False)])
 def test_cluster_names(name: str, valid: bool) -> None:
     assert valid_cluster_name(name) is valid
 

@@ -45,9 +45,7 @@ def test_resource_lists_agree(recorded: dict[str, Any]) -> None:
         assert [row["name"] for row in ours["resources"] if row["name"] in by_name(body["resources"], "name")] == [
             row["name"] for row in body["resources"]
         ]
-        assert {key: ours.get(key) for key in body if key != "resources"} == {
-            k: v for k, v in body.items() if k != "resources"
-        }
+        assert {key: ours.get(key) for key in body if key != "resources"} == {k: v for k, v in body.items() if k != "resources"}
         checked += 1
     assert checked > 15
 

@@ -28,11 +28,7 @@ SENT: dict[str, tuple[str, dict[str, Any]]] = {
                 "selector": {"matchLabels": {"app": "d"}},
                 "template": {
                     "metadata": {"labels": {"app": "d"}},
-                    "spec": {
-                        "containers": [
-                            {"name": "nginx", "image": "nginx", "ports": [{"containerPort": 80}], "resources": {}}
-                        ]
-                    },
+                    "spec": {"containers": [{"name": "nginx", "image": "nginx", "ports": [{"containerPort": 80}], "resources": {}}]},
                 },
                 "strategy": {},
             },
@@ -89,8 +85,7 @@ SENT: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "ResourceQuota": (
-        "azhzAAoTCgJ2MRINUmVzb3VyY2VRdW90YRIzChEKAXESABoAIgAqADIAOABCABIcCg0KA2NwdRIGCgQxMDBtCgsKBHBvZHMSAwoB"
-        "MxoAGgAiAA==",
+        "azhzAAoTCgJ2MRINUmVzb3VyY2VRdW90YRIzChEKAXESABoAIgAqADIAOABCABIcCg0KA2NwdRIGCgQxMDBtCgsKBHBvZHMSAwoBMxoAGgAiAA==",
         {
             "kind": "ResourceQuota",
             "apiVersion": "v1",

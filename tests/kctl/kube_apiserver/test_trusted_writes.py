@@ -55,9 +55,12 @@ async def test_pods_of_one_template_share_the_admitted_spec(controller: Client) 
 async def test_a_changed_priority_class_is_noticed(controller: Client, server: ApiServer) -> None:
     one = await controller.create(PODS, pod("one", SPEC), "default")
     high = {
-        "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "high"},
-        "value": 1000, "globalDefault": True,
-    }  # fmt: skip
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": "high"},
+        "value": 1000,
+        "globalDefault": True,
+    }
     await Client(server.transport(ADMIN)).create(PRIORITY_CLASSES, high)
     two = await controller.create(PODS, pod("two", SPEC), "default")
     assert (one["spec"]["priority"], two["spec"]["priority"]) == (0, 1000)

@@ -63,6 +63,4 @@ def test_encoding_has_no_type_and_is_made_once() -> None:
     found = entry("a/x", 1)
     assert found.item() is found.item()
     assert found.item().startswith(b'{"metadata":{"name":"x"')
-    assert found.encoded(b'{"kind":"ConfigMap","apiVersion":"v1",').startswith(
-        b'{"kind":"ConfigMap","apiVersion":"v1","metadata"'
-    )
+    assert found.encoded(b'{"kind":"ConfigMap","apiVersion":"v1",').startswith(b'{"kind":"ConfigMap","apiVersion":"v1","metadata"')

@@ -36,26 +36,35 @@ DATA = {
         ("a {{- .name -}} b", "awebb"),
         ("{{/* note */}}x", "x"),
         ('{{printf "%s-%d|%5s|%-5s|%q|%v" .name .n .name .name .name .t}}', 'web-3|  web|web  |"web"|true'),
-        ("{{len .items}}{{index .items 1}}{{index .labels \"a\"}}", "2map[x:2]1"),
+        ('{{len .items}}{{index .items 1}}{{index .labels "a"}}', "2map[x:2]1"),
         ("{{(index .items 0).x}}", "1"),
         ('{{.b64 | base64decode | printf "%s!"}}', "hi!"),
         ("{{and .t .name}}{{or .empty .name}}{{not .t}}", "webwebfalse"),
         ('{{eq .n 3}}{{ne .name "x"}}{{lt .n 4}}{{ge .n 4}}', "truetruetruefalse"),
         ('{{define "T"}}<{{.}}>{{end}}{{template "T" .name}}', "<web>"),
-        ("{{exists . \"labels\" \"a\"}}{{exists . \"labels\" \"z\"}}", "truefalse"),
+        ('{{exists . "labels" "a"}}{{exists . "labels" "z"}}', "truefalse"),
         ('{{html "<a>"}}{{urlquery "a b"}}', "&lt;a&gt;a+b"),
-        ("{{`raw`}}{{\"q\\n\"}}{{1.5}}{{nil | printf \"%v\"}}", "rawq\n1.5<nil>"),
+        ('{{`raw`}}{{"q\\n"}}{{1.5}}{{nil | printf "%v"}}', "rawq\n1.5<nil>"),
     ],
-)  # fmt: skip
+)
 def test_render(template: str, text: str) -> None:
     assert go_template.parse(template).render(DATA) == text
 
 
 @pytest.mark.parametrize(
     "template",
-    ["{{.name", "{{nosuch .}}", "{{if .t}}", "{{end}}", "{{.name.x}}", "{{index .items 9}}", '{{eq .n "3"}}', "{{$nope}}",
-     "{{template \"T\"}}"],
-)  # fmt: skip
+    [
+        "{{.name",
+        "{{nosuch .}}",
+        "{{if .t}}",
+        "{{end}}",
+        "{{.name.x}}",
+        "{{index .items 9}}",
+        '{{eq .n "3"}}',
+        "{{$nope}}",
+        '{{template "T"}}',
+    ],
+)
 def test_errors(template: str) -> None:
     with pytest.raises(go_template.TemplateError):
         go_template.parse(template).render(DATA)

@@ -20,19 +20,65 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _LEVELS = (("||",), ("&&",), ("<", "<=", ">=", ">", "==", "!=", "in"), ("+", "-"), ("*", "/", "%"))
-_BINDING_MACROS = frozenset(
-    {"all", "exists", "exists_one", "existsOne", "map", "filter", "bind", "transformList", "transformMap"}
-)
+_BINDING_MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter", "bind", "transformList", "transformMap"})
 _RESULTS = {
-    "has": BOOL, "matches": BOOL, "startsWith": BOOL, "endsWith": BOOL, "contains": BOOL, "all": BOOL, "exists": BOOL,
-    "exists_one": BOOL, "existsOne": BOOL, "bool": BOOL, "isIP": BOOL, "isCIDR": BOOL, "isQuantity": BOOL, "isURL": BOOL,
-    "size": "int", "int": "int", "uint": "uint", "double": "double", "string": STRING, "format": STRING, "join": STRING,
-    "lowerAscii": STRING, "upperAscii": STRING, "trim": STRING, "replace": STRING, "substring": STRING,
-}  # fmt: skip
-_KNOWN = frozenset({
-    "int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type", "dyn", "google", "optional", "math",
-    "sets", "cel", "format", "base64", "strings", "regex", "jsonpatch", "lists", "ip", "cidr", "Object", "JSONPatch",
-})  # fmt: skip
+    "has": BOOL,
+    "matches": BOOL,
+    "startsWith": BOOL,
+    "endsWith": BOOL,
+    "contains": BOOL,
+    "all": BOOL,
+    "exists": BOOL,
+    "exists_one": BOOL,
+    "existsOne": BOOL,
+    "bool": BOOL,
+    "isIP": BOOL,
+    "isCIDR": BOOL,
+    "isQuantity": BOOL,
+    "isURL": BOOL,
+    "size": "int",
+    "int": "int",
+    "uint": "uint",
+    "double": "double",
+    "string": STRING,
+    "format": STRING,
+    "join": STRING,
+    "lowerAscii": STRING,
+    "upperAscii": STRING,
+    "trim": STRING,
+    "replace": STRING,
+    "substring": STRING,
+}
+_KNOWN = frozenset(
+    {
+        "int",
+        "uint",
+        "double",
+        "bool",
+        "string",
+        "bytes",
+        "list",
+        "map",
+        "null_type",
+        "type",
+        "dyn",
+        "google",
+        "optional",
+        "math",
+        "sets",
+        "cel",
+        "format",
+        "base64",
+        "strings",
+        "regex",
+        "jsonpatch",
+        "lists",
+        "ip",
+        "cidr",
+        "Object",
+        "JSONPatch",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +102,7 @@ def problem(expression: str, declared: Iterable[str], wanted: str = DYN) -> str:
     except _SyntaxError as error:
         return f"compilation failed: {_located(expression, error.offset, str(error))}"
     if parser.undeclared:
-        found = [
-            _located(expression, offset, f"undeclared reference to '{name}' (in container '')")
-            for offset, name in parser.undeclared
-        ]
+        found = [_located(expression, offset, f"undeclared reference to '{name}' (in container '')") for offset, name in parser.undeclared]
         return "compilation failed: " + "\n".join(found)
     if wanted != DYN and kind not in (wanted, DYN, wanted.partition("(")[0]):
         return f"must evaluate to {wanted} but got {kind}"
@@ -109,9 +152,7 @@ class _Parser:
 
     def expect(self, mark: str) -> None:
         if self.accept(mark) is None:
-            raise _SyntaxError(
-                self.next.offset, f"Syntax error: mismatched input '{self.next.text}' expecting '{mark}'"
-            )
+            raise _SyntaxError(self.next.offset, f"Syntax error: mismatched input '{self.next.text}' expecting '{mark}'")
 
     def whole(self) -> str:
         self.items = list(_tokens(self.text))
@@ -190,11 +231,7 @@ class _Parser:
         token = self.take()
         match token.kind:
             case "int" | "uint" | "string":
-                return (
-                    "bytes"
-                    if token.kind == "string" and "b" in token.text[:2].lower().partition(token.text[-1])[0]
-                    else token.kind
-                )
+                return "bytes" if token.kind == "string" and "b" in token.text[:2].lower().partition(token.text[-1])[0] else token.kind
             case "float":
                 return "double"
             case "name":

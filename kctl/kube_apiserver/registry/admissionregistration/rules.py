@@ -86,9 +86,7 @@ def expression_errors(path: str, expression: str, declared: Iterable[str], wante
     return [field_errors.invalid(path, expression, problem)] if problem else []
 
 
-def match_condition_errors(
-    conditions: list[dict[str, Any]] | None, path: str, declared: Iterable[str] = VARIABLES
-) -> list[FieldError]:
+def match_condition_errors(conditions: list[dict[str, Any]] | None, path: str, declared: Iterable[str] = VARIABLES) -> list[FieldError]:
     given = conditions or []
     errors: list[FieldError] = []
     if len(given) > _MAX_CONDITIONS:

@@ -16,9 +16,7 @@ Spec = dict[str, Any]
 _SCOPES = ("Cluster", "Namespaced")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
-_NO_PRESERVING = (
-    "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
-)
+_NO_PRESERVING = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
 _MIXED_CASE = "may have mixed case, but should otherwise match: "
 
 
@@ -82,10 +80,7 @@ class CustomResourceDefinitionStrategy(Strategy):
             if version not in served:
                 why = "missing from spec.versions; "
                 why += f"{version} was previously a storage version, and must remain in spec.versions until a storage migration "
-                why += (
-                    "ensures no data remains persisted in "
-                    + f"{version} and removes {version} from status.storedVersions"
-                )
+                why += "ensures no data remains persisted in " + f"{version} and removes {version} from status.storedVersions"
                 errors.append(field_errors.invalid(f"status.storedVersions[{index}]", version, why))
         return errors
 
@@ -108,9 +103,7 @@ def _versions(versions: list[Spec]) -> list[FieldError]:
     for index, version in enumerate(versions):
         path, name = f"spec.versions[{index}]", version.get("name") or ""
         if name in seen:
-            errors.append(
-                field_errors.invalid("spec.versions", _go_versions(versions), "must contain unique version names")
-            )
+            errors.append(field_errors.invalid("spec.versions", _go_versions(versions), "must contain unique version names"))
         seen.add(name)
         problems = names.dns1035_label(name)
         if problems:
@@ -140,8 +133,10 @@ def _go_versions(versions: list[Spec]) -> Any:
     """What all versions share is not shown with each of them."""
     return [
         {
-            "Name": version.get("name") or "", "Served": bool(version.get("served")),
-            "Storage": bool(version.get("storage")), "Deprecated": bool(version.get("deprecated")),
+            "Name": version.get("name") or "",
+            "Served": bool(version.get("served")),
+            "Storage": bool(version.get("storage")),
+            "Deprecated": bool(version.get("deprecated")),
             "DeprecationWarning": version.get("deprecationWarning"),
             **{
                 name: None if _shared(versions, name[0].lower() + name[1:]) else version.get(name[0].lower() + name[1:])
@@ -149,7 +144,7 @@ def _go_versions(versions: list[Spec]) -> Any:
             },
         }
         for version in versions
-    ]  # fmt: skip
+    ]
 
 
 def _column(column: Spec, path: str) -> list[FieldError]:
@@ -177,9 +172,7 @@ def _names(given: Spec, path: str) -> list[FieldError]:
             if problems:
                 errors.append(field_errors.invalid(f"{path}.{field}[{index}]", value, ",".join(problems)))
     if given.get("kind") and given.get("kind") == given.get("listKind"):
-        errors.append(
-            field_errors.invalid(f"{path}.listKind", given["listKind"], "kind and listKind may not be the same")
-        )
+        errors.append(field_errors.invalid(f"{path}.listKind", given["listKind"], "kind and listKind may not be the same"))
     return errors
 
 
@@ -215,9 +208,12 @@ class APIServiceStrategy(Strategy):
         """What the server itself serves is available from the start."""
         if obj["spec"].get("service") is None:
             condition = {
-                "type": "Available", "status": "True", "lastTransitionTime": times.rfc3339(context.now), "reason": "Local",
+                "type": "Available",
+                "status": "True",
+                "lastTransitionTime": times.rfc3339(context.now),
+                "reason": "Local",
                 "message": "Local APIServices are always available",
-            }  # fmt: skip
+            }
             obj["status"] = {"conditions": [condition]}
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:

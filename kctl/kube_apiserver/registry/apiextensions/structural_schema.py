@@ -43,9 +43,7 @@ def _structure(schema: Schema, path: str, level: str) -> list[FieldError]:
         why = "must be object if x-kubernetes-embedded-resource is true"
         here = f"{path}.type"
         errors.append(field_errors.invalid(here, kind, why) if kind else field_errors.required(here, why))
-    elif not kind and not (
-        schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
-    ):
+    elif not kind and not (schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")):
         errors.append(field_errors.required(f"{path}.type", f"must not be empty {level}"))
     if level == _ROOT and kind and kind != "object":
         errors.append(field_errors.invalid(f"{path}.type", kind, "must be object at the root"))

@@ -16,9 +16,15 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 _ROLLING = (("MaxUnavailable", "maxUnavailable"), ("MaxSurge", "maxSurge"))
 _COUNTS = (
-    "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady", "observedGeneration",
-    "updatedNumberScheduled", "numberAvailable", "numberUnavailable",
-)  # fmt: skip
+    "currentNumberScheduled",
+    "numberMisscheduled",
+    "desiredNumberScheduled",
+    "numberReady",
+    "observedGeneration",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+)
 
 
 def _generation(obj: Object) -> int:

@@ -14,9 +14,14 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 _ROLLING = (("MaxUnavailable", "maxUnavailable"), ("MaxSurge", "maxSurge"))
 _COUNTS = (
-    "observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas",
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
     "terminatingReplicas",
-)  # fmt: skip
+)
 _ABOVE = "cannot be greater than status.replicas"
 
 
@@ -53,9 +58,7 @@ class DeploymentStrategy(Strategy):
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec = obj["spec"]
         errors = rules.non_negative(spec, "spec", "replicas")
-        found, usable = rules.validate_selector(
-            spec.get("selector"), "deployment", "spec.selector", "invalid label selector"
-        )
+        found, usable = rules.validate_selector(spec.get("selector"), "deployment", "spec.selector", "invalid label selector")
         errors += found
         template = spec.get("template")
         if usable:
@@ -67,9 +70,7 @@ class DeploymentStrategy(Strategy):
         if deadline is not None:
             errors += rules.non_negative(spec, "spec", "progressDeadlineSeconds")
             if deadline <= (spec.get("minReadySeconds") or 0):
-                errors.append(
-                    fe.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
-                )
+                errors.append(fe.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"))
         return errors
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
@@ -82,9 +83,7 @@ class DeploymentStrategy(Strategy):
         errors = rules.status_counts(status, *_COUNTS)
         errors += rules.collision_count(status, before)
         errors += rules.not_above(status, "replicas", _ABOVE, "updatedReplicas", "readyReplicas", "availableReplicas")
-        return errors + rules.not_above(
-            status, "readyReplicas", "cannot be greater than readyReplicas", "availableReplicas"
-        )
+        return errors + rules.not_above(status, "readyReplicas", "cannot be greater than readyReplicas", "availableReplicas")
 
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
         return rules.name_warnings(obj["metadata"]) + template_warnings(obj["spec"].get("template"), "spec.template")

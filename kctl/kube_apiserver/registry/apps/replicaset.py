@@ -12,8 +12,13 @@ from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 _COUNTS = (
-    "replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "terminatingReplicas", "observedGeneration",
-)  # fmt: skip
+    "replicas",
+    "fullyLabeledReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "terminatingReplicas",
+    "observedGeneration",
+)
 _ABOVE = "cannot be greater than status.replicas"
 
 
@@ -22,9 +27,7 @@ def validate_replica_status(status: Mapping[str, object]) -> list[FieldError]:
     errors = rules.status_counts(status, *_COUNTS)
     fields = ("fullyLabeledReplicas", "readyReplicas", "availableReplicas")
     errors += rules.not_above(status, "replicas", _ABOVE, *fields)
-    return errors + rules.not_above(
-        status, "readyReplicas", "cannot be greater than readyReplicas", "availableReplicas"
-    )
+    return errors + rules.not_above(status, "readyReplicas", "cannot be greater than readyReplicas", "availableReplicas")
 
 
 class ReplicaSetStrategy(Strategy):
@@ -37,9 +40,7 @@ class ReplicaSetStrategy(Strategy):
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec = obj["spec"]
         errors = rules.non_negative(spec, "spec", "replicas", "minReadySeconds")
-        found, usable = rules.validate_selector(
-            spec.get("selector"), "deployment", "spec.selector", "invalid label selector"
-        )
+        found, usable = rules.validate_selector(spec.get("selector"), "deployment", "spec.selector", "invalid label selector")
         errors += found
         if usable:
             template = spec.get("template")

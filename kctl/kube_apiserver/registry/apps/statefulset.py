@@ -17,9 +17,14 @@ from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 _MUTABLE = (
-    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy",
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
     "minReadySeconds",
-)  # fmt: skip
+)
 _FORBIDDEN = (
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
     "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
@@ -84,11 +89,7 @@ class StatefulSetStrategy(Strategy):
         errors = self.validate(context, obj)
         fixed = [{key: value for key, value in part.items() if key not in _MUTABLE} for part in (spec, before)]
         if fixed[0] != fixed[1]:
-            return (
-                [fe.forbidden("spec", _FORBIDDEN)]
-                if _only_fixed(errors)
-                else [*errors, fe.forbidden("spec", _FORBIDDEN)]
-            )
+            return [fe.forbidden("spec", _FORBIDDEN)] if _only_fixed(errors) else [*errors, fe.forbidden("spec", _FORBIDDEN)]
         return errors
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:

@@ -143,8 +143,7 @@ def _rules_to_internal(scaling: Json | None) -> Json | None:
 
 def _rules_from_internal(scaling: Json) -> Json:
     policies = [
-        {"type": p.get("Type"), "value": p.get("Value"), "periodSeconds": p.get("PeriodSeconds")}
-        for p in scaling.get("Policies") or ()
+        {"type": p.get("Type"), "value": p.get("Value"), "periodSeconds": p.get("PeriodSeconds")} for p in scaling.get("Policies") or ()
     ]
     return _clean(
         {
@@ -173,10 +172,13 @@ def _source_to_v1(kind: str, source: Json, field: str) -> Json:
         case "object":
             return _clean(
                 {
-                    "target": source.get("describedObject"), "metricName": metric.get("name"),
-                    f"{field}Value": value.get("value", "0"), "selector": metric.get("selector"), "averageValue": average,
+                    "target": source.get("describedObject"),
+                    "metricName": metric.get("name"),
+                    f"{field}Value": value.get("value", "0"),
+                    "selector": metric.get("selector"),
+                    "averageValue": average,
                 }
-            )  # fmt: skip
+            )
         case "pods":
             name = {"metricName": metric.get("name"), f"{field}AverageValue": average}
             return _clean({**name, "selector": metric.get("selector")})

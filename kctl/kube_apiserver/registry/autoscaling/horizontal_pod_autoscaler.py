@@ -12,9 +12,7 @@ from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.autoscaling.metric_validation import validate_metrics
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
-_DEFAULT_METRICS = [
-    {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
-]
+_DEFAULT_METRICS = [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]
 _SCALE_UP: dict[str, Any] = {
     "stabilizationWindowSeconds": 0,
     "selectPolicy": "Max",

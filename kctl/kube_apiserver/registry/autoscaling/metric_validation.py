@@ -11,9 +11,12 @@ from kctl.apimachinery.field_errors import FieldError
 
 Spec = Mapping[str, Any]
 _FIELDS = {
-    "ContainerResource": "containerResource", "External": "external", "Object": "object", "Pods": "pods",
+    "ContainerResource": "containerResource",
+    "External": "external",
+    "Object": "object",
+    "Pods": "pods",
     "Resource": "resource",
-}  # fmt: skip
+}
 _PER_POD = "must set either a target value for metric or a per-pod target"
 
 
@@ -129,6 +132,9 @@ def _raw_or_utilization(source: Spec, path: str) -> list[FieldError]:
 
 
 _SOURCES: dict[str, Callable[[Spec, str], list[FieldError]]] = {
-    "object": _object, "external": _external, "pods": _pods, "resource": _resource,
+    "object": _object,
+    "external": _external,
+    "pods": _pods,
+    "resource": _resource,
     "containerResource": _container_resource,
-}  # fmt: skip
+}

@@ -148,9 +148,7 @@ def _generated_selector(obj: Object) -> list[FieldError]:
     uid, name = meta.get("uid") or "", meta.get("name") or ""
     own = rules.template_labels(spec.get("template"))
     errors: list[FieldError] = []
-    for key, value in (
-        (LEGACY_UID_LABEL, uid), (LEGACY_NAME_LABEL, name), (UID_LABEL, uid), (NAME_LABEL, name)
-    ):  # fmt: skip
+    for key, value in ((LEGACY_UID_LABEL, uid), (LEGACY_NAME_LABEL, name), (UID_LABEL, uid), (NAME_LABEL, name)):
         path = f"spec.template.metadata.labels[{key}]"
         if key not in own:
             errors.append(fe.required(path, f"must be '{value}'"))
@@ -174,9 +172,7 @@ def _immutable(spec: Mapping[str, Any], before: Mapping[str, Any], field: str) -
     return [fe.invalid(f"spec.{field}", spec.get(field), rules.IMMUTABLE)]
 
 
-def _immutable_policy(
-    spec: Mapping[str, Any], before: Mapping[str, Any], field: str, form: Callable[[Any], Any]
-) -> list[FieldError]:
+def _immutable_policy(spec: Mapping[str, Any], before: Mapping[str, Any], field: str, form: Callable[[Any], Any]) -> list[FieldError]:
     new = spec.get(field)
     if new == before.get(field):
         return []

@@ -198,9 +198,7 @@ def _success_rule(rule: Spec, completions: int, path: str) -> list[FieldError]:
             why = f"must be less than or equal to {completions} (the number of specified completions)"
             errors.append(fe.invalid(here, count, why))
         elif count > total:
-            why = (
-                f"must be less than or equal to {total} (the number of indexes in the specified succeededIndexes field)"
-            )
+            why = f"must be less than or equal to {total} (the number of indexes in the specified succeededIndexes field)"
             errors.append(fe.invalid(here, count, why))
     return errors
 

@@ -21,12 +21,33 @@ _PARAMETERS = (
     "{optional:false explicit:false application:false private:false defaultValue:<nil> tag:<nil> stringType:0 timeType:0 "
     "set:false omitEmpty:false}"
 )
-USAGES = frozenset({
-    "signing", "digital signature", "content commitment", "key encipherment", "key agreement", "data encipherment",
-    "cert sign", "crl sign", "encipher only", "decipher only", "any", "server auth", "client auth", "code signing",
-    "email protection", "s/mime", "ipsec end system", "ipsec tunnel", "ipsec user", "timestamping", "ocsp signing",
-    "microsoft sgc", "netscape sgc",
-})  # fmt: skip
+USAGES = frozenset(
+    {
+        "signing",
+        "digital signature",
+        "content commitment",
+        "key encipherment",
+        "key agreement",
+        "data encipherment",
+        "cert sign",
+        "crl sign",
+        "encipher only",
+        "decipher only",
+        "any",
+        "server auth",
+        "client auth",
+        "code signing",
+        "email protection",
+        "s/mime",
+        "ipsec end system",
+        "ipsec tunnel",
+        "ipsec user",
+        "timestamping",
+        "ocsp signing",
+        "microsoft sgc",
+        "netscape sgc",
+    }
+)
 
 
 class SigningRequestStrategy(Strategy):
@@ -99,12 +120,8 @@ def signer_name(path: str, name: str) -> list[FieldError]:
     domain, rest = parts
     errors = [field_errors.invalid(path, domain, problem) for problem in names.dns1123_subdomain(domain)]
     if "." not in domain:
-        errors.append(
-            field_errors.invalid(path, domain, "should be a domain with at least two segments separated by dots")
-        )
-    problems = (
-        [problem for step in rest.split(".") for problem in names.dns1123_label(step)] if rest else [names.LABEL_RULE]
-    )
+        errors.append(field_errors.invalid(path, domain, "should be a domain with at least two segments separated by dots"))
+    problems = [problem for step in rest.split(".") for problem in names.dns1123_label(step)] if rest else [names.LABEL_RULE]
     return errors + [field_errors.invalid(path, rest, problem) for problem in problems]
 
 
@@ -129,9 +146,7 @@ def _request_problem(request: str) -> str:
         start += size & 0x7F
         size = int.from_bytes(data[2:start], "big")
     if data[0] != _SEQUENCE:
-        found = (
-            f"{{class:{data[0] >> 6} tag:{data[0] & 31} length:{size} isCompound:{str(bool(data[0] & 32)).lower()}}}"
-        )
+        found = f"{{class:{data[0] >> 6} tag:{data[0] & 31} length:{size} isCompound:{str(bool(data[0] & 32)).lower()}}}"
         return f"asn1: structure error: tags don't match (16 vs {found}) {_PARAMETERS} certificateRequest @{start}"
     if start + size > len(data):
         return "asn1: syntax error: data truncated"
@@ -151,9 +166,7 @@ def _kept(obj: Object, old: Object, kinds: tuple[str, ...]) -> list[FieldError]:
         if new == before:
             continue
         verb = "add" if not before else "remove" if not new else "modify"
-        errors.append(
-            field_errors.forbidden("status.conditions", f'updates may not {verb} a condition of type "{kind}"')
-        )
+        errors.append(field_errors.forbidden("status.conditions", f'updates may not {verb} a condition of type "{kind}"'))
     return errors
 
 
@@ -172,9 +185,7 @@ def _conditions(obj: Object) -> list[FieldError]:
         if kind in kinds[:index]:
             errors.append(field_errors.duplicate(f"{path}.type", kind))
         if kind in _DECISIONS and set(_DECISIONS) <= {kind, *kinds[:index]}:
-            errors.append(
-                field_errors.invalid(f"{path}.type", kind, "Approved and Denied conditions are mutually exclusive")
-            )
+            errors.append(field_errors.invalid(f"{path}.type", kind, "Approved and Denied conditions are mutually exclusive"))
     return errors
 
 

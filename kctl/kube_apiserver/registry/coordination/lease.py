@@ -43,9 +43,7 @@ Version = tuple[int, int, int, bool, list[tuple[bool, int, str]]]
 def _strategy(path: str, value: str) -> list[FieldError]:
     """Upstream names the field twice."""
     here = f"{path}.strategy"
-    return (
-        names.errors(here, value, names.qualified_name) if "/" in value else field_checks.enum(here, value, (_OLDEST,))
-    )
+    return names.errors(here, value, names.qualified_name) if "/" in value else field_checks.enum(here, value, (_OLDEST,))
 
 
 def _semver(text: str) -> Version | None:

@@ -19,12 +19,15 @@ _COMPARISONS = (
     ("min", "defaultRequest", "defaultRequest", "defaultRequest", "min value {0} is greater than default request value {1}"),
     ("defaultRequest", "max", "defaultRequest", "defaultRequest", "default request value {0} is greater than max value {1}"),
     (
-        "defaultRequest", "default", "defaultRequest", "defaultRequest",
+        "defaultRequest",
+        "default",
+        "defaultRequest",
+        "defaultRequest",
         "default request value {0} is greater than default limit value {1}",
     ),
     ("min", "default", "default", "min", "min value {0} is greater than default value {1}"),
     ("default", "max", "default", "max", "default value {0} is greater than max value {1}"),
-)  # fmt: skip
+)
 
 
 class LimitRangeStrategy(Strategy):
@@ -128,9 +131,7 @@ def _ratio(given: dict[str, Any], resource: str, path: str) -> list[FieldError]:
     if low is not None and high is not None and quantity.parse(low) > 0:
         bound = quantity.parse(high) / quantity.parse(low)
         if quantity.parse(ratio) > bound:
-            errors.append(
-                field_errors.invalid(here, shown, f"ratio {shown} is greater than max/min = {float(bound):f}")
-            )
+            errors.append(field_errors.invalid(here, shown, f"ratio {shown} is greater than max/min = {float(bound):f}"))
     return errors
 
 

@@ -67,11 +67,7 @@ class NamespaceStrategy(Strategy):
         phase = objects.status(obj).get("phase")
         if not objects.deletion_timestamp(obj):
             if phase != "Active":
-                return [
-                    field_errors.invalid(
-                        "status.Phase", phase or "", "may only be 'Active' if `deletionTimestamp` is empty"
-                    )
-                ]
+                return [field_errors.invalid("status.Phase", phase or "", "may only be 'Active' if `deletionTimestamp` is empty")]
         elif phase != "Terminating":
             why = "may only be 'Terminating' if `deletionTimestamp` is not empty"
             return [field_errors.invalid("status.Phase", phase or "", why)]

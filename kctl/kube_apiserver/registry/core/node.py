@@ -131,9 +131,11 @@ def taint_errors(taints: list[dict[str, Any]], path: str) -> list[FieldError]:
 
 def _go_taint(taint: dict[str, Any]) -> dict[str, Any]:
     return {
-        "Key": taint.get("key") or "", "Value": taint.get("value") or "", "Effect": taint.get("effect") or "",
+        "Key": taint.get("key") or "",
+        "Value": taint.get("value") or "",
+        "Effect": taint.get("effect") or "",
         "TimeAdded": taint.get("timeAdded"),
-    }  # fmt: skip
+    }
 
 
 STRATEGY = NodeStrategy()

@@ -28,14 +28,37 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 Spec = dict[str, Any]
 PROTECTION = "kubernetes.io/pv-protection"
 SOURCES = (
-    "hostPath", "gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "flocker", "nfs", "rbd", "quobyte", "cephfs",
-    "iscsi", "cinder", "fc", "flexVolume", "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume",
-    "azureDisk", "scaleIO", "local", "storageos", "csi",
-)  # fmt: skip
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "glusterfs",
+    "flocker",
+    "nfs",
+    "rbd",
+    "quobyte",
+    "cephfs",
+    "iscsi",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "scaleIO",
+    "local",
+    "storageos",
+    "csi",
+)
 _RECLAIM = ("Delete", "Recycle", "Retain")
 _CSI_SECRETS = (
-    "controllerPublishSecretRef", "nodeStageSecretRef", "nodePublishSecretRef", "controllerExpandSecretRef", "nodeExpandSecretRef",
-)  # fmt: skip
+    "controllerPublishSecretRef",
+    "nodeStageSecretRef",
+    "nodePublishSecretRef",
+    "controllerExpandSecretRef",
+    "nodeExpandSecretRef",
+)
 _MOUNT_OPTIONS = "volume.beta.kubernetes.io/mount-options"
 _MOUNT_OPTIONS_INSTEAD = 'deprecated since v1.31; use "mountOptions" attribute instead'
 _RECYCLE = "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning."
@@ -65,9 +88,7 @@ class PersistentVolumeStrategy(Strategy):
         if context.subresource != "status":
             return
         before, status = objects.status(old), obj.get("status") or {}
-        if status.get("phase") != before.get("phase") and status.get("lastPhaseTransitionTime") == before.get(
-            "lastPhaseTransitionTime"
-        ):
+        if status.get("phase") != before.get("phase") and status.get("lastPhaseTransitionTime") == before.get("lastPhaseTransitionTime"):
             obj["status"] = {**status, "lastPhaseTransitionTime": times.rfc3339(context.now)}
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:

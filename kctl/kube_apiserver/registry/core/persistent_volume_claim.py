@@ -21,10 +21,16 @@ ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOnce
 VOLUME_MODES = ("Block", "Filesystem")
 _FROZEN = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"
 _GO_FIELDS = (
-    ("AccessModes", "accessModes"), ("Selector", "selector"), ("Resources", "resources"), ("VolumeName", "volumeName"),
-    ("StorageClassName", "storageClassName"), ("VolumeMode", "volumeMode"), ("DataSource", "dataSource"),
-    ("DataSourceRef", "dataSourceRef"), ("VolumeAttributesClassName", "volumeAttributesClassName"),
-)  # fmt: skip
+    ("AccessModes", "accessModes"),
+    ("Selector", "selector"),
+    ("Resources", "resources"),
+    ("VolumeName", "volumeName"),
+    ("StorageClassName", "storageClassName"),
+    ("VolumeMode", "volumeMode"),
+    ("DataSource", "dataSource"),
+    ("DataSourceRef", "dataSourceRef"),
+    ("VolumeAttributesClassName", "volumeAttributesClassName"),
+)
 
 
 class PersistentVolumeClaimStrategy(Strategy):
@@ -100,8 +106,10 @@ def _normalize_sources(spec: Spec) -> None:
         }
     elif reference and not source and not reference.get("namespace"):
         spec["dataSource"] = {
-            "apiGroup": reference.get("apiGroup"), "kind": reference.get("kind"), "name": reference.get("name"),
-        }  # fmt: skip
+            "apiGroup": reference.get("apiGroup"),
+            "kind": reference.get("kind"),
+            "name": reference.get("name"),
+        }
 
 
 def access_mode_errors(modes: list[str], path: str) -> list[FieldError]:

@@ -156,9 +156,8 @@ class PodStrategy(Strategy):
 
 def _name_warning(name: str) -> str:
     problems = names.dns1123_label(name)
-    return (
-        "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is "
-        + ("recommended: [" + " ".join(problems) + "]")
+    return "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is " + (
+        "recommended: [" + " ".join(problems) + "]"
     )
 
 

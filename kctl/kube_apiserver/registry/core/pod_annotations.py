@@ -33,9 +33,7 @@ def validate_annotations(annotations: Mapping[str, str] | None, path: str) -> li
     return errors
 
 
-def validate_pod_annotations(
-    annotations: Mapping[str, str] | None, spec: Mapping[str, Any], path: str
-) -> list[FieldError]:
+def validate_pod_annotations(annotations: Mapping[str, str] | None, spec: Mapping[str, Any], path: str) -> list[FieldError]:
     if not annotations:
         return []
     errors: list[FieldError] = []

@@ -20,9 +20,16 @@ Container = Mapping[str, Any]
 _INIT_ONLY = "may not be set for init containers without restartPolicy=Always"
 _EPHEMERAL_ONLY = "cannot be set for an Ephemeral Container"
 _NOT_EPHEMERAL = (
-    "ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", "livenessProbe", "readinessProbe",
-    "startupProbe", "lifecycle",
-)  # fmt: skip
+    "ports",
+    "resources",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+)
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
 
@@ -67,9 +74,7 @@ def _common(container: Container, pod: Surroundings, path: str) -> list[FieldErr
     errors += validate_container_resources(container.get("resources"), pod.claims, f"{path}.resources")
     if container.get("resizePolicy"):
         errors += _resize_policy(container["resizePolicy"], pod.restart_policy, f"{path}.resizePolicy")
-    return errors + validate_container_context(
-        container.get("securityContext"), f"{path}.securityContext", pod.host_users
-    )
+    return errors + validate_container_context(container.get("securityContext"), f"{path}.securityContext", pod.host_users)
 
 
 def _ports(ports: Sequence[Mapping[str, Any]], path: str) -> list[FieldError]:

@@ -14,10 +14,15 @@ from kctl.kube_apiserver.registry.core.pod_paths import local_descending_path
 Source = Mapping[str, Any]
 
 _REQUIRED = {
-    "glusterfs": ("endpoints", "path"), "rbd": ("monitors", "image"), "cephfs": ("monitors",),
-    "azureFile": ("secretName", "shareName"), "vsphereVolume": ("volumePath",), "photonPersistentDisk": ("pdID",),
-    "portworxVolume": ("volumeID",), "scaleIO": ("gateway", "system", "volumeName"),
-}  # fmt: skip
+    "glusterfs": ("endpoints", "path"),
+    "rbd": ("monitors", "image"),
+    "cephfs": ("monitors",),
+    "azureFile": ("secretName", "shareName"),
+    "vsphereVolume": ("volumePath",),
+    "photonPersistentDisk": ("pdID",),
+    "portworxVolume": ("volumeID",),
+    "scaleIO": ("gateway", "system", "volumeName"),
+}
 _IQN = re.compile(r"iqn\.\d{4}-\d{2}\.([A-Za-z0-9\-.]+)(:[^,;*&$|\s]+)$")
 _EUI = re.compile(r"^eui.[A-Za-z0-9]{16}$")
 _NAA = re.compile(r"^naa.[A-Za-z0-9]{32}$")
@@ -170,7 +175,16 @@ def _storageos(source: Source, path: str) -> list[FieldError]:
 
 
 _RULES: dict[str, Callable[[Source, str], list[FieldError]]] = {
-    "gitRepo": _git_repo, "gcePersistentDisk": _disk("pdName"), "awsElasticBlockStore": _disk("volumeID"), "nfs": _nfs,
-    "iscsi": _iscsi, "flocker": _flocker, "cinder": _cinder, "quobyte": _quobyte, "fc": _fc, "flexVolume": _flex,
-    "azureDisk": _azure_disk, "storageos": _storageos,
-}  # fmt: skip
+    "gitRepo": _git_repo,
+    "gcePersistentDisk": _disk("pdName"),
+    "awsElasticBlockStore": _disk("volumeID"),
+    "nfs": _nfs,
+    "iscsi": _iscsi,
+    "flocker": _flocker,
+    "cinder": _cinder,
+    "quobyte": _quobyte,
+    "fc": _fc,
+    "flexVolume": _flex,
+    "azureDisk": _azure_disk,
+    "storageos": _storageos,
+}

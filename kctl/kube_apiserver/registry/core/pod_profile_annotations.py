@@ -81,9 +81,7 @@ def validate_profiles_match(annotations: Mapping[str, str], spec: Mapping[str, A
     return errors
 
 
-def _match(
-    what: str, types: Mapping[str, tuple[str, ...]], annotation: str, profile: Mapping[str, Any], path: str
-) -> list[FieldError]:
+def _match(what: str, types: Mapping[str, tuple[str, ...]], annotation: str, profile: Mapping[str, Any], path: str) -> list[FieldError]:
     kind = profile.get("type") or ""
     differs = [fe.forbidden(f"{path}.type", f"{what} type in annotation and field must match")]
     if kind in types:

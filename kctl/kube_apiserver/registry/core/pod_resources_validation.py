@@ -14,14 +14,39 @@ NEGATIVE = "must be greater than or equal to 0"
 HUGE = "hugepages-"
 _STANDARD_CONTAINER = frozenset(("cpu", "memory", "ephemeral-storage"))
 _STANDARD = _STANDARD_CONTAINER | frozenset(
-    ("requests.cpu", "requests.memory", "requests.ephemeral-storage", "limits.cpu", "limits.memory",
-     "limits.ephemeral-storage", "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps",
-     "persistentvolumeclaims", "storage", "requests.storage", "services.nodeports", "services.loadbalancers")
-)  # fmt: skip
+    (
+        "requests.cpu",
+        "requests.memory",
+        "requests.ephemeral-storage",
+        "limits.cpu",
+        "limits.memory",
+        "limits.ephemeral-storage",
+        "pods",
+        "resourcequotas",
+        "services",
+        "replicationcontrollers",
+        "secrets",
+        "configmaps",
+        "persistentvolumeclaims",
+        "storage",
+        "requests.storage",
+        "services.nodeports",
+        "services.loadbalancers",
+    )
+)
 _INTEGERS = frozenset(
-    ("pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims",
-     "services.nodeports", "services.loadbalancers")
-)  # fmt: skip
+    (
+        "pods",
+        "services",
+        "replicationcontrollers",
+        "resourcequotas",
+        "secrets",
+        "configmaps",
+        "persistentvolumeclaims",
+        "services.nodeports",
+        "services.loadbalancers",
+    )
+)
 NameRule = Callable[[str, str], list[FieldError]]
 
 
@@ -89,9 +114,7 @@ def _huge_page(name: str, value: Any, path: str) -> list[FieldError]:
     return [fe.invalid(path, text, f"{text} is not positive integer multiple of {name}")]
 
 
-def validate_container_resources(
-    resources: Mapping[str, Any] | None, claims: frozenset[str] | None, path: str
-) -> list[FieldError]:
+def validate_container_resources(resources: Mapping[str, Any] | None, claims: frozenset[str] | None, path: str) -> list[FieldError]:
     """`claims` are the names in spec.resourceClaims."""
     if not resources:
         return []

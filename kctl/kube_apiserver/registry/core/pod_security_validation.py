@@ -25,9 +25,7 @@ _POLICIES = {
 }
 _USER_CHARACTERS = re.compile(r"[\"/\\:;|=,+*?<>@\[\]]")
 _NETBIOS = re.compile(r"[^\\/:*?\"<>|.][^\\/:*?\"<>|]{0,14}")
-_DOMAIN = re.compile(
-    r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*"
-)
+_DOMAIN = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*")
 
 
 def containers_of(spec: Object, path: str) -> Iterator[tuple[Object, str]]:
@@ -238,13 +236,29 @@ def validate_host_users(spec: Object, path: str) -> list[FieldError]:
 _POD_NOT_WINDOWS = ("appArmorProfile", "seLinuxOptions")
 _POD_NOT_WINDOWS_SPEC = ("hostUsers", "hostPID", "hostIPC")
 _POD_NOT_WINDOWS_LATER = (
-    "seccompProfile", "fsGroup", "fsGroupChangePolicy", "sysctls", "shareProcessNamespace", "runAsUser", "runAsGroup",
-    "supplementalGroups", "supplementalGroupsPolicy", "seLinuxChangePolicy",
-)  # fmt: skip
+    "seccompProfile",
+    "fsGroup",
+    "fsGroupChangePolicy",
+    "sysctls",
+    "shareProcessNamespace",
+    "runAsUser",
+    "runAsGroup",
+    "supplementalGroups",
+    "supplementalGroupsPolicy",
+    "seLinuxChangePolicy",
+)
 _CONTAINER_NOT_WINDOWS = (
-    "appArmorProfile", "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem", "privileged",
-    "allowPrivilegeEscalation", "procMount", "runAsUser", "runAsGroup",
-)  # fmt: skip
+    "appArmorProfile",
+    "seLinuxOptions",
+    "seccompProfile",
+    "capabilities",
+    "readOnlyRootFilesystem",
+    "privileged",
+    "allowPrivilegeEscalation",
+    "procMount",
+    "runAsUser",
+    "runAsGroup",
+)
 
 
 def validate_os(spec: Object, path: str) -> list[FieldError]:
@@ -275,11 +289,7 @@ def _windows(spec: Object, path: str) -> list[FieldError]:
     why = "cannot be set for a windows pod"
     context = spec.get("securityContext") or {}
     fields = [f"securityContext.{field}" for field in _POD_NOT_WINDOWS if context.get(field) is not None]
-    fields += [
-        field
-        for field in _POD_NOT_WINDOWS_SPEC
-        if spec.get(field) not in ((None,) if field == "hostUsers" else (None, False))
-    ]
+    fields += [field for field in _POD_NOT_WINDOWS_SPEC if spec.get(field) not in ((None,) if field == "hostUsers" else (None, False))]
     for field in _POD_NOT_WINDOWS_LATER:
         if field == "shareProcessNamespace":
             fields += [field] if spec.get(field) is not None else []
@@ -288,9 +298,5 @@ def _windows(spec: Object, path: str) -> list[FieldError]:
     errors = [fe.forbidden(f"{path}.{field}", why) for field in fields]
     for container, here in containers_of(spec, path):
         own = container.get("securityContext") or {}
-        errors += [
-            fe.forbidden(f"{here}.securityContext.{field}", why)
-            for field in _CONTAINER_NOT_WINDOWS
-            if own.get(field) is not None
-        ]
+        errors += [fe.forbidden(f"{here}.securityContext.{field}", why) for field in _CONTAINER_NOT_WINDOWS if own.get(field) is not None]
     return errors

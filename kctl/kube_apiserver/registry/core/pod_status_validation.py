@@ -39,9 +39,7 @@ def validate_status(new: Object, old: Object) -> list[FieldError]:
     return errors + _host_addresses(status)
 
 
-def _transitions(
-    new: Sequence[Object], old: Sequence[Object], policy: str, spared: set[Any], path: str
-) -> list[FieldError]:
+def _transitions(new: Sequence[Object], old: Sequence[Object], policy: str, spared: set[Any], path: str) -> list[FieldError]:
     """A container that will not be restarted stays terminated."""
     if policy == "Always":
         return []

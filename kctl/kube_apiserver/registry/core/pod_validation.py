@@ -56,9 +56,13 @@ def validate_pod_spec(spec: Spec, path: str, pod_name: str = "", *, is_pod: bool
     claims = frozenset(claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name"))
     errors += _resource_claims(spec.get("resourceClaims") or (), f"{path}.resourceClaims")
     pod = Surroundings(
-        volumes, claims, grace, spec.get("restartPolicy") or "", spec.get("hostUsers") is not False,
+        volumes,
+        claims,
+        grace,
+        spec.get("restartPolicy") or "",
+        spec.get("hostUsers") is not False,
         (spec.get("os") or {}).get("name") or "",
-    )  # fmt: skip
+    )
     containers, init = spec.get("containers") or (), spec.get("initContainers") or ()
     errors += validate_containers(containers, pod, f"{path}.containers")
     errors += validate_init_containers(init, containers, pod, f"{path}.initContainers")

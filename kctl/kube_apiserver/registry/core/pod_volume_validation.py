@@ -21,27 +21,49 @@ Source = Mapping[str, Any]
 _MODE = "must be a number between 0 and 0777 (octal), both inclusive"
 _MORE = "may not specify more than 1 volume type"
 _HOST_PATH_TYPES = (
-    "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket",
-)  # fmt: skip
+    "",
+    "BlockDevice",
+    "CharDevice",
+    "Directory",
+    "DirectoryOrCreate",
+    "File",
+    "FileOrCreate",
+    "Socket",
+)
 
 # (field, path element of "more than 1", path element of the source's own errors), in the order they are checked.
 _SOURCES = (
-    ("emptyDir", "", "emptyDir"), ("hostPath", "hostPath", "hostPath"), ("gitRepo", "gitRepo", "gitRepo"),
+    ("emptyDir", "", "emptyDir"),
+    ("hostPath", "hostPath", "hostPath"),
+    ("gitRepo", "gitRepo", "gitRepo"),
     ("gcePersistentDisk", "gcePersistentDisk", "persistentDisk"),
-    ("awsElasticBlockStore", "awsElasticBlockStore", "awsElasticBlockStore"), ("secret", "secret", "secret"),
-    ("nfs", "nfs", "nfs"), ("iscsi", "iscsi", "iscsi"), ("glusterfs", "glusterfs", "glusterfs"),
+    ("awsElasticBlockStore", "awsElasticBlockStore", "awsElasticBlockStore"),
+    ("secret", "secret", "secret"),
+    ("nfs", "nfs", "nfs"),
+    ("iscsi", "iscsi", "iscsi"),
+    ("glusterfs", "glusterfs", "glusterfs"),
     ("flocker", "flocker", "flocker"),
-    ("persistentVolumeClaim", "persistentVolumeClaim", "persistentVolumeClaim"), ("rbd", "rbd", "rbd"),
-    ("cinder", "cinder", "cinder"), ("cephfs", "cephFS", "cephfs"), ("quobyte", "quobyte", "quobyte"),
-    ("downwardAPI", "downwarAPI", "downwardAPI"), ("fc", "fc", "fc"), ("flexVolume", "flexVolume", "flexVolume"),
-    ("configMap", "configMap", "configMap"), ("azureFile", "azureFile", "azureFile"),
+    ("persistentVolumeClaim", "persistentVolumeClaim", "persistentVolumeClaim"),
+    ("rbd", "rbd", "rbd"),
+    ("cinder", "cinder", "cinder"),
+    ("cephfs", "cephFS", "cephfs"),
+    ("quobyte", "quobyte", "quobyte"),
+    ("downwardAPI", "downwarAPI", "downwardAPI"),
+    ("fc", "fc", "fc"),
+    ("flexVolume", "flexVolume", "flexVolume"),
+    ("configMap", "configMap", "configMap"),
+    ("azureFile", "azureFile", "azureFile"),
     ("vsphereVolume", "vsphereVolume", "vsphereVolume"),
     ("photonPersistentDisk", "photonPersistentDisk", "photonPersistentDisk"),
-    ("portworxVolume", "portworxVolume", "portworxVolume"), ("azureDisk", "azureDisk", "azureDisk"),
-    ("storageos", "storageos", "storageos"), ("projected", "projected", "projected"),
-    ("scaleIO", "scaleIO", "scaleIO"), ("csi", "csi", "csi"), ("ephemeral", "ephemeral", "ephemeral"),
+    ("portworxVolume", "portworxVolume", "portworxVolume"),
+    ("azureDisk", "azureDisk", "azureDisk"),
+    ("storageos", "storageos", "storageos"),
+    ("projected", "projected", "projected"),
+    ("scaleIO", "scaleIO", "scaleIO"),
+    ("csi", "csi", "csi"),
+    ("ephemeral", "ephemeral", "ephemeral"),
     ("image", "image", "image"),
-)  # fmt: skip
+)
 
 
 def validate_volumes(

@@ -198,8 +198,5 @@ def _port_names(spec: Spec, path: str) -> Iterator[str]:
                 continue
             if name in first and first[name][0] != at:
                 other = first[name][1]
-                yield (
-                    f'{here}: duplicate port name "{name}" with {other}, services and probes that select ports by name '
-                    f"will use {other}"
-                )
+                yield (f'{here}: duplicate port name "{name}" with {other}, services and probes that select ports by name will use {other}')
             first.setdefault(name, (at, here))

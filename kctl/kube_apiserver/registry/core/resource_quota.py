@@ -11,13 +11,28 @@ from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 _SCOPES = (
-    "Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity",
+    "Terminating",
+    "NotTerminating",
+    "BestEffort",
+    "NotBestEffort",
+    "PriorityClass",
+    "CrossNamespacePodAffinity",
     "VolumeAttributesClass",
-)  # fmt: skip
-_POD_COMPUTE = frozenset({
-    "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.ephemeral-storage",
-    "limits.cpu", "limits.memory", "limits.ephemeral-storage", "pods",
-})  # fmt: skip
+)
+_POD_COMPUTE = frozenset(
+    {
+        "cpu",
+        "memory",
+        "ephemeral-storage",
+        "requests.cpu",
+        "requests.memory",
+        "requests.ephemeral-storage",
+        "limits.cpu",
+        "limits.memory",
+        "limits.ephemeral-storage",
+        "pods",
+    }
+)
 _QUOTA_RESOURCES = field_checks.STANDARD_RESOURCES - {"storage"}
 _EXISTS_ONLY = ("BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity")
 
@@ -101,9 +116,7 @@ def _scope_selector(spec: dict[str, Any]) -> list[FieldError]:
                 why = "unsupported scope applied to resource"
                 errors.append(field_errors.invalid(path, _go_selector(expressions), why))
         if scope in _EXISTS_ONLY and operator != "Exists":
-            why = (
-                "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
-            )
+            why = "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
             why += "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or "
             why += "ResourceQuotaScopeCrossNamespacePodAffinity"
             errors.append(field_errors.invalid(f"{path}.operator", operator or "", why))
@@ -115,21 +128,20 @@ def _scope_selector(spec: dict[str, Any]) -> list[FieldError]:
             errors.append(field_errors.invalid(f"{path}.values", values, why))
         elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
             errors.append(field_errors.invalid(f"{path}.operator", operator or "", "not a valid selector operator"))
-    return errors + _conflicts(
-        path, {entry.get("scopeName") or "" for entry in expressions}, spec.get("scopes") or None
-    )
+    return errors + _conflicts(path, {entry.get("scopeName") or "" for entry in expressions}, spec.get("scopes") or None)
 
 
 def _go_selector(expressions: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "MatchExpressions": [
             {
-                "ScopeName": entry.get("scopeName") or "", "Operator": entry.get("operator") or "",
+                "ScopeName": entry.get("scopeName") or "",
+                "Operator": entry.get("operator") or "",
                 "Values": entry.get("values"),
             }
             for entry in expressions
         ]
-    }  # fmt: skip
+    }
 
 
 STRATEGY = ResourceQuotaStrategy()

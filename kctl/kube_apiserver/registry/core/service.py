@@ -108,11 +108,7 @@ def _patch_allocated(spec: Spec, before: Spec) -> None:
         if not spec.get("clusterIPs") and spec.get("clusterIP") == before.get("clusterIP"):
             spec["clusterIPs"] = list(before.get("clusterIPs") or ())
     if allocation.needs_node_port(before) and allocation.needs_node_port(spec):
-        known = {
-            (port.get("protocol"), port.get("port")): port["nodePort"]
-            for port in before.get("ports") or ()
-            if port.get("nodePort")
-        }
+        known = {(port.get("protocol"), port.get("port")): port["nodePort"] for port in before.get("ports") or () if port.get("nodePort")}
         used = {port.get("nodePort") for port in spec.get("ports") or () if port.get("nodePort")}
         for port in spec.get("ports") or ():
             earlier = known.get((port.get("protocol"), port.get("port")))
@@ -162,9 +158,7 @@ def _drop_same(spec: Spec, before: Spec, *fields: str) -> None:
 
 
 def _same_node_ports(spec: Spec, before: Spec) -> bool:
-    new, old = (
-        {port["nodePort"] for port in side.get("ports") or () if port.get("nodePort")} for side in (spec, before)
-    )
+    new, old = ({port["nodePort"] for port in side.get("ports") or () if port.get("nodePort")} for side in (spec, before))
     return new == old
 
 

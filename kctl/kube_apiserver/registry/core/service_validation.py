@@ -65,9 +65,7 @@ def _type_specific(spec: Spec, ports: list[dict[str, Any]]) -> list[FieldError]:
             if port.get("port") == KUBELET_PORT:
                 errors.append(field_errors.invalid(f"spec.ports[{index}]", KUBELET_PORT, why))
     if kind in ("LoadBalancer", "NodePort") and is_headless(spec):
-        errors.append(
-            field_errors.invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {kind} services")
-        )
+        errors.append(field_errors.invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {kind} services"))
     if kind == "ExternalName":
         for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if spec.get(name):
@@ -213,8 +211,13 @@ def _duplicate_ports(ports: list[dict[str, Any]]) -> list[FieldError]:
         protocol, number = port.get("protocol") or "", port.get("port") or 0
         if (protocol, number) in seen:
             shown = {
-                "Name": "", "Protocol": protocol, "AppProtocol": None, "Port": number, "TargetPort": 0, "NodePort": 0,
-            }  # fmt: skip
+                "Name": "",
+                "Protocol": protocol,
+                "AppProtocol": None,
+                "Port": number,
+                "TargetPort": 0,
+                "NodePort": 0,
+            }
             errors.append(field_errors.duplicate(f"spec.ports[{index}]", shown))
         seen.add((protocol, number))
     return errors
@@ -308,11 +311,7 @@ def _changed_addresses(spec: Spec, before: Spec) -> list[FieldError]:
         return []
     new, old = spec.get("clusterIPs") or [], before.get("clusterIPs") or []
     if len(new) == len(old):
-        return [
-            field_errors.invalid(f"spec.clusterIPs[{index}]", new, FIXED)
-            for index, address in enumerate(old)
-            if address != new[index]
-        ]
+        return [field_errors.invalid(f"spec.clusterIPs[{index}]", new, FIXED) for index, address in enumerate(old) if address != new[index]]
     errors: list[FieldError] = []
     if not new:
         errors.append(field_errors.invalid("spec.clusterIPs[0]", new, "primary clusterIP can not be unset"))

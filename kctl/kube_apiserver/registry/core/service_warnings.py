@@ -64,7 +64,5 @@ def _network(path: str, text: str) -> list[str]:
         shown = f"should be {go_value(str(network))} or {go_value(single)}?"
         return [f"{path}: CIDR value {go_value(text)} is ambiguous in this context ({shown})"]
     if network.version == 6 and str(network) != text:
-        return [
-            f"{path}: IPv6 CIDR value {go_value(text)} should be in RFC 5952 canonical format ({go_value(str(network))})"
-        ]
+        return [f"{path}: IPv6 CIDR value {go_value(text)} should be in RFC 5952 canonical format ({go_value(str(network))})"]
     return []

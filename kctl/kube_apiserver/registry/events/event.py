@@ -12,9 +12,21 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 _MAX_NAME, _MAX_NOTE = 128, 1024
 _FIXED = (
-    "involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "reason", "type", "eventTime",
-    "action", "related", "reportingComponent", "reportingInstance",
-)  # fmt: skip
+    "involvedObject",
+    "reason",
+    "message",
+    "source",
+    "firstTimestamp",
+    "lastTimestamp",
+    "count",
+    "reason",
+    "type",
+    "eventTime",
+    "action",
+    "related",
+    "reportingComponent",
+    "reportingInstance",
+)
 _SHOWN = {"reportingComponent": "reportingController"}
 
 

@@ -100,9 +100,7 @@ def _path(entry: dict[str, Any], path: str) -> list[FieldError]:
         errors.append(field_errors.invalid(here, text, "must be an absolute path"))
     if kind in ("Exact", "Prefix"):
         errors += [field_errors.invalid(here, text, f"must not contain '{bad}'") for bad in _BAD_PARTS if bad in text]
-        errors += [
-            field_errors.invalid(here, text, f"cannot end with '{bad}'") for bad in _BAD_ENDS if text.endswith(bad)
-        ]
+        errors += [field_errors.invalid(here, text, f"cannot end with '{bad}'") for bad in _BAD_ENDS if text.endswith(bad)]
     return errors + _backend(entry.get("backend") or {}, f"{path}.backend")
 
 

@@ -41,9 +41,7 @@ class BindingStrategy(Strategy):
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)
         if obj.get("roleRef") != old.get("roleRef"):
-            errors.append(
-                field_errors.invalid("roleRef", _go_reference(obj.get("roleRef") or {}), "cannot change roleRef")
-            )
+            errors.append(field_errors.invalid("roleRef", _go_reference(obj.get("roleRef") or {}), "cannot change roleRef"))
         return errors
 
 
@@ -54,9 +52,10 @@ class ClusterBindingStrategy(BindingStrategy):
 
 def _go_reference(reference: dict[str, Any]) -> dict[str, str]:
     return {
-        "APIGroup": reference.get("apiGroup") or "", "Kind": reference.get("kind") or "",
+        "APIGroup": reference.get("apiGroup") or "",
+        "Kind": reference.get("kind") or "",
         "Name": reference.get("name") or "",
-    }  # fmt: skip
+    }
 
 
 def _subject(subject: dict[str, Any], path: str, namespaced: bool) -> list[FieldError]:

@@ -34,9 +34,7 @@ class ClusterRoleStrategy(RoleStrategy):
             return errors
         path, selectors = "aggregationRule.clusterRoleSelectors", aggregation.get("clusterRoleSelectors") or []
         if not selectors:
-            errors.append(
-                field_errors.required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")
-            )
+            errors.append(field_errors.required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil"))
         for index, selector in enumerate(selectors):
             errors += validate_label_selector(selector, f"{path}[{index}]")
         return errors

@@ -49,10 +49,7 @@ def default_claim_spec(spec: Spec) -> None:
 def claim_spec_errors(spec: Spec, path: str) -> list[FieldError]:
     devices, here = spec.get("devices") or {}, f"{path}.devices"
     requests = devices.get("requests") or []
-    known = {
-        request.get("name") or "": [one.get("name") or "" for one in request.get("firstAvailable") or ()]
-        for request in requests
-    }
+    known = {request.get("name") or "": [one.get("name") or "" for one in request.get("firstAvailable") or ()] for request in requests}
     errors = _named(requests, f"{here}.requests", MAX_REQUESTS, _request)
     constraints, configs = devices.get("constraints") or [], devices.get("config") or []
     for entries, name in ((constraints, "constraints"), (configs, "config")):
@@ -66,9 +63,7 @@ def claim_spec_errors(spec: Spec, path: str) -> list[FieldError]:
     return errors
 
 
-def _named(
-    entries: list[Spec], path: str, most: int, check: Callable[[Spec, str], list[FieldError]]
-) -> list[FieldError]:
+def _named(entries: list[Spec], path: str, most: int, check: Callable[[Spec, str], list[FieldError]]) -> list[FieldError]:
     """A list whose entries have names of their own."""
     if len(entries) > most:
         return [field_errors.too_many(path, len(entries), most)]
@@ -104,9 +99,7 @@ def _detail(detail: Spec, path: str) -> list[FieldError]:
     mode, count = detail.get("allocationMode"), detail.get("count") or 0
     if mode == "All":
         if count:
-            errors.append(
-                field_errors.invalid(f"{path}.count", count, "must not be specified when allocationMode is 'All'")
-            )
+            errors.append(field_errors.invalid(f"{path}.count", count, "must not be specified when allocationMode is 'All'"))
     elif mode == "ExactCount":
         if count <= 0:
             errors.append(field_errors.invalid(f"{path}.count", count, "must be greater than zero"))
@@ -133,9 +126,7 @@ def selectors_errors(selectors: list[Spec], path: str) -> list[FieldError]:
             continue
         problem = expressions.problem(text, ("device",), expressions.BOOL)
         if problem:
-            problem = problem.replace(
-                "must evaluate to bool but got ", "must evaluate to bool or the unknown type, not "
-            )
+            problem = problem.replace("must evaluate to bool but got ", "must evaluate to bool or the unknown type, not ")
             errors.append(field_errors.invalid(f"{where}.expression", text, problem))
     return errors
 

@@ -35,9 +35,7 @@ class PriorityClassStrategy(Strategy):
             errors.append(fe.forbidden("value", limit))
         policy = obj.get("preemptionPolicy")
         if policy is not None and policy not in _POLICIES:
-            errors.append(
-                fe.unsupported("preemptionPolicy", policy, _POLICIES) if policy else fe.required("preemptionPolicy")
-            )
+            errors.append(fe.unsupported("preemptionPolicy", policy, _POLICIES) if policy else fe.required("preemptionPolicy"))
         return errors
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:

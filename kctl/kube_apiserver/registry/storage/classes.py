@@ -62,9 +62,7 @@ class StorageClassStrategy(Strategy):
         for name in ("parameters", "provisioner", "reclaimPolicy"):
             if not field_checks.same(obj.get(name), old.get(name)):
                 errors.append(field_errors.forbidden(name, f"updates to {name} are forbidden."))
-        return errors + field_checks.immutable(
-            "volumeBindingMode", obj.get("volumeBindingMode"), old.get("volumeBindingMode")
-        )
+        return errors + field_checks.immutable("volumeBindingMode", obj.get("volumeBindingMode"), old.get("volumeBindingMode"))
 
 
 def _topologies(terms: list[dict[str, Any]] | None) -> list[FieldError]:

@@ -18,9 +18,17 @@ _SECRETS_WARNING = (
     "tokens in volume attributes"
 )
 _COUNTED = (
-    "attachRequired", "fsGroupPolicy", "nodeAllocatableUpdatePeriodSeconds", "podInfoOnMount", "requiresRepublish",
-    "seLinuxMount", "serviceAccountTokenInSecrets", "storageCapacity", "tokenRequests", "volumeLifecycleModes",
-)  # fmt: skip
+    "attachRequired",
+    "fsGroupPolicy",
+    "nodeAllocatableUpdatePeriodSeconds",
+    "podInfoOnMount",
+    "requiresRepublish",
+    "seLinuxMount",
+    "serviceAccountTokenInSecrets",
+    "storageCapacity",
+    "tokenRequests",
+    "volumeLifecycleModes",
+)
 
 
 _DRIVER = {"Name": "", "NodeID": "", "TopologyKeys": None, "Allocatable": None}
@@ -55,9 +63,7 @@ class CSIDriverStrategy(Strategy):
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         new, before = objects.spec(obj), objects.spec(old)
         errors = _driver_spec(new)
-        errors += field_checks.immutable(
-            "spec.attachedRequired", new.get("attachRequired"), before.get("attachRequired")
-        )
+        errors += field_checks.immutable("spec.attachedRequired", new.get("attachRequired"), before.get("attachRequired"))
         modes, earlier = new.get("volumeLifecycleModes"), before.get("volumeLifecycleModes")
         return errors + field_checks.immutable("spec.volumeLifecycleModes", modes, earlier)
 
@@ -165,9 +171,7 @@ class CSIStorageCapacityStrategy(Strategy):
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)
         errors += field_checks.immutable("nodeTopology", obj.get("nodeTopology"), old.get("nodeTopology"))
-        return errors + field_checks.immutable(
-            "storageClassName", obj.get("storageClassName"), old.get("storageClassName")
-        )
+        return errors + field_checks.immutable("storageClassName", obj.get("storageClassName"), old.get("storageClassName"))
 
 
 CSI_DRIVER = CSIDriverStrategy()

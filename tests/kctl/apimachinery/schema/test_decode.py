@@ -42,15 +42,18 @@ def test_structs_held_by_value_are_always_there() -> None:
     ("kind", "given", "kept"),
     [
         ("Pod", {"hostNetwork": False, "priority": 0, "hostname": "", "nodeSelector": {}, "tolerations": []}, {"priority": 0}),
-        ("Pod", {"automountServiceAccountToken": False, "runtimeClassName": ""},
-         {"automountServiceAccountToken": False, "runtimeClassName": ""}),
+        (
+            "Pod",
+            {"automountServiceAccountToken": False, "runtimeClassName": ""},
+            {"automountServiceAccountToken": False, "runtimeClassName": ""},
+        ),
         ("Pod", {"affinity": {}, "securityContext": None}, {"affinity": {}}),
         ("Pod", {"volumes": [{"name": "v", "emptyDir": {}}]}, {"volumes": [{"name": "v", "emptyDir": {}}]}),
         ("Deployment", {"replicas": 0, "minReadySeconds": 0, "paused": False}, {"replicas": 0}),
         ("Job", {"suspend": False, "parallelism": 0}, {"suspend": False, "parallelism": 0}),
     ],
     ids=["zeros", "pointers", "empty-struct-pointer", "volume", "deployment", "job"],
-)  # fmt: skip
+)
 def test_zero_values(kind: str, given: dict[str, Any], kept: dict[str, Any]) -> None:
     added = {"Pod": {"containers"}, "Deployment": {"template", "strategy"}, "Job": {"template"}}[kind]
     spec = spec_of(kind, given)
@@ -84,9 +87,7 @@ def test_quantities_are_canonical(given: Any, text: str) -> None:
     ],
 )
 def test_times_are_whole_seconds_utc(given: str, text: str) -> None:
-    assert decode("v1", "Pod", {"metadata": {"creationTimestamp": given}}).object["metadata"] == {
-        "creationTimestamp": text
-    }
+    assert decode("v1", "Pod", {"metadata": {"creationTimestamp": given}}).object["metadata"] == {"creationTimestamp": text}
 
 
 def test_unknown_fields_are_dropped_and_listed_in_document_order() -> None:
@@ -105,30 +106,38 @@ def test_unknown_fields_are_dropped_and_listed_in_document_order() -> None:
     [
         ({"spec": {"nodeName": 5}}, "json: cannot unmarshal number into Go struct field PodSpec.spec.nodeName of type string"),
         ({"spec": []}, "json: cannot unmarshal array into Go struct field Pod.spec of type v1.PodSpec"),
-        ({"spec": {"containers": ["x"]}},
-         "json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type v1.Container"),
+        (
+            {"spec": {"containers": ["x"]}},
+            "json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type v1.Container",
+        ),
         ({"spec": {"priority": True}}, "json: cannot unmarshal bool into Go struct field PodSpec.spec.priority of type int32"),
-        ({"spec": {"priority": 2**31}},
-         "json: cannot unmarshal number 2147483648 into Go struct field PodSpec.spec.priority of type int32"),
+        (
+            {"spec": {"priority": 2**31}},
+            "json: cannot unmarshal number 2147483648 into Go struct field PodSpec.spec.priority of type int32",
+        ),
         ({"spec": {"hostNetwork": "yes"}}, "json: cannot unmarshal string into Go struct field PodSpec.spec.hostNetwork of type bool"),
-        ({"spec": {"restartPolicy": 1}},
-         "json: cannot unmarshal number into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy"),
-        ({"metadata": {"labels": {"a": 1}}},
-         "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string"),
+        (
+            {"spec": {"restartPolicy": 1}},
+            "json: cannot unmarshal number into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy",
+        ),
+        (
+            {"metadata": {"labels": {"a": 1}}},
+            "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string",
+        ),
         ({"metadata": {"creationTimestamp": "soon"}}, 'parsing time "soon" as "2006-01-02T15:04:05Z07:00": cannot parse "soon" as "2006"'),
-        ({"spec": {"overhead": {"cpu": "a"}}},
-         "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"),
+        (
+            {"spec": {"overhead": {"cpu": "a"}}},
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_types_are_refused_in_gos_words(given: dict[str, Any], message: str) -> None:
     with pytest.raises(DecodeError) as caught:
         decode("v1", "Pod", given)
     assert caught.value.message == message
 
 
-@pytest.mark.parametrize(
-    ("text", "offset"), [("!", 0), ("eA=", 3), ("eA", 0), ("eHh4eA", 4), ("eHg*", 3), ("eA==x", 4)]
-)
+@pytest.mark.parametrize(("text", "offset"), [("!", 0), ("eA=", 3), ("eA", 0), ("eHh4eA", 4), ("eHg*", 3), ("eA==x", 4)])
 def test_base64(text: str, offset: int) -> None:
     with pytest.raises(DecodeError, match=f"illegal base64 data at input byte {offset}$"):
         decode("v1", "Secret", {"data": {"k": text}})

@@ -1,7 +1,5 @@
 """Rows of the tables kubectl prints."""
 
-# ruff: noqa: E501 (tables of whole messages)
-
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -26,11 +24,22 @@ def row(api_version: str, kind: str, **fields: Any) -> list[Any]:
     ("fields", "cells"),
     [
         ({"type": "ClusterIP", "clusterIP": "None", "ports": []}, ["x", "ClusterIP", "None", "<none>", "<none>", "60m", "<none>"]),
-        ({"type": "LoadBalancer", "clusterIP": "10.0.0.1", "ports": [{"port": 80, "nodePort": 30000, "protocol": "TCP"}], "selector": {"b": "c", "a": "d"}}, ["x", "LoadBalancer", "10.0.0.1", "<pending>", "80:30000/TCP", "60m", "a=d,b=c"]),
+        (
+            {
+                "type": "LoadBalancer",
+                "clusterIP": "10.0.0.1",
+                "ports": [{"port": 80, "nodePort": 30000, "protocol": "TCP"}],
+                "selector": {"b": "c", "a": "d"},
+            },
+            ["x", "LoadBalancer", "10.0.0.1", "<pending>", "80:30000/TCP", "60m", "a=d,b=c"],
+        ),
         ({"type": "ExternalName", "externalName": "a.b"}, ["x", "ExternalName", "<none>", "a.b", "<none>", "60m", "<none>"]),
-        ({"type": "NodePort", "clusterIP": "10.0.0.1", "externalIPs": ["1.1.1.1", "2.2.2.2"]}, ["x", "NodePort", "10.0.0.1", "1.1.1.1,2.2.2.2", "<none>", "60m", "<none>"]),
+        (
+            {"type": "NodePort", "clusterIP": "10.0.0.1", "externalIPs": ["1.1.1.1", "2.2.2.2"]},
+            ["x", "NodePort", "10.0.0.1", "1.1.1.1,2.2.2.2", "<none>", "60m", "<none>"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_services(fields: dict[str, Any], cells: list[Any]) -> None:
     assert row("v1", "Service", spec=fields) == cells
 
@@ -44,21 +53,35 @@ def test_a_cordoned_control_plane_node() -> None:
     labels = {"node-role.kubernetes.io/control-plane": "", "kubernetes.io/role": "a"}
     cells = row("v1", "Node", metadata={"labels": labels}, spec={"unschedulable": True}, status=status)
     assert cells == [
-        "x", "NotReady,SchedulingDisabled", "a,control-plane", "60m", "v1.37.0", "10.0.0.2", "<none>", "Debian",
-        "6.1 (amd64)", "<unknown>",
-    ]  # fmt: skip
+        "x",
+        "NotReady,SchedulingDisabled",
+        "a,control-plane",
+        "60m",
+        "v1.37.0",
+        "10.0.0.2",
+        "<none>",
+        "Debian",
+        "6.1 (amd64)",
+        "<unknown>",
+    ]
 
 
 def test_an_event_of_either_group() -> None:
     about = {"kind": "Pod", "name": "p", "fieldPath": "spec.containers{c}"}
     core = row(
-        "v1", "Event", involvedObject=about, reason="R", type="Normal", message=" m \n", count=3,
-        firstTimestamp="2026-01-01T00:00:00Z", lastTimestamp="2026-01-01T00:59:50Z", source={"component": "c", "host": "h"},
-    )  # fmt: skip
-    assert core == ["10s", "Normal", "R", "pod/p", "spec.containers{c}", "c, h", "m", "60m", 3, "x"]
-    new = row(
-        "events.k8s.io/v1", "Event", regarding=about, note="m", eventTime="2026-01-01T00:00:00.000001Z", type="Normal"
+        "v1",
+        "Event",
+        involvedObject=about,
+        reason="R",
+        type="Normal",
+        message=" m \n",
+        count=3,
+        firstTimestamp="2026-01-01T00:00:00Z",
+        lastTimestamp="2026-01-01T00:59:50Z",
+        source={"component": "c", "host": "h"},
     )
+    assert core == ["10s", "Normal", "R", "pod/p", "spec.containers{c}", "c, h", "m", "60m", 3, "x"]
+    new = row("events.k8s.io/v1", "Event", regarding=about, note="m", eventTime="2026-01-01T00:00:00.000001Z", type="Normal")
     assert (new[0], new[3], new[6], new[8]) == ("59m", "pod/p", "m", 1)
 
 

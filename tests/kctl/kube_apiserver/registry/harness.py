@@ -51,9 +51,7 @@ class Harness:
 
         user = User("jane", ("system:authenticated",), "u1")
         space = "default" if self.resource.namespaced else ""
-        return Context(
-            self.resource, space, user, NOW, random.Random(1), nothing, none, subresource, dry_run, self.services
-        )
+        return Context(self.resource, space, user, NOW, random.Random(1), nothing, none, subresource, dry_run, self.services)
 
     def _complete(self, obj: Object) -> Object:
         meta = {

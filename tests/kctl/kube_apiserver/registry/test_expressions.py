@@ -31,8 +31,11 @@ def test_compiles_to_bool(expression: str) -> None:
     ("expression", "why"),
     [
         ("object.", "compilation failed: ERROR: <input>:1:8: Syntax error: no viable alternative at input '.'\n | object.\n | .......^"),
-        ("a ||\n b", "compilation failed: ERROR: <input>:1:1: undeclared reference to 'a' (in container '')\n | a ||\n | ^\n"
-                     "ERROR: <input>:2:2: undeclared reference to 'b' (in container '')\n |  b\n | .^"),
+        (
+            "a ||\n b",
+            "compilation failed: ERROR: <input>:1:1: undeclared reference to 'a' (in container '')\n | a ||\n | ^\n"
+            "ERROR: <input>:2:2: undeclared reference to 'b' (in container '')\n |  b\n | .^",
+        ),
         ("(true", "compilation failed: ERROR: <input>:1:6: Syntax error: mismatched input '<EOF>' expecting ')'\n | (true\n | .....^"),
         ("true)", "compilation failed: ERROR: <input>:1:5: Syntax error: extraneous input ')' expecting <EOF>\n | true)\n | ....^"),
         ("1", "must evaluate to bool but got int"),
@@ -40,7 +43,7 @@ def test_compiles_to_bool(expression: str) -> None:
         ("[1]", "must evaluate to bool but got list"),
         ("b'x'", "must evaluate to bool but got bytes"),
     ],
-)  # fmt: skip
+)
 def test_refused(expression: str, why: str) -> None:
     assert problem(expression, DECLARED, "bool") == why
 

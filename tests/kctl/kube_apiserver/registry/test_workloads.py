@@ -42,9 +42,7 @@ def test_deployment_defaults() -> None:
             'spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`',
             id="selector of other pods",
         ),
-        pytest.param(
-            {"replicas": -1}, "spec.replicas: Invalid value: -1: must be greater than or equal to 0", id="negative"
-        ),
+        pytest.param({"replicas": -1}, "spec.replicas: Invalid value: -1: must be greater than or equal to 0", id="negative"),
         pytest.param(
             {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "0%"}}},
             'spec.strategy.rollingUpdate.maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0',
@@ -113,16 +111,11 @@ def test_a_job_gets_its_selector_from_its_uid() -> None:
     [
         pytest.param(
             {"completionMode": "Indexed", "completions": 3, "successPolicy": {"rules": [{"succeededIndexes": "0-5"}]}},
-            'spec.successPolicy.rules[0].succeededIndexes: Invalid value: "0-5": error parsing succeededIndexes: too large '
-            'index: "5"',
+            'spec.successPolicy.rules[0].succeededIndexes: Invalid value: "0-5": error parsing succeededIndexes: too large index: "5"',
             id="index beyond the last",
         ),
         pytest.param(
-            {
-                "podFailurePolicy": {
-                    "rules": [{"action": "FailIndex", "onExitCodes": {"operator": "In", "values": [1]}}]
-                }
-            },
+            {"podFailurePolicy": {"rules": [{"action": "FailIndex", "onExitCodes": {"operator": "In", "values": [1]}}]}},
             'spec.podFailurePolicy.rules[0].action: Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set',
             id="FailIndex without a limit per index",
         ),

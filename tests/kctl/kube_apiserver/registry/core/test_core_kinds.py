@@ -17,21 +17,54 @@ CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage":
     ("kind", "obj", "problems"),
     [
         ("ConfigMap", {"data": {"a": "b"}}, []),
-        ("ConfigMap", {"data": {"a": "b"}, "binaryData": {"a": "AA=="}}, ['data[a]: Invalid value: "a": duplicate of key present in binaryData']),
+        (
+            "ConfigMap",
+            {"data": {"a": "b"}, "binaryData": {"a": "AA=="}},
+            ['data[a]: Invalid value: "a": duplicate of key present in binaryData'],
+        ),
         ("Secret", {"type": "kubernetes.io/tls"}, ["data[tls.crt]: Required value", "data[tls.key]: Required value"]),
         ("Secret", {"type": "kubernetes.io/basic-auth", "stringData": {"password": "x"}}, []),
-        ("Secret", {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "eA=="}}, ['data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": invalid character \'x\' looking for beginning of value']),
-        ("Node", {"spec": {"taints": [{"key": "a", "effect": "X"}]}}, ['metadata.taints[0].effect: Unsupported value: "X": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"']),
-        ("Node", {"spec": {"podCIDR": "x"}}, ['spec.podCIDRs[0]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']),
+        (
+            "Secret",
+            {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "eA=="}},
+            [
+                "data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": invalid character 'x' looking for beginning of value"
+            ],
+        ),
+        (
+            "Node",
+            {"spec": {"taints": [{"key": "a", "effect": "X"}]}},
+            ['metadata.taints[0].effect: Unsupported value: "X": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute"'],
+        ),
+        (
+            "Node",
+            {"spec": {"podCIDR": "x"}},
+            ['spec.podCIDRs[0]: Invalid value: "x": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'],
+        ),
         ("Endpoints", {"subsets": [{}]}, ["subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`"]),
         ("ResourceQuota", {"spec": {"hard": {"pods": "1.5"}}}, ['spec.hard[pods]: Invalid value: "1500m": must be an integer']),
-        ("ResourceQuota", {"spec": {"hard": {"x": "1"}}}, ['spec.hard[x]: Invalid value: "x": must be a standard resource type or fully qualified', 'spec.hard[x]: Invalid value: "x": must be a standard resource for quota']),
-        ("ResourceQuota", {"spec": {"scopes": ["BestEffort", "NotBestEffort"]}}, ['spec.scopes: Invalid value: ["BestEffort","NotBestEffort"]: conflicting scopes']),
+        (
+            "ResourceQuota",
+            {"spec": {"hard": {"x": "1"}}},
+            [
+                'spec.hard[x]: Invalid value: "x": must be a standard resource type or fully qualified',
+                'spec.hard[x]: Invalid value: "x": must be a standard resource for quota',
+            ],
+        ),
+        (
+            "ResourceQuota",
+            {"spec": {"scopes": ["BestEffort", "NotBestEffort"]}},
+            ['spec.scopes: Invalid value: ["BestEffort","NotBestEffort"]: conflicting scopes'],
+        ),
         ("PersistentVolumeClaim", {"spec": CLAIM}, []),
         ("PersistentVolumeClaim", {"spec": {**CLAIM, "resources": {}}}, ["spec.resources[storage]: Required value"]),
-        ("PersistentVolume", {"spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}}}, ["spec: Required value: must specify a volume type"]),
+        (
+            "PersistentVolume",
+            {"spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}}},
+            ["spec: Required value: must specify a volume type"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_create(kind: str, obj: dict[str, Any], problems: list[str]) -> None:
     assert Harness("v1", kind).problems(obj) == problems
 

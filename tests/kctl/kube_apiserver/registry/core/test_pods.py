@@ -82,9 +82,7 @@ REFUSED: list[tuple[str, Object, list[str]]] = [
     (
         "request above limit",
         pod({"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}}),
-        [
-            'spec.containers[0].resources.requests: Invalid value: "2Gi": must be less than or equal to memory limit of 1Gi'
-        ],
+        ['spec.containers[0].resources.requests: Invalid value: "2Gi": must be less than or equal to memory limit of 1Gi'],
     ),
     (
         "huge pages of half a page",
@@ -99,10 +97,7 @@ REFUSED: list[tuple[str, Object, list[str]]] = [
     (
         "claim that the pod does not have",
         pod({"resources": {"claims": [{"name": "gpu"}]}}),
-        [
-            'spec.containers[0].resources.claims[0]: Not found: "gpu": must be one of the names in pod.spec.resourceClaims '
-            "which is empty"
-        ],
+        ['spec.containers[0].resources.claims[0]: Not found: "gpu": must be one of the names in pod.spec.resourceClaims which is empty'],
     ),
     (
         "sleep longer than the grace period",
@@ -128,9 +123,7 @@ REFUSED: list[tuple[str, Object, list[str]]] = [
     (
         "seccomp profile without its file",
         pod(securityContext={"seccompProfile": {"type": "Localhost"}}),
-        [
-            "spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost"
-        ],
+        ["spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost"],
     ),
     (
         "spread over two equal constraints",
@@ -170,9 +163,7 @@ def test_updates_may_only_change_what_a_kubelet_can_follow() -> None:
     assert PODS.update(old, spec=fine)[1] == []
     moved = {**deep_copy(old["spec"]), "nodeName": "n1"}
     [problem] = PODS.update(old, spec=moved)[1]
-    assert problem.startswith(
-        "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
-    )
+    assert problem.startswith("spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,")
     assert '- "NodeName": "",\n+ "NodeName": "n1",\n' in problem
 
 
@@ -194,7 +185,7 @@ def test_pod_ip_and_pod_ips_agree() -> None:
 @pytest.mark.parametrize(
     ("node", "phase", "requested", "granted"),
     [("n1", "Running", None, 30), ("n1", "Running", 5, 5), ("n1", "Running", -1, 1), ("", "Pending", None, 0), ("n1", "Succeeded", 5, 0)],
-)  # fmt: skip
+)
 def test_grace_period(node: str, phase: str, requested: int | None, granted: int) -> None:
     obj = {"spec": {"nodeName": node, "terminationGracePeriodSeconds": 30}, "status": {"phase": phase}}
     assert PODS.strategy.deletion_grace_seconds(obj, requested) == granted

@@ -1,7 +1,5 @@
 """Services: defaults, what is refused, what allocation takes and gives back when the type changes."""
 
-# ruff: noqa: E501 (tables of whole messages)
-
 from __future__ import annotations
 
 from typing import Any
@@ -39,14 +37,29 @@ def test_a_minimal_service_gets_its_defaults(services: Harness) -> None:
         (spec(ports=[]), "spec.ports: Required value"),
         (spec(type="X"), 'spec.type: Unsupported value: "X": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"'),
         (spec(type="ExternalName"), "spec.externalName: Required value"),
-        (spec(clusterIP="None", type="NodePort"), "spec.clusterIPs[0]: Invalid value: \"None\": may not be set to 'None' for NodePort services"),
-        (spec(ipFamilyPolicy="RequireDualStack"), 'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services'),
-        (spec(externalTrafficPolicy="Local"), 'spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services'),
+        (
+            spec(clusterIP="None", type="NodePort"),
+            "spec.clusterIPs[0]: Invalid value: \"None\": may not be set to 'None' for NodePort services",
+        ),
+        (
+            spec(ipFamilyPolicy="RequireDualStack"),
+            'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
+        ),
+        (
+            spec(externalTrafficPolicy="Local"),
+            'spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services',
+        ),
         (spec(loadBalancerClass="a/b"), "spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'"),
-        (spec(externalIPs=["169.254.1.1"]), 'spec.externalIPs[0]: Invalid value: "169.254.1.1": may not be in the link-local range (169.254.0.0/16, fe80::/10)'),
-        (spec(sessionAffinity="ClientIP", sessionAffinityConfig={"clientIP": {"timeoutSeconds": 0}}), "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0: must be greater than 0 and less than 86400"),
+        (
+            spec(externalIPs=["169.254.1.1"]),
+            'spec.externalIPs[0]: Invalid value: "169.254.1.1": may not be in the link-local range (169.254.0.0/16, fe80::/10)',
+        ),
+        (
+            spec(sessionAffinity="ClientIP", sessionAffinityConfig={"clientIP": {"timeoutSeconds": 0}}),
+            "spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid value: 0: must be greater than 0 and less than 86400",
+        ),
     ],
-)  # fmt: skip
+)
 def test_refused(services: Harness, given: dict[str, Any], problem: str) -> None:
     assert services.problems(given) == [problem]
 
@@ -101,9 +114,7 @@ def test_changing_to_external_name_gives_everything_back(services: Harness) -> N
 def test_a_cluster_ip_never_changes(services: Harness) -> None:
     old = services.create(spec())
     changed = {**old["spec"], "clusterIP": "10.96.0.99", "clusterIPs": ["10.96.0.99"]}
-    assert services.update(old, spec=changed)[1] == [
-        'spec.clusterIPs[0]: Invalid value: ["10.96.0.99"]: may not change once set'
-    ]
+    assert services.update(old, spec=changed)[1] == ['spec.clusterIPs[0]: Invalid value: ["10.96.0.99"]: may not change once set']
 
 
 def test_headless_without_selector_is_dual_stack(services: Harness) -> None:
