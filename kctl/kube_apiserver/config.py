@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from kctl.apimachinery.objects import Object
 from kctl.apimachinery.user import User
+
+
+class NotActedOn(NamedTuple):
+    """What this cluster stores without acting on it; who creates such an object is warned with `text`."""
+
+    resources: tuple[str, ...]
+    """`plural` or `plural.group`; `*` is all."""
+    text: str
+    concerns: Callable[[Object], bool] | None = None
+    """Whether it is about this very object; None = about each."""
+    on_apply: bool = False
+    """Warn at every server-side apply instead of at creation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +41,5 @@ class ApiServerConfig:
     max_request_bytes: int = 3 * 1024 * 1024
     cluster_ca: bytes = b""
     """PEM of the CA clients trust, for whoever publishes it."""
+    not_acted_on: tuple[NotActedOn, ...] = ()
+    """What the components beside this server do not do yet (and what it does not do itself)."""

@@ -6,20 +6,21 @@ Places kept for what is to come are named where they belong.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.filters.warnings import with_warnings
+from kctl.kube_apiserver.request import Handler
 
 if TYPE_CHECKING:
     from kctl.apimachinery.resources import ResourceTable
     from kctl.kube_apiserver.authentication.authenticator import Authenticator
+    from kctl.kube_apiserver.config import ApiServerConfig
     from kctl.kube_apiserver.metrics import Metrics
 
-Handler = Callable[[Request], Awaitable[Response]]
 
-
-def build_handler_chain(handler: Handler, authenticator: Authenticator, metrics: Metrics, table: ResourceTable) -> Handler:
+def build_handler_chain(
+    handler: Handler, authenticator: Authenticator, metrics: Metrics, table: ResourceTable, config: ApiServerConfig
+) -> Handler:
     """For requests that come over HTTPS."""
     from kctl.kube_apiserver.filters.authentication import with_authentication
     from kctl.kube_apiserver.filters.deadline import with_deadline
@@ -27,11 +28,9 @@ def build_handler_chain(handler: Handler, authenticator: Authenticator, metrics:
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
     from kctl.kube_apiserver.filters.request_info import with_request_info
     from kctl.kube_apiserver.filters.request_log import with_request_log
-    from kctl.kube_apiserver.filters.warnings import with_warnings
 
-    handler = build_in_process_chain(handler)
+    handler = build_in_process_chain(handler, config)
     # audit belongs here: after impersonation, so that it knows both users
-    handler = with_warnings(handler)
     handler = with_impersonation(handler)
     handler = with_deadline(handler)
     # anonymous requests end here unless their path is public
@@ -43,7 +42,7 @@ def build_handler_chain(handler: Handler, authenticator: Authenticator, metrics:
     return with_request_log(handler, metrics)
 
 
-def build_in_process_chain(handler: Handler) -> Handler:
-    """For components of this daemon: they are who they say, and their requests are already taken apart."""
+def build_in_process_chain(handler: Handler, config: ApiServerConfig) -> Handler:
+    """For components of this daemon and embedded commands: they are who they say, and their requests are already taken apart."""
     # authorization belongs here: whoever is authenticated is admin for now
-    return handler
+    return with_warnings(handler, config.not_acted_on)

@@ -20,12 +20,12 @@ from kctl.client.transport import RawResponse, Transport
 from kctl.kube_apiserver.admission import chain as admission_chain
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
 from kctl.kube_apiserver.config import ApiServerConfig
-from kctl.kube_apiserver.handler_chain import Handler, build_handler_chain, build_in_process_chain
+from kctl.kube_apiserver.handler_chain import build_handler_chain, build_in_process_chain
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.in_process import InProcessTransport
 from kctl.kube_apiserver.registry.endpoint import ObjectSchema
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Handler, Request, Response
 from kctl.kube_apiserver.storage import Storage
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ApiServer:
         self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.services, self.table)
         self.services["registry"] = self.registry
         self.services["config"] = self.config
-        self._in_process: Handler = build_in_process_chain(self._dispatch)
+        self._in_process: Handler = build_in_process_chain(self._dispatch, self.config)
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
@@ -115,7 +115,7 @@ class ApiServer:
             paths = Paths(self, metrics)
             self.services["paths"] = paths
             authenticator = Authenticator(self.config, self.services)
-            self._https = build_handler_chain(paths.handle, authenticator, metrics, self.table)
+            self._https = build_handler_chain(paths.handle, authenticator, metrics, self.table, self.config)
         return self._https
 
     async def handle_raw(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from kctl.apimachinery.status import Unauthorized
 from kctl.apimachinery.user import ANONYMOUS
 from kctl.kube_apiserver.authentication.authenticator import Authenticator
-from kctl.kube_apiserver.handler_chain import Handler
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Handler, Request, Response
 
 PUBLIC = ("/healthz", "/livez", "/readyz")
 

@@ -6,8 +6,7 @@ import asyncio
 
 from kctl.apimachinery import times
 from kctl.apimachinery.status import BadRequest, Timeout
-from kctl.kube_apiserver.handler_chain import Handler
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Handler, Request, Response
 
 
 def with_deadline(handler: Handler) -> Handler:

@@ -6,8 +6,7 @@ from urllib.parse import unquote
 
 from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.user import SYSTEM_AUTHENTICATED, SYSTEM_UNAUTHENTICATED, User
-from kctl.kube_apiserver.handler_chain import Handler
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Handler, Request, Response
 
 _EXTRA = "impersonate-extra-"
 

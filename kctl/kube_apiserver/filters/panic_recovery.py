@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 
 from kctl.apimachinery.status import ApiError, InternalError
-from kctl.kube_apiserver.handler_chain import Handler
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Handler, Request, Response
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
-from kctl.kube_apiserver.handler_chain import Handler
 from kctl.kube_apiserver.metrics import Metrics
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Handler, Request, Response
 
 _LOG = logging.getLogger("kctl.kube_apiserver.requests")
 

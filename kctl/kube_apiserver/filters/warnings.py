@@ -1,9 +1,12 @@
-"""Warnings that belong to an API version as such: it is deprecated, use another."""
+"""Warnings that belong to what is asked as such: its API version is deprecated, or nothing in this cluster acts on the object."""
 
 from __future__ import annotations
 
-from kctl.kube_apiserver.handler_chain import Handler
-from kctl.kube_apiserver.request import Request, Response
+from collections.abc import Iterable
+
+from kctl.client.transport import APPLY_PATCH
+from kctl.kube_apiserver.config import NotActedOn
+from kctl.kube_apiserver.request import Handler, Request, Response
 
 _DEPRECATED = {
     ("", "v1", "componentstatuses"): "v1 ComponentStatus is deprecated in v1.19+",
@@ -11,13 +14,37 @@ _DEPRECATED = {
 }
 
 
-def with_warnings(handler: Handler) -> Handler:
+def with_warnings(handler: Handler, not_acted_on: Iterable[NotActedOn] = ()) -> Handler:
+    """Components of the daemon (trusted callers) read no warnings and get none."""
+    on_create, on_apply = _by_resource(not_acted_on)
+
     async def warn(request: Request) -> Response:
         resource = request.resource
-        if resource is not None:
-            text = _DEPRECATED.get((resource.group, resource.version, resource.plural))
-            if text:
-                request.warnings.append(text)
-        return await handler(request)
+        if resource is None or request.trusted:
+            return await handler(request)
+        text = _DEPRECATED.get((resource.group, resource.version, resource.plural))
+        if text:
+            request.warnings.append(text)
+        response = await handler(request)
+        if response.status == 201 and not request.subresource:
+            for known in on_create.get((resource.group, resource.plural), ()):
+                if known.concerns is None or known.concerns(response.object or {}):
+                    request.warnings.append(known.text)
+        if on_apply and request.verb == "patch" and request.content_type.startswith(APPLY_PATCH):
+            request.warnings += on_apply
+        return response
 
     return warn
+
+
+def _by_resource(not_acted_on: Iterable[NotActedOn]) -> tuple[dict[tuple[str, str], list[NotActedOn]], list[str]]:
+    on_create: dict[tuple[str, str], list[NotActedOn]] = {}
+    on_apply: list[str] = []
+    for known in not_acted_on:
+        if known.on_apply:
+            on_apply.append(known.text)
+            continue
+        for name in known.resources:
+            plural, _, group = name.partition(".")
+            on_create.setdefault((group, plural), []).append(known)
+    return on_create, on_apply

@@ -1,0 +1,106 @@
+"""What a cluster of ours stores without acting on it: the one list, which shrinks as the parts are built and ends empty.
+
+Nothing pretends: whoever creates such an object over the API gets a Warning header that says what will not happen. Kinds for which a
+Kubernetes cluster without add-ons does nothing either (an Ingress without a controller, a LoadBalancer without a cloud) are no entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.config import NotActedOn
+
+
+def _pod_spec(obj: Object) -> dict[str, Any]:
+    """The spec of a pod, or of the pods that a workload makes."""
+    spec = obj.get("spec") or {}
+    if obj.get("kind") == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    found: dict[str, Any] = (spec.get("template") or {}).get("spec") or {} if "containers" not in spec else spec
+    return found
+
+
+def _has(field: str) -> Callable[[Object], bool]:
+    return lambda obj: bool(_pod_spec(obj).get(field))
+
+
+def _has_pod_affinity(obj: Object) -> bool:
+    affinity = _pod_spec(obj).get("affinity") or {}
+    return bool(affinity.get("podAffinity") or affinity.get("podAntiAffinity"))
+
+
+def _has_claims(obj: Object) -> bool:
+    volumes = _pod_spec(obj).get("volumes") or ()
+    return any("persistentVolumeClaim" in volume or "ephemeral" in volume for volume in volumes)
+
+
+def _is_remote(obj: Object) -> bool:
+    return bool((obj.get("spec") or {}).get("service"))
+
+
+_PODS = ("pods", "deployments.apps", "replicasets.apps", "replicationcontrollers")
+_ADMISSION = "admissionregistration.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
+_RESOURCE = "resource.k8s.io"
+
+NOT_ACTED_ON = (
+    NotActedOn(("statefulsets.apps",), "StatefulSets are stored only: no controller creates their pods yet"),
+    NotActedOn(("daemonsets.apps",), "DaemonSets are stored only: no controller creates their pods yet"),
+    NotActedOn(("jobs.batch",), "Jobs are stored only: no controller creates their pods yet"),
+    NotActedOn(("cronjobs.batch",), "CronJobs are stored only: no controller creates their Jobs yet"),
+    NotActedOn(("horizontalpodautoscalers.autoscaling",), "HorizontalPodAutoscalers are stored only: nothing is scaled by them yet"),
+    NotActedOn(
+        ("poddisruptionbudgets.policy",), "PodDisruptionBudgets are stored only: no controller computes how many disruptions they allow yet"
+    ),
+    NotActedOn(("resourcequotas",), "ResourceQuotas are stored only: usage is neither counted nor limited yet"),
+    NotActedOn(("limitranges",), "LimitRanges are stored only: their defaults and limits are not applied yet"),
+    NotActedOn(("persistentvolumeclaims", "persistentvolumes"), "volumes are stored only: nothing binds or provisions them yet"),
+    NotActedOn(
+        ("storageclasses.storage.k8s.io", "csidrivers.storage.k8s.io", "volumeattachments.storage.k8s.io"),
+        "storage is not provisioned or attached yet: this object is stored only",
+    ),
+    NotActedOn(
+        ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
+    ),
+    NotActedOn(
+        (f"roles.{_RBAC}", f"clusterroles.{_RBAC}", f"rolebindings.{_RBAC}", f"clusterrolebindings.{_RBAC}"),
+        "RBAC is not enforced yet: whoever is authenticated may do everything",
+    ),
+    NotActedOn(
+        (f"mutatingwebhookconfigurations.{_ADMISSION}", f"validatingwebhookconfigurations.{_ADMISSION}"),
+        "admission webhooks are not called yet",
+    ),
+    NotActedOn(
+        (
+            f"validatingadmissionpolicies.{_ADMISSION}",
+            f"validatingadmissionpolicybindings.{_ADMISSION}",
+            f"mutatingadmissionpolicies.{_ADMISSION}",
+            f"mutatingadmissionpolicybindings.{_ADMISSION}",
+        ),
+        "admission policies are not evaluated yet",
+    ),
+    NotActedOn(("networkpolicies.networking.k8s.io",), "NetworkPolicies are not enforced yet"),
+    NotActedOn(("certificatesigningrequests.certificates.k8s.io",), "certificates are not signed yet: this request is stored only"),
+    NotActedOn(("apiservices.apiregistration.k8s.io",), "requests are not passed on to extension API servers yet", concerns=_is_remote),
+    NotActedOn(
+        ("flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"),
+        "API priority and fairness is not applied yet: this object is stored only",
+    ),
+    NotActedOn(
+        (f"resourceclaims.{_RESOURCE}", f"resourceslices.{_RESOURCE}", f"deviceclasses.{_RESOURCE}"),
+        "devices are not allocated yet: this object is stored only",
+    ),
+    NotActedOn(("storageversionmigrations.storagemigration.k8s.io",), "StorageVersionMigrations are stored only: nothing is migrated yet"),
+    NotActedOn(("endpoints",), "Endpoints are not mirrored to EndpointSlices yet"),
+    NotActedOn(("priorityclasses.scheduling.k8s.io",), "the scheduler does not preempt pods of lower priority yet"),
+    NotActedOn(_PODS, "pod affinity and anti-affinity are not considered by the scheduler yet", concerns=_has_pod_affinity),
+    NotActedOn(
+        _PODS,
+        "topologySpreadConstraints are not considered by the scheduler yet",
+        concerns=_has("topologySpreadConstraints"),
+    ),
+    NotActedOn(_PODS, "persistent volume claims are not waited for or mounted yet", concerns=_has_claims),
+    NotActedOn(("*",), "server-side apply merges fields but does not record or check who owns them yet", on_apply=True),
+)
