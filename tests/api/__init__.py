@@ -1,0 +1,1 @@
+"""What the API reference promises, asked over HTTP; needs no recordings."""
