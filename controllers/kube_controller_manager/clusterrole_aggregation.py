@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from controllers.runtime.controller import Controller
-from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.sources import Source, Watches
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import built_in
 from kctl.apimachinery.status import NotFound
 
 CLUSTER_ROLES = built_in("rbac.authorization.k8s.io/v1", "ClusterRole")
+_AGGREGATING = "aggregating"
 
 
 def aggregated(role: Object, roles: Sequence[Object]) -> list[dict[str, Any]]:
@@ -31,23 +31,17 @@ class ClusterRoleAggregation(LoopController):
     name = "clusterrole-aggregation-controller"
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._roles = context.informers.informer(CLUSTER_ROLES)
-        self._aggregating: set[str] = set()
-        self._loop = Controller(self.name, self, context.clock)
-        self.loops.append(self._loop)
-        self._roles.add_handler(self._changed)
+        self._roles.add_index(_AGGREGATING, lambda role: ("",) if role.get("aggregationRule") else ())
 
-    def _changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            name = objects.name(new or old or {})
-            if new is not None and new.get("aggregationRule"):
-                self._aggregating.add(name)
-            else:
-                self._aggregating.discard(name)
-        for name in self._aggregating:
-            self._loop.enqueue(name)
+    def wakes(self) -> Sequence[Source]:
+        """Any role may be, or have been, part of any aggregated one."""
+        return (Watches(CLUSTER_ROLES, to=self._aggregated),)
+
+    def _aggregated(self, role: Object) -> list[str]:
+        return [objects.name(aggregated) for aggregated in self._roles.by_index(_AGGREGATING, "")]
 
     async def reconcile(self, key: str) -> None:
         role = self._roles.get(key)

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from controllers.runtime import pods, service_pods
-from controllers.runtime.controller import Controller
-from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
+from controllers.runtime.sources import Source, Watches, deleted, key_of
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ENDPOINTS, SERVICES
@@ -25,8 +24,6 @@ MANAGER = "endpoint-controller"
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 MAX_ADDRESSES = 1000
-
-_PACE_SECONDS = 0.5
 
 Subset = dict[str, Any]
 
@@ -93,23 +90,21 @@ def truncated(found: list[Subset]) -> tuple[list[Subset], bool]:
 
 class EndpointsController(LoopController):
     name = "endpoints-controller"
+    pace_seconds = 0.5
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._clock = context.clock
         self._services = context.informers.informer(SERVICES)
         self._endpoints = context.informers.informer(ENDPOINTS)
-        self._loop = Controller(self.name, self, context.clock, pace_seconds=_PACE_SECONDS)
-        self.loops.append(self._loop)
         self._pods = context.service_pods
-        self._pods.subscribe(self._loop.enqueue)
-        self._endpoints.add_handler(self._endpoints_changed)
 
-    def _endpoints_changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            if new is None and old is not None:
-                self._loop.enqueue_object(old)
+    def wakes(self) -> Sequence[Source]:
+        return (
+            self._pods,  # Services, and Pods that a Service selects
+            Watches(ENDPOINTS, to=key_of, when=deleted),
+        )
 
     async def reconcile(self, key: str) -> None:
         service = self._services.get(key)

@@ -11,10 +11,9 @@ from typing import Any
 
 from controllers.runtime import pods, service_pods
 from controllers.runtime.adoption import controller_reference
-from controllers.runtime.controller import Controller
-from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
+from controllers.runtime.sources import Source, Watches, deleted
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ENDPOINT_SLICES, NODES, SERVICES
@@ -28,7 +27,6 @@ HEADLESS = "service.kubernetes.io/headless"
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 MAX_ENDPOINTS = 100
 
-_PACE_SECONDS = 0.25
 _SERVICE_INDEX = "service"
 _RESERVED_LABELS = frozenset({SERVICE_NAME, MANAGED_BY, HEADLESS})
 
@@ -95,27 +93,23 @@ def arrange(present: Sequence[Object], wanted: Mapping[str, Endpoint]) -> tuple[
 
 class EndpointSliceController(LoopController):
     name = "endpointslice-controller"
+    pace_seconds = 0.25
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._clock = context.clock
         self._services = context.informers.informer(SERVICES)
         self._slices = context.informers.informer(ENDPOINT_SLICES)
         self._nodes = context.informers.informer(NODES)
         self._slices.add_index(_SERVICE_INDEX, _service_of)
-        self._loop = Controller(self.name, self, context.clock, pace_seconds=_PACE_SECONDS)
-        self.loops.append(self._loop)
         self._pods = context.service_pods
-        self._pods.subscribe(self._loop.enqueue)
-        self._slices.add_handler(self._slices_changed)
 
-    def _slices_changed(self, changes: Sequence[Change]) -> None:
-        """One of ours that somebody deletes comes back."""
-        for old, new in changes:
-            if new is None and old is not None:
-                for key in _service_of(old):
-                    self._loop.enqueue(key)
+    def wakes(self) -> Sequence[Source]:
+        return (
+            self._pods,  # Services, and Pods that a Service selects
+            Watches(ENDPOINT_SLICES, to=_service_of, when=deleted),  # one of ours that somebody deletes comes back
+        )
 
     async def reconcile(self, key: str) -> None:
         service = self._services.get(key)

@@ -108,11 +108,12 @@ class KubeControllerManager:
     @property
     def idle(self) -> bool:
         """No controller has anything to do just now."""
-        return all(loop.idle for controller in self.running.values() for loop in controller.loops)
+        return all(controller.loop.idle for controller in self.running.values())
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         for name in self._wanted:
             self.running[name] = CONTROLLERS[name](self.context, self._options)
+            self.running[name].prepare()
         await self._informers.start()
         for name, controller in self.running.items():
             await controller.start()

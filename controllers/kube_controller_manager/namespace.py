@@ -1,44 +1,57 @@
-"""namespace-controller: empties a namespace that is being deleted, kind by kind, then takes its finalizer away."""
+"""namespace-controller: empties a namespace that is being deleted, then takes its finalizer away.
+
+Pods go first, and nothing else is touched while one is left: what they use must outlive them. Then every other kind the
+server serves at that moment, custom ones too (namespaced_resources_deleter).
+"""
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from controllers.runtime.controller import Controller
-from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
+from controllers.runtime.sources import For, Source
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import BUILT_IN, NAMESPACES, ResourceType
+from kctl.apimachinery.resources import NAMESPACES, PODS, ResourceType
 from kctl.apimachinery.status import ApiError, Conflict, MethodNotSupported, NotFound
 from kctl.apimachinery.times import rfc3339
+from kctl.client.discovery import discover, preferred
+from kctl.client.errors import ConnectionFailed
 
 _FINALIZER = "kubernetes"
 _FIRST_LOOK_SECONDS = 0.05
 _LONGEST_LOOK_SECONDS = 2.0
 
 
-def deletable(types: Sequence[ResourceType] = BUILT_IN) -> list[ResourceType]:
-    """Namespaced resources, each once. Pods first: what they use should outlive them."""
-    found: dict[tuple[str, str], ResourceType] = {}
-    for entry in types:
-        if entry.namespaced and {"list", "delete"} <= set(entry.verbs) and entry.group != "events.k8s.io":
-            found.setdefault((entry.group, entry.plural), entry)
-    return sorted(found.values(), key=lambda entry: (entry.kind != "Pod", entry.group_resource))
+def deletable(types: Sequence[ResourceType]) -> list[ResourceType]:
+    """Namespaced resources other than pods; events once, which two groups serve."""
+    return [
+        entry
+        for entry in sorted(preferred(types), key=lambda entry: entry.group_resource)
+        if entry.namespaced and {"list", "delete"} <= set(entry.verbs) and entry.group != "events.k8s.io" and entry != PODS
+    ]
 
 
 class _Remains:
-    """What is left in one namespace, and the kinds still to look at."""
+    """What is left in one namespace, and the kinds still to look at; None while they are not known. Nothing can be created
+    there any more, so a kind once empty stays empty, and one that appears later has nothing there."""
 
     def __init__(self) -> None:
-        self.kinds = deletable()
+        self.kinds: list[ResourceType] | None = None
+        self.pods = True
         self.looks = 0
         self.content: Counter[str] = Counter()
         self.finalizers: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.unknown = ""
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.pods or self.kinds is None or self.kinds or self.failures)
 
     def next_look_seconds(self) -> float:
         self.looks += 1
@@ -47,44 +60,64 @@ class _Remains:
 
 class NamespaceController(LoopController):
     name = "namespace-controller"
+    workers = 10
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._clock = context.clock
         self._namespaces = context.informers.informer(NAMESPACES)
-        self._remains: dict[str, _Remains] = {}
-        self._loop = Controller(self.name, self, context.clock, workers=10)
-        self.loops.append(self._loop)
-        self._namespaces.add_handler(self._changed)
+        self._remains: dict[str, tuple[str, _Remains]] = {}
 
-    def _changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            if new is None:
-                self._remains.pop(objects.uid(old or {}), None)
-            elif objects.deletion_timestamp(new) and (old is None or not objects.deletion_timestamp(old)):
-                self._loop.enqueue_object(new)
+    def wakes(self) -> Sequence[Source]:
+        return (For(NAMESPACES, when=_deletion_begins_or_ends),)
 
     async def reconcile(self, key: str) -> Result | None:
         namespace = self._namespaces.get(key)
         if namespace is None or not objects.deletion_timestamp(namespace):
+            self._remains.pop(key, None)
             return None
         if _FINALIZER not in (objects.spec(namespace).get("finalizers") or ()):
             return None
-        remains = self._remains.setdefault(objects.uid(namespace), _Remains())
+        remains = self._remains_of(namespace)
         await self._empty(key, remains)
-        if remains.kinds or remains.failures:
+        if not remains.nothing:
             await self._write_conditions(namespace, remains)
             return Result(requeue_after=remains.next_look_seconds())
         await self._finalize(namespace)
         return None
 
+    def _remains_of(self, namespace: Object) -> _Remains:
+        name, uid = objects.name(namespace), objects.uid(namespace)
+        known, remains = self._remains.get(name, ("", _Remains()))
+        if known != uid:
+            remains = _Remains()
+        self._remains[name] = uid, remains
+        return remains
+
     async def _empty(self, namespace: str, remains: _Remains) -> None:
         remains.content.clear()
         remains.finalizers.clear()
         remains.failures.clear()
+        if remains.pods:
+            remains.pods = bool(await self._what_is_left(namespace, [PODS], remains))
+            if remains.pods:
+                return
+        if remains.kinds is None:
+            await self._find_kinds(remains)
+        if remains.kinds is not None:
+            remains.kinds = await self._what_is_left(namespace, remains.kinds, remains)
+
+    async def _find_kinds(self, remains: _Remains) -> None:
+        try:
+            remains.kinds, remains.unknown = deletable(await discover(self._client.transport)), ""
+        except (ApiError, ConnectionFailed) as error:
+            remains.unknown = str(error)
+
+    async def _what_is_left(self, namespace: str, kinds: Sequence[ResourceType], remains: _Remains) -> list[ResourceType]:
+        """Deletes everything of these kinds; those of which something is left."""
         left = []
-        for resource in remains.kinds:
+        for resource in kinds:
             try:
                 if await self._empty_of(namespace, resource, remains):
                     left.append(resource)
@@ -93,31 +126,28 @@ class NamespaceController(LoopController):
             except ApiError as error:
                 remains.failures.append(error.message)
                 left.append(resource)
-        remains.kinds = left
+        return left
 
     async def _empty_of(self, namespace: str, resource: ResourceType, remains: _Remains) -> bool:
         """Says whether anything of the kind is left."""
-        if not remains.looks:
-            if "deletecollection" in resource.verbs:
-                await self._client.delete_collection(resource, namespace, propagation_policy="Background")
-            else:
-                await self._delete_each(namespace, resource)
         items = (await self._client.list(resource, namespace)).get("items") or ()
-        if remains.looks and any(not objects.deletion_timestamp(item) for item in items):
-            await self._delete_each(namespace, resource)
+        if any(not objects.deletion_timestamp(item) for item in items):
+            await self._delete_all(namespace, resource, items)
+            items = (await self._client.list(resource, namespace)).get("items") or ()
         for item in items:
             remains.finalizers.update(objects.finalizers(item))
         if items:
             remains.content[f"{resource.plural}.{resource.group}"] = len(items)
         return bool(items)
 
-    async def _delete_each(self, namespace: str, resource: ResourceType) -> None:
-        for item in (await self._client.list(resource, namespace)).get("items") or ():
+    async def _delete_all(self, namespace: str, resource: ResourceType, items: Sequence[Object]) -> None:
+        if "deletecollection" in resource.verbs:
+            await self._client.delete_collection(resource, namespace, propagation_policy="Background")
+            return
+        for item in items:
             if not objects.deletion_timestamp(item):
-                try:
+                with contextlib.suppress(NotFound):
                     await self._client.delete(resource, objects.name(item), namespace, propagation_policy="Background")
-                except NotFound:
-                    continue
 
     async def _write_conditions(self, namespace: Object, remains: _Remains) -> None:
         conditions = _conditions(objects.status(namespace).get("conditions") or (), remains, rfc3339(self._clock.now()))
@@ -138,6 +168,12 @@ class NamespaceController(LoopController):
             return
 
 
+def _deletion_begins_or_ends(old: Object | None, new: Object | None) -> bool:
+    if new is None:
+        return True
+    return bool(objects.deletion_timestamp(new)) and (old is None or not objects.deletion_timestamp(old))
+
+
 def _conditions(before: Sequence[dict[str, Any]], remains: _Remains, now: str) -> list[dict[str, Any]]:
     content = ", ".join(f"{kind} has {count} resource instances" for kind, count in sorted(remains.content.items()))
     finalizers = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(remains.finalizers.items()))
@@ -146,6 +182,8 @@ def _conditions(before: Sequence[dict[str, Any]], remains: _Remains, now: str) -
         ("DiscoveryFailure", "", "ResourcesDiscovered", "All resources successfully discovered"),
         ("GroupVersionParsingFailure", "", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
     ]
+    if remains.unknown:
+        found[0] = ("DiscoveryFailure", "x", "DiscoveryFailed", f"Discovery failed for some groups, 1 failing: {remains.unknown}")
     if failures:
         text = f"Failed to delete all resource types, {len(remains.failures)} remaining: {failures}"
         found.append(("ContentFailure", "x", "ContentDeletionFailed", text))

@@ -6,10 +6,10 @@ import heapq
 import ipaddress
 from collections.abc import Sequence
 
-from controllers.runtime.controller import Controller
 from controllers.runtime.events import NORMAL
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.sources import Follows, Source
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import NODES
 from kctl.apimachinery.status import NotFound
@@ -73,6 +73,7 @@ class CidrSet:
 
 class NodeIpamController(LoopController):
     name = "node-ipam-controller"
+    workers = 30
 
     def __init__(
         self,
@@ -80,16 +81,18 @@ class NodeIpamController(LoopController):
         cluster_cidr: str = DEFAULT_CLUSTER_CIDR,
         node_mask: int = DEFAULT_NODE_MASK,
     ) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._recorder = context.recorder("cidrAllocator")
         self._cidrs = CidrSet(cluster_cidr, node_mask)
         self._nodes = context.informers.informer(NODES)
-        self._loop = Controller(self.name, self, context.clock, workers=30)
-        self.loops.append(self._loop)
-        self._nodes.add_handler(self._changed)
 
-    def _changed(self, changes: Sequence[Change]) -> None:
+    def wakes(self) -> Sequence[Source]:
+        return (Follows(NODES, self._note_cidrs),)
+
+    def _note_cidrs(self, changes: Sequence[Change]) -> list[str]:
+        """Every CIDR in use is known before the first node without one is looked at."""
+        without = []
         for old, new in changes:
             if new is None:
                 for cidr in objects.spec(old or {}).get("podCIDRs") or ():
@@ -99,7 +102,8 @@ class NodeIpamController(LoopController):
             for cidr in present:
                 self._cidrs.occupy(cidr)
             if old is None and not present:
-                self._loop.enqueue_object(new)
+                without.append(objects.name(new))
+        return without
 
     async def reconcile(self, key: str) -> None:
         node = self._nodes.get(key)

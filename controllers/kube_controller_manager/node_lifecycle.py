@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from controllers.runtime import node_taints, pods
-from controllers.runtime.controller import Controller
 from controllers.runtime.events import NORMAL, WARNING
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
+from controllers.runtime.sources import Follows, Source
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import Timer
 from kctl.apimachinery.objects import Object
@@ -36,9 +36,10 @@ _STOPPED = ("NodeStatusUnknown", "Kubelet stopped posting node status.")
 
 class NodeLifecycleController(LoopController):
     name = "node-lifecycle-controller"
+    workers = 20
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._clock = context.clock
         self._recorder = context.recorder("node-controller")
@@ -50,14 +51,13 @@ class NodeLifecycleController(LoopController):
         self._silent: set[str] = set()
         self._registered: dict[str, float] = {}
         self._timer: Timer | None = None
-        self._loop = Controller(self.name, self, context.clock, workers=20)
-        self.loops.append(self._loop)
 
-    async def start(self) -> None:
-        # Handlers only now: what happened before the start is no sign of life or death.
-        self._nodes.add_handler(self._nodes_changed)
-        self._leases.add_handler(self._leases_changed)
-        await super().start()
+    def wakes(self) -> Sequence[Source]:
+        """Both keep the times of heartbeats; silence itself wakes by the timer."""
+        return (
+            Follows(NODES, self._follow_nodes),
+            Follows(LEASES, self._follow_leases),
+        )
 
     async def stop(self) -> None:
         if self._timer is not None:
@@ -66,7 +66,7 @@ class NodeLifecycleController(LoopController):
 
     # ---- heartbeats
 
-    def _nodes_changed(self, changes: Sequence[Change]) -> None:
+    def _follow_nodes(self, changes: Sequence[Change]) -> Iterator[str]:
         for old, new in changes:
             if new is None:
                 self._removed(old or {})
@@ -76,12 +76,12 @@ class NodeLifecycleController(LoopController):
                 self._recorder.event(new, NORMAL, "RegisteredNode", text)
                 self._registered[name] = self._clock.monotonic()
                 self._hear(name)
-                self._loop.enqueue(name)
+                yield name
             else:
                 if _conditions(old) != _conditions(new):
                     self._hear(objects.name(new))
                 if node_taints.corrected(new, "") is not None:
-                    self._loop.enqueue_object(new)
+                    yield objects.name(new)
 
     def _removed(self, node: Object) -> None:
         name = objects.name(node)
@@ -90,7 +90,7 @@ class NodeLifecycleController(LoopController):
         text = f"Node {name} event: Removing Node {name} from Controller"
         self._recorder.event(node, NORMAL, "RemovingNode", text)
 
-    def _leases_changed(self, changes: Sequence[Change]) -> None:
+    def _follow_leases(self, changes: Sequence[Change]) -> Iterable[str]:
         for old, new in changes:
             if new is None or objects.namespace(new) != _LEASE_NAMESPACE:
                 continue
@@ -98,6 +98,7 @@ class NodeLifecycleController(LoopController):
                 name = objects.name(new)
                 if name in self._heard:
                     self._hear(name)
+        return ()
 
     def _hear(self, node: str) -> None:
         self._silent.discard(node)
@@ -119,7 +120,7 @@ class NodeLifecycleController(LoopController):
             self._heard[node] = self._clock.monotonic()
             self._heard.move_to_end(node)
             self._silent.add(node)
-            self._loop.enqueue(node)
+            self.loop.enqueue(node)
 
     # ---- one node
 
@@ -194,16 +195,16 @@ def _conditions(node: Object) -> list[dict[str, Any]]:
 
 
 def _unknown_conditions(node: Object, now: str) -> list[dict[str, Any]]:
-    found = list(_conditions(node))
+    found = _conditions(node)
+    created = objects.metadata(node).get("creationTimestamp")
     for kind in _CONDITION_TYPES:
-        position = next((index for index, entry in enumerate(found) if entry["type"] == kind), None)
-        if position is None:
-            created = objects.metadata(node).get("creationTimestamp")
-            reason, message = _NEVER
-            heartbeat = {"lastHeartbeatTime": created} if created else {}
-            found.append({"type": kind, "status": "Unknown", **heartbeat, "lastTransitionTime": now, "reason": reason, "message": message})
-        elif found[position]["status"] != "Unknown":
+        present = objects.find_condition(found, kind)
+        if present is None:
+            present, (reason, message) = {"lastHeartbeatTime": created} if created else {}, _NEVER
+        elif present["status"] != "Unknown":
             reason, message = _STOPPED
-            changes = {"status": "Unknown", "lastTransitionTime": now, "reason": reason, "message": message}
-            found[position] = {**found[position], **changes}
+        else:
+            continue
+        changes = {"type": kind, "status": "Unknown", "lastTransitionTime": now, "reason": reason, "message": message}
+        found = objects.with_condition(found, {**present, **changes})
     return found

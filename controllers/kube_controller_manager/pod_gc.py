@@ -3,13 +3,13 @@ beyond the threshold."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from controllers.runtime import pods
-from controllers.runtime.controller import Controller
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
+from controllers.runtime.sources import Follows, Source, Watches, deleted
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS
@@ -21,15 +21,17 @@ QUARANTINE_SECONDS = 40.0
 TERMINATED_THRESHOLD = 12_500
 
 _FINISHED = "finished"
+_NODE = "node:"
 
 
 class PodGarbageCollector(LoopController):
-    """Keys are pods ('namespace/name') and, without a slash, names of missing nodes; `finished` counts ended pods."""
+    """Keys are pods ('namespace/name'), missing nodes ('node:name') and `finished` for all pods that have ended."""
 
     name = "pod-garbage-collector-controller"
+    workers = 20
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._clock = context.clock
         self._nodes = context.informers.informer(NODES)
@@ -37,37 +39,31 @@ class PodGarbageCollector(LoopController):
         self._pods.add_index(pods.NODE_INDEX, pods.by_node)
         self._pods.add_index(_FINISHED, lambda pod: ("",) if pods.is_terminal(pod) else ())
         self._missing_since: dict[str, float] = {}
-        self._loop = Controller(self.name, self, context.clock, workers=20)
-        self.loops.append(self._loop)
-        self._nodes.add_handler(self._nodes_changed)
 
-    async def start(self) -> None:
-        self._pods.add_handler(self._pods_changed)
-        await super().start()
+    def wakes(self) -> Sequence[Source]:
+        return (
+            Watches(NODES, to=lambda node: (f"{_NODE}{objects.name(node)}",), when=deleted),
+            Follows(PODS, self._garbage_among),
+        )
 
-    def _nodes_changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            if new is None and old is not None:
-                self._loop.enqueue(f"node:{objects.name(old)}")
-
-    def _pods_changed(self, changes: Sequence[Change]) -> None:
+    def _garbage_among(self, changes: Sequence[Change]) -> Iterator[str]:
         for old, pod in changes:
             if pod is None:
                 continue
             node = (pod.get("spec") or {}).get("nodeName")
             if node:
                 if (old is None or not (old.get("spec") or {}).get("nodeName")) and self._nodes.get(node) is None:
-                    self._loop.enqueue(f"node:{node}")
+                    yield f"{_NODE}{node}"
             elif "deletionTimestamp" in pod["metadata"]:
-                self._loop.enqueue_object(pod)
+                yield objects.key(pod)
         if len(self._pods.by_index(_FINISHED, "")) > TERMINATED_THRESHOLD:
-            self._loop.enqueue(_FINISHED)
+            yield _FINISHED
 
     async def reconcile(self, key: str) -> Result | None:
         if key == _FINISHED:
             await self._drop_finished()
-        elif key.startswith("node:"):
-            return await self._look_at_node(key.removeprefix("node:"))
+        elif key.startswith(_NODE):
+            return await self._look_at_node(key.removeprefix(_NODE))
         else:
             pod = self._pods.get(key)
             if pod is not None and objects.deletion_timestamp(pod) and not objects.spec(pod).get("nodeName"):

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from controllers.runtime.manager import ControllerContext, LoopController
-from controllers.runtime.replicas import ReplicaKind, Replicas
+from controllers.runtime.replicas import ReplicaKind, ReplicasController
 from kctl.apimachinery.resources import REPLICA_SETS
 
-KIND = ReplicaKind(REPLICA_SETS, "replicaset-controller", plain_selector=False, counts_terminating=True)
 
-
-class ReplicaSetController(LoopController):
+class ReplicaSetController(ReplicasController):
     name = "replicaset-controller"
-
-    def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
-        self.loops.append(Replicas(context, KIND, self.name).loop)
+    kind = ReplicaKind(REPLICA_SETS, "replicaset-controller", plain_selector=False, counts_terminating=True)

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from controllers.runtime.manager import ControllerContext, LoopController
-from controllers.runtime.replicas import ReplicaKind, Replicas
+from controllers.runtime.replicas import ReplicaKind, ReplicasController
 from kctl.apimachinery.resources import REPLICATION_CONTROLLERS
 
-KIND = ReplicaKind(REPLICATION_CONTROLLERS, "replication-controller", plain_selector=True, counts_terminating=False)
 
-
-class ReplicationControllerController(LoopController):
+class ReplicationControllerController(ReplicasController):
     name = "replicationcontroller-controller"
-
-    def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
-        self.loops.append(Replicas(context, KIND, self.name).loop)
+    kind = ReplicaKind(REPLICATION_CONTROLLERS, "replication-controller", plain_selector=True, counts_terminating=False)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controllers.runtime.controller import Controller
-from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
+from controllers.runtime.sources import For, Source, Watches, changed_or_deleted, exists, named, namespace_of
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import CONFIG_MAPS, NAMESPACES
 from kctl.apimachinery.status import AlreadyExists, Forbidden, NotFound
@@ -25,27 +24,18 @@ class RootCaPublisher(LoopController):
     name = "root-ca-certificate-publisher-controller"
 
     def __init__(self, context: ControllerContext, root_ca: str) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._data = {"ca.crt": root_ca}
         self._annotations = {"kubernetes.io/description": _DESCRIPTION}
         self._namespaces = context.informers.informer(NAMESPACES)
         self._config_maps = context.informers.informer(CONFIG_MAPS)
-        self._loop = Controller(self.name, self, context.clock)
-        self.loops.append(self._loop)
-        self._namespaces.add_handler(self._namespaces_changed)
-        self._config_maps.add_handler(self._config_maps_changed)
 
-    def _namespaces_changed(self, changes: Sequence[Change]) -> None:
-        for _, new in changes:
-            if new is not None:
-                self._loop.enqueue_object(new)
-
-    def _config_maps_changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            changed = new or old
-            if old is not None and changed is not None and objects.name(changed) == _NAME:
-                self._loop.enqueue(objects.namespace(changed))
+    def wakes(self) -> Sequence[Source]:
+        return (
+            For(NAMESPACES, when=exists),
+            Watches(CONFIG_MAPS, to=namespace_of, when=named(_NAME, changed_or_deleted)),
+        )
 
     async def reconcile(self, key: str) -> None:
         namespace = self._namespaces.get(key)

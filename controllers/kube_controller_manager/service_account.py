@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controllers.runtime.controller import Controller
-from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
+from controllers.runtime.sources import For, Source, Watches, created, deleted, named, namespace_of
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import NAMESPACES, SERVICE_ACCOUNTS
 from kctl.apimachinery.status import AlreadyExists, Forbidden, NotFound
@@ -19,24 +18,16 @@ class ServiceAccountController(LoopController):
     name = "serviceaccount-controller"
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._namespaces = context.informers.informer(NAMESPACES)
         self._accounts = context.informers.informer(SERVICE_ACCOUNTS)
-        self._loop = Controller(self.name, self, context.clock)
-        self.loops.append(self._loop)
-        self._namespaces.add_handler(self._namespaces_changed)
-        self._accounts.add_handler(self._accounts_changed)
 
-    def _namespaces_changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            if old is None and new is not None:
-                self._loop.enqueue_object(new)
-
-    def _accounts_changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            if new is None and old is not None and objects.name(old) == _NAME:
-                self._loop.enqueue(objects.namespace(old))
+    def wakes(self) -> Sequence[Source]:
+        return (
+            For(NAMESPACES, when=created),
+            Watches(SERVICE_ACCOUNTS, to=namespace_of, when=named(_NAME, deleted)),
+        )
 
     async def reconcile(self, key: str) -> None:
         namespace = self._namespaces.get(key)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 
-from controllers.runtime.controller import Controller
-from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.sources import For, Source, Watches, created_or_deleted
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import SECRETS, SERVICE_ACCOUNTS
@@ -32,33 +31,29 @@ def _account_of(secret: Object) -> tuple[str, ...]:
     return (f"{objects.namespace(secret)}/{name}",) if secret.get("type") == TYPE and name else ()
 
 
+def _is_token(old: Object | None, new: Object | None) -> bool:
+    return new is not None and bool(_account_of(new))
+
+
 class ServiceAccountTokenController(LoopController):
     name = "serviceaccount-token-controller"
 
     def __init__(self, context: ControllerContext, root_ca: str) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._root_ca = root_ca
         self._secrets = context.informers.informer(SECRETS)
         self._accounts = context.informers.informer(SERVICE_ACCOUNTS)
         self._secrets.add_index(_INDEX, _account_of)
-        self._loop = Controller(self.name, self, context.clock)
-        self.loops.append(self._loop)
-        self._secrets.add_handler(self._secrets_changed)
-        self._accounts.add_handler(self._accounts_changed)
 
-    def _secrets_changed(self, changes: Sequence[Change]) -> None:
-        for _, new in changes:
-            if new is not None and _account_of(new):
-                self._loop.enqueue_object(new)
+    def wakes(self) -> Sequence[Source]:
+        return (
+            For(SECRETS, when=_is_token),
+            Watches(SERVICE_ACCOUNTS, to=self._tokens_of, when=created_or_deleted),
+        )
 
-    def _accounts_changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            changed = new or old
-            assert changed is not None
-            if old is None or new is None:
-                for secret in self._secrets.by_index(_INDEX, objects.key(changed)):
-                    self._loop.enqueue_object(secret)
+    def _tokens_of(self, account: Object) -> list[str]:
+        return [objects.key(secret) for secret in self._secrets.by_index(_INDEX, objects.key(account))]
 
     async def reconcile(self, key: str) -> None:
         secret = self._secrets.get(key)

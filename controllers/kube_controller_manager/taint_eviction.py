@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controllers.runtime import pods
-from controllers.runtime.controller import Controller
 from controllers.runtime.events import NORMAL
-from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
+from controllers.runtime.sources import For, Source, Watches
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS
@@ -19,6 +18,8 @@ from kctl.apimachinery.times import rfc3339
 from kctl.client.transport import STRATEGIC_MERGE_PATCH
 
 Taint = Mapping[str, Any]
+
+_TAINTED = "no-execute-taints"
 
 
 def no_execute(node: Object) -> list[Taint]:
@@ -48,42 +49,39 @@ def seconds_tolerated(pod: Object, taints: Sequence[Taint]) -> float | None:
     return max(float(min(limits)), 0.0) if limits else None
 
 
+def _no_execute_changed(old: Object | None, new: Object | None) -> bool:
+    return (no_execute(old) if old is not None else []) != (no_execute(new) if new is not None else [])
+
+
 class TaintEvictionController(LoopController):
     name = "taint-eviction-controller"
+    workers = 50
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._clock = context.clock
         self._recorder = context.recorder(self.name)
         self._nodes = context.informers.informer(NODES)
         self._pods = context.informers.informer(PODS)
         self._pods.add_index(pods.NODE_INDEX, pods.by_node)
-        self._tainted: set[str] = set()
         self._due: dict[str, tuple[str, float]] = {}
-        self._loop = Controller(self.name, self, context.clock, workers=50)
-        self.loops.append(self._loop)
-        self._nodes.add_handler(self._nodes_changed)
-        self._pods.add_handler(self._pods_changed)
+        self._nodes.add_index(_TAINTED, lambda node: ("",) if no_execute(node) else ())
 
-    def _nodes_changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            name = objects.name(new or old or {})
-            before = no_execute(old) if old is not None else []
-            after = no_execute(new) if new is not None else []
-            if before == after:
-                continue
-            if after:
-                self._tainted.add(name)
-            else:
-                self._tainted.discard(name)
-            for pod in self._pods.by_index(pods.NODE_INDEX, name):
-                self._loop.enqueue_object(pod)
+    def wakes(self) -> Sequence[Source]:
+        return (
+            For(PODS, when=self._is_on_tainted),
+            Watches(NODES, to=self._pods_on, when=_no_execute_changed),
+        )
 
-    def _pods_changed(self, changes: Sequence[Change]) -> None:
-        for _, new in changes:
-            if new is not None and self._tainted and objects.spec(new).get("nodeName") in self._tainted:
-                self._loop.enqueue_object(new)
+    def _is_on_tainted(self, old: Object | None, new: Object | None) -> bool:
+        if new is None or not self._nodes.by_index(_TAINTED, ""):
+            return False
+        node = self._nodes.get(objects.spec(new).get("nodeName") or "")
+        return node is not None and bool(no_execute(node))
+
+    def _pods_on(self, node: Object) -> list[str]:
+        return [objects.key(pod) for pod in self._pods.by_index(pods.NODE_INDEX, objects.name(node))]
 
     async def reconcile(self, key: str) -> Result | None:
         pod = self._pods.get(key)

@@ -3,11 +3,11 @@ clusters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from controllers.runtime.controller import Controller
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.sources import Follows, Source
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import NODES
 from kctl.apimachinery.status import NotFound
@@ -19,28 +19,31 @@ _STEPS = ((0, 100, 0), (90, 500, 15), (450, 1000, 30), (900, 2000, 60), (1800, 1
 
 class TtlController(LoopController):
     name = "ttl-controller"
+    workers = 10
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
+        super().__init__(context)
         self._client = context.client
         self._nodes = context.informers.informer(NODES)
         self._step = 0
-        self._loop = Controller(self.name, self, context.clock, workers=10)
-        self.loops.append(self._loop)
-        self._nodes.add_handler(self._changed)
 
-    def _changed(self, changes: Sequence[Change]) -> None:
+    def wakes(self) -> Sequence[Source]:
+        return (Follows(NODES, self._count),)
+
+    def _count(self, changes: Sequence[Change]) -> Iterable[str]:
+        """All nodes when their number passes a bound, else those whose annotations changed."""
         count, before = len(self._nodes), self._step
         while count > _STEPS[self._step][1]:
             self._step += 1
         while count < _STEPS[self._step][0]:
             self._step -= 1
         if self._step != before:
-            for node in self._nodes.list():
-                self._loop.enqueue_object(node)
-        for old, new in changes:
-            if new is not None and (old is None or objects.annotations(old) != objects.annotations(new)):
-                self._loop.enqueue_object(new)
+            return [objects.name(node) for node in self._nodes.list()]
+        return [
+            objects.name(new)
+            for old, new in changes
+            if new is not None and (old is None or objects.annotations(old) != objects.annotations(new))
+        ]
 
     async def reconcile(self, key: str) -> None:
         node = self._nodes.get(key)

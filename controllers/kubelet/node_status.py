@@ -97,14 +97,10 @@ def node_info(config: NodeConfig) -> Object:
 
 def status(config: NodeConfig, address: str, now: str, old: Object) -> Object:
     """The whole status; `old` is the present one, {} at registration."""
-    known = {entry["type"]: entry for entry in old.get("conditions") or ()}
-    conditions = [entry for kind, entry in known.items() if kind not in {row[0] for row in CONDITIONS}]
+    conditions = list(old.get("conditions") or ())
     for kind, value, reason, message in CONDITIONS:
-        before = known.get(kind)
-        since = before["lastTransitionTime"] if before and before.get("status") == value else now
-        conditions.append(
-            {"type": kind, "status": value, "lastHeartbeatTime": now, "lastTransitionTime": since, "reason": reason} | {"message": message}
-        )
+        said = {"type": kind, "status": value, "lastHeartbeatTime": now, "lastTransitionTime": now, "reason": reason, "message": message}
+        conditions = objects.with_condition(conditions, said)
     kept = {field: value for field, value in old.items() if field in ("volumesInUse", "volumesAttached", "images", "config")}
     return {
         **kept,

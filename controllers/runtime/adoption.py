@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from controllers.runtime.informer import Informer
 from kctl.apimachinery import objects
 from kctl.apimachinery.labels import Selector
 from kctl.apimachinery.objects import Object
@@ -25,6 +26,16 @@ def controller_reference(owner: Object) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def claimants(owners: Informer, selector_of: Callable[[Object], Selector]) -> Callable[[Object], list[str]]:
+    """A mapping for `Owns(orphans=...)`: the owners in its namespace whose selector matches an object."""
+
+    def matching(obj: Object) -> list[str]:
+        found = owners.list(objects.namespace(obj))
+        return [objects.key(owner) for owner in found if selector_of(owner).matches(objects.labels(obj))]
+
+    return matching
 
 
 class Claims:

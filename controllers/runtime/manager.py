@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from controllers.runtime.controller import Controller
 from controllers.runtime.events import EventRecorder, EventSink
 from controllers.runtime.informer import InformerFactory
+from controllers.runtime.reconciler import Result
 from controllers.runtime.service_pods import ServicePods
+from controllers.runtime.sources import Source
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.resources import PODS, SERVICES
 from kctl.apimachinery.user import User
@@ -44,34 +44,37 @@ class ControllerContext:
         return self._service_pods
 
 
-class Runnable(Protocol):
-    """One entry of kube-controller-manager's table: wakes up with its informers filled.
-
-    `loops` are started and stopped with it; `start`/`stop` are for what is no reconcile loop."""
-
-    name: str
-
-    @property
-    def loops(self) -> Sequence[Controller]: ...
-
-    async def start(self) -> None:
-        """Called once the informers are filled."""
-        ...
-
-    async def stop(self) -> None: ...
-
-
 class LoopController:
-    """A Runnable that is nothing but reconcile loops."""
+    """One entry of kube-controller-manager's table: a reconciler with its loop.
+
+    A subclass says in `wakes` what it is woken by, in `reconcile` what it then does about one key. Informers it only reads are
+    asked for in its constructor; those of `wakes` come by themselves. Both are filled before `start`."""
 
     name = ""
+    workers = 5
+    pace_seconds = 0.0
 
-    def __init__(self) -> None:
-        self.loops: list[Controller] = []
+    def __init__(self, context: ControllerContext) -> None:
+        self.context = context
+        self.loop = Controller(self.name, self, context.clock, workers=self.workers, pace_seconds=self.pace_seconds)
+
+    def wakes(self) -> Sequence[Source]:
+        """The controller's inputs."""
+        raise NotImplementedError
+
+    async def reconcile(self, key: str) -> Result | None:
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Asks for the informers of its inputs, so that the factory starts them."""
+        for source in self.wakes():
+            self.context.informers.informer(source.resource)
 
     async def start(self) -> None:
-        for loop in self.loops:
-            loop.start()
+        """Called once the informers are filled: the present state arrives as the first batch of each."""
+        for source in self.wakes():
+            source.attach(self.context.informers, self.loop.enqueue)
+        self.loop.start()
 
     async def stop(self) -> None:
-        await asyncio.gather(*(loop.stop() for loop in self.loops))
+        await self.loop.stop()

@@ -33,10 +33,10 @@ def namespace_terminating(error: ApiError) -> bool:
     return any(cause.get("reason") == "NamespaceTerminating" for cause in error.details.get("causes") or ())
 
 
-def pod_from_template(template: Object, owner: Object) -> Object:
-    """As GetPodFromTemplate; labels, annotations and spec are the template's very own."""
+def pod_from_template(template: Object, owner: Object, *, name: str = "", generate_name: str = "") -> Object:
+    """As GetPodFromTemplate; labels, annotations and spec are the template's very own. Without `name` the API server makes one."""
     wanted = template.get("metadata") or {}
-    meta: Object = {"generateName": f"{objects.name(owner)}-"}
+    meta: Object = {"name": name} if name else {"generateName": generate_name or f"{objects.name(owner)}-"}
     for part in ("labels", "annotations", "finalizers"):
         if wanted.get(part):
             meta[part] = wanted[part]
@@ -52,16 +52,15 @@ class PodControl:
         self._informer = informer
         self._recorder = recorder
 
-    async def create(self, owner: Object, template: Object, count: int) -> Outcome:
-        """`count` pods, slow start; stops at the first batch with an error."""
-        pod = pod_from_template(template, owner)
+    async def create(self, owner: Object, pods: Sequence[Object]) -> Outcome:
+        """Slow start, in the order given; stops after the first batch with an error. Pods may be one and the same (with
+        generateName), each its own, or named."""
         space = objects.namespace(owner)
-        outcome, batch = Outcome(), 1
-        while outcome.done < count and outcome.error is None:
-            size = min(batch, count - outcome.done)
-            calls = [self._client.create(PODS, pod, space) for _ in range(size)]
+        outcome, asked, batch = Outcome(), 0, 1
+        while asked < len(pods) and outcome.error is None:
+            calls = [self._client.create(PODS, pod, space) for pod in pods[asked : asked + batch]]
             self._created(owner, await _all(calls), outcome)
-            batch *= 2
+            asked, batch = asked + len(calls), batch * 2
         return outcome
 
     def _created(self, owner: Object, answers: Sequence[Object | BaseException], outcome: Outcome) -> None:

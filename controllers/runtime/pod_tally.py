@@ -72,9 +72,9 @@ class OwnedPods:
     def orphans(self, namespace: str) -> Collection[Object]:
         return self._informer.by_index(pods.ORPHANS_INDEX, namespace)
 
-    def apply(self, changes: Sequence[Change]) -> set[str]:
-        """Keys of the owners whose pods changed."""
-        owners: set[tuple[str, str]] = set()
+    def apply(self, changes: Sequence[Change]) -> list[str]:
+        """Keys of the owners whose pods changed, each once and in the order of the changes."""
+        owners: dict[tuple[str, str], None] = {}
         for old, new in changes:
             if old is not None and new is not None and self._adjust(old, new, owners):
                 continue
@@ -82,9 +82,9 @@ class OwnedPods:
                 self._add(old, -1, owners)
             if new is not None:
                 self._add(new, 1, owners)
-        return {f"{namespace}/{name}" for namespace, name in owners}
+        return [f"{namespace}/{name}" for namespace, name in owners]
 
-    def _adjust(self, old: Object, new: Object, owners: set[tuple[str, str]]) -> bool:
+    def _adjust(self, old: Object, new: Object, owners: dict[tuple[str, str], None]) -> bool:
         """The usual change, of status alone, in a few steps."""
         before, after = old["metadata"], new["metadata"]
         references = after.get("ownerReferences")
@@ -95,14 +95,14 @@ class OwnedPods:
         for reference in references:
             if reference.get("controller") and reference["kind"] == self._kind:
                 self._tallies[reference["uid"]].ready += pods.is_ready(new) - pods.is_ready(old)
-                owners.add((after["namespace"], reference["name"]))
+                owners[after["namespace"], reference["name"]] = None
         return True
 
-    def _add(self, pod: Object, step: int, owners: set[tuple[str, str]]) -> None:
+    def _add(self, pod: Object, step: int, owners: dict[tuple[str, str], None]) -> None:
         meta = pod["metadata"]
         for reference in meta.get("ownerReferences") or ():
             if reference.get("controller") and reference["kind"] == self._kind:
-                owners.add((meta["namespace"], reference["name"]))
+                owners[meta["namespace"], reference["name"]] = None
                 self._count(reference["uid"], pod, step)
 
     def _count(self, uid: str, pod: Object, step: int) -> None:

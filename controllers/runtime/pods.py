@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,6 +46,11 @@ def is_terminal(pod: Object) -> bool:
 def is_active(pod: Object) -> bool:
     """Counts as a replica: neither finished nor being deleted."""
     return "deletionTimestamp" not in pod["metadata"] and (pod.get("status") or {}).get("phase") not in _TERMINAL
+
+
+def is_active_orphan(old: Object | None, pod: Object | None) -> bool:
+    """A predicate of changes: a pod that could be adopted."""
+    return pod is not None and not by_controller(pod) and is_active(pod)
 
 
 def is_terminating(pod: Object) -> bool:
@@ -133,13 +138,3 @@ def _age_bucket(stamp: str | None, now: datetime) -> int:
         return -1
     age_nanoseconds = max((now - times.parse(stamp)).total_seconds(), 0.0) * 1e9
     return int(math.log2(age_nanoseconds)) if age_nanoseconds >= 1 else 0
-
-
-def with_condition(pod: Object, condition: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The pod's conditions with one replaced or added."""
-    found = list((pod.get("status") or {}).get("conditions") or ())
-    for position, entry in enumerate(found):
-        if entry["type"] == condition["type"]:
-            found[position] = {**entry, **condition}
-            return found
-    return [*found, dict(condition)]

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from controllers.runtime import pods
-from controllers.runtime.adoption import Claims
-from controllers.runtime.controller import Controller
-from controllers.runtime.informer import Change
-from controllers.runtime.manager import ControllerContext
-from controllers.runtime.pod_control import Outcome, PodControl, namespace_terminating
+from controllers.runtime.adoption import Claims, claimants
+from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.pod_control import Outcome, PodControl, namespace_terminating, pod_from_template
 from controllers.runtime.pod_tally import OwnedPods, Tally
 from controllers.runtime.reconciler import Result
+from controllers.runtime.sources import Follows, For, Source, Watches, not_own_status
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.labels import Selector
 from kctl.apimachinery.objects import Object
@@ -26,7 +25,6 @@ from kctl.apimachinery.status import NotFound
 from kctl.apimachinery.times import rfc3339
 
 _BURST = 500
-_PACE_SECONDS = 0.02
 _COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas")
 
 
@@ -46,38 +44,28 @@ class ReplicaKind:
         return labels.from_label_selector(wanted)
 
 
-class Replicas:
-    """The reconciler; `loop` runs it."""
+class ReplicasController(LoopController):
+    """A subclass gives `name` and `kind`."""
 
-    def __init__(self, context: ControllerContext, kind: ReplicaKind, name: str, *, workers: int = 5) -> None:
-        self._context = context
-        self._kind = kind
+    pace_seconds = 0.02
+    kind: ReplicaKind
+
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__(context)
+        kind = self.kind
         self._owners = context.informers.informer(kind.resource)
         self._pods = context.informers.informer(PODS)
         self._owned = OwnedPods(self._pods, kind.resource.kind)
         self._claims = Claims(context.client, kind.resource, PODS)
         self._control = PodControl(context.client, self._pods, context.recorder(kind.component))
         self._owners.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
-        self.loop = Controller(name, self, context.clock, workers=workers, pace_seconds=_PACE_SECONDS)
-        self._owners.add_handler(self._owners_changed)
-        self._pods.add_handler(self._pods_changed)
 
-    def _owners_changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            changed = new or old
-            assert changed is not None
-            # Our own status writes come back too; there is nothing to do about them.
-            if old is None or new is None or old.get("spec") != new.get("spec") or _metadata_differs(old, new):
-                self.loop.enqueue_object(changed)
-
-    def _pods_changed(self, changes: Sequence[Change]) -> None:
-        for key in self._owned.apply(changes):
-            self.loop.enqueue(key)
-        for _, pod in changes:
-            if pod is not None and not pods.by_controller(pod) and pods.is_active(pod):
-                for owner in self._owners.list(objects.namespace(pod)):
-                    if self._kind.selector(owner).matches(objects.labels(pod)):
-                        self.loop.enqueue_object(owner)
+    def wakes(self) -> Sequence[Source]:
+        return (
+            For(self.kind.resource, when=not_own_status),
+            Follows(PODS, self._owned.apply),
+            Watches(PODS, to=claimants(self._owners, self.kind.selector), when=pods.is_active_orphan),
+        )
 
     async def reconcile(self, key: str) -> Result | None:
         owner = self._owners.get(key)
@@ -105,7 +93,7 @@ class Replicas:
         return 1 if wished is None else int(wished)
 
     async def _claim(self, owner: Object) -> None:
-        selector = self._kind.selector(owner)
+        selector = self.kind.selector(owner)
         uid = objects.uid(owner)
         orphans = self._owned.orphans(objects.namespace(owner))
         if orphans:
@@ -117,7 +105,8 @@ class Replicas:
 
     async def _manage(self, owner: Object, difference: int) -> Outcome:
         if difference > 0:
-            return await self._control.create(owner, objects.spec(owner)["template"], min(difference, _BURST))
+            pod = pod_from_template(objects.spec(owner)["template"], owner)
+            return await self._control.create(owner, [pod] * min(difference, _BURST))
         if difference < 0:
             return await self._control.delete(owner, self._surplus(owner, min(-difference, _BURST)))
         return Outcome()
@@ -126,7 +115,7 @@ class Replicas:
         active = [pod for pod in self._owned.owned(objects.uid(owner)) if pods.is_active(pod)]
         if count >= len(active):
             return active
-        return pods.deletion_order(active, self._related(owner), self._context.clock.now())[:count]
+        return pods.deletion_order(active, self._related(owner), self.context.clock.now())[:count]
 
     def _related(self, owner: Object) -> Collection[Object]:
         """Pods of all ReplicaSets of the same Deployment."""
@@ -148,7 +137,7 @@ class Replicas:
             new["conditions"] = conditions
         if new != objects.status(owner):
             try:
-                written = await self._context.client.update_status(self._kind.resource, objects.replace(owner, status=new))
+                written = await self.context.client.update_status(self.kind.resource, objects.replace(owner, status=new))
             except NotFound:
                 return None
             self._owners.observe([written])
@@ -159,36 +148,31 @@ class Replicas:
         if not min_ready_seconds:
             return tally.ready, None
         owned = self._owned.owned(objects.uid(owner))
-        return pods.available(owned, min_ready_seconds, self._context.clock.now())
+        return pods.available(owned, min_ready_seconds, self.context.clock.now())
 
     def _status(self, owner: Object, tally: Tally, available: int) -> dict[str, Any]:
         wanted = ((objects.spec(owner).get("template") or {}).get("metadata") or {}).get("labels") or {}
         counts = (tally.active, tally.with_labels(wanted), tally.ready, available)
         new: dict[str, Any] = {"replicas": tally.active}
         new.update({name: count for name, count in zip(_COUNTS, counts, strict=True) if count})
-        if self._kind.counts_terminating:
+        if self.kind.counts_terminating:
             new["terminatingReplicas"] = tally.terminating
         new["observedGeneration"] = objects.generation(owner)
         return new
 
     def _conditions(self, owner: Object, outcome: Outcome, difference: int) -> list[dict[str, Any]]:
         conditions = list(objects.status(owner).get("conditions") or ())
-        failing = any(entry["type"] == "ReplicaFailure" for entry in conditions)
+        failing = objects.find_condition(conditions, "ReplicaFailure") is not None
         if outcome.error is not None and not failing:
             conditions.append(
                 {
                     "type": "ReplicaFailure",
                     "status": "True",
-                    "lastTransitionTime": rfc3339(self._context.clock.now()),
+                    "lastTransitionTime": rfc3339(self.context.clock.now()),
                     "reason": "FailedCreate" if difference > 0 else "FailedDelete",
                     "message": outcome.error.message,
                 }
             )
         elif outcome.error is None and failing:
-            conditions = [entry for entry in conditions if entry["type"] != "ReplicaFailure"]
+            conditions = objects.without_condition(conditions, "ReplicaFailure")
         return conditions
-
-
-def _metadata_differs(old: Object, new: Object) -> bool:
-    before, after = old["metadata"], new["metadata"]
-    return any(before.get(field) != after.get(field) for field in ("labels", "deletionTimestamp", "generation"))

@@ -7,13 +7,15 @@ changed pod concerns by a look-up, however many pods there are.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from controllers.runtime import pods
-from controllers.runtime.informer import Change, Informer
+from controllers.runtime.informer import Change, Informer, InformerFactory
+from controllers.runtime.sources import Enqueue
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import SERVICES
 
 LABEL_SET_INDEX = "label-set"
 
@@ -27,24 +29,26 @@ def _label_set(pod: Object) -> LabelSet:
 
 
 class ServicePods:
-    """Tells its subscribers the key of a Service when it or something about its pods' endpoints changed.
+    """A Source: the key of a Service when it or something about its pods' endpoints changed. One for all controllers that ask.
 
     Only namespaces that have a Service with a selector are followed; elsewhere pods cost nothing here."""
+
+    resource = SERVICES
 
     def __init__(self, services: Informer, pod_informer: Informer) -> None:
         self._services = services
         self._informer = pod_informer
-        self._subscribers: list[Callable[[str], None]] = []
+        self._subscribers: list[Enqueue] = []
         self._pods: dict[LabelSet, dict[str, Object]] = {}
-        self._sets: dict[str, set[LabelSet]] = {}
+        self._sets: dict[str, dict[LabelSet, None]] = {}
         self._selecting: dict[LabelSet, tuple[str, ...]] = {}
-        services.add_handler(self._services_changed)
-        pod_informer.add_handler(self._pods_changed)
+        services.add_handler(self._follow_services)
+        pod_informer.add_handler(self._follow_pods)
 
-    def subscribe(self, wake: Callable[[str], None]) -> None:
-        self._subscribers.append(wake)
+    def attach(self, informers: InformerFactory, enqueue: Enqueue) -> None:
+        self._subscribers.append(enqueue)
         for service in self._services.list():
-            wake(objects.key(service))
+            enqueue(objects.key(service))
 
     def of(self, service: Object) -> Iterator[Object]:
         """The pods the Service's selector matches."""
@@ -59,26 +63,26 @@ class ServicePods:
         for wake in self._subscribers:
             wake(key)
 
-    def _services_changed(self, changes: Sequence[Change]) -> None:
+    def _follow_services(self, changes: Sequence[Change]) -> None:
         for old, new in changes:
             changed = new or old
             assert changed is not None
             space = objects.namespace(changed)
             if space not in self._sets and objects.spec(changed).get("selector"):
-                self._follow(space)
+                self._begin(space)
             for label_set in self._sets.get(space, ()):
                 self._selecting.pop(label_set, None)
             self._wake(objects.key(changed))
 
-    def _follow(self, namespace: str) -> None:
-        self._sets[namespace] = set()
+    def _begin(self, namespace: str) -> None:
+        self._sets[namespace] = {}
         for pod in self._informer.list(namespace):
             self._keep(_label_set(pod), objects.key(pod), pod)
 
-    def _pods_changed(self, changes: Sequence[Change]) -> None:
+    def _follow_pods(self, changes: Sequence[Change]) -> None:
         if not self._sets:
             return
-        woken: set[LabelSet] = set()
+        woken: dict[LabelSet, None] = {}
         for old, new in changes:
             if (new or old or {})["metadata"].get("namespace") not in self._sets:
                 continue
@@ -86,11 +90,11 @@ class ServicePods:
             after = _label_set(new) if new is not None else None
             if old is not None and before is not None and before != after:
                 self._drop(before, objects.key(old))
-                woken.add(before)
+                woken[before] = None
             if new is not None and after is not None:
                 self._keep(after, objects.key(new), new)
                 if before != after or old is None or endpoint_state(old) != endpoint_state(new):
-                    woken.add(after)
+                    woken[after] = None
         for label_set in woken:
             for key in self._services_of(label_set):
                 self._wake(key)
@@ -99,7 +103,7 @@ class ServicePods:
         bucket = self._pods.get(label_set)
         if bucket is None:
             bucket = self._pods[label_set] = {}
-            self._sets[label_set[0]].add(label_set)
+            self._sets[label_set[0]][label_set] = None
         bucket[key] = pod
 
     def _drop(self, label_set: LabelSet, key: str) -> None:
@@ -109,7 +113,7 @@ class ServicePods:
         bucket.pop(key, None)
         if not bucket:
             del self._pods[label_set]
-            self._sets[label_set[0]].discard(label_set)
+            self._sets[label_set[0]].pop(label_set, None)
 
     def _services_of(self, label_set: LabelSet) -> tuple[str, ...]:
         found = self._selecting.get(label_set)

@@ -4,10 +4,11 @@ Nobody mutates an object that came from the API, a cache or a watch; a change ma
 not change (`with_metadata`, `with_status`, `replace`). So every part of the daemon can hold the same copy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Object = dict[str, Any]
+Condition = dict[str, Any]
 
 _EMPTY: Mapping[str, str] = {}
 
@@ -99,6 +100,27 @@ def condition(obj: Object, kind: str) -> dict[str, Any] | None:
 def is_condition_true(obj: Object, kind: str) -> bool:
     entry = condition(obj, kind)
     return entry is not None and entry.get("status") == "True"
+
+
+def find_condition(conditions: Iterable[Condition], kind: str) -> Condition | None:
+    return next((entry for entry in conditions if entry["type"] == kind), None)
+
+
+def with_condition(conditions: Iterable[Condition], condition: Condition) -> list[Condition]:
+    """`condition` in the place of the one of its type, else at the end. Its lastTransitionTime is kept where the status is the same."""
+    found, placed = [], False
+    for entry in conditions:
+        if entry["type"] != condition["type"]:
+            found.append(entry)
+        elif not placed:
+            same = entry.get("status") == condition["status"] and entry.get("lastTransitionTime")
+            found.append({**condition, "lastTransitionTime": entry["lastTransitionTime"]} if same else condition)
+            placed = True
+    return found if placed else [*found, condition]
+
+
+def without_condition(conditions: Iterable[Condition], kind: str) -> list[Condition]:
+    return [entry for entry in conditions if entry["type"] != kind]
 
 
 def replace(obj: Object, **top_level: Any) -> Object:

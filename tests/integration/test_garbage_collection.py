@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from kctl.apimachinery import objects
+import orjson
+
+from controllers.kube_controller_manager.garbage_collector.controller import GarbageCollector
+from kctl.apimachinery import objects, status
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS, SECRETS
+from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, Transport
 from tests.integration.control_plane import ControlPlane, control_plane, deployment
 
 CASCADE = ("garbage-collector-controller", "deployment-controller", "replicaset-controller")
 
 
-async def config_map(plane: ControlPlane, name: str, *owners: Object, **meta: Any) -> Object:
+async def config_map(plane: ControlPlane, name: str, *owners: Object, namespace: str = "default", **meta: Any) -> Object:
     references = [
         {"apiVersion": "v1", "kind": "ConfigMap", "name": objects.name(owner), "uid": objects.uid(owner), "blockOwnerDeletion": True}
         for owner in owners
     ]
     wanted = {"name": name, **({"ownerReferences": references} if references else {}), **meta}
-    return await plane.client.create(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": wanted}, "default")
+    return await plane.client.create(CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": wanted}, namespace)
 
 
 async def delete(plane: ControlPlane, name: str, policy: str = "") -> None:
@@ -96,8 +101,6 @@ async def test_what_was_deleted_while_nobody_watched_is_found_at_start() -> None
         await plane.settle(1)
         assert await names(plane) == {"child"}
         await plane.manager.running["deployment-controller"].stop()
-        from controllers.kube_controller_manager.garbage_collector.controller import GarbageCollector
-
         collector = GarbageCollector(plane.manager.context)
         plane.manager.running["garbage-collector-controller"] = collector
         await collector.start()
@@ -163,4 +166,78 @@ async def test_namespace_with_content_and_a_finalizer() -> None:
         assert [objects.name(item) for item in await plane.items(CONFIG_MAPS, "n")] == ["a"]
         await plane.merge(CONFIG_MAPS, "a", {"metadata": {"finalizers": None}}, "n")
         await plane.settle(3)
+        assert not await plane.exists(NAMESPACES, "n")
+
+
+async def test_a_namespace_loses_its_pods_before_anything_else() -> None:
+    async with control_plane("*") as plane:
+        await plane.client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}})
+        await config_map(plane, "needed", namespace="n")
+        await plane.settle(1)
+        held = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "finalizers": ["x.io/block"]}}
+        await plane.client.create(PODS, {**held, "spec": {"containers": [{"name": "c", "image": "i"}]}}, "n")
+        await plane.settle(1)
+        await plane.client.delete(NAMESPACES, "n")
+        await plane.settle(3)
+        assert objects.deletion_timestamp(await plane.get(PODS, "p", "n"))
+        assert not objects.deletion_timestamp(await plane.get(CONFIG_MAPS, "needed", "n"))
+        said = objects.condition(await plane.get(NAMESPACES, "n"), "NamespaceContentRemaining") or {}
+        assert (said["status"], said["message"]) == ("True", "Some resources are remaining: pods. has 1 resource instances")
+        await plane.merge(PODS, "p", {"metadata": {"finalizers": None}}, "n")
+        await plane.settle(5)
+        assert not await plane.exists(NAMESPACES, "n")
+
+
+class HiddenKind:
+    """A server whose discovery does not list ConfigMaps until told to."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+        self.hidden = True
+        self.broken = False
+
+    async def request(self, request: ApiRequest) -> ApiResponse:
+        return await self._inner.request(request)
+
+    async def raw(self, method: str, path: str, **more: Any) -> RawResponse:
+        if self.broken:
+            raise status.InternalError("discovery is out of order")
+        answer = await self._inner.raw(method, path, **more)
+        return replace(answer, body=_without_config_maps(answer.body)) if self.hidden else answer
+
+    async def close(self) -> None: ...
+
+
+def _without_config_maps(body: bytes) -> bytes:
+    document = orjson.loads(body)
+    for group in document["items"]:
+        for version in group["versions"]:
+            version["resources"] = [entry for entry in version["resources"] if entry["resource"] != "configmaps"]
+    return orjson.dumps(document)
+
+
+async def test_kinds_that_appear_later_are_collected_and_emptied() -> None:
+    async with control_plane("*", "-garbage-collector-controller", "-root-ca-certificate-publisher-controller") as plane:
+        await plane.client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}})
+        context = plane.manager.context
+        transport = HiddenKind(context.client.transport)
+        context.client.transport = transport
+        ghost: Object = {"metadata": {"name": "ghost", "uid": "99999999-9999-9999-9999-999999999999"}}
+        await config_map(plane, "stray", ghost)
+        collector = GarbageCollector(context)
+        plane.manager.running["garbage-collector-controller"] = collector
+        await collector.start()
+        await plane.settle(40)
+        assert "stray" in await names(plane)
+        transport.hidden = False
+        await plane.settle(40)
+        assert "stray" not in await names(plane)
+        await config_map(plane, "later", namespace="n")
+        transport.broken = True
+        await plane.client.delete(NAMESPACES, "n")
+        await plane.settle(3)
+        said = objects.condition(await plane.get(NAMESPACES, "n"), "NamespaceDeletionDiscoveryFailure") or {}
+        assert (said["status"], said["reason"]) == ("True", "DiscoveryFailed")
+        transport.broken = False
+        await plane.settle(5)
         assert not await plane.exists(NAMESPACES, "n")

@@ -5,10 +5,10 @@ Pure: lists in, lists out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from kctl.apimachinery.objects import Object
+from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Condition, Object
 
 AVAILABLE = "Available"
 PROGRESSING = "Progressing"
@@ -23,8 +23,6 @@ TIMED_OUT = "ProgressDeadlineExceeded"
 PAUSED = "DeploymentPaused"
 RESUMED = "DeploymentResumed"
 
-Condition = dict[str, Any]
-
 
 def new(kind: str, status: str, reason: str, message: str, now: str) -> Condition:
     return {
@@ -37,23 +35,15 @@ def new(kind: str, status: str, reason: str, message: str, now: str) -> Conditio
     }
 
 
-def find(conditions: Sequence[Mapping[str, Any]], kind: str) -> Mapping[str, Any] | None:
-    return next((entry for entry in conditions if entry["type"] == kind), None)
-
-
-def without(conditions: Sequence[Condition], kind: str) -> list[Condition]:
-    return [entry for entry in conditions if entry["type"] != kind]
-
-
 def put(conditions: Sequence[Condition], condition: Condition) -> list[Condition]:
     """Nothing changes when status and reason are the same; the transition time moves with the status only."""
-    present = find(conditions, condition["type"])
+    present = objects.find_condition(conditions, condition["type"])
     if present is not None:
         if present["status"] == condition["status"] and present.get("reason") == condition["reason"]:
             return list(conditions)
         if present["status"] == condition["status"]:
             condition = {**condition, "lastTransitionTime": present["lastTransitionTime"]}
-    return [*without(conditions, condition["type"]), condition]
+    return [*objects.without_condition(conditions, condition["type"]), condition]
 
 
 def availability(enough: bool, now: str) -> Condition:
@@ -65,7 +55,7 @@ def availability(enough: bool, now: str) -> Condition:
 def replica_failure(new_rs: Object | None, replica_sets: Sequence[Object]) -> Condition | None:
     """The ReplicaFailure of the new ReplicaSet, else of any, as a Deployment condition."""
     for rs in [*([new_rs] if new_rs is not None else []), *replica_sets]:
-        found = find((rs.get("status") or {}).get("conditions") or (), REPLICA_FAILURE)
+        found = objects.find_condition((rs.get("status") or {}).get("conditions") or (), REPLICA_FAILURE)
         if found is not None:
             return {
                 "type": REPLICA_FAILURE,

@@ -8,30 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controllers.kube_controller_manager.deployment import conditions, progress, revisions, rolling
-from controllers.kube_controller_manager.deployment.revisions import replicas
+from controllers.kube_controller_manager.deployment import conditions, progress, rolling
 from controllers.kube_controller_manager.deployment.sync import CollisionError, Writer
+from controllers.runtime import deployment_revisions as revisions
 from controllers.runtime import pods
-from controllers.runtime.adoption import Claims
-from controllers.runtime.controller import Controller
-from controllers.runtime.informer import Change
+from controllers.runtime.adoption import Claims, claimants
+from controllers.runtime.deployment_revisions import replicas
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
+from controllers.runtime.sources import For, Owns, Source, Watches, deleted, owner_keys
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.labels import Selector
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import DEPLOYMENTS, PODS, REPLICA_SETS
 from kctl.apimachinery.status import ApiError, NotFound
 
-_PACE_SECONDS = 0.02
-
 
 class DeploymentController(LoopController):
     name = "deployment-controller"
+    pace_seconds = 0.02
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
-        self._context = context
+        super().__init__(context)
         self._deployments = context.informers.informer(DEPLOYMENTS)
         self._replica_sets = context.informers.informer(REPLICA_SETS)
         self._pods = context.informers.informer(PODS)
@@ -40,52 +38,23 @@ class DeploymentController(LoopController):
         self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
         self._claims = Claims(context.client, DEPLOYMENTS, REPLICA_SETS)
         self._writer = Writer(context, self._deployments, self._replica_sets)
-        self._loop = Controller(self.name, self, context.clock, pace_seconds=_PACE_SECONDS)
-        self.loops.append(self._loop)
-        self._deployments.add_handler(self._deployments_changed)
-        self._replica_sets.add_handler(self._replica_sets_changed)
-        self._pods.add_handler(self._pods_changed)
 
-    # ---- what wakes it
+    def wakes(self) -> Sequence[Source]:
+        return (
+            For(DEPLOYMENTS, when=_is_not_own_status_write),
+            Owns(REPLICA_SETS, by=DEPLOYMENTS, orphans=claimants(self._deployments, _selector)),
+            Watches(PODS, to=self._recreating, when=deleted),
+        )
 
-    def _deployments_changed(self, changes: Sequence[Change]) -> None:
-        for old, new in changes:
-            changed = new or old
-            if changed is not None and not _is_own_status_write(old, new):
-                self._loop.enqueue_object(changed)
-
-    def _replica_sets_changed(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            for rs in change:
-                if rs is None:
-                    continue
-                owner = objects.controller_of(rs)
-                if owner is not None:
-                    if owner["kind"] == "Deployment":
-                        self._loop.enqueue(f"{objects.namespace(rs)}/{owner['name']}")
-                elif rs is change.new:
-                    self._wake_claimants(rs)
-
-    def _wake_claimants(self, rs: Object) -> None:
-        for deployment in self._deployments.list(objects.namespace(rs)):
-            if _selector(deployment).matches(objects.labels(rs)):
-                self._loop.enqueue_object(deployment)
-
-    def _pods_changed(self, changes: Sequence[Change]) -> None:
+    def _recreating(self, pod: Object) -> list[str]:
         """Only Recreate waits for pods themselves: for the last old one to be gone."""
-        seen: set[str] = set()
-        for old, new in changes:
-            if new is not None or old is None:
-                continue
-            owner = objects.controller_of(old)
-            if owner is None or owner["kind"] != "ReplicaSet" or owner["uid"] in seen:
-                continue
-            seen.add(owner["uid"])
-            rs = self._replica_sets.get(f"{objects.namespace(old)}/{owner['name']}")
-            parent = objects.controller_of(rs) if rs is not None else None
-            deployment = self._deployments.get(f"{objects.namespace(old)}/{parent['name']}") if parent else None
-            if deployment is not None and not rolling.is_rolling(deployment):
-                self._loop.enqueue_object(deployment)
+        for name in owner_keys(pod, REPLICA_SETS):
+            rs = self._replica_sets.get(name)
+            for key in owner_keys(rs, DEPLOYMENTS) if rs is not None else ():
+                deployment = self._deployments.get(key)
+                if deployment is not None and not rolling.is_rolling(deployment):
+                    return [key]
+        return []
 
     # ---- one step
 
@@ -104,7 +73,7 @@ class DeploymentController(LoopController):
             if self._deployments.get(key) is None:
                 return None
             raise
-        left = progress.seconds_to_deadline(deployment, objects.status(status), self._context.clock.now())
+        left = progress.seconds_to_deadline(deployment, objects.status(status), self.context.clock.now())
         return Result(requeue_after=left) if left is not None else None
 
     async def _refuse(self, deployment: Object) -> None:
@@ -116,7 +85,7 @@ class DeploymentController(LoopController):
     async def _step(self, deployment: Object) -> Object:
         """Returns the Deployment as it is now."""
         mine = await self._claim(deployment)
-        now = self._context.clock.now()
+        now = self.context.clock.now()
         new = revisions.find_new(deployment, mine)
         old = revisions.without(mine, new)
         if objects.deletion_timestamp(deployment):
@@ -151,7 +120,7 @@ class DeploymentController(LoopController):
             await self._writer.clean_up(deployment, old)
         mine = self._refreshed(new, old)
         fresh = revisions.find_new(deployment, mine)
-        status = progress.counts(deployment, fresh, mine, self._context.clock.now())
+        status = progress.counts(deployment, fresh, mine, self.context.clock.now())
         return await self._writer.write_status(deployment, status)
 
     async def _new_one(self, deployment: Object, new: Object | None, old: Sequence[Object]) -> tuple[Object, Object]:
@@ -185,7 +154,7 @@ class DeploymentController(LoopController):
             await self._writer.clean_up(deployment, old)
         mine = self._refreshed(new, old)
         fresh = next((rs for rs in mine if new is not None and objects.uid(rs) == objects.uid(new)), None)
-        status = progress.rollout_status(deployment, fresh, mine, self._context.clock.now())
+        status = progress.rollout_status(deployment, fresh, mine, self.context.clock.now())
         return await self._writer.write_status(deployment, status)
 
     def _refreshed(self, new: Object | None, old: Sequence[Object]) -> list[Object]:
@@ -201,13 +170,13 @@ def _selector(deployment: Object) -> Selector:
         return labels.NOTHING
 
 
-def _is_own_status_write(old: Object | None, new: Object | None) -> bool:
-    """A change of nothing but counts: there is nothing to do about it. The completion of a rollout is something: old
+def _is_not_own_status_write(old: Object | None, new: Object | None) -> bool:
+    """Anything but a change of counts, about which there is nothing to do. The completion of a rollout is something: old
     ReplicaSets beyond the history limit go then."""
     if old is None or new is None or old["metadata"].get("generation") != new["metadata"].get("generation"):
-        return False
+        return True
     before, after = old["metadata"], new["metadata"]
     if any(before.get(field) != after.get(field) for field in ("annotations", "labels", "deletionTimestamp")):
-        return False
-    found = conditions.find(objects.status(new).get("conditions") or (), conditions.PROGRESSING)
-    return found is None or found.get("reason") not in (conditions.NEW_AVAILABLE, conditions.RESUMED)
+        return True
+    found = objects.find_condition(objects.status(new).get("conditions") or (), conditions.PROGRESSING)
+    return found is not None and found.get("reason") in (conditions.NEW_AVAILABLE, conditions.RESUMED)

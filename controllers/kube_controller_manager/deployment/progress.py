@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from controllers.kube_controller_manager.deployment import conditions, rolling
-from controllers.kube_controller_manager.deployment.revisions import replicas
+from controllers.runtime.deployment_revisions import replicas
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.times import rfc3339
@@ -90,9 +90,9 @@ def rollout_status(deployment: Object, new: Object | None, replica_sets: Sequenc
     """The whole status during a rollout (syncRolloutStatus)."""
     before = objects.status(deployment)
     status = counts(deployment, new, replica_sets, now)
-    found: list[conditions.Condition] = status["conditions"]
+    found: list[objects.Condition] = status["conditions"]
     if has_deadline(deployment):
-        present = conditions.find(before.get("conditions") or (), conditions.PROGRESSING)
+        present = objects.find_condition(before.get("conditions") or (), conditions.PROGRESSING)
         settled = (
             present is not None
             and present.get("reason") == conditions.NEW_AVAILABLE
@@ -101,12 +101,12 @@ def rollout_status(deployment: Object, new: Object | None, replica_sets: Sequenc
         if not settled:
             found = _progressing(deployment, new, status, present, found, now)
     else:
-        found = conditions.without(found, conditions.PROGRESSING)
+        found = objects.without_condition(found, conditions.PROGRESSING)
     failure = conditions.replica_failure(new, replica_sets)
     if failure is not None:
         found = conditions.put(found, failure)
     else:
-        found = conditions.without(found, conditions.REPLICA_FAILURE)
+        found = objects.without_condition(found, conditions.REPLICA_FAILURE)
     status["conditions"] = found
     return status
 
@@ -116,9 +116,9 @@ def _progressing(
     new: Object | None,
     status: Status,
     present: Mapping[str, Any] | None,
-    found: list[conditions.Condition],
+    found: list[objects.Condition],
     now: datetime,
-) -> list[conditions.Condition]:
+) -> list[objects.Condition]:
     name = f'ReplicaSet "{objects.name(new)}"' if new is not None else f'Deployment "{objects.name(deployment)}"'
     stamp = rfc3339(now)
     if is_complete(deployment, status):
@@ -129,20 +129,20 @@ def _progressing(
         if present is not None:
             if present["status"] == "True":
                 condition["lastTransitionTime"] = present["lastTransitionTime"]
-            found = conditions.without(found, conditions.PROGRESSING)  # so that its update time moves
+            found = objects.without_condition(found, conditions.PROGRESSING)  # so that its update time moves
         return conditions.put(found, condition)
     if _is_timed_out(deployment, present, now):
         return conditions.put(found, _is(("False", conditions.TIMED_OUT), f"{name} has timed out progressing.", stamp))
     return found
 
 
-def _is(what: tuple[str, str], message: str, now: str) -> conditions.Condition:
+def _is(what: tuple[str, str], message: str, now: str) -> objects.Condition:
     return conditions.new(conditions.PROGRESSING, what[0], what[1], message, now)
 
 
 def seconds_to_deadline(deployment: Object, status: Mapping[str, Any], now: datetime) -> float | None:
     """When to look again whether a rollout that does not move has run out of time."""
-    present = conditions.find(status.get("conditions") or (), conditions.PROGRESSING)
+    present = objects.find_condition(status.get("conditions") or (), conditions.PROGRESSING)
     if not has_deadline(deployment) or present is None or is_complete(deployment, status):
         return None
     if present.get("reason") in (conditions.TIMED_OUT, conditions.NEW_AVAILABLE):
@@ -152,11 +152,11 @@ def seconds_to_deadline(deployment: Object, status: Mapping[str, Any], now: date
     return max(left, 0.0) + 1.0  # stamps have whole seconds
 
 
-def pause_condition(deployment: Object, now: datetime) -> conditions.Condition | None:
+def pause_condition(deployment: Object, now: datetime) -> objects.Condition | None:
     """The Progressing condition that notes a pause or its end, where that is news."""
     if not has_deadline(deployment):
         return None
-    present = conditions.find(objects.status(deployment).get("conditions") or (), conditions.PROGRESSING)
+    present = objects.find_condition(objects.status(deployment).get("conditions") or (), conditions.PROGRESSING)
     reason = present.get("reason") if present is not None else None
     if reason == conditions.TIMED_OUT:
         return None

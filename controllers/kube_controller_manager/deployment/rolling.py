@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from controllers.kube_controller_manager.deployment import revisions
-from controllers.kube_controller_manager.deployment.revisions import replicas
+from controllers.runtime import deployment_revisions as revisions
+from controllers.runtime.deployment_revisions import replicas
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from controllers.kube_controller_manager.deployment import conditions, progress, revisions, rolling
-from controllers.kube_controller_manager.deployment.revisions import replicas
+from controllers.kube_controller_manager.deployment import conditions, progress, rolling
+from controllers.runtime import deployment_revisions as revisions
 from controllers.runtime.adoption import controller_reference
+from controllers.runtime.deployment_revisions import replicas
 from controllers.runtime.events import NORMAL, WARNING
 from controllers.runtime.informer import Informer
 from controllers.runtime.manager import ControllerContext
 from controllers.runtime.pod_control import namespace_terminating
+from controllers.runtime.revisions import hash_of
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import DEPLOYMENTS, REPLICA_SETS
@@ -45,7 +47,7 @@ class Writer:
         self._deployments.observe([written])
         return written
 
-    async def note(self, deployment: Object, condition: conditions.Condition | None, number: str = "") -> Object:
+    async def note(self, deployment: Object, condition: objects.Condition | None, number: str = "") -> Object:
         """Adds a condition and, where it changed, the revision."""
         status = objects.status(deployment)
         if condition is not None:
@@ -68,7 +70,7 @@ class Writer:
             changed["spec"] = {**spec, "minReadySeconds": min_ready} if min_ready else spec
             new = await self._update(changed)
         condition = None
-        known = conditions.find(objects.status(deployment).get("conditions") or (), conditions.PROGRESSING)
+        known = objects.find_condition(objects.status(deployment).get("conditions") or (), conditions.PROGRESSING)
         if progress.has_deadline(deployment) and known is None:
             text = f'Found new replica set "{objects.name(new)}"'
             condition = conditions.new(conditions.PROGRESSING, "True", conditions.NEW_FOUND, text, self._now())
@@ -100,7 +102,7 @@ class Writer:
     def _build(self, deployment: Object, old: Sequence[Object], number: str) -> Object:
         spec = objects.spec(deployment)
         template = spec["template"]
-        digest = revisions.template_hash(template, objects.status(deployment).get("collisionCount"))
+        digest = hash_of(template, objects.status(deployment).get("collisionCount"))
         template_meta = template.get("metadata") or {}
         labels = {**(template_meta.get("labels") or {}), revisions.HASH_LABEL: digest}
         selector = spec["selector"]

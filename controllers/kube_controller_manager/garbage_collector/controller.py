@@ -9,22 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from controllers.kube_controller_manager.garbage_collector import ownership
 from controllers.kube_controller_manager.garbage_collector.ownership import FOREGROUND, ORPHAN, Ownership
-from controllers.runtime.controller import Controller
 from controllers.runtime.events import WARNING
 from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.reconciler import Result
+from controllers.runtime.sources import Source, Watches
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ResourceType
-from kctl.apimachinery.status import Conflict, NotFound
+from kctl.apimachinery.resources import ResourceType, built_in
+from kctl.apimachinery.status import ApiError, Conflict, NotFound
+from kctl.client.discovery import discover
+from kctl.client.errors import ConnectionFailed
 
 log = logging.getLogger(__name__)
 
-_WORKERS = 200
+_CUSTOM_RESOURCE_DEFINITIONS = built_in("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+_API_SERVICES = built_in("apiregistration.k8s.io/v1", "APIService")
+_KINDS = "kinds"
+_DISCOVERY_SECONDS = 30.0
+_RETRY_SECONDS = 1.0
+_SYNC_SECONDS = 30.0
 
 Reference = dict[str, Any]
 
@@ -39,20 +48,30 @@ class _Owners:
 
 
 class GarbageCollector(LoopController):
+    """Keys are uids of objects, and `kinds` for what there is to watch."""
+
     name = "garbage-collector-controller"
+    workers = 200
 
     def __init__(self, context: ControllerContext) -> None:
-        super().__init__()
-        self._context = context
+        super().__init__(context)
         self._client = context.client
         self._recorder = context.recorder(self.name)
-        self._loop = Controller(self.name, self, context.clock, workers=_WORKERS)
-        self._ownership = Ownership(self._loop.enqueue)
+        self._ownership = Ownership(self.loop.enqueue)
         self._starting: asyncio.Task[None] | None = None
-        self.loops.append(self._loop)
+
+    def wakes(self) -> Sequence[Source]:
+        """Every kind that can be deleted (ownership.py follows them), and what brings new kinds."""
+        return (
+            Watches(_CUSTOM_RESOURCE_DEFINITIONS, to=lambda _: (_KINDS,)),
+            Watches(_API_SERVICES, to=lambda _: (_KINDS,)),
+        )
+
+    def prepare(self) -> None:
+        """Nothing: its watches fill up in the background, and nobody waits for them at start."""
 
     async def start(self) -> None:
-        """Its watches fill up in the background: nobody waits for them at start. It acts when it sees every kind."""
+        """It acts when it sees every kind."""
         self._starting = asyncio.create_task(self._watch_everything(), name=self.name)
 
     async def stop(self) -> None:
@@ -61,18 +80,53 @@ class GarbageCollector(LoopController):
         await super().stop()
 
     async def _watch_everything(self) -> None:
-        for resource in ownership.collectable():
-            self._ownership.watch(self._context.informers.informer(resource))
-            await asyncio.sleep(0)
-        await self._context.informers.start()
-        self._loop.start()
+        while True:
+            try:
+                for resource in ownership.collectable(await discover(self._client.transport)):
+                    self._ownership.watch(self.context.informers.informer(resource))
+                    await asyncio.sleep(0)
+                break
+            except (ApiError, ConnectionFailed) as error:
+                log.warning("discovery: %s", error)
+                await self.context.clock.sleep(_RETRY_SECONDS)
+        await self._wait_for_watches()
+        await super().start()
+        self.loop.enqueue_after(_KINDS, _DISCOVERY_SECONDS)
 
-    async def watch(self, resource: ResourceType) -> None:
-        """A kind that came later, of a CustomResourceDefinition."""
-        self._ownership.watch(self._context.informers.informer(resource))
-        await self._context.informers.start()
+    async def _wait_for_watches(self) -> None:
+        """Some time only: one kind that cannot be watched must not keep the others from being collected."""
+        informers = [self.context.informers.informer(resource) for resource in self._ownership.watched()]
+        for informer in informers:
+            informer.start()
+        filled = asyncio.gather(*(informer.wait_for_sync() for informer in informers))
+        too_long = asyncio.ensure_future(self.context.clock.sleep(_SYNC_SECONDS))
+        try:
+            waiting: set[asyncio.Future[Any]] = {filled, too_long}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            too_long.cancel()
+            filled.cancel()
 
-    async def reconcile(self, key: str) -> None:
+    async def _follow_kinds(self) -> None:
+        """Kinds come and go with their definitions. A new one's watch fills by itself; a broken one must not hold up the rest."""
+        served = ownership.collectable(await discover(self._client.transport))
+        for resource in self._ownership.watched():
+            if resource not in served:
+                self._ownership.forget(resource)
+                await self.context.informers.remove(resource)
+        for resource in served:
+            informer = self.context.informers.informer(resource)
+            self._ownership.watch(informer)
+            informer.start()
+
+    async def reconcile(self, key: str) -> Result | None:
+        if key == _KINDS:
+            await self._follow_kinds()
+            return Result(requeue_after=_DISCOVERY_SECONDS)
+        await self._collect(key)
+        return None
+
+    async def _collect(self, key: str) -> None:
         found = self._ownership.find(key)
         if found is None:
             return
@@ -148,7 +202,7 @@ class GarbageCollector(LoopController):
             )
             blocked = blocked or blocks
             if not objects.deletion_timestamp(dependent):
-                self._loop.enqueue(objects.uid(dependent))
+                self.loop.enqueue(objects.uid(dependent))
         if not blocked:
             await self._remove_finalizer(resource, obj, FOREGROUND)
 

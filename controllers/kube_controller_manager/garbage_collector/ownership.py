@@ -13,7 +13,8 @@ from typing import Any
 from controllers.runtime.informer import Change, Informer
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import BUILT_IN, ResourceType
+from kctl.apimachinery.resources import ResourceType
+from kctl.client.discovery import preferred
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
@@ -23,14 +24,9 @@ _NEEDED_VERBS = frozenset({"delete", "list", "watch"})
 _IGNORED = frozenset({("", "events"), ("events.k8s.io", "events")})
 
 
-def collectable(types: Iterable[ResourceType] = BUILT_IN) -> list[ResourceType]:
+def collectable(types: Iterable[ResourceType]) -> list[ResourceType]:
     """Each deletable resource once, in its preferred version; Events are too many and own nothing."""
-    found: dict[tuple[str, str], ResourceType] = {}
-    for entry in types:
-        name = (entry.group, entry.plural)
-        if name not in found and name not in _IGNORED and set(entry.verbs) >= _NEEDED_VERBS:
-            found[name] = entry
-    return list(found.values())
+    return [entry for entry in preferred(types) if (entry.group, entry.plural) not in _IGNORED and set(entry.verbs) >= _NEEDED_VERBS]
 
 
 def _owner_uids(obj: Object) -> Sequence[str]:
@@ -61,10 +57,17 @@ class Ownership:
         if informer.resource in self._informers:
             return
         self._informers[informer.resource] = informer
-        informer.add_handler(lambda changes: self._changed(informer, changes))
+        informer.add_handler(lambda changes: self._follow(informer, changes))
+
+    def watched(self) -> list[ResourceType]:
+        return list(self._informers)
 
     def forget(self, resource: ResourceType) -> None:
-        self._informers.pop(resource, None)
+        """The kind is not served any more. Whether one of its objects exists can then not be said, so none is called absent."""
+        informer = self._informers.pop(resource, None)
+        for obj in list(informer.list()) if informer is not None else ():
+            self._unlink(obj)
+            self._places.pop(objects.uid(obj), None)
 
     def find(self, uid: str) -> tuple[ResourceType, Object] | None:
         place = self._places.get(uid)
@@ -117,7 +120,7 @@ class Ownership:
 
     # ---- changes
 
-    def _changed(self, informer: Informer, changes: Sequence[Change]) -> None:
+    def _follow(self, informer: Informer, changes: Sequence[Change]) -> None:
         for old, new in changes:
             if new is None:
                 if old is not None:

@@ -105,18 +105,15 @@ def _spent(budget: Object, pod: str, now: str) -> Object:
 
 def _exhausted(budget: Object, now: str) -> list[dict[str, Any]]:
     """The conditions of a budget whose last disruption was just taken."""
-    conditions = list(objects.status(budget).get("conditions") or ())
-    before = objects.condition(budget, "DisruptionAllowed") or {}
-    since = before.get("lastTransitionTime") if before.get("status") == "False" else now
     condition = {
         "type": "DisruptionAllowed",
         "status": "False",
         "observedGeneration": objects.generation(budget),
-        "lastTransitionTime": since,
+        "lastTransitionTime": now,
         "reason": "InsufficientPods",
         "message": "",
     }
-    return [entry for entry in conditions if entry.get("type") != "DisruptionAllowed"] + [condition]
+    return objects.with_condition(objects.status(budget).get("conditions") or (), condition)
 
 
 async def _note(registry: Registry, endpoint: Endpoint, pod: Object, caller: Caller) -> None:

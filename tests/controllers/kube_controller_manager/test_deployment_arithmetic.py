@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from controllers.kube_controller_manager.deployment import conditions, progress, revisions, rolling
+from controllers.kube_controller_manager.deployment import conditions, progress, rolling
+from controllers.runtime import deployment_revisions as revisions
+from controllers.runtime.revisions import hash_of
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 
@@ -106,11 +108,11 @@ def test_one_active_replica_set_just_follows() -> None:
 
 
 def test_the_hash_is_stable_and_depends_on_template_and_collisions() -> None:
-    first = revisions.template_hash(TEMPLATE, None)
-    assert first == revisions.template_hash(objects.deep_copy(TEMPLATE), 0)
+    first = hash_of(TEMPLATE, None)
+    assert first == hash_of(objects.deep_copy(TEMPLATE), 0)
     assert set(first) <= set("bcdfghjklmnpqrstvwxz2456789") and 8 <= len(first) <= 10
-    assert first != revisions.template_hash(TEMPLATE, 1)
-    assert first != revisions.template_hash({**TEMPLATE, "spec": {"containers": []}}, None)
+    assert first != hash_of(TEMPLATE, 1)
+    assert first != hash_of({**TEMPLATE, "spec": {"containers": []}}, None)
 
 
 def test_the_new_replica_set_is_the_oldest_with_this_template() -> None:
@@ -150,7 +152,7 @@ def test_history_beyond_the_limit_goes_oldest_first() -> None:
 
 
 def progressing(status: dict[str, Any]) -> tuple[str, str, str]:
-    found = conditions.find(status["conditions"], "Progressing")
+    found = objects.find_condition(status["conditions"], "Progressing")
     assert found is not None
     return found["status"], found["reason"], found["message"]
 
@@ -162,7 +164,7 @@ def test_progress_from_creation_to_completion() -> None:
     part = progress.rollout_status(wished, rs("a", 3, 1), [rs("a", 3, 1)], NOW)
     assert progressing(part) == ("True", "ReplicaSetUpdated", 'ReplicaSet "a" is progressing.')
     assert part["unavailableReplicas"] == 2 and part["availableReplicas"] == 1
-    available = conditions.find(part["conditions"], "Available")
+    available = objects.find_condition(part["conditions"], "Available")
     assert available is not None and available["reason"] == "MinimumReplicasUnavailable"
     wished["status"] = part
     full = progress.rollout_status(wished, rs("a", 3), [rs("a", 3)], NOW)
@@ -199,7 +201,7 @@ def test_a_replica_failure_shows_in_the_deployment() -> None:
     failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "quota"}
     failing["status"]["conditions"] = [{**failure, "lastTransitionTime": "2026-01-01T00:00:00Z"}]
     status = progress.rollout_status(deployment(3), failing, [failing], NOW)
-    found = conditions.find(status["conditions"], "ReplicaFailure")
+    found = objects.find_condition(status["conditions"], "ReplicaFailure")
     assert found is not None and found["message"] == "quota"
     wished = {**deployment(3), "status": status}
-    assert conditions.find(progress.rollout_status(wished, rs("a", 3), [rs("a", 3)], NOW)["conditions"], "ReplicaFailure") is None
+    assert objects.find_condition(progress.rollout_status(wished, rs("a", 3), [rs("a", 3)], NOW)["conditions"], "ReplicaFailure") is None

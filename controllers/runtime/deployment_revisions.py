@@ -5,7 +5,6 @@ Pure: dicts in, dicts out.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +20,6 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 HASH_LABEL = "pod-template-hash"
 
 _NOT_COPIED = frozenset({LAST_APPLIED, REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS, ROLLBACK_TO})
-_SAFE = "bcdfghjklmnpqrstvwxz2456789"
 _HISTORY_CHARACTERS = 2000
 
 
@@ -36,17 +34,6 @@ def replicas(obj: Object) -> int:
     """spec.replicas, 1 where it is not given."""
     wished = objects.spec(obj).get("replicas")
     return 1 if wished is None else int(wished)
-
-
-def template_hash(template: Mapping[str, Any], collision_count: int | None) -> str:
-    """The value of the pod-template-hash label: FNV-1a of the template, in characters that spell no words."""
-    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
-    if collision_count:
-        text += str(collision_count)
-    value = 2166136261
-    for byte in text.encode():
-        value = ((value ^ byte) * 16777619) & 0xFFFFFFFF
-    return "".join(_SAFE[ord(digit) % len(_SAFE)] for digit in str(value))
 
 
 def _without_hash(template: Mapping[str, Any]) -> dict[str, Any]:
