@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import click
+from collections.abc import Sequence
 
 from kctl.apimachinery.resources import ResourceType
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
@@ -27,68 +27,62 @@ EXAMPLES = """
 """
 
 
-@click.command("api-resources", cls=KubectlCommand, short_help="Print the supported API resources on the server", examples=EXAMPLES)
-@flag("--api-group", help="Limit to resources in the specified API group.")
-@flag("--cached", kind="bool", help="Use the cached list of resources if available.")
-@flag("--categories", kind="slice", help="Limit to resources that belong to the specified categories.")
-@flag(
-    "--namespaced",
-    kind="bool",
-    default=True,
-    help="If false, non-namespaced resources will be returned, otherwise returning namespaced resources by default.",
-)
-@flag(
-    "--no-headers",
-    kind="bool",
-    help="When using the default or custom-column output format, don't print headers (default print headers).",
-)
-@flag("-o", "--output", help="Output format. One of: (json, yaml, kyaml, name, wide).")
-@flag(
-    "--sort-by",
-    help="If non-empty, sort list of resources using specified field. The field can be either 'name' or 'kind'.",
-)
-@flag("--verbs", kind="slice", help="Limit to resources that support the specified verbs.")
-async def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    api_group: str,
-    cached: bool,
-    categories: tuple[str, ...],
-    namespaced: bool,
-    no_headers: bool,
-    output: str,
-    sort_by: str,
-    verbs: tuple[str, ...],
-) -> None:
+class ApiResources(Command):
     """Print the supported API resources on the server."""
-    if arguments:
-        raise UsageError(f"unexpected arguments: [{' '.join(arguments)}]")
-    if output not in ("", "wide", "name", "json", "kyaml", "yaml"):
-        raise CommandError(
-            f'unable to match a printer suitable for the output format "{output}", allowed formats are: json,kyaml,name,wide,yaml'
-        )
-    if sort_by not in ("", "name", "kind"):
-        raise CommandError("--sort-by accepts only name or kind")
-    mapper = await session.mapper()
-    found = preferred(await (mapper.types() if cached else mapper.refresh()))
-    if "api_group" in session.changed:
-        found = [one for one in found if one.group == api_group]
-    if "namespaced" in session.changed:
-        found = [one for one in found if one.namespaced == namespaced]
-    found = [one for one in found if set(verbs) <= set(one.verbs) and set(categories) <= set(one.categories)]
-    if sort_by == "kind":
-        found.sort(key=lambda one: one.kind)
-    elif sort_by == "name":
-        found.sort(key=lambda one: one.plural)
-    else:
-        found.sort(key=lambda one: (one.group, one.plural))
-    if output == "name":
-        for one in found:
-            session.print(one.group_resource)
-    elif output in ("json", "kyaml", "yaml"):
-        _objects(session, found, output)
-    else:
-        _table(session, found, wide=output == "wide", headers=not no_headers)
+
+    name = "api-resources"
+    examples = EXAMPLES
+
+    api_group: str = flag("--api-group", help="Limit to resources in the specified API group.")
+    cached: bool = flag("--cached", kind="bool", help="Use the cached list of resources if available.")
+    categories: Sequence[str] = flag("--categories", kind="slice", help="Limit to resources that belong to the specified categories.")
+    namespaced: bool = flag(
+        "--namespaced",
+        kind="bool",
+        default=True,
+        help="If false, non-namespaced resources will be returned, otherwise returning namespaced resources by default.",
+    )
+    no_headers: bool = flag(
+        "--no-headers",
+        kind="bool",
+        help="When using the default or custom-column output format, don't print headers (default print headers).",
+    )
+    output: str = flag("-o", "--output", help="Output format. One of: (json, yaml, kyaml, name, wide).")
+    sort_by: str = flag(
+        "--sort-by",
+        help="If non-empty, sort list of resources using specified field. The field can be either 'name' or 'kind'.",
+    )
+    verbs: Sequence[str] = flag("--verbs", kind="slice", help="Limit to resources that support the specified verbs.")
+
+    async def run(self) -> None:
+        if self.arguments:
+            raise UsageError(f"unexpected arguments: [{' '.join(self.arguments)}]")
+        if self.output not in ("", "wide", "name", "json", "kyaml", "yaml"):
+            raise CommandError(
+                f'unable to match a printer suitable for the output format "{self.output}", allowed formats are: json,kyaml,name,wide,yaml'
+            )
+        if self.sort_by not in ("", "name", "kind"):
+            raise CommandError("--sort-by accepts only name or kind")
+        mapper = await self.session.mapper()
+        found = preferred(await (mapper.types() if self.cached else mapper.refresh()))
+        if "api_group" in self.session.changed:
+            found = [one for one in found if one.group == self.api_group]
+        if "namespaced" in self.session.changed:
+            found = [one for one in found if one.namespaced == self.namespaced]
+        found = [one for one in found if set(self.verbs) <= set(one.verbs) and set(self.categories) <= set(one.categories)]
+        if self.sort_by == "kind":
+            found.sort(key=lambda one: one.kind)
+        elif self.sort_by == "name":
+            found.sort(key=lambda one: one.plural)
+        else:
+            found.sort(key=lambda one: (one.group, one.plural))
+        if self.output == "name":
+            for one in found:
+                self.session.print(one.group_resource)
+        elif self.output in ("json", "kyaml", "yaml"):
+            _objects(self.session, found, self.output)
+        else:
+            _table(self.session, found, wide=self.output == "wide", headers=not self.no_headers)
 
 
 def _table(session: Session, found: list[ResourceType], *, wide: bool, headers: bool) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import click
-
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import SERVICES
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.session import Session
 
 
@@ -19,17 +17,20 @@ def _coloured(session: Session, what: str, url: str) -> str:
     return f"\x1b[0;32m{what}\x1b[0m is running at \x1b[0;33m{url}\x1b[0m"
 
 
-@click.command("cluster-info", cls=KubectlCommand, short_help="Display cluster information")
-async def command(session: Session, arguments: tuple[str, ...]) -> None:
+class ClusterInfo(Command):
     """Display addresses of the control plane and services with label kubernetes.io/cluster-service=true."""
-    client = await session.client()
-    services = (await client.list(SERVICES, "kube-system", label_selector="kubernetes.io/cluster-service=true")).get("items") or []
-    server = session.configuration.server
-    session.print(_coloured(session, "Kubernetes control plane", server))
-    for service in services:
-        name = objects.labels(service).get("kubernetes.io/name") or objects.name(service)
-        ports = objects.spec(service).get("ports") or [{}]
-        suffix = f":{ports[0]['name']}" if ports[0].get("name") else ""
-        path = f"/api/v1/namespaces/{objects.namespace(service)}/services/{objects.name(service)}{suffix}/proxy"
-        session.print(_coloured(session, name, server + path))
-    session.print("\nTo further debug and diagnose cluster problems, use 'kctl cluster-info dump'.")
+
+    name = "cluster-info"
+
+    async def run(self) -> None:
+        client = await self.session.client()
+        services = (await client.list(SERVICES, "kube-system", label_selector="kubernetes.io/cluster-service=true")).get("items") or []
+        server = self.session.configuration.server
+        self.session.print(_coloured(self.session, "Kubernetes control plane", server))
+        for service in services:
+            name = objects.labels(service).get("kubernetes.io/name") or objects.name(service)
+            ports = objects.spec(service).get("ports") or [{}]
+            suffix = f":{ports[0]['name']}" if ports[0].get("name") else ""
+            path = f"/api/v1/namespaces/{objects.namespace(service)}/services/{objects.name(service)}{suffix}/proxy"
+            self.session.print(_coloured(self.session, name, server + path))
+        self.session.print("\nTo further debug and diagnose cluster problems, use 'kctl cluster-info dump'.")

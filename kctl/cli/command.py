@@ -1,25 +1,30 @@
-"""What every command is made of: kubectl's rules for finding a command and its flags, on click's classes.
+"""What every command is made of, and kubectl's rules for finding a command and its flags on the command line.
 
-A command file holds one dataclass of options with `complete`, `validate` and `run` (or an async function that does the
-same) and a click function of a few lines:
+A command is a class: its flags stand in it as fields, its docstring is its help, and it works in three steps.
 
-    @click.command("version", cls=KubectlCommand, short_help="...")
-    @flag("--client", kind="bool", help="...")
-    async def command(session: Session, arguments: tuple[str, ...], client: bool) -> None: ...
+    class Scale(ObjectOutput, Manifests, Command):
+        \"\"\"Set a new size for a deployment.\"\"\"
 
-As in cobra, flags may stand before or after the command's name, and the global flags everywhere.
+        name = "scale"
+        replicas: int = flag("--replicas", kind="int", default=-1, help="The new desired number of replicas. Required.")
+
+        def complete(self) -> None: ...      # fill in what follows from other flags
+        def validate(self) -> None: ...      # refuse wrong combinations; nothing has happened yet
+        async def run(self) -> None: ...     # do it
+
+It reads and writes through its session's streams only. A test makes one as `Scale(session, ("deployment", "web"), replicas=3)`.
+As in cobra, flags may stand before or after the command's name, and the global flags everywhere. This is no use of click's
+classes: kubectl's grammar is pflag's, and click's import alone would double the time of `kctl version --client`. (`run-cluster`
+and `cluster` are kctl's own, and click commands.)
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-import click
-
-from kctl.cli.errors import CommandError, Exit, FlagError, UsageError
+from kctl.cli.errors import CommandError, Exit, UsageError
 from kctl.cli.flags import Flag, parse
 from kctl.cli.options import GLOBAL_FLAGS, HELP_FLAG
 from kctl.cli.session import Session
@@ -27,32 +32,52 @@ from kctl.cli.session import Session
 PROGRAM = "kctl"
 
 
-class KubectlCommand(click.Command):
-    """A command without sub-commands. `examples` is shown in its help; `blocking` says that it waits for nothing but the
-    API server's answers (no sleeping, nothing at the same time), and so needs no event loop."""
+class Command:
+    """`examples` is shown in the help; `blocking` says that the command waits for nothing but the API server's answers (no
+    sleeping, nothing at the same time), and so needs no event loop. `verbatim` commands take their words as they are."""
 
-    def __init__(self, *args: Any, examples: str = "", usage: str = "", blocking: bool = False, **more: Any) -> None:
-        more["add_help_option"] = False
-        super().__init__(*args, **more)
-        self.blocking = blocking
-        self.examples = examples
-        self.usage = usage
+    name: ClassVar[str] = ""
+    usage: ClassVar[str] = ""
+    examples: ClassVar[str] = ""
+    blocking: ClassVar[bool] = False
+    verbatim: ClassVar[bool] = False
+    flags: ClassVar[dict[str, Flag]] = {}
+    arguments: tuple[str, ...]
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        _parse_into(self, ctx, args)
-        return []
+    def __init_subclass__(cls) -> None:
+        """Gather the flags of the class and of those it inherits from, by attribute."""
+        cls.flags = {}
+        for base in reversed(cls.__mro__):
+            cls.flags |= {name: value for name, value in vars(base).items() if isinstance(value, Flag)}
 
-    def invoke(self, ctx: click.Context) -> Any:
-        return _run(self, ctx)
+    def __init__(self, session: Session, arguments: Sequence[str] = (), **values: Any) -> None:
+        self.session = session
+        self.arguments = tuple(arguments)
+        for attribute, one in self.flags.items():
+            setattr(self, attribute, values.get(attribute, one.initial))
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def changed(self, name: str) -> bool:
+        """Whether a flag was given, by its long name with underscores."""
+        return name in self.session.changed
+
+    def complete(self) -> None:
+        """Fill in what follows from other flags."""
+
+    def validate(self) -> None:
+        """Refuse what cannot be; nothing has happened yet."""
+
+    def run(self) -> Any:
+        """Do it. Mostly an `async def`; what needs no cluster is a plain function and starts no event loop."""
+        raise NotImplementedError
+
+    def print_help(self) -> None:
         from kctl.cli.help import command_help
 
-        formatter.write(command_help(self, ctx))
+        self.session.write(command_help(type(self), self.session.program))
 
 
 class Lazy(NamedTuple):
-    """A command that is imported when it is used. `attribute` names the click command in `module`."""
+    """A command that is imported when it is used. `attribute` names the class (or click command) in `module`."""
 
     module: str
     attribute: str
@@ -60,100 +85,87 @@ class Lazy(NamedTuple):
     heading: str = ""
 
 
-class KubectlGroup(click.Group):
-    """A command with sub-commands, imported by name. With a callback it also works without one (`create -f`)."""
+class Group(Command):
+    """A command with sub-commands, imported by name. One that overrides `run` also works without (`create -f`).
+    `not_yet` names kubectl's sub-commands that are missing; `help_on_stdout` where kubectl shows a group's help there."""
 
-    def __init__(
-        self,
-        *args: Any,
-        lazy: dict[str, Lazy] | None = None,
-        examples: str = "",
-        usage: str = "",
-        blocking: bool = False,
-        aliases: dict[str, str] | None = None,
-        **more: Any,
-    ) -> None:
-        more["add_help_option"] = False
-        more.setdefault("invoke_without_command", True)
-        super().__init__(*args, **more)
-        self.blocking = blocking
-        self.lazy = lazy or {}
-        self.aliases = aliases or {}
-        self.examples = examples
-        self.usage = usage
+    members: ClassVar[dict[str, Lazy]] = {}
+    aliases: ClassVar[dict[str, str]] = {}
+    not_yet: ClassVar[frozenset[str]] = frozenset()
+    help_on_stdout: ClassVar[bool] = False
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*self.lazy, *self.commands})
+    @classmethod
+    def member(cls, name: str) -> Lazy | None:
+        return cls.members.get(cls.aliases.get(name, name))
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        name = self.aliases.get(cmd_name, cmd_name)
-        entry = self.lazy.get(name)
-        if entry is None:
-            return self.commands.get(name)
-        return load(entry)
+    @classmethod
+    def works_alone(cls) -> bool:
+        return cls.run is not Group.run
 
-    def short_help_of(self, name: str) -> str:
-        entry = self.lazy.get(name)
-        return entry.short_help if entry is not None else self.commands[name].get_short_help_str(200)
+    @classmethod
+    def refuse(cls, name: str, program: str) -> None:
+        """`name` is no sub-command: say so, unless it may be an argument of the group's own."""
+        if name in cls.not_yet:
+            raise CommandError(f'"{program} {name}" is not supported yet')
+        if not cls.works_alone():
+            raise UsageError(f'unknown command "{name}"')
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        index = _first_argument([*_flags_of(self), *GLOBAL_FLAGS, HELP_FLAG], args)
-        name = args[index] if index >= 0 else ""
-        if self.aliases.get(name, name) in {*self.lazy, *self.commands}:
-            ctx._protected_args = [name]
-            ctx.args = args[:index] + args[index + 1 :]
-            return ctx.args
-        ctx.args = []
-        _parse_into(self, ctx, args)
-        return []
-
-    def invoke(self, ctx: click.Context) -> Any:
-        if not ctx._protected_args:
-            return self.run_itself(ctx)
-        name = ctx._protected_args[0]
-        command = self.get_command(ctx, name)
-        if command is None:
-            raise CommandError(f"{self.name} {name} is not part of this build of {PROGRAM}")
-        ctx.invoked_subcommand = name
-        with command.make_context(command.name or name, list(ctx.args), parent=ctx) as sub:
-            return sub.command.invoke(sub)
-
-    def run_itself(self, ctx: click.Context) -> Any:
-        """Without a sub-command: the group's own action, else its help and exit code 1 as kubectl."""
-        if self.callback is not None:
-            return _run(self, ctx)
-        arguments = ctx.params.get("arguments") or ()
-        if arguments:
-            raise UsageError(f'unknown command "{arguments[0]}"')
-        click.echo(ctx.get_help())
-        raise Exit(1)
-
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def run(self) -> Any:
+        """Without a sub-command: the help and exit code 1, as kubectl."""
         from kctl.cli.help import command_help
 
-        formatter.write(command_help(self, ctx))
+        streams = self.session.streams
+        (streams.out if self.help_on_stdout else streams.err).write(command_help(type(self), self.session.program))
+        raise Exit(1)
 
 
-def load(entry: Lazy) -> click.Command | None:
-    """Import a command. None where its module is absent."""
-    try:
-        found = getattr(import_module(entry.module), entry.attribute, None)
-    except ModuleNotFoundError as error:
-        if error.name is not None and entry.module.startswith(error.name):
-            return None
-        raise
-    return found if isinstance(found, click.Command) else None
+def load(entry: Lazy) -> Any:
+    """Import a command: a Command class or a click command."""
+    return getattr(import_module(entry.module), entry.attribute)
 
 
-def _flags_of(command: click.Command) -> list[Flag]:
-    return [param for param in command.params if isinstance(param, Flag)]
+def invoke(root: type[Group], words: Sequence[str], session: Session) -> None:
+    """Find the command, read its flags, and let it complete, validate and run."""
+    command, path, rest = find(root, words, session)
+    session.program = " ".join(path)
+    if not isinstance(command, type):
+        from kctl.cli.click_commands import run_click
+
+        run_click(command, rest, session)
+        return
+    assert issubclass(command, Command)
+    made = command(session, rest) if command.verbatim else _parsed(command, rest, session)
+    made.complete()
+    made.validate()
+    work = made.run()
+    if work is not None:
+        session.run(work, blocking=made.blocking)
 
 
-def _first_argument(flags: Sequence[Flag], args: Sequence[str]) -> int:
+def find(root: type[Group], words: Sequence[str], session: Session) -> tuple[Any, list[str], list[str]]:
+    """The command that is meant, its path from the program's name on, and the words left for it."""
+    command: Any = root
+    path, rest = [root.name], list(words)
+    while isinstance(command, type) and issubclass(command, Group):
+        index = first_argument([*command.flags.values(), *GLOBAL_FLAGS, HELP_FLAG], rest)
+        if index < 0:
+            break
+        entry = command.member(rest[index])
+        session.program = " ".join(path)
+        if entry is None:
+            command.refuse(rest[index], session.program)
+            break
+        del rest[index]
+        command = load(entry)
+        path.append(command.name)
+    return command, path, rest
+
+
+def first_argument(flags: Sequence[Flag], words: Sequence[str]) -> int:
     """Where the first word is that is neither a flag nor a flag's value (cobra's stripFlags); -1 if there is none."""
     takes_value = {name for one in flags if one.bare is None for name in one.opts}
     skip = False
-    for index, word in enumerate(args):
+    for index, word in enumerate(words):
         if skip:
             skip = False
         elif word == "--":
@@ -167,39 +179,13 @@ def _first_argument(flags: Sequence[Flag], args: Sequence[str]) -> int:
     return -1
 
 
-def _parse_into(command: click.Command, ctx: click.Context, args: list[str]) -> None:
-    session: Session | None = ctx.obj
-    if session is not None:
-        session.program = ctx.command_path
-    own = _flags_of(command)
-    names = {name for one in own for name in one.opts}
+def _parsed(command: type[Command], words: list[str], session: Session) -> Command:
+    own = command.flags
+    names = {name for one in own.values() for name in one.opts}
     shared = [one for one in (*GLOBAL_FLAGS, HELP_FLAG) if not names & set(one.opts)]
-    try:
-        parsed = parse([*own, *shared], args)
-    except FlagError:
-        if ctx.resilient_parsing:
-            return
-        raise
-    if parsed.values.get("help") and not ctx.resilient_parsing:
-        click.echo(ctx.get_help())
+    parsed = parse([*own.values(), *shared], words)
+    if parsed.values.get("help"):
+        command(session).print_help()
         raise Exit(0)
-    own_names = [str(one.name) for one in own]
-    ctx.params = {name: parsed.values[name] for name in own_names}
-    ctx.params["arguments"] = tuple(parsed.arguments)
-    if session is not None:
-        session.accept(
-            {str(one.name): parsed.values[str(one.name)] for one in shared if one.name in parsed.changed},
-            parsed.changed,
-            parsed.dash,
-        )
-
-
-def _run(command: click.Command, ctx: click.Context) -> Any:
-    assert command.callback is not None
-    session: Session = ctx.obj
-    parameters = dict(ctx.params)
-    arguments = parameters.pop("arguments", ())
-    result = command.callback(session, arguments, **parameters)
-    if not inspect.iscoroutine(result):
-        return result
-    return session.run(result, blocking=getattr(command, "blocking", False))
+    session.accept({one.name: parsed.values[one.name] for one in shared if one.name in parsed.changed}, parsed.changed, parsed.dash)
+    return command(session, parsed.arguments, **{attribute: parsed.values[one.name] for attribute, one in own.items()})

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import click
-
-from kctl.cli.command import PROGRAM, KubectlCommand
+from kctl.cli.command import PROGRAM, Command
 from kctl.cli.errors import UsageError
-from kctl.cli.session import Session
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -66,41 +63,38 @@ EXAMPLES = """
 """
 
 
-@click.command(
-    "completion",
-    cls=KubectlCommand,
-    short_help="Output shell completion code for the specified shell (bash, zsh, fish)",
-    examples=EXAMPLES,
-    usage="SHELL",
-)
-def command(session: Session, arguments: tuple[str, ...]) -> None:
+class Completion(Command):
     """Output shell completion code for the specified shell: bash, zsh or fish.
 
     The code must be evaluated by the shell; it asks kctl itself what may come next, the cluster's objects included.
     """
-    if not arguments:
-        raise UsageError("Shell not specified.")
-    if len(arguments) > 1:
-        raise UsageError("Too many arguments. Expected only the shell type.")
-    if arguments[0] not in SHELLS:
-        raise UsageError(f'Unsupported shell type "{arguments[0]}".')
-    session.write(_SCRIPTS[arguments[0]].format(program=PROGRAM))
+
+    name = "completion"
+    usage = "SHELL"
+    examples = EXAMPLES
+
+    def run(self) -> None:
+        if not self.arguments:
+            raise UsageError("Shell not specified.")
+        if len(self.arguments) > 1:
+            raise UsageError("Too many arguments. Expected only the shell type.")
+        if self.arguments[0] not in SHELLS:
+            raise UsageError(f'Unsupported shell type "{self.arguments[0]}".')
+        self.session.write(_SCRIPTS[self.arguments[0]].format(program=PROGRAM))
 
 
-class _Verbatim(click.Command):
-    """Takes its words as they are: those of another command line."""
+class Complete(Command):
+    """Answer a shell's question for completions. Its words are those of another command line."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.params = {"words": list(args)}
-        return []
+    name = "__complete"
+    verbatim = True
 
-    def invoke(self, ctx: click.Context) -> Any:
+    async def run(self) -> None:
         from kctl.cli.completion_candidates import candidates
 
-        session: Session = ctx.obj
-        words: list[str] = ctx.params["words"] or [""]
-        for one in session.run(_within(candidates(session, words))) or ():
-            session.print(one)
+        words = list(self.arguments) or [""]
+        for one in await _within(candidates(self.session, words)):
+            self.session.print(one)
 
 
 async def _within(work: Any, seconds: float = 3.0) -> list[str]:
@@ -110,6 +104,3 @@ async def _within(work: Any, seconds: float = 3.0) -> list[str]:
     except Exception:
         return []
     return found
-
-
-complete = _Verbatim("__complete", hidden=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import click
+from typing import Any
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import BUILT_IN, NAMESPACES, PODS, ResourceType
-from kctl.cli.command import KubectlGroup
+from kctl.cli.command import Command, Group, load
 from kctl.cli.flags import Flag
 from kctl.cli.options import GLOBAL_FLAGS, HELP_FLAG
 from kctl.cli.session import Session
@@ -31,10 +31,10 @@ _ON_CLUSTERS = frozenset({"stop", "delete", "status", "kubeconfig"})
 
 async def candidates(session: Session, words: list[str]) -> list[str]:
     """`words` is the line after the program's name; the last is the one to complete, '' for a new one. Sorted."""
-    from kctl.cli.main import root
+    from kctl.cli.main import Root
 
     prefix = words[-1]
-    command, path, arguments, flags = _walk(root, words[:-1])
+    command, path, arguments, flags = _walk(Root, words[:-1])
     session.flags.update(_globals(words[:-1]))
     waiting = _waiting_flag(flags, words[:-1])
     given = next((flag for flag in flags if prefix.partition("=")[0] in flag.opts), None) if "=" in prefix else None
@@ -45,18 +45,28 @@ async def candidates(session: Session, words: list[str]) -> list[str]:
         found = await _values(session, waiting, arguments)
     elif prefix.startswith("-"):
         found = [name for flag in flags for name in flag.opts if name.startswith("--") or prefix == "-"]
-    elif isinstance(command, KubectlGroup) and not arguments:
-        found = [name for name in command.list_commands(click.Context(command)) if not name.startswith("_")]
-    elif isinstance(command, click.Group) and not arguments:
-        found = list(command.commands)
+    elif (members := _members(command)) and not arguments:
+        found = [name for name in members if not name.startswith("_")]
     else:
         found = await _arguments(session, path, arguments, prefix)
     return sorted({one for one in found if one.startswith(prefix)})
 
 
-def _walk(root: click.Command, words: list[str]) -> tuple[click.Command, list[str], list[str], list[Flag]]:
+def _members(command: Any) -> list[str]:
+    """The sub-commands of one of kctl's command classes, or of a click group."""
+    return list(getattr(command, "members", None) or getattr(command, "commands", None) or ())
+
+
+def _child(command: Any, word: str) -> Any:
+    if isinstance(command, type):
+        entry = command.member(word) if issubclass(command, Group) else None
+        return load(entry) if entry is not None else None
+    return getattr(command, "commands", {}).get(word)
+
+
+def _walk(root: type[Group], words: list[str]) -> tuple[Any, list[str], list[str], list[Flag]]:
     """The command reached, its path, the arguments after it, and the flags that may stand there."""
-    command = root
+    command: Any = root
     path: list[str] = []
     arguments: list[str] = []
     takes_value = {name for flag in GLOBAL_FLAGS if flag.bare is None for name in flag.opts}
@@ -66,16 +76,19 @@ def _walk(root: click.Command, words: list[str]) -> tuple[click.Command, list[st
             skip = False
             continue
         if word.startswith("-"):
-            own = {name for flag in command.params if isinstance(flag, Flag) and flag.bare is None for name in flag.opts}
+            own = {name for flag in _own_flags(command) if flag.bare is None for name in flag.opts}
             skip = "=" not in word and word in takes_value | own
             continue
-        child = command.get_command(click.Context(command), word) if isinstance(command, click.Group) and not arguments else None
+        child = _child(command, word) if not arguments else None
         if child is not None:
             command, path = child, [*path, word]
         else:
             arguments.append(word)
-    flags = [flag for flag in command.params if isinstance(flag, Flag)]
-    return command, path, arguments, [*flags, *GLOBAL_FLAGS, HELP_FLAG]
+    return command, path, arguments, [*_own_flags(command), *GLOBAL_FLAGS, HELP_FLAG]
+
+
+def _own_flags(command: Any) -> list[Flag]:
+    return list(command.flags.values()) if isinstance(command, type) and issubclass(command, Command) else []
 
 
 def _globals(words: list[str]) -> dict[str, str]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
-
-import click
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -14,11 +11,11 @@ from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
 from kctl.cli.builder import MISSING, Builder, Selection, qualified_name, unable_to_find
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.deletion import Deleted, propagation, wait_gone
 from kctl.cli.errors import CommandError, with_source
 from kctl.cli.flags import flag
-from kctl.cli.options import DryRun
+from kctl.cli.options import DryRun, Manifests
 from kctl.cli.session import Session
 
 _IMMEDIATE = (
@@ -43,31 +40,68 @@ EXAMPLES = """
 """
 
 
-@dataclass(slots=True)
-class Delete:
-    session: Session
-    arguments: Sequence[str]
-    all: bool = False
-    all_namespaces: bool = False
-    cascade: str = "background"
-    dry_run: str = "none"
-    field_selector: str = ""
-    filename: Sequence[str] = ()
-    kustomize: str = ""
-    recursive: bool = False
-    force: bool = False
-    grace_period: int = -1
-    ignore_not_found: bool = False
-    interactive: bool = False
-    now: bool = False
-    output: str = ""
-    raw: str = ""
-    selector: str = ""
-    timeout: float = 0.0
-    wait: bool = True
-    strategy: DryRun = "none"
-    errors: list[Exception] = field(default_factory=list)
-    deleted: list[Deleted] = field(default_factory=list)
+class Delete(Manifests, Command):
+    """Delete resources by file names, stdin, resources and names, or by resources and label selector.
+
+    JSON and YAML formats are accepted. Only one type of argument may be specified: file names, resources and names, or
+    resources and label selector. The command waits until the objects are gone, finalizers and graceful termination
+    included, unless --wait=false.
+    """
+
+    name = "delete"
+    usage = "([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)])"
+    examples = EXAMPLES
+    blocking = True
+
+    all: bool = flag("--all", kind="bool", help="Delete all resources, in the namespace of the specified resource types.")
+    cascade: str = flag(
+        "--cascade",
+        default="background",
+        bare="background",
+        help='Must be "background", "orphan", or "foreground". Selects the deletion cascading strategy for the dependents (e.g. Pods created by a ReplicationController). Defaults to background.',
+    )
+    force: bool = flag(
+        "--force",
+        kind="bool",
+        help="If true, immediately remove resources from API and bypass graceful deletion. Note that immediate deletion of some resources may result in inconsistency or data loss and requires confirmation.",
+    )
+    grace_period: int = flag(
+        "--grace-period",
+        kind="int",
+        default=-1,
+        help="Period of time in seconds given to the resource to terminate gracefully. Ignored if negative. Set to 1 for immediate shutdown. Can only be set to 0 when --force is true (force deletion).",
+    )
+    ignore_not_found: bool = flag(
+        "--ignore-not-found",
+        kind="bool",
+        help='Treat "resource not found" as a successful delete. Defaults to "true" when --all is specified.',
+    )
+    interactive: bool = flag("-i", "--interactive", kind="bool", help="If true, delete resource only when user confirms.")
+    now: bool = flag("--now", kind="bool", help="If true, resources are signaled for immediate shutdown (same as --grace-period=1).")
+    output: str = flag("-o", "--output", help='Output mode. Use "-o name" for shorter output (resource/name).')
+    raw: str = flag("--raw", help="Raw URI to DELETE to the server.  Uses the transport specified by the kubeconfig file.")
+    timeout: float = flag(
+        "--timeout",
+        kind="duration",
+        help="The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object",
+    )
+    wait: bool = flag(
+        "--wait",
+        kind="bool",
+        default=True,
+        help="If true, wait for resources to be gone before returning. This waits for finalizers.",
+    )
+    selector: str = options.selector()
+    field_selector: str = options.field_selector()
+    all_namespaces: bool = options.all_namespaces()
+    dry_run: str = options.dry_run()
+    filename: Sequence[str] = options.filename("containing the resource to delete.")
+
+    def __init__(self, session: Session, arguments: Sequence[str] = (), **values: Any) -> None:
+        super().__init__(session, arguments, **values)
+        self.strategy: DryRun = "none"
+        self.errors: list[Exception] = []
+        self.deleted: list[Deleted] = []
 
     def complete(self) -> None:
         self.strategy = options.dry_run_strategy(self.dry_run, self.session.error)
@@ -197,67 +231,3 @@ def _uid(answer: Object) -> str:
     if answer.get("kind") == "Status":
         return str((answer.get("details") or {}).get("uid") or "")
     return objects.uid(answer)
-
-
-@click.command(
-    "delete",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Delete resources by file names, stdin, resources and names, or by resources and label selector",
-    examples=EXAMPLES,
-    usage="([-f FILENAME] | [-k DIRECTORY] | TYPE [(NAME | -l label | --all)])",
-)
-@flag("--all", kind="bool", help="Delete all resources, in the namespace of the specified resource types.")
-@flag(
-    "--cascade",
-    default="background",
-    bare="background",
-    help='Must be "background", "orphan", or "foreground". Selects the deletion cascading strategy for the dependents (e.g. Pods created by a ReplicationController). Defaults to background.',
-)
-@flag(
-    "--force",
-    kind="bool",
-    help="If true, immediately remove resources from API and bypass graceful deletion. Note that immediate deletion of some resources may result in inconsistency or data loss and requires confirmation.",
-)
-@flag(
-    "--grace-period",
-    kind="int",
-    default=-1,
-    help="Period of time in seconds given to the resource to terminate gracefully. Ignored if negative. Set to 1 for immediate shutdown. Can only be set to 0 when --force is true (force deletion).",
-)
-@flag(
-    "--ignore-not-found",
-    kind="bool",
-    help='Treat "resource not found" as a successful delete. Defaults to "true" when --all is specified.',
-)
-@flag("-i", "--interactive", kind="bool", help="If true, delete resource only when user confirms.")
-@flag("--now", kind="bool", help="If true, resources are signaled for immediate shutdown (same as --grace-period=1).")
-@flag("-o", "--output", help='Output mode. Use "-o name" for shorter output (resource/name).')
-@flag("--raw", help="Raw URI to DELETE to the server.  Uses the transport specified by the kubeconfig file.")
-@flag(
-    "--timeout",
-    kind="duration",
-    help="The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object",
-)
-@flag(
-    "--wait",
-    kind="bool",
-    default=True,
-    help="If true, wait for resources to be gone before returning. This waits for finalizers.",
-)
-@options.selector()
-@options.field_selector()
-@options.all_namespaces()
-@options.dry_run()
-@options.filename("containing the resource to delete.")
-async def command(session: Session, arguments: tuple[str, ...], **flags: Any) -> None:
-    """Delete resources by file names, stdin, resources and names, or by resources and label selector.
-
-    JSON and YAML formats are accepted. Only one type of argument may be specified: file names, resources and names, or
-    resources and label selector. The command waits until the objects are gone, finalizers and graceful termination
-    included, unless --wait=false.
-    """
-    delete = Delete(session, arguments, **flags)
-    delete.complete()
-    delete.validate()
-    await delete.run()

@@ -1,8 +1,7 @@
-"""Flags as kubectl parses them (pflag's rules), declared as click options.
+"""Flags as kubectl parses them: pflag's rules, and pflag's words for what is wrong.
 
-click describes the commands (help, completion, grouping); the parsing is pflag's, since kubectl's users rely on what
-click does not know: `--wait=false`, `-n=default`, flags anywhere on the line, comma-separated slices, `--dry-run` with an
-optional value, and pflag's error texts.
+kubectl's users rely on what other parsers do not know: `--wait=false`, `-n=default`, flags anywhere on the line,
+comma-separated slices, `--dry-run` with an optional value.
 
 Kinds: string, bool, int, duration (seconds as float), slice (a,b or repeated), array (repeated only), count of nothing else.
 """
@@ -11,31 +10,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
-
-import click
+from typing import Any
 
 from kctl.apimachinery.times import parse_duration
 from kctl.cli.errors import FlagError
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
 _FALSE = {"0", "f", "F", "false", "FALSE", "False"}
 
 
-class Flag(click.Option):
-    """`bare` is the value of the flag given without one (pflag's NoOptDefVal); bool flags have "true"."""
+class Flag:
+    """`opts` are its spellings, `name` the long one with underscores, `initial` the value where it is not given. `bare` is the
+    value of the flag given without one (pflag's NoOptDefVal); bool flags have "true"."""
 
-    def __init__(self, names: Sequence[str], *, kind: str, default: Any, bare: str | None, help: str, hidden: bool) -> None:
-        super().__init__(list(names), default=None, help=help, hidden=hidden, required=False)
+    __slots__ = ("bare", "help", "hidden", "initial", "kind", "long", "name", "opts")
+
+    def __init__(self, opts: Sequence[str], kind: str, initial: Any, bare: str | None, help: str, hidden: bool) -> None:
+        self.opts = opts
+        self.long = next(name for name in opts if name.startswith("--"))
+        self.name = self.long[2:].replace("-", "_")
         self.kind = kind
-        self.initial = default
+        self.initial = initial
         self.bare = "true" if kind == "bool" else bare
-
-    @property
-    def long(self) -> str:
-        return next(name for name in self.opts if name.startswith("--"))
+        self.help = help
+        self.hidden = hidden
 
     @property
     def short(self) -> str:
@@ -57,27 +55,9 @@ def flag(
     bare: str | None = None,
     help: str = "",
     hidden: bool = False,
-) -> Callable[[Command], Command]:
-    """A decorator that adds one flag to a command; the value arrives as a keyword argument named after the long name."""
-    long = next(name for name in names if name.startswith("--"))
-    parameter = long[2:].replace("-", "_")
-    made = Flag(
-        [*names, parameter],
-        kind=kind,
-        default=_ZERO[kind] if default is None else default,
-        bare=bare,
-        help=help,
-        hidden=hidden,
-    )
-
-    def add(function: Command) -> Command:
-        known = getattr(function, "__click_params__", None)
-        if known is None:
-            known = function.__click_params__ = []  # type: ignore[attr-defined]
-        known.append(made)
-        return function
-
-    return add
+) -> Any:
+    """A flag as the field of a command class. It says Any since the field is, in an instance, the flag's value."""
+    return Flag(names, kind, _ZERO[kind] if default is None else default, bare, help, hidden)
 
 
 class Parsed:
@@ -85,7 +65,7 @@ class Parsed:
     (-1 without one), as cobra's ArgsLenAtDash."""
 
     def __init__(self, flags: Sequence[Flag]) -> None:
-        self.values: dict[str, Any] = {str(one.name): one.initial for one in flags}
+        self.values: dict[str, Any] = {one.name: one.initial for one in flags}
         self.changed: set[str] = set()
         self.arguments: list[str] = []
         self.dash = -1
@@ -93,7 +73,7 @@ class Parsed:
 
 def parse(flags: Sequence[Flag], words: Sequence[str], *, interspersed: bool = True) -> Parsed:
     """Read the words of a command line. With interspersed=False the first argument ends the flags (for command groups)."""
-    by_long = {one.long: one for one in flags} | {name: one for one in flags for name in one.opts if name.startswith("--")}
+    by_long = {name: one for one in flags for name in one.opts if name.startswith("--")}
     by_short = {one.short: one for one in flags if one.short}
     parsed = Parsed(flags)
     rest = list(words)
@@ -156,7 +136,7 @@ def _shorts(known: Mapping[str, Flag], word: str, rest: list[str], parsed: Parse
 
 
 def _set(parsed: Parsed, found: Flag, text: str) -> None:
-    name = str(found.name)
+    name = found.name
     try:
         value = _CONVERT[found.kind](text)
     except ValueError as error:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-import click
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
 from kctl.cli.builder import Builder, Selection, unable_to_find
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError, plain, raise_all
 from kctl.cli.flags import flag
+from kctl.cli.options import Manifests
 from kctl.cli.session import Session
 from kctl.client.transport import TABLE, ApiRequest
 from kctl.printers.table import TableOptions, TablePrinter, TableWriter
@@ -61,36 +60,90 @@ class Answer:
         return self.object.get("kind") == "Table"
 
 
-@dataclass(slots=True)
-class Get:
-    """`output`... are the flags of `kctl get`; `arguments` its words."""
+class Get(Manifests, Command):
+    """Display one or many resources.
 
-    session: Session
-    arguments: Sequence[str]
-    output: str = ""
-    template: str = ""
-    watch: bool = False
-    watch_only: bool = False
-    output_watch_events: bool = False
-    chunk_size: int = 500
-    ignore_not_found: bool = False
-    selector: str = ""
-    field_selector: str = ""
-    all_namespaces: bool = False
-    server_print: bool = True
-    filename: Sequence[str] = ()
-    kustomize: str = ""
-    recursive: bool = False
-    raw: str = ""
-    sort_by: str = ""
-    no_headers: bool = False
-    show_labels: bool = False
-    show_kind: bool = False
-    label_columns: Sequence[str] = ()
-    show_managed_fields: bool = False
-    allow_missing_template_keys: bool = True
-    subresource: str = ""
-    errors: list[Exception] = field(default_factory=list)
+    Prints a table of the most important information about the specified resources. You can filter the list using a label
+    selector and the --selector flag.
+    """
+
+    name = "get"
+    usage = "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]"
+    examples = EXAMPLES
+    blocking = True
+
+    output: str = flag(
+        "-o",
+        "--output",
+        help="Output format. One of: (json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file, custom-columns, custom-columns-file, wide).",
+    )
+    template: str = flag("--template", help="Template string or path to template file to use when -o=go-template, -o=go-template-file.")
+    watch: bool = flag("-w", "--watch", kind="bool", help="After listing/getting the requested object, watch for changes.")
+    watch_only: bool = flag(
+        "--watch-only", kind="bool", help="Watch for changes to the requested object(s), without listing/getting first."
+    )
+    output_watch_events: bool = flag(
+        "--output-watch-events",
+        kind="bool",
+        help="Output watch event objects when --watch or --watch-only is used. Existing objects are output as initial ADDED events.",
+    )
+    chunk_size: int = flag(
+        "--chunk-size",
+        kind="int",
+        default=500,
+        help="Return large lists in chunks rather than all at once. Pass 0 to disable.",
+    )
+    ignore_not_found: bool = flag(
+        "--ignore-not-found",
+        kind="bool",
+        help="If set to true, suppresses NotFound error for specific objects that do not exist.",
+    )
+    raw: str = flag("--raw", help="Raw URI to request from the server.  Uses the transport specified by the kubeconfig file.")
+    sort_by: str = flag(
+        "--sort-by",
+        help="If non-empty, sort list types using this field specification.  The field specification is expressed as a JSONPath expression (e.g. '{.metadata.name}').",
+    )
+    no_headers: bool = flag(
+        "--no-headers",
+        kind="bool",
+        help="When using the default or custom-column output format, don't print headers (default print headers).",
+    )
+    show_labels: bool = flag(
+        "--show-labels", kind="bool", help="When printing, show all labels as the last column (default hide labels column)"
+    )
+    show_kind: bool = flag("--show-kind", kind="bool", help="If present, list the resource type for the requested object(s).")
+    label_columns: Sequence[str] = flag(
+        "-L",
+        "--label-columns",
+        kind="slice",
+        help="Accepts a comma separated list of labels that are going to be presented as columns.",
+    )
+    show_managed_fields: bool = flag(
+        "--show-managed-fields",
+        kind="bool",
+        help="If true, keep the managedFields when printing objects in JSON or YAML format.",
+    )
+    allow_missing_template_keys: bool = flag(
+        "--allow-missing-template-keys",
+        kind="bool",
+        default=True,
+        help="If true, ignore any errors in templates when a field or map key is missing in the template.",
+    )
+    server_print: bool = flag(
+        "--server-print",
+        kind="bool",
+        default=True,
+        help="If true, have the server return the appropriate table output. Supports extension APIs and CRDs.",
+    )
+    subresource: str = flag("--subresource", help="If specified, gets the subresource of the requested object.")
+    selector: str = options.selector()
+    field_selector: str = options.field_selector()
+    all_namespaces: bool = options.all_namespaces()
+    filename: Sequence[str] = options.filename("Filename, directory, or URL to files identifying the resource to get from a server.")
+
+    def __init__(self, session: Session, arguments: Sequence[str] = (), **values: Any) -> None:
+        super().__init__(session, arguments, **values)
+        self.errors: list[Exception] = []
 
     @property
     def human(self) -> bool:
@@ -330,87 +383,3 @@ def _items(answer: Answer) -> list[Object]:
     kind = str(obj.get("kind") or "").removesuffix("List")
     version = obj.get("apiVersion")
     return [one if "kind" in one else {"apiVersion": version, "kind": kind, **one} for one in obj.get("items") or ()]
-
-
-@click.command(
-    "get",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Display one or many resources",
-    examples=EXAMPLES,
-    usage="[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]",
-)
-@flag(
-    "-o",
-    "--output",
-    help="Output format. One of: (json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file, custom-columns, custom-columns-file, wide).",
-)
-@flag("--template", help="Template string or path to template file to use when -o=go-template, -o=go-template-file.")
-@flag("-w", "--watch", kind="bool", help="After listing/getting the requested object, watch for changes.")
-@flag("--watch-only", kind="bool", help="Watch for changes to the requested object(s), without listing/getting first.")
-@flag(
-    "--output-watch-events",
-    kind="bool",
-    help="Output watch event objects when --watch or --watch-only is used. Existing objects are output as initial ADDED events.",
-)
-@flag(
-    "--chunk-size",
-    kind="int",
-    default=500,
-    help="Return large lists in chunks rather than all at once. Pass 0 to disable.",
-)
-@flag(
-    "--ignore-not-found",
-    kind="bool",
-    help="If set to true, suppresses NotFound error for specific objects that do not exist.",
-)
-@flag("--raw", help="Raw URI to request from the server.  Uses the transport specified by the kubeconfig file.")
-@flag(
-    "--sort-by",
-    help="If non-empty, sort list types using this field specification.  The field specification is expressed as a JSONPath expression (e.g. '{.metadata.name}').",
-)
-@flag(
-    "--no-headers",
-    kind="bool",
-    help="When using the default or custom-column output format, don't print headers (default print headers).",
-)
-@flag("--show-labels", kind="bool", help="When printing, show all labels as the last column (default hide labels column)")
-@flag("--show-kind", kind="bool", help="If present, list the resource type for the requested object(s).")
-@flag(
-    "-L",
-    "--label-columns",
-    kind="slice",
-    help="Accepts a comma separated list of labels that are going to be presented as columns.",
-)
-@flag(
-    "--show-managed-fields",
-    kind="bool",
-    help="If true, keep the managedFields when printing objects in JSON or YAML format.",
-)
-@flag(
-    "--allow-missing-template-keys",
-    kind="bool",
-    default=True,
-    help="If true, ignore any errors in templates when a field or map key is missing in the template.",
-)
-@flag(
-    "--server-print",
-    kind="bool",
-    default=True,
-    help="If true, have the server return the appropriate table output. Supports extension APIs and CRDs.",
-)
-@flag("--subresource", help="If specified, gets the subresource of the requested object.")
-@options.selector()
-@options.field_selector()
-@options.all_namespaces()
-@options.filename("Filename, directory, or URL to files identifying the resource to get from a server.")
-async def command(session: Session, arguments: tuple[str, ...], **flags: Any) -> None:
-    """Display one or many resources.
-
-    Prints a table of the most important information about the specified resources. You can filter the list using a label
-    selector and the --selector flag.
-    """
-    get = Get(session, arguments, **flags)
-    get.complete()
-    get.validate()
-    await get.run()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING
 
 from kctl.cli.flags import Flag
 from kctl.cli.options import GLOBAL_FLAGS
 
 if TYPE_CHECKING:
-    from kctl.cli.command import Lazy
+    from kctl.cli.command import Command, Lazy
 
 _GLOBAL_HINT = 'Use "kctl options" for a list of global command-line options (applies to all commands).'
 
@@ -35,23 +32,31 @@ def _columns(rows: Sequence[tuple[str, str]]) -> str:
     return "".join(f"  {name.ljust(width)}{text}\n" for name, text in rows)
 
 
-def command_help(command: Any, ctx: click.Context) -> str:
-    path = ctx.command_path
-    parts = [inspect.cleandoc(command.help or command.short_help or "") + "\n"]
+def command_help(command: type[Command], path: str) -> str:
+    """`path` is the command as typed: kctl rollout status."""
+    from kctl.cli.command import Group
+
+    members = command.members if issubclass(command, Group) else {}
+    parts = [_unindented(command.__doc__ or "") + "\n"]
     if command.examples:
         parts.append("Examples:\n" + command.examples.strip("\n") + "\n")
-    members = command.list_commands(ctx) if isinstance(command, click.Group) else []
     if members:
-        shown = [(name, command.short_help_of(name)) for name in members]
-        parts.append("Available Commands:\n" + _columns(shown))
-    flags = sorted((one for one in command.params if isinstance(one, Flag) and not one.hidden), key=lambda one: one.long)
+        parts.append("Available Commands:\n" + _columns([(name, members[name].short_help) for name in sorted(members)]))
+    flags = sorted((one for one in command.flags.values() if not one.hidden), key=lambda one: one.long)
     if flags:
         parts.append("Options:\n" + "\n".join(map(option_help, flags)))
     usage = command.usage or ("SUBCOMMAND" if members else "")
     parts.append(f"Usage:\n  {path} {usage}{' ' if usage else ''}[options]\n")
     hint = f'Use "{path} <command> --help" for more information about a given command.\n' if members else ""
-    parts.append(hint + _GLOBAL_HINT)
+    parts.append(hint + _GLOBAL_HINT + "\n")
     return "\n".join(parts)
+
+
+def _unindented(text: str) -> str:
+    """A docstring as it reads (inspect.cleandoc, without importing inspect)."""
+    first, *rest = text.expandtabs().strip().split("\n")
+    margin = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
+    return "\n".join([first, *(line[margin:].rstrip() for line in rest)])
 
 
 def option_help(one: Flag) -> str:

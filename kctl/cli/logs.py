@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import click
+from typing import NamedTuple
 
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.objects import Object
@@ -14,7 +11,7 @@ from kctl.apimachinery.resources import PODS, ResourceType
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
 from kctl.cli.builder import Builder, Selection
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError, plain
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
@@ -45,23 +42,57 @@ class Source(NamedTuple):
     container: str
 
 
-@dataclass(slots=True)
-class Logs:
-    session: Session
-    container: str = ""
-    follow: bool = False
-    previous: bool = False
-    tail: int = -1
-    since: float = 0.0
-    since_time: str = ""
-    timestamps: bool = False
-    all_containers: bool = False
-    all_pods: bool = False
-    prefix: bool = False
-    selector: str = ""
-    limit_bytes: int = 0
-    max_log_requests: int = 5
-    ignore_errors: bool = False
+class Logs(Command):
+    """Print the logs for a container in a pod or specified resource.
+
+    If the pod has only one container, the container name is optional.
+    """
+
+    name = "logs"
+    usage = "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]"
+    examples = EXAMPLES
+
+    container: str = flag("-c", "--container", help="Print the logs of this container")
+    follow: bool = flag("-f", "--follow", kind="bool", help="Specify if the logs should be streamed.")
+    previous: bool = flag(
+        "-p",
+        "--previous",
+        kind="bool",
+        help="If true, print the logs for the previous instance of the container in a pod if it exists.",
+    )
+    tail: int = flag(
+        "--tail",
+        kind="int",
+        default=-1,
+        help="Lines of recent log file to display. Defaults to -1 with no selector, showing all log lines otherwise 10, if a selector is provided.",
+    )
+    since: float = flag("--since", kind="duration", help="Only return logs newer than a relative duration like 5s, 2m, or 3h.")
+    since_time: str = flag("--since-time", help="Only return logs after a specific date (RFC3339).")
+    timestamps: bool = flag("--timestamps", kind="bool", help="Include timestamps on each line in the log output")
+    all_containers: bool = flag("--all-containers", kind="bool", help="Get all containers' logs in the pod(s).")
+    all_pods: bool = flag("--all-pods", kind="bool", help="Get logs from all pod(s). Sets prefix to true.")
+    prefix: bool = flag("--prefix", kind="bool", help="Prefix each log line with the log source (pod name and container name)")
+    limit_bytes: int = flag("--limit-bytes", kind="int", help="Maximum bytes of logs to return. Defaults to no limit.")
+    max_log_requests: int = flag(
+        "--max-log-requests",
+        kind="int",
+        default=5,
+        help="Specify maximum number of concurrent logs to follow when using by a selector. Defaults to 5.",
+    )
+    ignore_errors: bool = flag(
+        "--ignore-errors",
+        kind="bool",
+        help="If watching / following pod logs, allow for any errors that occur to be non-fatal",
+    )
+    selector: str = options.selector()
+
+    def complete(self) -> None:
+        if len(self.arguments) == 2 and not self.container:
+            self.container, self.arguments = self.arguments[1], self.arguments[:1]
+        if self.selector and not self.changed("tail"):
+            self.tail = _SELECTED_TAIL
+        if self.all_pods:
+            self.prefix = True
 
     def validate(self) -> None:
         if self.since and self.since_time:
@@ -72,6 +103,10 @@ class Logs:
             raise CommandError("--tail must be greater than or equal to -1")
         if self.limit_bytes < 0:
             raise CommandError("--limit-bytes must be greater than 0")
+        if self.selector and self.arguments:
+            raise UsageError("only a selector (-l) or a POD name is allowed")
+        if not self.selector and len(self.arguments) != 1:
+            raise UsageError("'logs (POD | TYPE/NAME) [CONTAINER_NAME]'.\nPOD or TYPE/NAME is a required argument for the logs command")
 
     def query(self, source: Source) -> dict[str, str]:
         query = {"container": source.container}
@@ -108,7 +143,11 @@ class Logs:
             self.session.error(f'Defaulted container "{chosen}" out of: {", ".join(choices)}')
         return [Source(space, name, chosen)]
 
-    async def run(self, pods: list[Object]) -> None:
+    async def run(self) -> None:
+        pods = await _pods(self, self.arguments)
+        if not pods:
+            self.session.error(f"No resources found in {self.session.namespace} namespace.")
+            return
         sources = [source for pod in pods for source in self.sources(pod)]
         if not self.follow or len(sources) == 1:
             for source in sources:
@@ -144,72 +183,6 @@ class Logs:
             out.flush()
         if rest:
             out.write(prefix + rest)
-
-
-@click.command(
-    "logs",
-    cls=KubectlCommand,
-    short_help="Print the logs for a container in a pod",
-    examples=EXAMPLES,
-    usage="[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
-)
-@flag("-c", "--container", help="Print the logs of this container")
-@flag("-f", "--follow", kind="bool", help="Specify if the logs should be streamed.")
-@flag(
-    "-p",
-    "--previous",
-    kind="bool",
-    help="If true, print the logs for the previous instance of the container in a pod if it exists.",
-)
-@flag(
-    "--tail",
-    kind="int",
-    default=-1,
-    help="Lines of recent log file to display. Defaults to -1 with no selector, showing all log lines otherwise 10, if a selector is provided.",
-)
-@flag("--since", kind="duration", help="Only return logs newer than a relative duration like 5s, 2m, or 3h.")
-@flag("--since-time", help="Only return logs after a specific date (RFC3339).")
-@flag("--timestamps", kind="bool", help="Include timestamps on each line in the log output")
-@flag("--all-containers", kind="bool", help="Get all containers' logs in the pod(s).")
-@flag("--all-pods", kind="bool", help="Get logs from all pod(s). Sets prefix to true.")
-@flag("--prefix", kind="bool", help="Prefix each log line with the log source (pod name and container name)")
-@flag("--limit-bytes", kind="int", help="Maximum bytes of logs to return. Defaults to no limit.")
-@flag(
-    "--max-log-requests",
-    kind="int",
-    default=5,
-    help="Specify maximum number of concurrent logs to follow when using by a selector. Defaults to 5.",
-)
-@flag(
-    "--ignore-errors",
-    kind="bool",
-    help="If watching / following pod logs, allow for any errors that occur to be non-fatal",
-)
-@options.selector()
-async def command(session: Session, arguments: tuple[str, ...], **more: Any) -> None:
-    """Print the logs for a container in a pod or specified resource.
-
-    If the pod has only one container, the container name is optional.
-    """
-    if len(arguments) == 2 and not more["container"]:
-        more["container"] = arguments[1]
-        arguments = arguments[:1]
-    logs = Logs(session, **more)
-    logs.validate()
-    if logs.selector:
-        if arguments:
-            raise UsageError("only a selector (-l) or a POD name is allowed")
-        if "tail" not in session.changed:
-            logs.tail = _SELECTED_TAIL
-    elif len(arguments) != 1:
-        raise UsageError("'logs (POD | TYPE/NAME) [CONTAINER_NAME]'.\nPOD or TYPE/NAME is a required argument for the logs command")
-    if logs.all_pods:
-        logs.prefix = True
-    pods = await _pods(logs, arguments)
-    if not pods:
-        session.error(f"No resources found in {session.namespace} namespace.")
-        return
-    await logs.run(pods)
 
 
 async def _pods(logs: Logs, arguments: tuple[str, ...]) -> list[Object]:

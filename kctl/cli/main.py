@@ -11,11 +11,9 @@ gc.disable()  # importing makes no garbage; enabled again below
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-import click
-
-from kctl.cli.command import PROGRAM, KubectlGroup, Lazy
+from kctl.cli.command import PROGRAM, Group, Lazy, invoke
 from kctl.cli.errors import CommandError, Exit, report
 from kctl.cli.session import Session
 
@@ -31,54 +29,40 @@ OTHER: Final = "Other Commands"
 HEADINGS: Final = (CLUSTERS, BEGINNER, INTERMEDIATE, DEPLOY, MANAGEMENT, TROUBLE, ADVANCED, SETTINGS, OTHER)
 
 
-def _at(module: str, heading: str, short_help: str, attribute: str = "command") -> Lazy:
+def _at(module: str, heading: str, short_help: str, attribute: str) -> Lazy:
     return Lazy(f"kctl.cli.{module}", attribute, short_help, heading)
 
 
 COMMANDS: Final[dict[str, Lazy]] = {
     "run-cluster": _at("run_cluster", CLUSTERS, "Start a local Kubernetes cluster of simulated nodes", "run_cluster"),
     "cluster": _at("cluster", CLUSTERS, "List, inspect, stop and delete local clusters", "cluster"),
-    "create": _at("create.command", BEGINNER, "Create a resource from a file or from stdin"),
-    "explain": _at("explain", INTERMEDIATE, "Get documentation for a resource"),
-    "get": _at("get", INTERMEDIATE, "Display one or many resources"),
-    "delete": _at("delete", INTERMEDIATE, "Delete resources by file names, stdin, resources and names, or by resources and label selector"),
-    "rollout": _at("rollout", DEPLOY, "Manage the rollout of a resource"),
-    "scale": _at("scale", DEPLOY, "Set a new size for a deployment, replica set, or replication controller"),
-    "cluster-info": _at("cluster_info", MANAGEMENT, "Display cluster information"),
-    "describe": _at("describe.command", TROUBLE, "Show details of a specific resource or group of resources"),
-    "logs": _at("logs", TROUBLE, "Print the logs for a container in a pod"),
-    "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin"),
-    "patch": _at("patch", ADVANCED, "Update fields of a resource"),
-    "replace": _at("replace", ADVANCED, "Replace a resource by file name or stdin"),
-    "wait": _at("wait", ADVANCED, "Wait for a specific condition on one or many resources"),
-    "label": _at("label", SETTINGS, "Update the labels on a resource"),
-    "annotate": _at("annotate", SETTINGS, "Update the annotations on a resource"),
-    "completion": _at("completion", SETTINGS, "Output shell completion code for the specified shell (bash, zsh, fish)"),
-    "api-resources": _at("api_resources", OTHER, "Print the supported API resources on the server"),
-    "api-versions": _at("api_versions", OTHER, 'Print the supported API versions on the server, in the form of "group/version"'),
-    "config": _at("config", OTHER, "Modify kubeconfig files"),
-    "options": _at("global_options", "", "Print the list of flags inherited by all commands"),
-    "version": _at("version", OTHER, "Print the client and server version information"),
-    "__complete": _at("completion", "", "Answer a shell's question for completions", "complete"),
+    "create": _at("create.command", BEGINNER, "Create a resource from a file or from stdin", "Create"),
+    "explain": _at("explain", INTERMEDIATE, "Get documentation for a resource", "Explain"),
+    "get": _at("get", INTERMEDIATE, "Display one or many resources", "Get"),
+    "delete": _at(
+        "delete", INTERMEDIATE, "Delete resources by file names, stdin, resources and names, or by resources and label selector", "Delete"
+    ),
+    "rollout": _at("rollout", DEPLOY, "Manage the rollout of a resource", "Rollout"),
+    "scale": _at("scale", DEPLOY, "Set a new size for a deployment, replica set, or replication controller", "Scale"),
+    "cluster-info": _at("cluster_info", MANAGEMENT, "Display cluster information", "ClusterInfo"),
+    "describe": _at("describe.command", TROUBLE, "Show details of a specific resource or group of resources", "Describe"),
+    "logs": _at("logs", TROUBLE, "Print the logs for a container in a pod", "Logs"),
+    "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin", "Apply"),
+    "patch": _at("patch", ADVANCED, "Update fields of a resource", "Patch"),
+    "replace": _at("replace", ADVANCED, "Replace a resource by file name or stdin", "Replace"),
+    "wait": _at("wait", ADVANCED, "Wait for a specific condition on one or many resources", "Wait"),
+    "label": _at("label", SETTINGS, "Update the labels on a resource", "Label"),
+    "annotate": _at("annotate", SETTINGS, "Update the annotations on a resource", "Annotate"),
+    "completion": _at("completion", SETTINGS, "Output shell completion code for the specified shell (bash, zsh, fish)", "Completion"),
+    "api-resources": _at("api_resources", OTHER, "Print the supported API resources on the server", "ApiResources"),
+    "api-versions": _at(
+        "api_versions", OTHER, 'Print the supported API versions on the server, in the form of "group/version"', "ApiVersions"
+    ),
+    "config": _at("config", OTHER, "Modify kubeconfig files", "Config"),
+    "options": _at("global_options", "", "Print the list of flags inherited by all commands", "Options"),
+    "version": _at("version", OTHER, "Print the client and server version information", "Version"),
+    "__complete": _at("completion", "", "Answer a shell's question for completions", "Complete"),
 }
-
-
-class RootGroup(KubectlGroup):
-    """The program itself."""
-
-    def run_itself(self, ctx: click.Context) -> Any:
-        arguments = ctx.params.get("arguments") or ()
-        if not arguments:
-            click.echo(ctx.get_help(), nl=False)
-            return
-        if arguments[0] in NOT_YET:
-            raise CommandError(f'"{PROGRAM} {arguments[0]}" is not supported')
-        raise CommandError(_unknown(str(arguments[0])))
-
-    def get_help(self, ctx: click.Context) -> str:
-        from kctl.cli.help import root_help
-
-        return root_help(COMMANDS, HEADINGS)
 
 
 NOT_YET: Final = frozenset(
@@ -111,7 +95,7 @@ NOT_YET: Final = frozenset(
 )
 
 
-def _unknown(name: str) -> str:
+def unknown(name: str) -> str:
     from kctl.cli.suggestions import similar
 
     text = f'unknown command "{name}" for "{PROGRAM}"'
@@ -119,25 +103,38 @@ def _unknown(name: str) -> str:
     return text + ("\n\nDid you mean this?\n" + "\n".join(f"\t{one}" for one in close) if close else "")
 
 
-root = RootGroup(PROGRAM, lazy=COMMANDS, help="kctl controls Kubernetes clusters, local ones included.")
+class Root(Group):
+    """kctl runs and controls Kubernetes clusters."""
+
+    name = PROGRAM
+    members = COMMANDS
+    not_yet = NOT_YET
+
+    @classmethod
+    def refuse(cls, name: str, program: str) -> None:
+        if name in cls.not_yet:
+            raise CommandError(f'"{program} {name}" is not supported yet')
+        raise CommandError(unknown(name))
+
+    def print_help(self) -> None:
+        from kctl.cli.help import root_help
+
+        self.session.write(root_help(COMMANDS, HEADINGS))
+
+    def run(self) -> None:
+        self.print_help()
 
 
 def run(arguments: Sequence[str], session: Session) -> int:
     """One command line, and its exit code. Nothing is raised but what a signal raises."""
     try:
-        with root.make_context(PROGRAM, list(arguments), obj=session) as context:
-            root.invoke(context)
+        invoke(Root, arguments, session)
         session.check_warnings()
         return 0
     except Exit as end:
         return end.code
-    except click.exceptions.Exit as end:
-        return end.exit_code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
-    except click.ClickException as error:
-        session.error(f"error: {error.format_message()}")
-        return 1
     except BrokenPipeError:
         raise
     except Exception as error:

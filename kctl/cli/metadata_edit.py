@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.builder import Builder
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
+from kctl.cli.options import Manifests, ObjectOutput
 from kctl.cli.results import Results
-from kctl.cli.session import Session
 from kctl.cli.targets import Target, live
 from kctl.client.transport import MERGE_PATCH, ApiRequest
 
@@ -56,63 +56,79 @@ def parse(changes: Sequence[str], what: str) -> tuple[dict[str, str], list[str]]
     return pairs, removed
 
 
-@dataclass(slots=True)
-class MetadataEdit:
+class MetadataEdit(ObjectOutput, Manifests, Command):
     """`what` is label or annotation, `field_name` where it stands in metadata, `done` the word for a change."""
 
-    session: Session
-    arguments: Sequence[str]
-    what: str
-    field_name: str
-    done: str
-    all: bool = False
-    list: bool = False
-    local: bool = False
-    overwrite: bool = False
-    resource_version: str = ""
-    field_manager: str = ""
-    dry_run: str = "none"
-    results: Results = field(init=False)
-    output: str = ""
-    template: str = ""
-    show_managed_fields: bool = False
-    allow_missing_template_keys: bool = True
+    what: ClassVar[str]
+    field_name: ClassVar[str]
+    done: ClassVar[str]
 
-    async def run(self, builder: Builder) -> None:
-        strategy = options.dry_run_strategy(self.dry_run, self.session.error)
-        self.results = Results(
+    all: bool = flag("--all", kind="bool", help="Select all resources, in the namespace of the specified resource types")
+    list_only: bool = flag("--list", kind="bool", help="If true, display what a given resource has.")
+    local: bool = flag("--local", kind="bool", help="If true, the command will NOT contact api-server but run locally.")
+    overwrite: bool = flag(
+        "--overwrite", kind="bool", help="If true, allow values to be overwritten, otherwise reject updates that overwrite existing ones."
+    )
+    resource_version: str = flag(
+        "--resource-version", help="If non-empty, the update will only succeed if this is the current resource-version for the object."
+    )
+    all_namespaces: bool = options.all_namespaces()
+    selector: str = options.selector()
+    field_selector: str = options.field_selector()
+    dry_run: str = options.dry_run()
+    filename: Sequence[str] = options.filename("Filename, directory, or URL to files identifying the resource to update")
+    field_manager: str
+    results: Results
+    resources: list[str]
+    pairs: dict[str, str]
+    removed: list[str]
+
+    @property
+    def builder(self) -> Builder:
+        return Builder(
             self.session,
-            self.output,
-            self.template,
-            self.show_managed_fields,
-            self.allow_missing_template_keys,
-            strategy,
+            self.filename,
+            self.kustomize,
+            self.recursive,
+            self.selector,
+            self.field_selector,
+            self.all_namespaces,
+            select_all=self.all,
+            validate=False,
         )
+
+    def complete(self) -> None:
+        self.results = Results.of(self, options.dry_run_strategy(self.dry_run, self.session.error))
+        self.resources, changes = split(self.arguments, self.what)
+        self.pairs, self.removed = parse(changes, self.what)
+
+    def validate(self) -> None:
         self.results.check()
-        resources, changes = split(self.arguments, self.what)
-        if not resources and not builder.has_files:
+        if not self.resources and not self.builder.has_files:
             raise UsageError("one or more resources must be specified as <resource> <name> or <resource>/<name>")
-        if not changes and not self.list:
+        if not (self.pairs or self.removed) and not self.list_only:
             raise CommandError(f"at least one {self.what} update is required")
-        pairs, removed = parse(changes, self.what)
-        if self.resource_version and (builder.selector or self.all):
+        if self.resource_version and (self.selector or self.all):
             raise CommandError("--resource-version may only be used with a single resource")
-        targets = await self._targets(builder, resources)
-        for target in targets:
+
+    async def run(self) -> None:
+        builder = self.builder
+        for target in await self._targets(builder):
             try:
-                await self._edit(target, pairs, removed)
+                await self._edit(target)
             except (ApiError, CommandError) as error:
                 builder.errors.append(error)
         builder.finish()
 
-    async def _targets(self, builder: Builder, resources: Sequence[str]) -> Sequence[Target]:
+    async def _targets(self, builder: Builder) -> Sequence[Target]:
         if self.local:
             return [Target(one.resource, one.object) for one in await builder.objects()]
-        return await live(builder, resources, allow_collection=False)
+        return await live(builder, self.resources, allow_collection=False)
 
-    async def _edit(self, target: Target, pairs: Mapping[str, str], removed: Sequence[str]) -> None:
+    async def _edit(self, target: Target) -> None:
+        pairs, removed = self.pairs, self.removed
         old: Mapping[str, str] = objects.metadata(target.object).get(self.field_name) or {}
-        if self.list:
+        if self.list_only:
             for key in sorted(old):
                 self.session.print(f"{key}={old[key]}")
             return
@@ -156,55 +172,3 @@ class MetadataEdit:
         query = {"fieldManager": self.field_manager} | ({"dryRun": "All"} if self.results.dry_run == "server" else {})
         request = ApiRequest("patch", target.resource, target.namespace, target.name, "", query, {"metadata": meta}, MERGE_PATCH)
         return (await (await self.session.client()).call(request)).object
-
-
-def edit_flags(command: str, noun: str) -> Callable[[Any], Any]:
-    """The flags of `kctl label` and `kctl annotate`; `noun` is what they change."""
-    return options.apply_all(
-        flag("--all", kind="bool", help="Select all resources, in the namespace of the specified resource types"),
-        flag("--list", kind="bool", help=f"If true, display the {noun} for a given resource."),
-        flag("--local", kind="bool", help=f"If true, {command} will NOT contact api-server but run locally."),
-        flag(
-            "--overwrite",
-            kind="bool",
-            help=f"If true, allow {noun} to be overwritten, otherwise reject updates that overwrite existing {noun}.",
-        ),
-        flag(
-            "--resource-version", help="If non-empty, the update will only succeed if this is the current resource-version for the object."
-        ),
-        options.all_namespaces(),
-        options.selector(),
-        options.field_selector(),
-        options.output(),
-        options.dry_run(),
-        options.field_manager(f"kubectl-{command}"),
-        options.filename(f"Filename, directory, or URL to files identifying the resource to update the {noun}"),
-    )
-
-
-async def edit(
-    session: Session,
-    arguments: Sequence[str],
-    words: tuple[str, str, str],
-    *,
-    filename: Sequence[str],
-    kustomize: str,
-    recursive: bool,
-    selector: str,
-    field_selector: str,
-    all_namespaces: bool,
-    **more: Any,
-) -> None:
-    """`words`: what, field_name and done of MetadataEdit."""
-    builder = Builder(
-        session,
-        filename,
-        kustomize,
-        recursive,
-        selector,
-        field_selector,
-        all_namespaces,
-        select_all=more["all"],
-        validate=False,
-    )
-    await MetadataEdit(session, arguments, *words, **more).run(builder)

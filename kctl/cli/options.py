@@ -2,72 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, Literal, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
 
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import Flag, flag
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _flag(*names: str, kind: str = "string", default: Any = "", bare: str | None = None, help: str = "") -> Flag:
-    long = next(name for name in names if name.startswith("--"))
-    return Flag([*names, long[2:].replace("-", "_")], kind=kind, default=default, bare=bare, help=help, hidden=False)
-
-
-HELP_FLAG: Final = _flag("-h", "--help", kind="bool", default=False, help="Show help.")
+HELP_FLAG: Final[Flag] = flag("-h", "--help", kind="bool", default=False, help="Show help.")
 
 GLOBAL_FLAGS: Final[tuple[Flag, ...]] = (
-    _flag("--as", help="Username to impersonate for the operation. User could be a regular user or a service account in a namespace."),
-    _flag(
+    flag("--as", help="Username to impersonate for the operation. User could be a regular user or a service account in a namespace."),
+    flag(
         "--as-group",
         kind="array",
         default=(),
         help="Group to impersonate for the operation, this flag can be repeated to specify multiple groups.",
     ),
-    _flag("--as-uid", help="UID to impersonate for the operation."),
-    _flag(
+    flag("--as-uid", help="UID to impersonate for the operation."),
+    flag(
         "--as-user-extra",
         kind="array",
         default=(),
         help="User extras to impersonate for the operation, this flag can be repeated to specify multiple values for the same key.",
     ),
-    _flag("--cache-dir", help="Default cache directory"),
-    _flag("--certificate-authority", help="Path to a cert file for the certificate authority"),
-    _flag("--client-certificate", help="Path to a client certificate file for TLS"),
-    _flag("--client-key", help="Path to a client key file for TLS"),
-    _flag("--cluster", help="The name of the kubeconfig cluster to use; without a kubeconfig, of the local kctl cluster"),
-    _flag("--context", help="The name of the kubeconfig context to use"),
-    _flag(
+    flag("--cache-dir", help="Default cache directory"),
+    flag("--certificate-authority", help="Path to a cert file for the certificate authority"),
+    flag("--client-certificate", help="Path to a client certificate file for TLS"),
+    flag("--client-key", help="Path to a client key file for TLS"),
+    flag("--cluster", help="The name of the kubeconfig cluster to use; without a kubeconfig, of the local kctl cluster"),
+    flag("--context", help="The name of the kubeconfig context to use"),
+    flag(
         "--disable-compression", kind="bool", default=False, help="If true, opt-out of response compression for all requests to the server"
     ),
-    _flag(
+    flag(
         "--insecure-skip-tls-verify",
         kind="bool",
         default=False,
         help="If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure",
     ),
-    _flag("--kubeconfig", help="Path to the kubeconfig file to use for CLI requests."),
-    _flag("--match-server-version", kind="bool", default=False, help="Require server version to match client version"),
-    _flag("-n", "--namespace", help="If present, the namespace scope for this CLI request"),
-    _flag("--password", help="Password for basic authentication to the API server"),
-    _flag("--proxy-url", help="Proxy URL to use for requests to the API server"),
-    _flag(
+    flag("--kubeconfig", help="Path to the kubeconfig file to use for CLI requests."),
+    flag("--match-server-version", kind="bool", default=False, help="Require server version to match client version"),
+    flag("-n", "--namespace", help="If present, the namespace scope for this CLI request"),
+    flag("--password", help="Password for basic authentication to the API server"),
+    flag("--proxy-url", help="Proxy URL to use for requests to the API server"),
+    flag(
         "--request-timeout",
         default="0",
         help="The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests.",
     ),
-    _flag("-s", "--server", help="The address and port of the Kubernetes API server"),
-    _flag(
+    flag("-s", "--server", help="The address and port of the Kubernetes API server"),
+    flag(
         "--tls-server-name",
         help="Server name to use for server certificate validation. If it is not provided, the hostname used to contact the server is used",
     ),
-    _flag("--token", help="Bearer token for authentication to the API server"),
-    _flag("--user", help="The name of the kubeconfig user to use"),
-    _flag("--username", help="Username for basic authentication to the API server"),
-    _flag("-v", "--v", kind="int", default=0, help="number for the log level verbosity"),
-    _flag(
+    flag("--token", help="Bearer token for authentication to the API server"),
+    flag("--user", help="The name of the kubeconfig user to use"),
+    flag("--username", help="Username for basic authentication to the API server"),
+    flag("-v", "--v", kind="int", default=0, help="number for the log level verbosity"),
+    flag(
         "--warnings-as-errors",
         kind="bool",
         default=False,
@@ -76,30 +68,24 @@ GLOBAL_FLAGS: Final[tuple[Flag, ...]] = (
 )
 
 
-def apply_all(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    def add(function: Command) -> Command:
-        for one in reversed(decorators):
-            function = one(function)
-        return function
+class Manifests:
+    """-f, -k and -R. Commands say what their files are for: `filename: Sequence[str] = options.filename("...")`."""
 
-    return add
-
-
-def filename(what: str) -> Callable[[Command], Command]:
-    """-f, -k and -R; the parameters are filename, kustomize, recursive."""
-    return apply_all(
-        flag("-f", "--filename", kind="slice", help=what),
-        flag("-k", "--kustomize", help="Process the kustomization directory. This flag can't be used together with -f or -R."),
-        flag(
-            "-R",
-            "--recursive",
-            kind="bool",
-            help="Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory.",
-        ),
+    filename: Sequence[str] = flag("-f", "--filename", kind="slice", help="containing the resource")
+    kustomize: str = flag("-k", "--kustomize", help="Process the kustomization directory. This flag can't be used together with -f or -R.")
+    recursive: bool = flag(
+        "-R",
+        "--recursive",
+        kind="bool",
+        help="Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory.",
     )
 
 
-def selector() -> Callable[[Command], Command]:
+def filename(what: str) -> Any:
+    return flag("-f", "--filename", kind="slice", help=what)
+
+
+def selector() -> Any:
     return flag(
         "-l",
         "--selector",
@@ -107,14 +93,14 @@ def selector() -> Callable[[Command], Command]:
     )
 
 
-def field_selector() -> Callable[[Command], Command]:
+def field_selector() -> Any:
     return flag(
         "--field-selector",
         help="Selector (field query) to filter on, supports '=', '==', and '!='.(e.g. --field-selector key1=value1,key2=value2). The server only supports a limited number of field queries per type.",
     )
 
 
-def all_namespaces() -> Callable[[Command], Command]:
+def all_namespaces() -> Any:
     return flag(
         "-A",
         "--all-namespaces",
@@ -123,7 +109,7 @@ def all_namespaces() -> Callable[[Command], Command]:
     )
 
 
-def dry_run() -> Callable[[Command], Command]:
+def dry_run() -> Any:
     return flag(
         "--dry-run",
         default="none",
@@ -132,30 +118,30 @@ def dry_run() -> Callable[[Command], Command]:
     )
 
 
-def output() -> Callable[[Command], Command]:
-    """-o and what belongs to it for commands that print the object they changed: output, template,
-    show_managed_fields, allow_missing_template_keys."""
-    return apply_all(
-        flag(
-            "-o",
-            "--output",
-            help="Output format. One of: (json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file).",
-        ),
-        flag(
-            "--template",
-            help="Template string or path to template file to use when -o=go-template, -o=go-template-file. The template format is golang templates [http://golang.org/pkg/text/template/#pkg-overview].",
-        ),
-        flag("--show-managed-fields", kind="bool", help="If true, keep the managedFields when printing objects in JSON or YAML format."),
-        flag(
-            "--allow-missing-template-keys",
-            kind="bool",
-            default=True,
-            help="If true, ignore any errors in templates when a field or map key is missing in the template. Only applies to golang and jsonpath output formats.",
-        ),
+class ObjectOutput:
+    """-o and what belongs to it, for commands that print the object they changed."""
+
+    output: str = flag(
+        "-o",
+        "--output",
+        help="Output format. One of: (json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file).",
+    )
+    template: str = flag(
+        "--template",
+        help="Template string or path to template file to use when -o=go-template, -o=go-template-file. The template format is golang templates [http://golang.org/pkg/text/template/#pkg-overview].",
+    )
+    show_managed_fields: bool = flag(
+        "--show-managed-fields", kind="bool", help="If true, keep the managedFields when printing objects in JSON or YAML format."
+    )
+    allow_missing_template_keys: bool = flag(
+        "--allow-missing-template-keys",
+        kind="bool",
+        default=True,
+        help="If true, ignore any errors in templates when a field or map key is missing in the template. Only applies to golang and jsonpath output formats.",
     )
 
 
-def validate() -> Callable[[Command], Command]:
+def validate() -> Any:
     return flag(
         "--validate",
         default="strict",
@@ -164,7 +150,7 @@ def validate() -> Callable[[Command], Command]:
     )
 
 
-def field_manager(default: str) -> Callable[[Command], Command]:
+def field_manager(default: str) -> Any:
     return flag("--field-manager", default=default, help="Name of the manager used to track field ownership.")
 
 

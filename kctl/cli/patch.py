@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import click
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.builder import Builder, Selection
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
+from kctl.cli.options import Manifests, ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session
 from kctl.client.transport import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, ApiRequest
@@ -22,70 +22,54 @@ from kctl.client.transport import JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH
 _TYPES = {"json": JSON_PATCH, "merge": MERGE_PATCH, "strategic": STRATEGIC_MERGE_PATCH}
 
 
-@click.command(
-    "patch",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Update fields of a resource",
-    usage="(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]",
-)
-@flag("-p", "--patch", help="The patch to be applied to the resource JSON file.")
-@flag("--patch-file", help="A file containing a patch to be applied to the resource.")
-@flag("--type", default="strategic", help="The type of patch being provided; one of [json merge strategic]")
-@flag("--local", kind="bool", help="If true, patch will operate on the content of the file, not the server-side resource.")
-@flag("--subresource", help="If specified, patch will operate on the subresource of the requested object.")
-@options.output()
-@options.dry_run()
-@options.field_manager("kubectl-patch")
-@options.filename("Filename, directory, or URL to files identifying the resource to update")
-async def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    patch: str,
-    patch_file: str,
-    type: str,
-    local: bool,
-    subresource: str,
-    output: str,
-    template: str,
-    show_managed_fields: bool,
-    allow_missing_template_keys: bool,
-    dry_run: str,
-    field_manager: str,
-    filename: tuple[str, ...],
-    kustomize: str,
-    recursive: bool,
-) -> None:
+class Patch(ObjectOutput, Manifests, Command):
     """Update fields of a resource using strategic merge patch, a JSON merge patch, or a JSON patch.
 
     JSON and YAML formats are accepted.
     """
-    if patch and patch_file:
-        raise CommandError("cannot specify --patch and --patch-file together")
-    if not patch and not patch_file:
-        raise CommandError("must specify --patch or --patch-file containing the contents of the patch")
-    if type not in _TYPES:
-        raise CommandError(f'--type must be one of [json merge strategic], not "{type}"')
-    strategy = options.dry_run_strategy(dry_run, session.error)
-    if local and strategy == "server":
-        raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
-    document = _document(patch, patch_file)
-    results = Results(session, output, template, show_managed_fields, allow_missing_template_keys)
-    results.check()
-    builder = Builder(session, filename, kustomize, recursive, validate=False)
-    errors: list[Exception] = []
-    for selection, manifest in await _targets(builder, arguments):
-        try:
-            old = manifest if local else await _get(session, selection, subresource)
-            if strategy == "client" or local:
-                new = apply_locally(selection, old, document, type)
-            else:
-                new = await _send(session, selection, subresource, document, type, field_manager, strategy == "server")
-            changed = _without_version(old) != _without_version(new)
-            results.print(selection.resource, new, "patched" if changed else "patched (no change)")
-        except ApiError as error:
-            errors.append(error)
-    builder.finish(errors)
+
+    name = "patch"
+    usage = "(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]"
+    blocking = True
+
+    patch: str = flag("-p", "--patch", help="The patch to be applied to the resource JSON file.")
+    patch_file: str = flag("--patch-file", help="A file containing a patch to be applied to the resource.")
+    patch_type: str = flag("--type", default="strategic", help="The type of patch being provided; one of [json merge strategic]")
+    local: bool = flag("--local", kind="bool", help="If true, patch will operate on the content of the file, not the server-side resource.")
+    subresource: str = flag("--subresource", help="If specified, patch will operate on the subresource of the requested object.")
+    dry_run: str = options.dry_run()
+    field_manager: str = options.field_manager("kubectl-patch")
+    filename: Sequence[str] = options.filename("Filename, directory, or URL to files identifying the resource to update")
+
+    async def run(self) -> None:
+        if self.patch and self.patch_file:
+            raise CommandError("cannot specify --patch and --patch-file together")
+        if not self.patch and not self.patch_file:
+            raise CommandError("must specify --patch or --patch-file containing the contents of the patch")
+        if self.patch_type not in _TYPES:
+            raise CommandError(f'--type must be one of [json merge strategic], not "{self.patch_type}"')
+        strategy = options.dry_run_strategy(self.dry_run, self.session.error)
+        if self.local and strategy == "server":
+            raise CommandError("cannot specify --local and --dry-run=server - did you mean --dry-run=client?")
+        document = _document(self.patch, self.patch_file)
+        results = Results(self.session, self.output, self.template, self.show_managed_fields, self.allow_missing_template_keys)
+        results.check()
+        builder = Builder(self.session, self.filename, self.kustomize, self.recursive, validate=False)
+        errors: list[Exception] = []
+        for selection, manifest in await _targets(builder, self.arguments):
+            try:
+                old = manifest if self.local else await _get(self.session, selection, self.subresource)
+                if strategy == "client" or self.local:
+                    new = apply_locally(selection, old, document, self.patch_type)
+                else:
+                    new = await _send(
+                        self.session, selection, self.subresource, document, self.patch_type, self.field_manager, strategy == "server"
+                    )
+                changed = _without_version(old) != _without_version(new)
+                results.print(selection.resource, new, "patched" if changed else "patched (no change)")
+            except ApiError as error:
+                errors.append(error)
+        builder.finish(errors)
 
 
 def _document(patch: str, patch_file: str) -> Any:

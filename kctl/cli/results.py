@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -18,6 +19,16 @@ from kctl.printers.output import name_of as _name
 _MARKS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
+class ObjectCommand(Protocol):
+    """A command with the flags of ObjectOutput."""
+
+    session: Session
+    output: str
+    template: str
+    show_managed_fields: bool
+    allow_missing_template_keys: bool
+
+
 @dataclass(slots=True)
 class Results:
     """`in_field_order`: JSON keeps the object's own order of keys, as kubectl prints objects of known Go types."""
@@ -30,6 +41,19 @@ class Results:
     dry_run: DryRun = "none"
     in_field_order: bool = False
     _printer: Printer | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, command: ObjectCommand, dry_run: DryRun = "none", *, in_field_order: bool = False) -> Results:
+        """The output flags of a command."""
+        return cls(
+            command.session,
+            command.output,
+            command.template,
+            command.show_managed_fields,
+            command.allow_missing_template_keys,
+            dry_run,
+            in_field_order,
+        )
 
     def check(self) -> None:
         """Refuse an unknown format before anything is changed."""

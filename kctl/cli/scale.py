@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import click
+from collections.abc import Sequence
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.builder import Builder
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
+from kctl.cli.options import Manifests, ObjectOutput
 from kctl.cli.results import Results
-from kctl.cli.session import Session
 from kctl.cli.targets import Target, live
 from kctl.client.client import Client
 
@@ -26,75 +26,59 @@ EXAMPLES = """
 """
 
 
-@click.command(
-    "scale",
-    cls=KubectlCommand,
-    short_help="Set a new size for a deployment, replica set, or replication controller",
-    examples=EXAMPLES,
-    usage="[--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME)",
-)
-@flag("--replicas", kind="int", default=-1, help="The new desired number of replicas. Required.")
-@flag("--current-replicas", kind="int", default=-1, help="Precondition for current size. -1 (default) for no condition.")
-@flag(
-    "--resource-version",
-    help="Precondition for resource version. Requires that the current resource version match this value.",
-)
-@flag(
-    "--timeout",
-    kind="duration",
-    help="The length of time to wait before giving up on a scale operation, zero means don't wait.",
-)
-@flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types")
-@options.selector()
-@options.output()
-@options.dry_run()
-@options.filename("Filename, directory, or URL to files identifying the resource to set a new size")
-async def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    replicas: int,
-    current_replicas: int,
-    resource_version: str,
-    timeout: float,
-    all: bool,
-    selector: str,
-    output: str,
-    template: str,
-    show_managed_fields: bool,
-    allow_missing_template_keys: bool,
-    dry_run: str,
-    filename: tuple[str, ...],
-    kustomize: str,
-    recursive: bool,
-) -> None:
+class Scale(ObjectOutput, Manifests, Command):
     """Set a new size for a deployment, replica set, replication controller, or stateful set.
 
     --current-replicas and --resource-version are preconditions checked before the new size is set.
     """
-    if "replicas" not in session.changed:
-        raise CommandError('required flag(s) "replicas" not set')
-    if replicas < 0:
-        raise CommandError("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0")
-    strategy = options.dry_run_strategy(dry_run, session.error)
-    results = Results(session, output, template, show_managed_fields, allow_missing_template_keys, strategy)
-    results.check()
-    builder = Builder(session, filename, kustomize, recursive, selector, select_all=all, validate=False)
-    targets = await live(builder, arguments, allow_collection=False)
-    if resource_version and len(targets) > 1:
-        raise CommandError("cannot use --resource-version with multiple resources")
-    client = await session.client()
-    for target in targets:
-        try:
-            if strategy != "client":
-                await _scale(client, target, replicas, current_replicas, resource_version, strategy == "server")
-                if timeout and strategy == "none":
-                    await _wait(client, target, replicas, timeout)
-            results.print(target.resource, target.object, "scaled")
-        except (ApiError, CommandError) as error:
-            builder.errors.append(error)
-    builder.finish()
-    if not targets:
-        raise CommandError("no objects passed to scale")
+
+    name = "scale"
+    usage = "[--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME)"
+    examples = EXAMPLES
+
+    replicas: int = flag("--replicas", kind="int", default=-1, help="The new desired number of replicas. Required.")
+    current_replicas: int = flag(
+        "--current-replicas", kind="int", default=-1, help="Precondition for current size. -1 (default) for no condition."
+    )
+    resource_version: str = flag(
+        "--resource-version",
+        help="Precondition for resource version. Requires that the current resource version match this value.",
+    )
+    timeout: float = flag(
+        "--timeout",
+        kind="duration",
+        help="The length of time to wait before giving up on a scale operation, zero means don't wait.",
+    )
+    all: bool = flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types")
+    selector: str = options.selector()
+    dry_run: str = options.dry_run()
+    filename: Sequence[str] = options.filename("Filename, directory, or URL to files identifying the resource to set a new size")
+
+    async def run(self) -> None:
+        if "replicas" not in self.session.changed:
+            raise CommandError('required flag(s) "replicas" not set')
+        if self.replicas < 0:
+            raise CommandError("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0")
+        strategy = options.dry_run_strategy(self.dry_run, self.session.error)
+        results = Results(self.session, self.output, self.template, self.show_managed_fields, self.allow_missing_template_keys, strategy)
+        results.check()
+        builder = Builder(self.session, self.filename, self.kustomize, self.recursive, self.selector, select_all=self.all, validate=False)
+        targets = await live(builder, self.arguments, allow_collection=False)
+        if self.resource_version and len(targets) > 1:
+            raise CommandError("cannot use --resource-version with multiple resources")
+        client = await self.session.client()
+        for target in targets:
+            try:
+                if strategy != "client":
+                    await _scale(client, target, self.replicas, self.current_replicas, self.resource_version, strategy == "server")
+                    if self.timeout and strategy == "none":
+                        await _wait(client, target, self.replicas, self.timeout)
+                results.print(target.resource, target.object, "scaled")
+            except (ApiError, CommandError) as error:
+                builder.errors.append(error)
+        builder.finish()
+        if not targets:
+            raise CommandError("no objects passed to scale")
 
 
 async def _scale(client: Client, target: Target, replicas: int, current: int, resource_version: str, dry_run: bool) -> Object:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
-import click
-import orjson
-
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
@@ -29,35 +27,49 @@ def client_version() -> dict[str, str]:
     }
 
 
-@click.command("version", cls=KubectlCommand, blocking=True, short_help="Print the client and server version information")
-@flag("--client", kind="bool", help="If true, shows client version only (no server required).")
-@flag("-o", "--output", help="One of 'yaml' or 'json'.")
-async def command(session: Session, arguments: tuple[str, ...], client: bool, output: str) -> None:
+class Version(Command):
     """Print the client and server version information for the current context."""
-    if output not in ("", "yaml", "json"):
-        raise CommandError("--output must be 'yaml' or 'json'")
-    if arguments:
-        raise CommandError(f"extra arguments: {list(arguments)}")
-    server: dict[str, Any] | None = None
-    failure: Exception | None = None
-    if not client:
-        try:
-            response = await (await session.client()).transport.raw("GET", "/version")
-            if response.status >= 400:
-                from kctl.cli.raw import failure as failed
 
-                raise failed(response.status, response.body)
-            server = orjson.loads(response.body)
-        except Exception as error:
-            failure = error
-    if output:
-        _print_object(session, server, output)
-    else:
-        session.print(f"Client Version: {CLIENT}")
+    name = "version"
+    blocking = True
+
+    client: bool = flag("--client", kind="bool", help="If true, shows client version only (no server required).")
+    output: str = flag("-o", "--output", help="One of 'yaml' or 'json'.")
+
+    def validate(self) -> None:
+        if self.output not in ("", "yaml", "json"):
+            raise CommandError("--output must be 'yaml' or 'json'")
+        if self.arguments:
+            raise CommandError(f"extra arguments: {list(self.arguments)}")
+
+    def run(self) -> Coroutine[Any, Any, None] | None:
+        if not self.client:
+            return self._ask()
+        self._print(None)
+        return None
+
+    async def _ask(self) -> None:
+        """The client's version is printed even where the server does not answer."""
+        try:
+            response = await (await self.session.client()).transport.raw("GET", "/version")
+            if response.status >= 400:
+                from kctl.cli.raw import failure
+
+                raise failure(response.status, response.body)
+        except Exception:
+            self._print(None)
+            raise
+        import orjson
+
+        self._print(orjson.loads(response.body))
+
+    def _print(self, server: dict[str, Any] | None) -> None:
+        if self.output:
+            _print_object(self.session, server, self.output)
+            return
+        self.session.print(f"Client Version: {CLIENT}")
         if server is not None:
-            session.print(f"Server Version: {server.get('gitVersion', '')}")
-    if failure is not None:
-        raise failure
+            self.session.print(f"Server Version: {server.get('gitVersion', '')}")
 
 
 def _print_object(session: Session, server: dict[str, Any] | None, output: str) -> None:
@@ -65,6 +77,8 @@ def _print_object(session: Session, server: dict[str, Any] | None, output: str) 
     if server is not None:
         found["serverVersion"] = server
     if output == "json":
+        import orjson
+
         session.print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     else:
         from kctl.apimachinery.yaml import dump

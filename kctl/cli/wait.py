@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import click
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError, NotFound, from_status
 from kctl.cli import options
 from kctl.cli.builder import Builder, Selection, qualified_name
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
+from kctl.cli.options import Manifests
 from kctl.cli.session import Session
 from kctl.cli.targets import Target, fetch
 from kctl.client.client import Client
@@ -109,83 +108,75 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-@click.command(
-    "wait",
-    cls=KubectlCommand,
-    short_help="Wait for a specific condition on one or many resources",
-    examples=EXAMPLES,
-    usage="([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) "
-    "[--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]]",
-)
-@flag(
-    "--for",
-    kind="array",
-    help="The condition to wait on: [create|delete|condition=condition-name[=condition-value]|jsonpath='{JSONPath expression}'=[JSONPath value]].",
-)
-@flag(
-    "--timeout",
-    kind="duration",
-    default=30.0,
-    help="The length of time to wait before giving up.  Zero means check once and don't wait, negative means wait for a week.",
-)
-@flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types")
-@flag("--local", kind="bool", help="If true, annotation will NOT contact api-server but run locally.")
-@flag("-o", "--output", help="Output format. One of: (json, yaml, name).")
-@options.all_namespaces()
-@options.selector()
-@options.field_selector()
-@options.filename("identifying the resource.")
-async def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    timeout: float,
-    all: bool,
-    local: bool,
-    output: str,
-    all_namespaces: bool,
-    selector: str,
-    field_selector: str,
-    filename: tuple[str, ...],
-    kustomize: str,
-    recursive: bool,
-    **more: Any,
-) -> None:
+class Wait(Manifests, Command):
     """Wait for a specific condition on one or many resources.
 
     The command takes several resources and waits until the condition is seen on every one of them.
     """
-    goals = more["for"]
-    if not goals:
-        raise CommandError("unrecognized condition: []")
-    if len(goals) > 1:
-        raise UsageError("only one --for may be given")
-    goal = parse_goal(goals[0])
-    builder = Builder(
-        session,
-        filename,
-        kustomize,
-        recursive,
-        selector,
-        field_selector,
-        all_namespaces,
-        select_all=all,
-        validate=False,
+
+    name = "wait"
+    usage = (
+        "([-f FILENAME] | resource.group/resource.name | resource.group [(-l label | --all)]) "
+        "[--for=create|--for=delete|--for condition=available|--for=jsonpath='{}'[=value]]"
     )
-    limit = _FOREVER_SECONDS if timeout < 0 else timeout
-    selections = await _selections(builder, arguments)
-    targets = await _targets(builder, selections, goal)
-    if not targets and not goal.absent and not builder.errors:
-        raise CommandError("no matching resources found")
-    client = await session.client()
-    deadline = asyncio.get_running_loop().time() + limit
-    for selection in targets:
-        try:
-            obj = await _until(client, selection, goal, deadline, check_once=timeout == 0)
-        except (ApiError, CommandError) as error:
-            builder.errors.append(error)
-            continue
-        _report(session, selection, obj, output)
-    builder.finish()
+    examples = EXAMPLES
+
+    conditions: Sequence[str] = flag(
+        "--for",
+        kind="array",
+        help="The condition to wait on: [create|delete|condition=condition-name[=condition-value]|jsonpath='{JSONPath expression}'=[JSONPath value]].",
+    )
+    timeout: float = flag(
+        "--timeout",
+        kind="duration",
+        default=30.0,
+        help="The length of time to wait before giving up.  Zero means check once and don't wait, negative means wait for a week.",
+    )
+    all: bool = flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types")
+    local: bool = flag("--local", kind="bool", help="If true, annotation will NOT contact api-server but run locally.")
+    output: str = flag("-o", "--output", help="Output format. One of: (json, yaml, name).")
+    all_namespaces: bool = options.all_namespaces()
+    selector: str = options.selector()
+    field_selector: str = options.field_selector()
+    filename: Sequence[str] = options.filename("identifying the resource.")
+
+    goal: Goal
+
+    def complete(self) -> None:
+        if not self.conditions:
+            raise CommandError("unrecognized condition: []")
+        if len(self.conditions) > 1:
+            raise UsageError("only one --for may be given")
+        self.goal = parse_goal(self.conditions[0])
+
+    async def run(self) -> None:
+        goal = self.goal
+        builder = Builder(
+            self.session,
+            self.filename,
+            self.kustomize,
+            self.recursive,
+            self.selector,
+            self.field_selector,
+            self.all_namespaces,
+            select_all=self.all,
+            validate=False,
+        )
+        limit = _FOREVER_SECONDS if self.timeout < 0 else self.timeout
+        selections = await _selections(builder, self.arguments)
+        targets = await _targets(builder, selections, goal)
+        if not targets and not goal.absent and not builder.errors:
+            raise CommandError("no matching resources found")
+        client = await self.session.client()
+        deadline = asyncio.get_running_loop().time() + limit
+        for selection in targets:
+            try:
+                obj = await _until(client, selection, goal, deadline, check_once=self.timeout == 0)
+            except (ApiError, CommandError) as error:
+                builder.errors.append(error)
+                continue
+            _report(self.session, selection, obj, self.output)
+        builder.finish()
 
 
 def _report(session: Session, selection: Selection, obj: Object | None, output: str) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import click
 import orjson
 
 from kctl.apimachinery import objects
@@ -15,10 +13,10 @@ from kctl.apimachinery.status import ApiError, Conflict, NotFound
 from kctl.cli import options
 from kctl.cli.apply.last_applied import ANNOTATION, annotated, last_applied
 from kctl.cli.builder import Builder, Info
-from kctl.cli.command import KubectlGroup, Lazy
+from kctl.cli.command import Group, Lazy
 from kctl.cli.errors import CommandError, UsageError, plain, with_source
 from kctl.cli.flags import flag
-from kctl.cli.options import DryRun
+from kctl.cli.options import DryRun, Manifests, ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session
 from kctl.client.transport import APPLY_PATCH, ApiRequest
@@ -40,47 +38,103 @@ EXAMPLES = """
   kctl apply -R -f manifests/
 """
 
+_SUBCOMMANDS = {
+    "view-last-applied": Lazy(
+        "kctl.cli.apply.view_last_applied",
+        "ApplyViewLastApplied",
+        "View the latest last-applied-configuration annotations of a resource/object",
+    ),
+}
 
-@dataclass(slots=True)
-class Apply:
-    session: Session
-    filename: Sequence[str] = ()
-    kustomize: str = ""
-    recursive: bool = False
-    selector: str = ""
-    all: bool = False
-    cascade: str = "background"
-    dry_run: str = "none"
-    field_manager: str = "kubectl-client-side-apply"
-    force: bool = False
-    force_conflicts: bool = False
-    grace_period: int = -1
-    openapi_patch: bool = True
-    overwrite: bool = True
-    prune: bool = False
-    prune_allowlist: Sequence[str] = ()
-    server_side: bool = False
-    subresource: str = ""
-    timeout: float = 0.0
-    validate: str = "strict"
-    wait: bool = False
-    output: str = ""
-    template: str = ""
-    show_managed_fields: bool = False
-    allow_missing_template_keys: bool = True
-    strategy: DryRun = "none"
-    validation: str = "Strict"
-    printed: list[Object] = field(default_factory=list)
+
+class Apply(ObjectOutput, Manifests, Group):
+    """Apply a configuration to a resource by file name or stdin. The resource name must be specified. This resource will be created if it doesn't exist yet. To use 'apply', always create the resource initially with either 'apply' or 'create --save-config'.
+
+    JSON and YAML formats are accepted.
+    """
+
+    name = "apply"
+    usage = "(-f FILENAME | -k DIRECTORY)"
+    examples = EXAMPLES
+    blocking = True
+    members = _SUBCOMMANDS
+    not_yet = frozenset({"edit-last-applied", "set-last-applied"})
+
+    all: bool = flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types.")
+    cascade: str = flag(
+        "--cascade",
+        default="background",
+        bare="background",
+        help='Must be "background", "orphan", or "foreground". Selects the deletion cascading strategy for the dependents (e.g. Pods created by a ReplicationController). Defaults to background.',
+    )
+    force: bool = flag(
+        "--force",
+        kind="bool",
+        help="If true, immediately remove resources from API and bypass graceful deletion. Note that immediate deletion of some resources may result in inconsistency or data loss and requires confirmation.",
+    )
+    force_conflicts: bool = flag(
+        "--force-conflicts", kind="bool", help="If true, server-side apply will force the changes against conflicts."
+    )
+    grace_period: int = flag(
+        "--grace-period",
+        kind="int",
+        default=-1,
+        help="Period of time in seconds given to the resource to terminate gracefully. Ignored if negative.",
+    )
+    openapi_patch: bool = flag(
+        "--openapi-patch",
+        kind="bool",
+        default=True,
+        help="If true, use openapi to calculate diff when the openapi presents and the resource can be found in the openapi spec. Otherwise, fall back to use baked-in types.",
+    )
+    overwrite: bool = flag(
+        "--overwrite",
+        kind="bool",
+        default=True,
+        help="Automatically resolve conflicts between the modified and live configuration by using values from the modified configuration",
+    )
+    prune: bool = flag(
+        "--prune",
+        kind="bool",
+        help="Automatically delete resource objects, that do not appear in the configs and are created by either apply or create --save-config. Should be used with either -l or --all.",
+    )
+    prune_allowlist: Sequence[str] = flag(
+        "--prune-allowlist", kind="slice", help="Overwrite the default allowlist with <group/version/kind> for --prune"
+    )
+    server_side: bool = flag("--server-side", kind="bool", help="If true, apply runs in the server instead of the client.")
+    subresource: str = flag(
+        "--subresource",
+        help="If specified, apply will operate on the subresource of the requested object.  Only allowed when using --server-side.",
+    )
+    timeout: float = flag(
+        "--timeout",
+        kind="duration",
+        help="The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object",
+    )
+    wait: bool = flag("--wait", kind="bool", help="If true, wait for resources to be gone before returning. This waits for finalizers.")
+    selector: str = options.selector()
+    dry_run: str = options.dry_run()
+    schema_check: str = options.validate()
+    field_manager: str = options.field_manager("kubectl-client-side-apply")
+    filename: Sequence[str] = options.filename("The files, directories or URLs that contain the configurations to apply.")
+
+    def __init__(self, session: Session, arguments: Sequence[str] = (), **values: Any) -> None:
+        super().__init__(session, arguments, **values)
+        self.strategy: DryRun = "none"
+        self.validation = "Strict"
+        self.printed: list[Object] = []
 
     def complete(self) -> None:
+        if self.arguments:
+            raise UsageError(f"Unexpected args: [{' '.join(self.arguments)}]")
         if not self.filename and not self.kustomize:
             raise CommandError("must specify one of -f and -k")
         self.strategy = options.dry_run_strategy(self.dry_run, self.session.error)
-        self.validation = options.field_validation(self.validate)
+        self.validation = options.field_validation(self.schema_check)
         if self.server_side and "field_manager" not in self.session.changed:
             self.field_manager = "kubectl"
 
-    def check(self) -> None:
+    def validate(self) -> None:
         if self.force_conflicts and not self.server_side:
             raise CommandError("--force-conflicts only works with --server-side")
         if self.strategy == "client" and self.server_side:
@@ -98,14 +152,7 @@ class Apply:
 
     @property
     def results(self) -> Results:
-        return Results(
-            self.session,
-            self.output,
-            self.template,
-            self.show_managed_fields,
-            self.allow_missing_template_keys,
-            self.strategy,
-        )
+        return Results.of(self, self.strategy)
 
     async def run(self) -> None:
         results = self.results
@@ -264,88 +311,3 @@ def _conflict_text(error: Conflict) -> str:
         "* You may co-own fields by updating your manifest to match the existing\n  value; in this case, you'll become the manager if the other manager(s)\n  stop managing the field (remove it from their configuration).\n"
         "See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts"
     )
-
-
-_SUBCOMMANDS = {
-    "view-last-applied": Lazy(
-        "kctl.cli.apply.view_last_applied",
-        "command",
-        "View the latest last-applied-configuration annotations of a resource/object",
-    ),
-}
-
-
-@click.command(
-    "apply",
-    cls=KubectlGroup,
-    blocking=True,
-    short_help="Apply a configuration to a resource by file name or stdin",
-    usage="(-f FILENAME | -k DIRECTORY)",
-    examples=EXAMPLES,
-    lazy=_SUBCOMMANDS,
-)
-@flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types.")
-@flag(
-    "--cascade",
-    default="background",
-    bare="background",
-    help='Must be "background", "orphan", or "foreground". Selects the deletion cascading strategy for the dependents (e.g. Pods created by a ReplicationController). Defaults to background.',
-)
-@flag(
-    "--force",
-    kind="bool",
-    help="If true, immediately remove resources from API and bypass graceful deletion. Note that immediate deletion of some resources may result in inconsistency or data loss and requires confirmation.",
-)
-@flag("--force-conflicts", kind="bool", help="If true, server-side apply will force the changes against conflicts.")
-@flag(
-    "--grace-period",
-    kind="int",
-    default=-1,
-    help="Period of time in seconds given to the resource to terminate gracefully. Ignored if negative.",
-)
-@flag(
-    "--openapi-patch",
-    kind="bool",
-    default=True,
-    help="If true, use openapi to calculate diff when the openapi presents and the resource can be found in the openapi spec. Otherwise, fall back to use baked-in types.",
-)
-@flag(
-    "--overwrite",
-    kind="bool",
-    default=True,
-    help="Automatically resolve conflicts between the modified and live configuration by using values from the modified configuration",
-)
-@flag(
-    "--prune",
-    kind="bool",
-    help="Automatically delete resource objects, that do not appear in the configs and are created by either apply or create --save-config. Should be used with either -l or --all.",
-)
-@flag("--prune-allowlist", kind="slice", help="Overwrite the default allowlist with <group/version/kind> for --prune")
-@flag("--server-side", kind="bool", help="If true, apply runs in the server instead of the client.")
-@flag(
-    "--subresource",
-    help="If specified, apply will operate on the subresource of the requested object.  Only allowed when using --server-side.",
-)
-@flag(
-    "--timeout",
-    kind="duration",
-    help="The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object",
-)
-@flag("--wait", kind="bool", help="If true, wait for resources to be gone before returning. This waits for finalizers.")
-@options.selector()
-@options.output()
-@options.dry_run()
-@options.validate()
-@options.field_manager("kubectl-client-side-apply")
-@options.filename("The files, directories or URLs that contain the configurations to apply.")
-async def command(session: Session, arguments: tuple[str, ...], **flags: Any) -> None:
-    """Apply a configuration to a resource by file name or stdin. The resource name must be specified. This resource will be created if it doesn't exist yet. To use 'apply', always create the resource initially with either 'apply' or 'create --save-config'.
-
-    JSON and YAML formats are accepted.
-    """
-    if arguments:
-        raise UsageError(f"Unexpected args: [{' '.join(arguments)}]")
-    apply = Apply(session, **flags)
-    apply.complete()
-    apply.check()
-    await apply.run()

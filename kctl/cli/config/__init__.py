@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import click
-
-from kctl.cli.command import KubectlGroup, Lazy
+from kctl.cli.command import Group, Lazy
 
 
-def _at(module: str, short_help: str, attribute: str = "command") -> Lazy:
+def _at(module: str, short_help: str, attribute: str) -> Lazy:
     return Lazy(f"kctl.cli.config.{module}", attribute, short_help)
 
 
 _COMMANDS = {
-    "current-context": _at("contexts", "Display the current-context", "current_context"),
-    "delete-cluster": _at("entries", "Delete the specified cluster from the kubeconfig", "delete_cluster"),
-    "delete-context": _at("contexts", "Delete the specified context from the kubeconfig", "delete_context"),
-    "delete-user": _at("entries", "Delete the specified user from the kubeconfig", "delete_user"),
-    "get-clusters": _at("entries", "Display clusters defined in the kubeconfig", "get_clusters"),
-    "get-contexts": _at("contexts", "Describe one or many contexts", "get_contexts"),
-    "get-users": _at("entries", "Display users defined in the kubeconfig", "get_users"),
-    "rename-context": _at("contexts", "Rename a context from the kubeconfig file", "rename_context"),
-    "set": _at("properties", "Set an individual value in a kubeconfig file", "set_property"),
-    "set-cluster": _at("set_cluster", "Set a cluster entry in kubeconfig"),
-    "set-context": _at("contexts", "Set a context entry in kubeconfig", "set_context"),
-    "set-credentials": _at("set_credentials", "Set a user entry in kubeconfig"),
-    "unset": _at("properties", "Unset an individual value in a kubeconfig file", "unset_property"),
-    "use-context": _at("contexts", "Set the current-context in a kubeconfig file", "use_context"),
-    "view": _at("view", "Display merged kubeconfig settings or a specified kubeconfig file"),
+    "current-context": _at("contexts", "Display the current-context", "ConfigCurrentContext"),
+    "delete-cluster": _at("entries", "Delete the specified cluster from the kubeconfig", "ConfigDeleteCluster"),
+    "delete-context": _at("contexts", "Delete the specified context from the kubeconfig", "ConfigDeleteContext"),
+    "delete-user": _at("entries", "Delete the specified user from the kubeconfig", "ConfigDeleteUser"),
+    "get-clusters": _at("entries", "Display clusters defined in the kubeconfig", "ConfigGetClusters"),
+    "get-contexts": _at("contexts", "Describe one or many contexts", "ConfigGetContexts"),
+    "get-users": _at("entries", "Display users defined in the kubeconfig", "ConfigGetUsers"),
+    "rename-context": _at("contexts", "Rename a context from the kubeconfig file", "ConfigRenameContext"),
+    "set": _at("properties", "Set an individual value in a kubeconfig file", "ConfigSet"),
+    "set-cluster": _at("set_cluster", "Set a cluster entry in kubeconfig", "ConfigSetCluster"),
+    "set-context": _at("contexts", "Set a context entry in kubeconfig", "ConfigSetContext"),
+    "set-credentials": _at("set_credentials", "Set a user entry in kubeconfig", "ConfigSetCredentials"),
+    "unset": _at("properties", "Unset an individual value in a kubeconfig file", "ConfigUnset"),
+    "use-context": _at("contexts", "Set the current-context in a kubeconfig file", "ConfigUseContext"),
+    "view": _at("view", "Display merged kubeconfig settings or a specified kubeconfig file", "ConfigView"),
 }
 
 
-@click.command(
-    "config",
-    cls=KubectlGroup,
-    short_help="Modify kubeconfig files",
-    usage="SUBCOMMAND",
-    lazy=_COMMANDS,
-    aliases={"use": "use-context"},
-)
-def command() -> None:
+class Config(Group):
     """Modify kubeconfig files using subcommands like "kctl config set current-context my-context".
 
     The loading order follows these rules:
@@ -49,5 +39,7 @@ def command() -> None:
     3.  Otherwise the kubeconfig of the local cluster is used (--cluster, $KCTL_CLUSTER, default "kctl").
     """
 
-
-command.callback = None
+    name = "config"
+    usage = "SUBCOMMAND"
+    members = _COMMANDS
+    aliases = {"use": "use-context"}

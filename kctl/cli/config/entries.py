@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.config.files import ConfigFiles
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.session import Session
@@ -15,16 +13,22 @@ def _names(session: Session, section: str) -> None:
         session.print(name)
 
 
-@click.command("get-clusters", cls=KubectlCommand, short_help="Display clusters defined in the kubeconfig")
-def get_clusters(session: Session, arguments: tuple[str, ...]) -> None:
+class ConfigGetClusters(Command):
     """Display clusters defined in the kubeconfig."""
-    _names(session, "clusters")
+
+    name = "get-clusters"
+
+    def run(self) -> None:
+        _names(self.session, "clusters")
 
 
-@click.command("get-users", cls=KubectlCommand, short_help="Display users defined in the kubeconfig")
-def get_users(session: Session, arguments: tuple[str, ...]) -> None:
+class ConfigGetUsers(Command):
     """Display users defined in the kubeconfig."""
-    _names(session, "users")
+
+    name = "get-users"
+
+    def run(self) -> None:
+        _names(self.session, "users")
 
 
 def _delete(session: Session, arguments: tuple[str, ...], section: str, what: str) -> None:
@@ -35,30 +39,28 @@ def _delete(session: Session, arguments: tuple[str, ...], section: str, what: st
     session.print(f"deleted {what} {arguments[0]} from {files.default()}")
 
 
-@click.command(
-    "delete-cluster",
-    cls=KubectlCommand,
-    short_help="Delete the specified cluster from the kubeconfig",
-    usage="NAME",
-    examples="  # Delete the minikube cluster\n  kctl config delete-cluster minikube\n",
-)
-def delete_cluster(session: Session, arguments: tuple[str, ...]) -> None:
+class ConfigDeleteCluster(Command):
     """Delete the specified cluster from the kubeconfig."""
-    if len(arguments) != 1:
-        click.echo(click.get_current_context().get_help(), nl=False)
-        return
-    _delete(session, arguments, "clusters", "cluster")
+
+    name = "delete-cluster"
+    usage = "NAME"
+    examples = "  # Delete the minikube cluster\n  kctl config delete-cluster minikube\n"
+
+    def run(self) -> None:
+        if len(self.arguments) != 1:
+            self.print_help()
+            return
+        _delete(self.session, self.arguments, "clusters", "cluster")
 
 
-@click.command(
-    "delete-user",
-    cls=KubectlCommand,
-    short_help="Delete the specified user from the kubeconfig",
-    usage="NAME",
-    examples="  # Delete the minikube user\n  kctl config delete-user minikube\n",
-)
-def delete_user(session: Session, arguments: tuple[str, ...]) -> None:
+class ConfigDeleteUser(Command):
     """Delete the specified user from the kubeconfig."""
-    if not arguments:
-        raise UsageError("user to delete is required")
-    _delete(session, arguments, "users", "user")
+
+    name = "delete-user"
+    usage = "NAME"
+    examples = "  # Delete the minikube user\n  kctl config delete-user minikube\n"
+
+    def run(self) -> None:
+        if not self.arguments:
+            raise UsageError("user to delete is required")
+        _delete(self.session, self.arguments, "users", "user")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kctl.apimachinery.yaml import dump
+from kctl.cli.command import Command
 from kctl.cli.config.fields import config_object
 from kctl.cli.connection import load_kubeconfig, local_kubeconfig
 from kctl.cli.errors import CommandError
@@ -103,10 +104,8 @@ def _write(path: Path, config: Kubeconfig) -> None:
         raise CommandError(f"open {path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def show_usage(expected: bool, arguments: tuple[str, ...], prefix: str = "Unexpected") -> None:
+def require_arguments(expected: bool, command: Command, prefix: str = "Unexpected") -> None:
     """As kubectl's helpErrorf: the whole help, and then what is wrong."""
     if not expected:
-        import click
-
-        click.echo(click.get_current_context().get_help(), nl=False)
-        raise CommandError(f"{prefix} args: [{' '.join(arguments)}]")
+        command.print_help()
+        raise CommandError(f"{prefix} args: [{' '.join(command.arguments)}]")

@@ -6,14 +6,11 @@ import base64
 import binascii
 from typing import Any
 
-import click
-
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.config.fields import OF_SECTION
-from kctl.cli.config.files import ConfigFiles, show_usage
+from kctl.cli.config.files import ConfigFiles, require_arguments
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
-from kctl.cli.session import Session
 from kctl.client.kubeconfig import Kubeconfig
 
 _TRUE, _FALSE = ("1", "t", "T", "true", "TRUE", "True"), ("0", "f", "F", "false", "FALSE", "False")
@@ -46,42 +43,48 @@ class _Path:
         return after, "", []
 
 
-@click.command(
-    "set",
-    cls=KubectlCommand,
-    short_help="Set an individual value in a kubeconfig file",
-    usage="PROPERTY_NAME PROPERTY_VALUE",
-    examples="""
-  # Set the server field on the my-cluster cluster to https://1.2.3.4
-  kctl config set clusters.my-cluster.server https://1.2.3.4
-
-  # Set the cluster field in the my-context context to my-cluster
-  kctl config set contexts.my-context.cluster my-cluster
-""",
-)
-@flag("--set-raw-bytes", kind="bool", help="When writing a []byte PROPERTY_VALUE, write the given string directly without base64 decoding.")
-def set_property(session: Session, arguments: tuple[str, ...], set_raw_bytes: bool) -> None:
+class ConfigSet(Command):
     """Set an individual value in a kubeconfig file.
 
     PROPERTY_NAME is a dot delimited name where each token represents either an attribute name or a map key. Binary fields
     such as 'certificate-authority-data' expect a base64 encoded string unless the --set-raw-bytes flag is used.
     """
-    show_usage(len(arguments) == 2, arguments)
-    files = ConfigFiles(session)
-    config = files.merged()
-    path, value = _Path(arguments[0], config), arguments[1]
-    if not path.section:
-        files.use(value)
-    else:
-        kind = OF_SECTION[path.section].get(path.field)
-        if path.rest:
-            raise CommandError(f"unable to parse one or more field values of {arguments[0]}")
-        if not path.field or kind is None:
-            raise CommandError(f"can't set a map to a value: {path.section}.{path.name}")
-        entry = dict(config.section(path.section).get(path.name, {}))
-        entry[path.field] = _typed(kind, value, set_raw_bytes)
-        files.put(path.section, path.name, entry)
-    session.print(f'Property "{arguments[0]}" set.')
+
+    name = "set"
+    usage = "PROPERTY_NAME PROPERTY_VALUE"
+    examples = """
+  # Set the server field on the my-cluster cluster to https://1.2.3.4
+  kctl config set clusters.my-cluster.server https://1.2.3.4
+
+  # Set the cluster field in the my-context context to my-cluster
+  kctl config set contexts.my-context.cluster my-cluster
+"""
+
+    set_raw_bytes: bool = flag(
+        "--set-raw-bytes",
+        kind="bool",
+        help="When writing a []byte PROPERTY_VALUE, write the given string directly without base64 decoding.",
+    )
+
+    def validate(self) -> None:
+        require_arguments(len(self.arguments) == 2, self)
+
+    def run(self) -> None:
+        files = ConfigFiles(self.session)
+        config = files.merged()
+        path, value = _Path(self.arguments[0], config), self.arguments[1]
+        if not path.section:
+            files.use(value)
+        else:
+            kind = OF_SECTION[path.section].get(path.field)
+            if path.rest:
+                raise CommandError(f"unable to parse one or more field values of {self.arguments[0]}")
+            if not path.field or kind is None:
+                raise CommandError(f"can't set a map to a value: {path.section}.{path.name}")
+            entry = dict(config.section(path.section).get(path.name, {}))
+            entry[path.field] = _typed(kind, value, self.set_raw_bytes)
+            files.put(path.section, path.name, entry)
+        self.session.print(f'Property "{self.arguments[0]}" set.')
 
 
 def _typed(kind: str, text: str, raw: bool) -> Any:
@@ -105,39 +108,40 @@ def _checked_base64(text: str) -> str:
         raise CommandError(f"error decoding input value: illegal base64 data at input byte {at}") from None
 
 
-@click.command(
-    "unset",
-    cls=KubectlCommand,
-    short_help="Unset an individual value in a kubeconfig file",
-    usage="PROPERTY_NAME",
-    examples="""
+class ConfigUnset(Command):
+    """Unset an individual value in a kubeconfig file.
+
+    PROPERTY_NAME is a dot delimited name where each token represents either an attribute name or a map key.
+    """
+
+    name = "unset"
+    usage = "PROPERTY_NAME"
+    examples = """
   # Unset the current-context
   kctl config unset current-context
 
   # Unset namespace in foo context
   kctl config unset contexts.foo.namespace
-""",
-)
-def unset_property(session: Session, arguments: tuple[str, ...]) -> None:
-    """Unset an individual value in a kubeconfig file.
+"""
 
-    PROPERTY_NAME is a dot delimited name where each token represents either an attribute name or a map key.
-    """
-    show_usage(len(arguments) == 1, arguments)
-    files = ConfigFiles(session)
-    config = files.merged()
-    path = _Path(arguments[0], config)
-    found = config.section(path.section) if path.section else {}
-    if not path.section:
-        files.use("")
-    elif not path.name:
-        for name in list(found):
-            files.remove(path.section, name)
-    elif path.name in found and not path.field:
-        files.remove(path.section, path.name)
-    elif path.name in found:
-        files.put(path.section, path.name, _without(found[path.name], [path.field, *path.rest]))
-    session.print(f'Property "{arguments[0]}" unset.')
+    def validate(self) -> None:
+        require_arguments(len(self.arguments) == 1, self)
+
+    def run(self) -> None:
+        files = ConfigFiles(self.session)
+        config = files.merged()
+        path = _Path(self.arguments[0], config)
+        found = config.section(path.section) if path.section else {}
+        if not path.section:
+            files.use("")
+        elif not path.name:
+            for name in list(found):
+                files.remove(path.section, name)
+        elif path.name in found and not path.field:
+            files.remove(path.section, path.name)
+        elif path.name in found:
+            files.put(path.section, path.name, _without(found[path.name], [path.field, *path.rest]))
+        self.session.print(f'Property "{self.arguments[0]}" unset.')
 
 
 def _without(entry: dict[str, Any], path: list[str]) -> dict[str, Any]:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 
-import click
-
-from kctl.cli.command import KubectlCommand
-from kctl.cli.config.files import ConfigFiles, show_usage
+from kctl.cli.command import Command
+from kctl.cli.config.files import ConfigFiles, require_arguments
 from kctl.cli.config.view import read_base64
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
-from kctl.cli.session import Session
 
 EXAMPLES = """
   # Set only the server field on the e2e cluster entry without touching other values
@@ -22,63 +19,60 @@ EXAMPLES = """
 """
 
 
-@click.command(
-    "set-cluster",
-    cls=KubectlCommand,
-    short_help="Set a cluster entry in kubeconfig",
-    examples=EXAMPLES,
-    usage="NAME [--server=server] [--certificate-authority=path/to/certificate/authority] "
-    "[--insecure-skip-tls-verify=true] [--tls-server-name=example.com]",
-)
-@flag("--certificate-authority", help="Path to certificate-authority file for the cluster entry in kubeconfig")
-@flag("--embed-certs", kind="bool", help="embed-certs for the cluster entry in kubeconfig")
-@flag("--insecure-skip-tls-verify", kind="bool", help="insecure-skip-tls-verify for the cluster entry in kubeconfig")
-@flag("--proxy-url", help="proxy-url for the cluster entry in kubeconfig")
-@flag("--server", help="server for the cluster entry in kubeconfig")
-@flag("--tls-server-name", help="tls-server-name for the cluster entry in kubeconfig")
-def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    certificate_authority: str,
-    embed_certs: bool,
-    insecure_skip_tls_verify: bool,
-    proxy_url: str,
-    server: str,
-    tls_server_name: str,
-) -> None:
+class ConfigSetCluster(Command):
     """Set a cluster entry in kubeconfig.
 
     Specifying a name that already exists will merge new fields on top of existing values for those fields.
     """
-    show_usage(len(arguments) == 1, arguments)
-    changed = session.changed
-    if insecure_skip_tls_verify and certificate_authority:
-        raise CommandError("you cannot specify a certificate authority and insecure mode at the same time")
-    if embed_certs:
-        if not certificate_authority:
-            raise CommandError("you must specify a --certificate-authority to embed")
-        require(certificate_authority, "certificate-authority")
-    files = ConfigFiles(session)
-    entry = dict(files.merged().clusters.get(arguments[0], {}))
-    if "server" in changed:
-        entry |= {"server": server, "tls-server-name": ""}
-    if "tls_server_name" in changed:
-        entry["tls-server-name"] = tls_server_name
-    entry["insecure-skip-tls-verify"] = insecure_skip_tls_verify  # kubectl does not keep it
-    if insecure_skip_tls_verify:
-        entry |= {"certificate-authority": "", "certificate-authority-data": ""}
-    if "certificate_authority" in changed:
-        path = os.path.abspath(certificate_authority) if certificate_authority else ""
-        if embed_certs:
-            entry |= {"certificate-authority": "", "certificate-authority-data": read_base64(path)}
-        else:
-            entry["certificate-authority"] = path
-            if path:
-                entry |= {"insecure-skip-tls-verify": False, "certificate-authority-data": ""}
-    if "proxy_url" in changed:
-        entry["proxy-url"] = proxy_url
-    files.put("clusters", arguments[0], entry)
-    session.print(f'Cluster "{arguments[0]}" set.')
+
+    name = "set-cluster"
+    usage = "NAME [--server=server] [--certificate-authority=path/to/certificate/authority] "
+    "[--insecure-skip-tls-verify=true] [--tls-server-name=example.com]"
+    examples = EXAMPLES
+
+    certificate_authority: str = flag(
+        "--certificate-authority", help="Path to certificate-authority file for the cluster entry in kubeconfig"
+    )
+    embed_certs: bool = flag("--embed-certs", kind="bool", help="embed-certs for the cluster entry in kubeconfig")
+    insecure_skip_tls_verify: bool = flag(
+        "--insecure-skip-tls-verify", kind="bool", help="insecure-skip-tls-verify for the cluster entry in kubeconfig"
+    )
+    proxy_url: str = flag("--proxy-url", help="proxy-url for the cluster entry in kubeconfig")
+    server: str = flag("--server", help="server for the cluster entry in kubeconfig")
+    tls_server_name: str = flag("--tls-server-name", help="tls-server-name for the cluster entry in kubeconfig")
+
+    def validate(self) -> None:
+        require_arguments(len(self.arguments) == 1, self)
+
+    def run(self) -> None:
+        changed = self.session.changed
+        if self.insecure_skip_tls_verify and self.certificate_authority:
+            raise CommandError("you cannot specify a certificate authority and insecure mode at the same time")
+        if self.embed_certs:
+            if not self.certificate_authority:
+                raise CommandError("you must specify a --certificate-authority to embed")
+            require(self.certificate_authority, "certificate-authority")
+        files = ConfigFiles(self.session)
+        entry = dict(files.merged().clusters.get(self.arguments[0], {}))
+        if "server" in changed:
+            entry |= {"server": self.server, "tls-server-name": ""}
+        if "tls_server_name" in changed:
+            entry["tls-server-name"] = self.tls_server_name
+        entry["insecure-skip-tls-verify"] = self.insecure_skip_tls_verify  # kubectl does not keep it
+        if self.insecure_skip_tls_verify:
+            entry |= {"certificate-authority": "", "certificate-authority-data": ""}
+        if "certificate_authority" in changed:
+            path = os.path.abspath(self.certificate_authority) if self.certificate_authority else ""
+            if self.embed_certs:
+                entry |= {"certificate-authority": "", "certificate-authority-data": read_base64(path)}
+            else:
+                entry["certificate-authority"] = path
+                if path:
+                    entry |= {"insecure-skip-tls-verify": False, "certificate-authority-data": ""}
+        if "proxy_url" in changed:
+            entry["proxy-url"] = self.proxy_url
+        files.put("clusters", self.arguments[0], entry)
+        self.session.print(f'Cluster "{self.arguments[0]}" set.')
 
 
 def require(path: str, what: str) -> None:

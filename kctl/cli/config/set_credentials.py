@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
-import click
-
-from kctl.cli.command import KubectlCommand
-from kctl.cli.config.files import ConfigFiles, show_usage
+from kctl.cli.command import Command
+from kctl.cli.config.files import ConfigFiles, require_arguments
 from kctl.cli.config.set_cluster import require
 from kctl.cli.config.view import read_base64
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
-from kctl.cli.session import Session
 
 EXAMPLES = """
   # Set only the "client-key" field on the "cluster-admin" entry, without touching other values
@@ -27,60 +25,84 @@ EXAMPLES = """
 """
 
 
-@click.command(
-    "set-credentials",
-    cls=KubectlCommand,
-    short_help="Set a user entry in kubeconfig",
-    examples=EXAMPLES,
-    usage="NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] "
-    "[--username=basic_user] [--password=basic_password] [--auth-provider=provider_name] [--auth-provider-arg=key=value] "
-    "[--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] [--exec-env=key=value]",
-)
-@flag("--auth-provider", help="Auth provider for the user entry in kubeconfig")
-@flag("--auth-provider-arg", kind="slice", help="'key=value' arguments for the auth provider")
-@flag("--client-certificate", help="Path to client-certificate file for the user entry in kubeconfig")
-@flag("--client-key", help="Path to client-key file for the user entry in kubeconfig")
-@flag("--embed-certs", kind="bool", help="Embed client cert/key for the user entry in kubeconfig")
-@flag("--exec-api-version", help="API version of the exec credential plugin for the user entry in kubeconfig")
-@flag(
-    "--exec-arg",
-    kind="slice",
-    help="New arguments for the exec credential plugin command for the user entry in kubeconfig",
-)
-@flag("--exec-command", help="Command for the exec credential plugin for the user entry in kubeconfig")
-@flag("--exec-env", kind="array", help="'key=value' environment values for the exec credential plugin")
-@flag("--exec-interactive-mode", help="InteractiveMode of the exec credentials plugin for the user entry in kubeconfig")
-@flag("--exec-provide-cluster-info", kind="bool", help="ProvideClusterInfo of the exec credentials plugin for the user entry in kubeconfig")
-@flag("--password", help="password for the user entry in kubeconfig")
-@flag("--token", help="token for the user entry in kubeconfig")
-@flag("--username", help="username for the user entry in kubeconfig")
-def command(session: Session, arguments: tuple[str, ...], **given: Any) -> None:
+class ConfigSetCredentials(Command):
     """Set a user entry in kubeconfig.
 
     Specifying a name that already exists will merge new fields on top of existing values. Bearer token and basic auth are
     mutually exclusive.
     """
-    show_usage(len(arguments) == 1, arguments, "unexpected")
-    _validate(given)
-    files = ConfigFiles(session)
-    entry = dict(files.merged().users.get(arguments[0], {}))
-    changed = session.changed
-    _certificates(entry, given, changed)
-    if "token" in changed:
-        entry["token"] = given["token"]
-        if given["token"]:
-            entry |= {"username": "", "password": ""}
-    for name in ("username", "password"):
-        if name in changed:
-            entry[name] = given[name]
-    if given["username"] or given["password"]:
-        entry["token"] = ""
-    if "auth_provider" in changed or "auth_provider_arg" in changed:
-        _provider(entry, given, changed)
-    if any(name.startswith("exec_") for name in changed) and (entry.get("exec") or given["exec_command"]):
-        _plugin(entry, given, changed)
-    files.put("users", arguments[0], entry)
-    session.print(f'User "{arguments[0]}" set.')
+
+    name = "set-credentials"
+    usage = (
+        "NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] [--token=bearer_token] "
+        "[--username=basic_user] [--password=basic_password] [--auth-provider=provider_name] [--auth-provider-arg=key=value] "
+        "[--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] [--exec-env=key=value]"
+    )
+    examples = EXAMPLES
+
+    auth_provider: str = flag("--auth-provider", help="Auth provider for the user entry in kubeconfig")
+    auth_provider_arg: Sequence[str] = flag("--auth-provider-arg", kind="slice", help="'key=value' arguments for the auth provider")
+    client_certificate: str = flag("--client-certificate", help="Path to client-certificate file for the user entry in kubeconfig")
+    client_key: str = flag("--client-key", help="Path to client-key file for the user entry in kubeconfig")
+    embed_certs: bool = flag("--embed-certs", kind="bool", help="Embed client cert/key for the user entry in kubeconfig")
+    exec_api_version: str = flag("--exec-api-version", help="API version of the exec credential plugin for the user entry in kubeconfig")
+    exec_arg: Sequence[str] = flag(
+        "--exec-arg",
+        kind="slice",
+        help="New arguments for the exec credential plugin command for the user entry in kubeconfig",
+    )
+    exec_command: str = flag("--exec-command", help="Command for the exec credential plugin for the user entry in kubeconfig")
+    exec_env: Sequence[str] = flag("--exec-env", kind="array", help="'key=value' environment values for the exec credential plugin")
+    exec_interactive_mode: str = flag(
+        "--exec-interactive-mode", help="InteractiveMode of the exec credentials plugin for the user entry in kubeconfig"
+    )
+    exec_provide_cluster_info: bool = flag(
+        "--exec-provide-cluster-info",
+        kind="bool",
+        help="ProvideClusterInfo of the exec credentials plugin for the user entry in kubeconfig",
+    )
+    password: str = flag("--password", help="password for the user entry in kubeconfig")
+    token: str = flag("--token", help="token for the user entry in kubeconfig")
+    username: str = flag("--username", help="username for the user entry in kubeconfig")
+
+    def validate(self) -> None:
+        require_arguments(len(self.arguments) == 1, self, "unexpected")
+        _validate(self._given())
+        self._pairs(self.auth_provider_arg, "auth-provider-arg")
+        self._pairs(self.exec_env, "exec-env")
+
+    def _given(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.flags}
+
+    def _pairs(self, words: Sequence[str], kind: str) -> None:
+        """Show the help where a pair is none."""
+        try:
+            _pairs(words, kind)
+        except CommandError:
+            self.print_help()
+            raise
+
+    def run(self) -> None:
+        given = self._given()
+        files = ConfigFiles(self.session)
+        entry = dict(files.merged().users.get(self.arguments[0], {}))
+        changed = self.session.changed
+        _certificates(entry, given, changed)
+        if "token" in changed:
+            entry["token"] = given["token"]
+            if given["token"]:
+                entry |= {"username": "", "password": ""}
+        for name in ("username", "password"):
+            if name in changed:
+                entry[name] = given[name]
+        if given["username"] or given["password"]:
+            entry["token"] = ""
+        if "auth_provider" in changed or "auth_provider_arg" in changed:
+            _provider(entry, given, changed)
+        if any(name.startswith("exec_") for name in changed) and (entry.get("exec") or given["exec_command"]):
+            _plugin(entry, given, changed)
+        files.put("users", self.arguments[0], entry)
+        self.session.print(f'User "{self.arguments[0]}" set.')
 
 
 def _validate(given: dict[str, Any]) -> None:
@@ -110,7 +132,7 @@ def _certificates(entry: dict[str, Any], given: dict[str, Any], changed: set[str
                 entry[f"{field}-data"] = ""
 
 
-def _pairs(words: tuple[str, ...], kind: str) -> tuple[dict[str, str], list[str]]:
+def _pairs(words: Sequence[str], kind: str) -> tuple[dict[str, str], list[str]]:
     """key=value sets, key- takes away."""
     pairs: dict[str, str] = {}
     removed: list[str] = []
@@ -121,7 +143,6 @@ def _pairs(words: tuple[str, ...], kind: str) -> tuple[dict[str, str], list[str]
         elif word.endswith("-"):
             removed.append(word[:-1])
         else:
-            click.echo(click.get_current_context().get_help(), nl=False)
             raise CommandError(f"invalid {kind} format: {word}")
     return pairs, removed
 

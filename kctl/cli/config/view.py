@@ -7,14 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import click
-
-from kctl.cli import options
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.config.fields import config_object
 from kctl.cli.config.files import ConfigFiles
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
+from kctl.cli.options import ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session
 from kctl.client.kubeconfig import Kubeconfig, load
@@ -35,61 +33,56 @@ _EMBEDDED = {
 }
 
 
-@click.command(
-    "view",
-    cls=KubectlCommand,
-    short_help="Display merged kubeconfig settings or a specified kubeconfig file",
-    examples=EXAMPLES,
-    usage="[flags]",
-)
-@flag(
-    "--flatten",
-    kind="bool",
-    help="Flatten the resulting kubeconfig file into self-contained output (useful for creating portable kubeconfig files)",
-)
-@flag("--merge", kind="bool", default=True, help="Merge the full hierarchy of kubeconfig files")
-@flag("--minify", kind="bool", help="Remove all information not used by current-context from the output")
-@flag("--raw", kind="bool", help="Display raw byte data and sensitive data")
-@options.output()
-def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    flatten: bool,
-    merge: bool,
-    minify: bool,
-    raw: bool,
-    output: str,
-    template: str,
-    show_managed_fields: bool,
-    allow_missing_template_keys: bool,
-) -> None:
+class ConfigView(ObjectOutput, Command):
     """Display merged kubeconfig settings or a specified kubeconfig file.
 
     You can use --output jsonpath={...} to extract specific values using a jsonpath expression.
     """
-    if arguments:
-        raise UsageError(f"unexpected arguments: [{' '.join(arguments)}]")
-    if "merge" in session.changed and merge is False and not session.flags.get("kubeconfig"):
-        raise CommandError("if merge==false a precise file must be specified")
-    results = Results(session, output or "yaml", template, show_managed_fields, allow_missing_template_keys, in_field_order=True)
-    if template and not output:
-        results.output = ""
-    results.check()
-    if output == "name":
-        session.print("config/<unknown>")  # a kubeconfig has no name
-        return
-    config = ConfigFiles(session).merged() if merge else load(Path(session.flags["kubeconfig"]))
-    if minify:
-        config = _minify(config, session)
-    sections = {name: dict(config.section(name)) for name in ("contexts", "clusters", "users")}
-    if flatten:
-        for section, fields in _EMBEDDED.items():
-            for name, entry in sections[section].items():
-                path = config.origin.get((section, name))
-                sections[section][name] = _embed(entry, fields, path.parent if path is not None else Path())
-    if not raw and not flatten:
-        sections = {section: {name: _hide(one) for name, one in found.items()} for section, found in sections.items()}
-    results.print_object(config_object(sections["contexts"], sections["clusters"], sections["users"], config.current_context))
+
+    name = "view"
+    usage = "[flags]"
+    examples = EXAMPLES
+
+    flatten: bool = flag(
+        "--flatten",
+        kind="bool",
+        help="Flatten the resulting kubeconfig file into self-contained output (useful for creating portable kubeconfig files)",
+    )
+    merge: bool = flag("--merge", kind="bool", default=True, help="Merge the full hierarchy of kubeconfig files")
+    minify: bool = flag("--minify", kind="bool", help="Remove all information not used by current-context from the output")
+    raw: bool = flag("--raw", kind="bool", help="Display raw byte data and sensitive data")
+
+    def run(self) -> None:
+        if self.arguments:
+            raise UsageError(f"unexpected arguments: [{' '.join(self.arguments)}]")
+        if "merge" in self.session.changed and self.merge is False and not self.session.flags.get("kubeconfig"):
+            raise CommandError("if merge==false a precise file must be specified")
+        results = Results(
+            self.session,
+            self.output or "yaml",
+            self.template,
+            self.show_managed_fields,
+            self.allow_missing_template_keys,
+            in_field_order=True,
+        )
+        if self.template and not self.output:
+            results.output = ""
+        results.check()
+        if self.output == "name":
+            self.session.print("config/<unknown>")  # a kubeconfig has no name
+            return
+        config = ConfigFiles(self.session).merged() if self.merge else load(Path(self.session.flags["kubeconfig"]))
+        if self.minify:
+            config = _minify(config, self.session)
+        sections = {name: dict(config.section(name)) for name in ("contexts", "clusters", "users")}
+        if self.flatten:
+            for section, fields in _EMBEDDED.items():
+                for name, entry in sections[section].items():
+                    path = config.origin.get((section, name))
+                    sections[section][name] = _embed(entry, fields, path.parent if path is not None else Path())
+        if not self.raw and not self.flatten:
+            sections = {section: {name: _hide(one) for name, one in found.items()} for section, found in sections.items()}
+        results.print_object(config_object(sections["contexts"], sections["clusters"], sections["users"], config.current_context))
 
 
 def _minify(config: Kubeconfig, session: Session) -> Kubeconfig:

@@ -2,80 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import built_in
 from kctl.apimachinery.status import ApiError
 from kctl.cli import options
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError, plain
 from kctl.cli.flags import flag
+from kctl.cli.options import ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session
 from kctl.client.errors import ConnectionFailed
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
+class Generator(ObjectOutput, Command):
+    """A command that makes one object from its flags; `create` sends or only shows it. `required` are flags that must be given, by
+    parameter name; `takes_command` says that words after `--` are a container's command."""
 
-def generator_flags() -> Callable[[Command], Command]:
-    return options.apply_all(
-        options.output(),
-        options.dry_run(),
-        options.validate(),
-        options.field_manager("kubectl-create"),
-        flag(
-            "--save-config",
-            kind="bool",
-            help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged. This flag is useful when you want to perform kubectl apply on this object in the future.",
-        ),
+    blocking = True
+    dry_run: str = options.dry_run()
+    schema_check: str = options.validate()
+    field_manager: str = options.field_manager("kubectl-create")
+    save_config: bool = flag(
+        "--save-config",
+        kind="bool",
+        help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged. This flag is useful when you want to perform kubectl apply on this object in the future.",
     )
 
+    required: ClassVar[tuple[str, ...]] = ()
+    takes_command: ClassVar[bool] = False
+    object_name: str
+    words: list[str]
 
-@dataclass(slots=True)
-class Generator:
-    """The flags of `generator_flags`; whatever else a command takes it handles itself."""
+    def complete(self) -> None:
+        """NAME, and for some kinds what comes after `--`."""
+        require_flags(self.session, *self.required)
+        if self.takes_command:
+            self.object_name, self.words = name_and_command(self.session, self.arguments)
+        else:
+            self.object_name = exactly_one_name(self.session, self.arguments)
 
-    session: Session
-    output: str = ""
-    template: str = ""
-    show_managed_fields: bool = False
-    allow_missing_template_keys: bool = True
-    dry_run: str = "none"
-    validate: str = "strict"
-    field_manager: str = "kubectl-create"
-    save_config: bool = False
-
-    @classmethod
-    def of(cls, session: Session, flags: dict[str, Any]) -> Generator:
-        """Takes its own flags out of `flags`."""
-        names = (
-            "output",
-            "template",
-            "show_managed_fields",
-            "allow_missing_template_keys",
-            "dry_run",
-            "validate",
-            "field_manager",
-            "save_config",
-        )
-        return cls(session, **{name: flags.pop(name) for name in names})
-
-    async def run(self, obj: Object, *, failure: str = "") -> None:
-        """Create `obj`. `failure` introduces an error, e.g. `failed to create deployment: `."""
+    async def create(self, obj: Object, *, failure: str = "") -> None:
+        """`failure` introduces an error, e.g. `failed to create deployment: `."""
         dry_run = options.dry_run_strategy(self.dry_run, self.session.error)
-        validation = options.field_validation(self.validate)
+        validation = options.field_validation(self.schema_check)
         resource = built_in(obj["apiVersion"], obj["kind"])
-        results = Results(
-            self.session,
-            self.output,
-            self.template,
-            self.show_managed_fields,
-            self.allow_missing_template_keys,
-            dry_run,
-            in_field_order=True,
-        )
+        results = Results.of(self, dry_run, in_field_order=True)
         results.check()
         if resource.namespaced and self.session.namespace_is_explicit:
             obj = with_namespace(obj, self.session.namespace)

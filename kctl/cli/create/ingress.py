@@ -3,73 +3,61 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-import click
-
-from kctl.cli.command import KubectlCommand
-from kctl.cli.create.generator import Generator, exactly_one_name, generator_flags
+from kctl.cli.create.generator import Generator
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
-from kctl.cli.session import Session
 
 _RULE = re.compile(r"^(?P<host>[^/=]*)(?P<path>/[^=]*)?=(?P<service>[^:,]+):(?P<port>[^,]+)(?P<tls>,tls(=(?P<secret>[^,]+))?)?$")
 
 
-@click.command(
-    "ingress",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Create an ingress with the specified name",
-    usage="NAME --rule=host/path=service:port[,tls[=secret]]",
-)
-@flag("--class", help="Ingress Class to be used")
-@flag(
-    "--rule",
-    kind="array",
-    help="Rule in format host/path=service:port[,tls=secretname]. Paths containing the leading character '*' are considered pathType=Prefix. tls argument is optional.",
-)
-@flag("--default-backend", help="Default service for backend, in format of svcname:port")
-@flag("--annotation", kind="array", help="Annotation to insert in the ingress object, in the format annotation=value")
-@generator_flags()
-async def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    rule: tuple[str, ...],
-    default_backend: str,
-    annotation: tuple[str, ...],
-    **flags: Any,
-) -> None:
+class CreateIngress(Generator):
     """Create an ingress with the specified name."""
-    ingress_class: str = flags.pop("class")
-    generator = Generator.of(session, flags)
-    name = exactly_one_name(session, arguments)
-    if not default_backend and not rule:
-        raise CommandError(
-            "not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)"
-        )
-    meta: dict[str, Any] = {"name": name}
-    if annotation:
-        meta["annotations"] = dict(_annotation(one) for one in annotation)
-    spec: dict[str, Any] = {}
-    if ingress_class:
-        spec["ingressClassName"] = ingress_class
-    if default_backend:
-        spec["defaultBackend"] = _default_backend(default_backend)
-    found = [_parse(one) for one in rule]
-    tls = _tls(found)
-    if tls:
-        spec["tls"] = tls
-    if found:
-        spec["rules"] = _rules(found)
-    obj = {
-        "kind": "Ingress",
-        "apiVersion": "networking.k8s.io/v1",
-        "metadata": meta,
-        "spec": spec,
-        "status": {"loadBalancer": {}},
-    }
-    await generator.run(obj, failure="failed to create ingress: ")
+
+    name = "ingress"
+    usage = "NAME --rule=host/path=service:port[,tls[=secret]]"
+
+    ingress_class: str = flag("--class", help="Ingress Class to be used")
+    rule: Sequence[str] = flag(
+        "--rule",
+        kind="array",
+        help="Rule in format host/path=service:port[,tls=secretname]. Paths containing the leading character '*' are considered pathType=Prefix. tls argument is optional.",
+    )
+    default_backend: str = flag("--default-backend", help="Default service for backend, in format of svcname:port")
+    annotation: Sequence[str] = flag(
+        "--annotation", kind="array", help="Annotation to insert in the ingress object, in the format annotation=value"
+    )
+
+    async def run(self) -> None:
+        name = self.object_name
+        if not self.default_backend and not self.rule:
+            raise CommandError(
+                "not enough information provided: every ingress has to either specify a default-backend (which catches all traffic) or a list of rules (which catch specific paths)"
+            )
+        meta: dict[str, Any] = {"name": name}
+        if self.annotation:
+            meta["annotations"] = dict(_annotation(one) for one in self.annotation)
+        spec: dict[str, Any] = {}
+        if self.ingress_class:
+            spec["ingressClassName"] = self.ingress_class
+        if self.default_backend:
+            spec["defaultBackend"] = _default_backend(self.default_backend)
+        found = [_parse(one) for one in self.rule]
+        tls = _tls(found)
+        if tls:
+            spec["tls"] = tls
+        if found:
+            spec["rules"] = _rules(found)
+        obj = {
+            "kind": "Ingress",
+            "apiVersion": "networking.k8s.io/v1",
+            "metadata": meta,
+            "spec": spec,
+            "status": {"loadBalancer": {}},
+        }
+        await self.create(obj, failure="failed to create ingress: ")
 
 
 def _annotation(text: str) -> tuple[str, str]:

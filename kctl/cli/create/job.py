@@ -4,39 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CRON_JOBS
-from kctl.cli.command import KubectlCommand
-from kctl.cli.create.generator import Generator, generator_flags, name_and_command
+from kctl.cli.create.generator import Generator
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
 
-@click.command(
-    "job",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Create a job with the specified name",
-    usage="NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]",
-)
-@flag("--image", help="Image name to run.")
-@flag("--from", help="The name of the resource to create a Job from (only cronjob is supported).")
-@generator_flags()
-async def command(session: Session, arguments: tuple[str, ...], image: str, **flags: Any) -> None:
+class CreateJob(Generator):
     """Create a job with the specified name."""
-    source: str = flags.pop("from")
-    generator = Generator.of(session, flags)
-    name, words = name_and_command(session, arguments)
-    if bool(image) == bool(source):
-        raise CommandError("either --image or --from must be specified")
-    if words and source:
-        raise CommandError("cannot specify --from and command")
-    obj = from_image(name, image, words) if image else await _from_cronjob(session, name, source)
-    await generator.run(obj, failure="failed to create job: ")
+
+    name = "job"
+    usage = "NAME --image=image [--from=cronjob/name] -- [COMMAND] [args...]"
+    takes_command = True
+
+    image: str = flag("--image", help="Image name to run.")
+    source: str = flag("--from", help="The name of the resource to create a Job from (only cronjob is supported).")
+
+    async def run(self) -> None:
+        name, words = self.object_name, self.words
+        if bool(self.image) == bool(self.source):
+            raise CommandError("either --image or --from must be specified")
+        if words and self.source:
+            raise CommandError("cannot specify --from and command")
+        obj = from_image(name, self.image, words) if self.image else await _from_cronjob(self.session, name, self.source)
+        await self.create(obj, failure="failed to create job: ")
 
 
 def pod_template(name: str, image: str, words: list[str], restart: str) -> Object:

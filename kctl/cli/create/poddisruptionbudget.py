@@ -4,59 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from kctl.apimachinery import labels
-from kctl.cli.command import KubectlCommand
-from kctl.cli.create.generator import Generator, exactly_one_name, generator_flags
+from kctl.cli.create.generator import Generator
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
-from kctl.cli.session import Session
 
 _STATUS = {"disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0}
 _OPERATORS = {"in": "In", "notin": "NotIn", "exists": "Exists", "!": "DoesNotExist"}
 
 
-@click.command(
-    "poddisruptionbudget",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Create a pod disruption budget with the specified name",
-    usage="NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]",
-)
-@flag("--min-available", help="The minimum number or percentage of available pods this budget requires.")
-@flag("--max-unavailable", help="The maximum number or percentage of unavailable pods this budget requires.")
-@flag(
-    "--selector",
-    help="A label selector to use for this budget. Only equality-based selector requirements are supported.",
-)
-@generator_flags()
-async def command(
-    session: Session, arguments: tuple[str, ...], min_available: str, max_unavailable: str, selector: str, **flags: Any
-) -> None:
+class CreatePodDisruptionBudget(Generator):
     """Create a pod disruption budget with the specified name, selector, and desired minimum available pods."""
-    generator = Generator.of(session, flags)
-    name = exactly_one_name(session, arguments)
-    if not selector:
-        raise CommandError("a selector must be specified")
-    if not min_available and not max_unavailable:
-        raise CommandError("one of min-available or max-unavailable must be specified")
-    if min_available and max_unavailable:
-        raise CommandError("min-available and max-unavailable cannot be both specified")
-    spec: dict[str, Any] = {}
-    if min_available:
-        spec["minAvailable"] = _number(min_available, "min-available")
-    spec["selector"] = _selector(selector)
-    if max_unavailable:
-        spec["maxUnavailable"] = _number(max_unavailable, "max-unavailable")
-    obj = {
-        "kind": "PodDisruptionBudget",
-        "apiVersion": "policy/v1",
-        "metadata": {"name": name},
-        "spec": spec,
-        "status": _STATUS,
-    }
-    await generator.run(obj, failure="failed to create poddisruptionbudgets: ")
+
+    name = "poddisruptionbudget"
+    usage = "NAME --selector=SELECTOR --min-available=N [--dry-run=server|client|none]"
+
+    min_available: str = flag("--min-available", help="The minimum number or percentage of available pods this budget requires.")
+    max_unavailable: str = flag("--max-unavailable", help="The maximum number or percentage of unavailable pods this budget requires.")
+    selector: str = flag(
+        "--selector",
+        help="A label selector to use for this budget. Only equality-based selector requirements are supported.",
+    )
+
+    async def run(self) -> None:
+        name = self.object_name
+        if not self.selector:
+            raise CommandError("a selector must be specified")
+        if not self.min_available and not self.max_unavailable:
+            raise CommandError("one of min-available or max-unavailable must be specified")
+        if self.min_available and self.max_unavailable:
+            raise CommandError("min-available and max-unavailable cannot be both specified")
+        spec: dict[str, Any] = {}
+        if self.min_available:
+            spec["minAvailable"] = _number(self.min_available, "min-available")
+        spec["selector"] = _selector(self.selector)
+        if self.max_unavailable:
+            spec["maxUnavailable"] = _number(self.max_unavailable, "max-unavailable")
+        obj = {
+            "kind": "PodDisruptionBudget",
+            "apiVersion": "policy/v1",
+            "metadata": {"name": name},
+            "spec": spec,
+            "status": _STATUS,
+        }
+        await self.create(obj, failure="failed to create poddisruptionbudgets: ")
 
 
 def _number(text: str, flag_name: str) -> int | str:

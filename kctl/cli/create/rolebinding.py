@@ -2,86 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-import click
-
-from kctl.cli import options
-from kctl.cli.command import KubectlCommand
-from kctl.cli.create.generator import Generator, exactly_one_name, generator_flags, require_flags
+from kctl.cli.create.generator import Generator
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
-from kctl.cli.session import Session
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 _GROUP = "rbac.authorization.k8s.io"
 
 
-def _subject_flags() -> Callable[[Command], Command]:
-    return options.apply_all(
-        flag("--user", kind="array", help="Usernames to bind to the role. The flag can be repeated to add multiple users."),
-        flag("--group", kind="array", help="Groups to bind to the role. The flag can be repeated to add multiple groups."),
-        flag(
-            "--serviceaccount",
-            kind="array",
-            help="Service accounts to bind to the role, in the format <namespace>:<name>. The flag can be repeated to add multiple service accounts.",
-        ),
+class SubjectGenerator(Generator):
+    """A binding's flags that say whom it is for."""
+
+    user: Sequence[str] = flag(
+        "--user", kind="array", help="Usernames to bind to the role. The flag can be repeated to add multiple users."
+    )
+    group: Sequence[str] = flag(
+        "--group", kind="array", help="Groups to bind to the role. The flag can be repeated to add multiple groups."
+    )
+    serviceaccount: Sequence[str] = flag(
+        "--serviceaccount",
+        kind="array",
+        help="Service accounts to bind to the role, in the format <namespace>:<name>. The flag can be repeated to add multiple service accounts.",
     )
 
+    def subjects(self) -> list[dict[str, str]]:
+        found = [{"kind": "User", "apiGroup": _GROUP, "name": one} for one in self.user]
+        found += [{"kind": "Group", "apiGroup": _GROUP, "name": one} for one in self.group]
+        for account in self.serviceaccount:
+            parts = account.split(":")
+            if len(parts) != 2 or not all(parts):
+                raise CommandError("serviceaccount must be <namespace>:<name>")
+            found.append({"kind": "ServiceAccount", "name": parts[1], "namespace": parts[0]})
+        return found
 
-@click.command(
-    "rolebinding",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Create a role binding for a particular role or cluster role",
-    usage="NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
-)
-@flag("--clusterrole", help="ClusterRole this RoleBinding should reference")
-@flag("--role", help="Role this RoleBinding should reference")
-@_subject_flags()
-@generator_flags()
-async def command(session: Session, arguments: tuple[str, ...], clusterrole: str, role: str, **flags: Any) -> None:
+
+class CreateRoleBinding(SubjectGenerator):
     """Create a role binding for a particular role or cluster role."""
-    subjects = _subjects(flags)
-    generator = Generator.of(session, flags)
-    name = exactly_one_name(session, arguments)
-    if bool(clusterrole) == bool(role):
-        raise CommandError("exactly one of clusterrole or role must be specified")
-    reference = ("ClusterRole", clusterrole) if clusterrole else ("Role", role)
-    await generator.run(_binding("RoleBinding", name, subjects, *reference), failure="failed to create rolebinding: ")
+
+    name = "rolebinding"
+    usage = "NAME --clusterrole=NAME|--role=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]"
+
+    clusterrole: str = flag("--clusterrole", help="ClusterRole this RoleBinding should reference")
+    role: str = flag("--role", help="Role this RoleBinding should reference")
+
+    async def run(self) -> None:
+        subjects = self.subjects()
+        name = self.object_name
+        if bool(self.clusterrole) == bool(self.role):
+            raise CommandError("exactly one of clusterrole or role must be specified")
+        reference = ("ClusterRole", self.clusterrole) if self.clusterrole else ("Role", self.role)
+        await self.create(_binding("RoleBinding", name, subjects, *reference), failure="failed to create rolebinding: ")
 
 
-@click.command(
-    "clusterrolebinding",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Create a cluster role binding for a particular cluster role",
-    usage="NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]",
-)
-@flag("--clusterrole", help="ClusterRole this ClusterRoleBinding should reference")
-@_subject_flags()
-@generator_flags()
-async def cluster(session: Session, arguments: tuple[str, ...], clusterrole: str, **flags: Any) -> None:
+class CreateClusterRoleBinding(SubjectGenerator):
     """Create a cluster role binding for a particular cluster role."""
-    subjects = _subjects(flags)
-    generator = Generator.of(session, flags)
-    require_flags(session, "clusterrole")
-    name = exactly_one_name(session, arguments)
-    obj = _binding("ClusterRoleBinding", name, subjects, "ClusterRole", clusterrole)
-    await generator.run(obj, failure="failed to create clusterrolebinding: ")
 
+    name = "clusterrolebinding"
+    usage = "NAME --clusterrole=NAME [--user=username] [--group=groupname] [--serviceaccount=namespace:serviceaccountname] [--dry-run=server|client|none]"
+    required = ("clusterrole",)
 
-def _subjects(flags: dict[str, Any]) -> list[dict[str, str]]:
-    """Takes the subject flags out of `flags`."""
-    found = [{"kind": "User", "apiGroup": _GROUP, "name": one} for one in flags.pop("user")]
-    found += [{"kind": "Group", "apiGroup": _GROUP, "name": one} for one in flags.pop("group")]
-    for account in flags.pop("serviceaccount"):
-        parts = account.split(":")
-        if len(parts) != 2 or not all(parts):
-            raise CommandError("serviceaccount must be <namespace>:<name>")
-        found.append({"kind": "ServiceAccount", "name": parts[1], "namespace": parts[0]})
-    return found
+    clusterrole: str = flag("--clusterrole", help="ClusterRole this ClusterRoleBinding should reference")
+
+    async def run(self) -> None:
+        subjects = self.subjects()
+        name = self.object_name
+        obj = _binding("ClusterRoleBinding", name, subjects, "ClusterRole", self.clusterrole)
+        await self.create(obj, failure="failed to create clusterrolebinding: ")
 
 
 def _binding(kind: str, name: str, subjects: Sequence[dict[str, str]], role_kind: str, role: str) -> dict[str, Any]:

@@ -2,132 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from kctl.cli.command import KubectlCommand, KubectlGroup
-from kctl.cli.create.generator import Generator, exactly_one_name, generator_flags
+from kctl.cli.command import Group, Lazy
+from kctl.cli.create.generator import Generator
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
-from kctl.cli.session import Session
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-command = KubectlGroup(
-    "service",
-    short_help="Create a service using a specified subcommand",
-    usage="",
-    help="Create a service using a specified subcommand.",
-)
 
 
-def _tcp() -> Callable[[Command], Command]:
-    return flag("--tcp", kind="slice", help="Port pairs can be specified as '<port>:<targetPort>'.")
+class CreateService(Group):
+    """Create a service using a specified subcommand."""
 
-
-@command.command(
-    "clusterip",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Create a ClusterIP service",
-    usage="NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]",
-)
-@_tcp()
-@flag("--clusterip", help="Assign your own ClusterIP or set to 'None' for a 'headless' service (no loadbalancing).")
-@generator_flags()
-async def clusterip(session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], clusterip: str, **flags: Any) -> None:
-    """Create a ClusterIP service with the specified name."""
-    more: dict[str, Any] = {"clusterIP": clusterip} if clusterip else {}
-    if not tcp and clusterip != "None":
-        _missing_ports()
-    await _create(session, arguments, "ClusterIP", tcp, flags, **more)
-
-
-@command.command(
-    "nodeport",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Create a NodePort service",
-    usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
-)
-@_tcp()
-@flag("--node-port", kind="int", help="Port used to expose the service on each node in a cluster.")
-@generator_flags()
-async def nodeport(session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], node_port: int, **flags: Any) -> None:
-    """Create a NodePort service with the specified name."""
-    if not tcp:
-        _missing_ports()
-    await _create(session, arguments, "NodePort", tcp, flags, node_port=node_port)
-
-
-@command.command(
-    "loadbalancer",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Create a LoadBalancer service",
-    usage="NAME [--tcp=port:targetPort] [--dry-run=server|client|none]",
-)
-@_tcp()
-@generator_flags()
-async def loadbalancer(session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], **flags: Any) -> None:
-    """Create a LoadBalancer service with the specified name."""
-    if not tcp:
-        _missing_ports()
-    await _create(session, arguments, "LoadBalancer", tcp, flags)
-
-
-@command.command(
-    "externalname",
-    cls=KubectlCommand,
-    blocking=True,
-    short_help="Create an ExternalName service",
-    usage="NAME --external-name external.name [--dry-run=server|client|none]",
-)
-@_tcp()
-@flag("--external-name", help="External name of service")
-@generator_flags()
-async def externalname(session: Session, arguments: tuple[str, ...], tcp: tuple[str, ...], external_name: str, **flags: Any) -> None:
-    """Create an ExternalName service with the specified name."""
-    from kctl.cli.create.generator import require_flags
-
-    require_flags(session, "external_name")
-    await _create(session, arguments, "ExternalName", tcp, flags, externalName=external_name)
-
-
-def _missing_ports() -> None:
-    raise CommandError("at least one tcp port specifier must be provided")
-
-
-async def _create(
-    session: Session,
-    arguments: Sequence[str],
-    kind: str,
-    tcp: Sequence[str],
-    flags: dict[str, Any],
-    *,
-    node_port: int = 0,
-    **more: str,
-) -> None:
-    generator = Generator.of(session, flags)
-    name = exactly_one_name(session, arguments)
-    spec: dict[str, Any] = {}
-    ports = [_port(pair, node_port) for pair in tcp]
-    if ports:
-        spec["ports"] = ports
-    spec["selector"] = {"app": name}
-    if "clusterIP" in more:
-        spec["clusterIP"] = more["clusterIP"]
-    spec["type"] = kind
-    if "externalName" in more:
-        spec["externalName"] = more["externalName"]
-    obj = {
-        "kind": "Service",
-        "apiVersion": "v1",
-        "metadata": {"name": name, "labels": {"app": name}},
-        "spec": spec,
-        "status": {"loadBalancer": {}},
+    name = "service"
+    members = {
+        "clusterip": Lazy(__name__, "CreateClusterIPService", "Create a ClusterIP service"),
+        "externalname": Lazy(__name__, "CreateExternalNameService", "Create an ExternalName service"),
+        "loadbalancer": Lazy(__name__, "CreateLoadBalancerService", "Create a LoadBalancer service"),
+        "nodeport": Lazy(__name__, "CreateNodePortService", "Create a NodePort service"),
     }
-    await generator.run(obj, failure=f"failed to create {kind} service: ")
+
+
+class ServiceGenerator(Generator):
+    """What the four types of Service share."""
+
+    tcp: Sequence[str] = flag("--tcp", kind="slice", help="Port pairs can be specified as '<port>:<targetPort>'.")
+
+    def require_ports(self) -> None:
+        if not self.tcp:
+            raise CommandError("at least one tcp port specifier must be provided")
+
+    async def create_service(self, kind: str, *, node_port: int = 0, cluster_ip: str = "", external_name: str = "") -> None:
+        name = self.object_name
+        spec: dict[str, Any] = {}
+        ports = [_port(pair, node_port) for pair in self.tcp]
+        if ports:
+            spec["ports"] = ports
+        spec["selector"] = {"app": name}
+        if cluster_ip:
+            spec["clusterIP"] = cluster_ip
+        spec["type"] = kind
+        if external_name:
+            spec["externalName"] = external_name
+        obj = {
+            "kind": "Service",
+            "apiVersion": "v1",
+            "metadata": {"name": name, "labels": {"app": name}},
+            "spec": spec,
+            "status": {"loadBalancer": {}},
+        }
+        await self.create(obj, failure=f"failed to create {kind} service: ")
+
+
+class CreateClusterIPService(ServiceGenerator):
+    """Create a ClusterIP service with the specified name."""
+
+    name = "clusterip"
+    usage = "NAME [--tcp=<port>:<targetPort>] [--dry-run=server|client|none]"
+
+    clusterip: str = flag("--clusterip", help="Assign your own ClusterIP or set to 'None' for a 'headless' service (no loadbalancing).")
+
+    async def run(self) -> None:
+        if self.clusterip != "None":
+            self.require_ports()
+        await self.create_service("ClusterIP", cluster_ip=self.clusterip)
+
+
+class CreateNodePortService(ServiceGenerator):
+    """Create a NodePort service with the specified name."""
+
+    name = "nodeport"
+    usage = "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]"
+
+    node_port: int = flag("--node-port", kind="int", help="Port used to expose the service on each node in a cluster.")
+
+    async def run(self) -> None:
+        self.require_ports()
+        await self.create_service("NodePort", node_port=self.node_port)
+
+
+class CreateLoadBalancerService(ServiceGenerator):
+    """Create a LoadBalancer service with the specified name."""
+
+    name = "loadbalancer"
+    usage = "NAME [--tcp=port:targetPort] [--dry-run=server|client|none]"
+
+    async def run(self) -> None:
+        self.require_ports()
+        await self.create_service("LoadBalancer")
+
+
+class CreateExternalNameService(ServiceGenerator):
+    """Create an ExternalName service with the specified name."""
+
+    name = "externalname"
+    usage = "NAME --external-name external.name [--dry-run=server|client|none]"
+    required = ("external_name",)
+
+    external_name: str = flag("--external-name", help="External name of service")
+
+    async def run(self) -> None:
+        await self.create_service("ExternalName", external_name=self.external_name)
 
 
 def _port(pair: str, node_port: int) -> dict[str, Any]:

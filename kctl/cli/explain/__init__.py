@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import click
-
 from kctl.apimachinery.resources import ResourceType
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, Exit
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
@@ -26,37 +24,43 @@ EXAMPLES = """
 """
 
 
-@click.command("explain", cls=KubectlCommand, short_help="Get documentation for a resource", examples=EXAMPLES, usage="TYPE")
-@flag("--api-version", help="Use given api-version (group/version) of the resource.")
-@flag(
-    "--recursive",
-    kind="bool",
-    help="When true, print the name of all the fields recursively. Otherwise, print the available fields with their description.",
-)
-@flag(
-    "-o",
-    "--output",
-    default="plaintext",
-    help="Format in which to render the schema. Valid values are: (plaintext, plaintext-openapiv2).",
-)
-async def command(session: Session, arguments: tuple[str, ...], api_version: str, recursive: bool, output: str) -> None:
+class Explain(Command):
     """Describe fields and structure of various resources.
 
     Fields are identified by a simple JSONPath: TYPE.fieldName[.fieldName]
     """
-    if not arguments:
-        raise CommandError(
-            'You must specify the type of resource to explain. Use "kctl api-resources" for a complete list of supported resources.'
-        )
-    if len(arguments) > 1:
-        raise CommandError("We accept only this format: explain RESOURCE")
-    if output not in ("plaintext", "plaintext-openapiv2"):
-        raise CommandError(f"unrecognized format: {output}")
-    resource, path = await _resource(session, arguments[0], api_version)
-    from kctl.cli.explain.text import explain
 
-    document = await _document(session, resource)
-    explain(document, resource, path, recursive, session.write)
+    name = "explain"
+    usage = "TYPE"
+    examples = EXAMPLES
+
+    api_version: str = flag("--api-version", help="Use given api-version (group/version) of the resource.")
+    recursive: bool = flag(
+        "--recursive",
+        kind="bool",
+        help="When true, print the name of all the fields recursively. Otherwise, print the available fields with their description.",
+    )
+    output: str = flag(
+        "-o",
+        "--output",
+        default="plaintext",
+        help="Format in which to render the schema. Valid values are: (plaintext, plaintext-openapiv2).",
+    )
+
+    async def run(self) -> None:
+        if not self.arguments:
+            raise CommandError(
+                'You must specify the type of resource to explain. Use "kctl api-resources" for a complete list of supported resources.'
+            )
+        if len(self.arguments) > 1:
+            raise CommandError("We accept only this format: explain RESOURCE")
+        if self.output not in ("plaintext", "plaintext-openapiv2"):
+            raise CommandError(f"unrecognized format: {self.output}")
+        resource, path = await _resource(self.session, self.arguments[0], self.api_version)
+        from kctl.cli.explain.text import explain
+
+        document = await _document(self.session, resource)
+        explain(document, resource, path, self.recursive, self.session.write)
 
 
 async def _resource(session: Session, word: str, api_version: str) -> tuple[ResourceType, list[str]]:

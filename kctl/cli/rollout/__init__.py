@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import click
-
-from kctl.cli.command import KubectlGroup, Lazy
+from kctl.cli.command import Group, Lazy
 
 
-def _at(module: str, short_help: str, attribute: str = "command") -> Lazy:
+def _at(module: str, short_help: str, attribute: str) -> Lazy:
     return Lazy(f"kctl.cli.rollout.{module}", attribute, short_help)
 
 
 _COMMANDS = {
-    "history": _at("history", "View rollout history"),
-    "pause": _at("pause", "Mark the provided resource as paused", "pause"),
-    "restart": _at("pause", "Restart a resource", "restart"),
-    "resume": _at("pause", "Resume a paused resource", "resume"),
-    "status": _at("status", "Show the status of the rollout"),
-    "undo": _at("undo", "Undo a previous rollout"),
+    "history": _at("history", "View rollout history", "RolloutHistory"),
+    "pause": _at("pause", "Mark the provided resource as paused", "RolloutPause"),
+    "restart": _at("pause", "Restart a resource", "RolloutRestart"),
+    "resume": _at("pause", "Resume a paused resource", "RolloutResume"),
+    "status": _at("status", "Show the status of the rollout", "RolloutStatus"),
+    "undo": _at("undo", "Undo a previous rollout", "RolloutUndo"),
 }
 
 
-@click.command("rollout", cls=KubectlGroup, short_help="Manage the rollout of a resource", usage="SUBCOMMAND", lazy=_COMMANDS)
-def command() -> None:
+class Rollout(Group):
     """Manage the rollout of one or many resources.
 
     Valid resource types include deployments, daemonsets and statefulsets.
     """
 
-
-command.callback = None
+    name = "rollout"
+    usage = "SUBCOMMAND"
+    help_on_stdout = True
+    members = _COMMANDS

@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-import click
+from collections.abc import Sequence
 
 from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.builder import Builder
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
+from kctl.cli.options import Manifests, ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.rollout.revisions import revisions_of
 from kctl.cli.session import Session
 from kctl.cli.targets import Target, live
 
 
-@click.command(
-    "history",
-    cls=KubectlCommand,
-    short_help="View rollout history",
-    usage="(TYPE NAME | TYPE/NAME)",
-)
-@flag("--revision", kind="int", help="See the details, including podTemplate of the revision specified")
-@options.selector()
-@options.output()
-@options.filename("identifying the resource to get from a server.")
-async def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    revision: int,
-    selector: str,
-    output: str,
-    template: str,
-    show_managed_fields: bool,
-    allow_missing_template_keys: bool,
-    filename: tuple[str, ...],
-    kustomize: str,
-    recursive: bool,
-) -> None:
+class RolloutHistory(ObjectOutput, Manifests, Command):
     """View previous rollout revisions and configurations."""
-    if revision < 0:
-        raise CommandError(f"revision must be a positive integer: {revision}")
-    builder = Builder(session, filename, kustomize, recursive, selector, validate=False)
-    if not arguments and not builder.has_files:
-        raise UsageError("required resource not specified")
-    results = Results(session, output, template, show_managed_fields, allow_missing_template_keys)
-    results.check()
-    for target in await live(builder, arguments):
-        try:
-            if results.prints_objects:
-                found = await revisions_of(await session.client(), target)
-                chosen = [entry for entry in found if not revision or entry.number == revision]
-                for entry in chosen[-1:] if not revision else chosen:
-                    results.print_object(entry.source)
-            else:
-                await _print(session, target, revision)
-        except (ApiError, CommandError) as error:
-            builder.errors.append(error)
-    builder.finish()
+
+    name = "history"
+    usage = "(TYPE NAME | TYPE/NAME)"
+
+    revision: int = flag("--revision", kind="int", help="See the details, including podTemplate of the revision specified")
+    selector: str = options.selector()
+    filename: Sequence[str] = options.filename("identifying the resource to get from a server.")
+
+    async def run(self) -> None:
+        if self.revision < 0:
+            raise CommandError(f"revision must be a positive integer: {self.revision}")
+        builder = Builder(self.session, self.filename, self.kustomize, self.recursive, self.selector, validate=False)
+        if not self.arguments and not builder.has_files:
+            raise UsageError("required resource not specified")
+        results = Results(self.session, self.output, self.template, self.show_managed_fields, self.allow_missing_template_keys)
+        results.check()
+        for target in await live(builder, self.arguments):
+            try:
+                if results.prints_objects:
+                    found = await revisions_of(await self.session.client(), target)
+                    chosen = [entry for entry in found if not self.revision or entry.number == self.revision]
+                    for entry in chosen[-1:] if not self.revision else chosen:
+                        results.print_object(entry.source)
+                else:
+                    await _print(self.session, target, self.revision)
+            except (ApiError, CommandError) as error:
+                builder.errors.append(error)
+        builder.finish()
 
 
 async def _print(session: Session, target: Target, number: int) -> None:

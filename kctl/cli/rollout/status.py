@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-
-import click
+from collections.abc import Sequence
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.status import ApiError, from_status
 from kctl.cli import options
 from kctl.cli.builder import Builder
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
+from kctl.cli.options import Manifests
 from kctl.cli.rollout.progress import VIEWERS
 from kctl.cli.session import Session
 from kctl.cli.targets import Target, live
@@ -23,47 +23,37 @@ EXAMPLES = """
 """
 
 
-@click.command(
-    "status",
-    cls=KubectlCommand,
-    short_help="Show the status of the rollout",
-    examples=EXAMPLES,
-    usage="(TYPE NAME | TYPE/NAME)",
-)
-@flag("-w", "--watch", kind="bool", default=True, help="Watch the status of the rollout until it's done.")
-@flag("--revision", kind="int", help="Pin to a specific revision for showing its status. Defaults to 0 (last revision).")
-@flag("--timeout", kind="duration", help="The length of time to wait before ending watch, zero means never.")
-@options.selector()
-@options.filename("identifying the resource to get from a server.")
-async def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    watch: bool,
-    revision: int,
-    timeout: float,
-    selector: str,
-    filename: tuple[str, ...],
-    kustomize: str,
-    recursive: bool,
-) -> None:
+class RolloutStatus(Manifests, Command):
     """Show the status of the rollout.
 
     By default the command watches the latest rollout until it is done; use --watch=false to look once.
     """
-    if revision < 0:
-        raise CommandError(f"revision must be a positive integer: {revision}")
-    builder = Builder(session, filename, kustomize, recursive, selector, validate=False)
-    if not arguments and not builder.has_files:
-        raise UsageError("required resource not specified")
-    for target in await live(builder, arguments):
-        try:
-            work = _follow(session, target, revision, watch)
-            await (asyncio.wait_for(work, timeout) if timeout else work)
-        except TimeoutError:
-            builder.errors.append(CommandError("timed out waiting for the condition"))
-        except (ApiError, CommandError) as error:
-            builder.errors.append(error)
-    builder.finish()
+
+    name = "status"
+    usage = "(TYPE NAME | TYPE/NAME)"
+    examples = EXAMPLES
+
+    watch: bool = flag("-w", "--watch", kind="bool", default=True, help="Watch the status of the rollout until it's done.")
+    revision: int = flag("--revision", kind="int", help="Pin to a specific revision for showing its status. Defaults to 0 (last revision).")
+    timeout: float = flag("--timeout", kind="duration", help="The length of time to wait before ending watch, zero means never.")
+    selector: str = options.selector()
+    filename: Sequence[str] = options.filename("identifying the resource to get from a server.")
+
+    async def run(self) -> None:
+        if self.revision < 0:
+            raise CommandError(f"revision must be a positive integer: {self.revision}")
+        builder = Builder(self.session, self.filename, self.kustomize, self.recursive, self.selector, validate=False)
+        if not self.arguments and not builder.has_files:
+            raise UsageError("required resource not specified")
+        for target in await live(builder, self.arguments):
+            try:
+                work = _follow(self.session, target, self.revision, self.watch)
+                await (asyncio.wait_for(work, self.timeout) if self.timeout else work)
+            except TimeoutError:
+                builder.errors.append(CommandError("timed out waiting for the condition"))
+            except (ApiError, CommandError) as error:
+                builder.errors.append(error)
+        builder.finish()
 
 
 async def _follow(session: Session, target: Target, revision: int, watch: bool) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import click
+from collections.abc import Sequence
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.builder import Builder
-from kctl.cli.command import KubectlCommand
+from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
+from kctl.cli.options import Manifests, ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.rollout.revisions import Revision, revisions_of, without_hash
-from kctl.cli.session import Session
 from kctl.cli.targets import Target, live
 from kctl.client.client import Client
 from kctl.client.transport import JSON_PATCH, STRATEGIC_MERGE_PATCH
@@ -35,51 +35,37 @@ _SKIPPED_ANNOTATIONS = (
 )
 
 
-@click.command(
-    "undo",
-    cls=KubectlCommand,
-    short_help="Undo a previous rollout",
-    usage="(TYPE NAME | TYPE/NAME)",
-)
-@flag("--to-revision", kind="int", help="The revision to rollback to. Default to 0 (last revision).")
-@options.selector()
-@options.output()
-@options.dry_run()
-@options.filename("identifying the resource to get from a server.")
-async def command(
-    session: Session,
-    arguments: tuple[str, ...],
-    to_revision: int,
-    selector: str,
-    output: str,
-    template: str,
-    show_managed_fields: bool,
-    allow_missing_template_keys: bool,
-    dry_run: str,
-    filename: tuple[str, ...],
-    kustomize: str,
-    recursive: bool,
-) -> None:
+class RolloutUndo(ObjectOutput, Manifests, Command):
     """Roll back to a previous rollout."""
-    strategy = options.dry_run_strategy(dry_run, session.error)
-    results = Results(session, output, template, show_managed_fields, allow_missing_template_keys, strategy)
-    results.check()
-    builder = Builder(session, filename, kustomize, recursive, selector, validate=False)
-    if not arguments and not builder.has_files:
-        raise UsageError("required resource not specified")
-    client = await session.client()
-    for target in await live(builder, arguments):
-        if _LAST_APPLIED in objects.annotations(target.object):
-            session.error(_APPLIED_WARNING.format(f"{target.resource.plural}/{target.name}"))
-        try:
-            result = await _undo(client, target, to_revision, strategy != "none", strategy == "server")
-            if not results.output and strategy == "none":
-                session.print(f"{target.full_name} {result}")
-            else:
-                results.print(target.resource, target.object, result)
-        except (ApiError, CommandError) as error:
-            builder.errors.append(error)
-    builder.finish()
+
+    name = "undo"
+    usage = "(TYPE NAME | TYPE/NAME)"
+
+    to_revision: int = flag("--to-revision", kind="int", help="The revision to rollback to. Default to 0 (last revision).")
+    selector: str = options.selector()
+    dry_run: str = options.dry_run()
+    filename: Sequence[str] = options.filename("identifying the resource to get from a server.")
+
+    async def run(self) -> None:
+        strategy = options.dry_run_strategy(self.dry_run, self.session.error)
+        results = Results(self.session, self.output, self.template, self.show_managed_fields, self.allow_missing_template_keys, strategy)
+        results.check()
+        builder = Builder(self.session, self.filename, self.kustomize, self.recursive, self.selector, validate=False)
+        if not self.arguments and not builder.has_files:
+            raise UsageError("required resource not specified")
+        client = await self.session.client()
+        for target in await live(builder, self.arguments):
+            if _LAST_APPLIED in objects.annotations(target.object):
+                self.session.error(_APPLIED_WARNING.format(f"{target.resource.plural}/{target.name}"))
+            try:
+                result = await _undo(client, target, self.to_revision, strategy != "none", strategy == "server")
+                if not results.output and strategy == "none":
+                    self.session.print(f"{target.full_name} {result}")
+                else:
+                    results.print(target.resource, target.object, result)
+            except (ApiError, CommandError) as error:
+                builder.errors.append(error)
+        builder.finish()
 
 
 async def _undo(client: Client, target: Target, to_revision: int, dry_run: bool, on_server: bool) -> str:

@@ -11,8 +11,7 @@ from kctl.cli.flags import Flag, parse
 
 
 def _flag(*names: str, kind: str = "string", default: Any = "", bare: str | None = None) -> Flag:
-    long = next(name for name in names if name.startswith("--"))
-    return Flag([*names, long[2:].replace("-", "_")], kind=kind, default=default, bare=bare, help="", hidden=False)
+    return Flag(names, kind, default, bare, "", False)
 
 
 FLAGS = [
