@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from kctl.apimachinery.objects import Object
 
-KUBERNETES_VERSION = "v1.37.1"
 KUBELET_PORT = 10250
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from controllers.kubelet import simulated_runtime
 from controllers.kubelet.admission import Requests, amount
-from controllers.kubelet.node_config import KUBELET_PORT, KUBERNETES_VERSION, NodeConfig
+from controllers.kubelet.node_config import KUBELET_PORT, NodeConfig
 from kctl.apimachinery import objects, quantity
+from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.objects import Object
 
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"

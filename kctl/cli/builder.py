@@ -164,7 +164,7 @@ class Builder:
 
         refuse_kustomize(self.kustomize)
         found: list[Info] = []
-        for source in manifests.sources(self.filenames, self.recursive):
+        for source in manifests.sources(self.filenames, self.recursive, self.session.streams.input):
             try:
                 for document in manifests.documents(source):
                     if self.validate:

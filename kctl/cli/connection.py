@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.times import parse_duration
 from kctl.cli.errors import CommandError
 from kctl.client.kubeconfig import (
@@ -151,7 +152,7 @@ def _headers(session: Session) -> dict[str, str | list[str]]:
     from kctl.client.credentials import CredentialError, authorization
 
     flags = session.flags
-    headers: dict[str, str | list[str]] = {"User-Agent": "kctl/v1.37.1 (linux/python) kubernetes"}
+    headers: dict[str, str | list[str]] = {"User-Agent": f"kctl/{KUBERNETES_VERSION} (linux/python) kubernetes"}
     try:
         value = authorization(session.configuration.user)
     except CredentialError as error:

@@ -313,7 +313,7 @@ class Get(Manifests, Command):
             return answer.object
         from kctl.cli.local_table import table_of
 
-        return table_of(answer.object)
+        return table_of(answer.object, self.session.now())
 
     def table_printer(self, resource: ResourceType, with_kind: bool) -> TablePrinter:
         kind = resource.kind.lower() + (f".{resource.group}" if resource.group else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from kctl.apimachinery import times
@@ -11,9 +11,7 @@ from kctl.printers.output import items_of
 from kctl.printers.table import generic_table
 
 
-def table_of(obj: Object) -> dict[str, Any]:
-    now = datetime.now(UTC)
-
+def table_of(obj: Object, now: datetime) -> dict[str, Any]:
     def age(stamp: Any) -> str:
         return times.human_duration(now - times.parse(stamp)) if stamp else "<unknown>"
 

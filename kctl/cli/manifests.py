@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import orjson
 
@@ -27,24 +26,26 @@ class Source(NamedTuple):
     name: str
     path: str = ""
     url: str = ""
+    stream: TextIO | None = None
 
     def read(self) -> bytes:
         if self.url:
             return _download(self.url)
-        if not self.path:
-            return sys.stdin.buffer.read()
+        if self.stream is not None:
+            binary = getattr(self.stream, "buffer", None)
+            return bytes(binary.read()) if binary is not None else self.stream.read().encode()
         try:
             return Path(self.path).read_bytes()
         except OSError as error:
             raise CommandError(f"open {self.path}: {(error.strerror or '').lower()}") from None
 
 
-def sources(filenames: Sequence[str], recursive: bool) -> list[Source]:
+def sources(filenames: Sequence[str], recursive: bool, standard_input: TextIO) -> list[Source]:
     """The files that the -f values stand for. Raises CommandError for a path that does not exist."""
     found: list[Source] = []
     for name in filenames:
         if name == "-":
-            found.append(Source("STDIN"))
+            found.append(Source("STDIN", stream=standard_input))
         elif name.startswith(("http://", "https://")):
             found.append(Source(name, url=name))
         else:

@@ -72,7 +72,7 @@ class Replace(ObjectOutput, Manifests, Command):
             from kctl.cli.manifests import sources
             from kctl.cli.raw import raw_request
 
-            await raw_request(self.session, "PUT", self.raw, sources(self.filename, False)[0].read())
+            await raw_request(self.session, "PUT", self.raw, sources(self.filename, False, self.session.streams.input)[0].read())
             return
         strategy = options.dry_run_strategy(self.dry_run, self.session.error)
         validation = options.field_validation(self.schema_check)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
+
 if TYPE_CHECKING:
     from kctl.daemon.config import ClusterConfig
     from kctl.daemon.paths import ClusterPaths
-
-KUBERNETES_VERSION = "v1.37.1"
 
 
 @click.command("run-cluster", short_help="Start a local Kubernetes cluster of simulated nodes")

@@ -6,20 +6,20 @@ Everything is made on first use: `kctl config view` never opens a socket, `kctl 
 from __future__ import annotations
 
 import sys
-from collections.abc import Coroutine
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from kctl.cli.errors import CommandError, ConfigurationError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from kctl.client.client import Client
     from kctl.client.discovery import RESTMapper
     from kctl.client.kubeconfig import Kubeconfig, ResolvedConfig
 
 
-@dataclass(slots=True)
-class Streams:
+class Streams(NamedTuple):
     """Where a command reads and writes; tests pass their own."""
 
     out: TextIO
@@ -36,8 +36,9 @@ class Session:
     `dash` how many arguments came before `--` (-1 without one); `blocking` is set while a command runs without an event
     loop, over the blocking transport."""
 
-    def __init__(self, streams: Streams | None = None) -> None:
+    def __init__(self, streams: Streams | None = None, now: Callable[[], datetime] | None = None) -> None:
         self.streams = streams or Streams.standard()
+        self._now = now
         self.program = "kctl"
         self.changed: set[str] = set()
         self.dash = -1
@@ -55,6 +56,14 @@ class Session:
         self.flags.update(global_flags)
         self.changed = changed
         self.dash = dash
+
+    def now(self) -> datetime:
+        """Wall time, UTC."""
+        if self._now is not None:
+            return self._now()
+        from datetime import UTC, datetime
+
+        return datetime.now(UTC)
 
     @property
     def verbosity(self) -> int:

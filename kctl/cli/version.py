@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION, MAJOR, MINOR, platform_name, runtime_version
 from kctl.cli.command import Command
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
 
-CLIENT = "v1.37.1"
-
 
 def client_version() -> dict[str, str]:
-    import platform
-
     return {
-        "major": "1",
-        "minor": "37",
-        "gitVersion": CLIENT,
+        "major": MAJOR,
+        "minor": MINOR,
+        "gitVersion": KUBERNETES_VERSION,
         "gitTreeState": "clean",
         "compiler": "cpython",
-        "goVersion": f"python{platform.python_version()}",
-        "platform": f"{platform.system().lower()}/{platform.machine()}",
+        "goVersion": runtime_version(),
+        "platform": platform_name(),
     }
 
 
@@ -40,7 +37,7 @@ class Version(Command):
         if self.output not in ("", "yaml", "json"):
             raise CommandError("--output must be 'yaml' or 'json'")
         if self.arguments:
-            raise CommandError(f"extra arguments: {list(self.arguments)}")
+            raise CommandError(f"extra arguments: [{' '.join(self.arguments)}]")
 
     def run(self) -> Coroutine[Any, Any, None] | None:
         if not self.client:
@@ -67,7 +64,7 @@ class Version(Command):
         if self.output:
             _print_object(self.session, server, self.output)
             return
-        self.session.print(f"Client Version: {CLIENT}")
+        self.session.print(f"Client Version: {KUBERNETES_VERSION}")
         if server is not None:
             self.session.print(f"Server Version: {server.get('gitVersion', '')}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.objects import Object
 from kctl.daemon import logs
 from kctl.daemon.config import ClusterConfig
@@ -18,7 +19,7 @@ from kctl.daemon.supervisor import ComponentState
 if TYPE_CHECKING:
     from controllers.kubelet.node_config import StaticPod, StaticPodState
 
-VERSION = "v1.37.1"
+VERSION = KUBERNETES_VERSION
 SHOWN = {
     "etcd": ("registry.k8s.io/etcd:3.6.5-0", "100m", "100Mi"),
     "kube-apiserver": (f"registry.k8s.io/kube-apiserver:{VERSION}", "250m", ""),

@@ -14,13 +14,13 @@ from typing import Any
 
 import orjson
 
+from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.resources import ResourceTable, ResourceType
 from kctl.apimachinery.schema import bundle
 from kctl.apimachinery.status import NotAcceptable
 from kctl.kube_apiserver import openapi_enums, openapi_protobuf
 from kctl.kube_apiserver.openapi_paths import META, Paths
 from kctl.kube_apiserver.request import Response
-from kctl.kube_apiserver.version import git_version
 
 Document = dict[str, Any]
 _JSON = "application/json"
@@ -70,7 +70,7 @@ def index(table: ResourceTable) -> Document:
 
 
 def _digest(name: str, served: Iterable[ResourceType]) -> str:
-    facts = repr((git_version(), name, *served))
+    facts = repr((KUBERNETES_VERSION, name, *served))
     return hashlib.sha512(facts.encode()).hexdigest().upper()
 
 
@@ -88,7 +88,7 @@ def _document(name: str, served: tuple[ResourceType, ...]) -> bytes:
     schemas = closure(definitions, [*(name for name in wanted if name), *(META + kind for kind in _ALSO)])
     body = {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": git_version()},
+        "info": {"title": "Kubernetes", "version": KUBERNETES_VERSION},
         "paths": Paths(types).of(served),
         "components": {"schemas": {key: convert(schema, key) for key, schema in sorted(schemas.items())}},
     }
@@ -101,7 +101,7 @@ def document_v2(table: ResourceTable) -> bytes:
     types: dict[str, str] = bundle.types().header["kinds"]
     body = {
         "swagger": "2.0",
-        "info": {"title": "Kubernetes", "version": git_version()},
+        "info": {"title": "Kubernetes", "version": KUBERNETES_VERSION},
         "paths": Paths(types, v2=True).of(table),
         "definitions": {name: convert(definitions.entry(name), name, v2=True) for name in sorted(definitions.names())},
     }

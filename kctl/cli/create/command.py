@@ -135,4 +135,4 @@ async def _raw(session: Session, path: str, filename: Sequence[str]) -> None:
 
     if len(filename) != 1:
         raise CommandError("--raw can only use a single local file or stdin")
-    await raw_request(session, "POST", path, sources(filename, False)[0].read())
+    await raw_request(session, "POST", path, sources(filename, False, session.streams.input)[0].read())

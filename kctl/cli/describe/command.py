@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.status import ApiError, NotFound
@@ -79,7 +78,7 @@ class Describe(Manifests, Command):
             self.show_events = False  # as kubectl: many descriptions would be many searches
         for target in targets:
             try:
-                text = await describer_for(target.resource)(client, target.object, datetime.now(UTC), self.show_events)
+                text = await describer_for(target.resource)(client, target.object, self.session.now(), self.show_events)
             except ApiError as error:
                 builder.errors.append(error)
                 continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import ClassVar
 
 from kctl.apimachinery import objects, times
@@ -107,5 +106,5 @@ class RolloutRestart(RolloutChange):
             raise CommandError(
                 f'{target.resource.group_resource} "{target.name}" can\'t restart paused deployment (run rollout resume first)'
             )
-        stamp = {"kubectl.kubernetes.io/restartedAt": times.rfc3339(datetime.now(UTC))}
+        stamp = {"kubectl.kubernetes.io/restartedAt": times.rfc3339(self.session.now())}
         return {"spec": {"template": {"metadata": {"annotations": stamp}}}}
