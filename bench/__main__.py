@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import measures
+from bench import http_scenes, measures
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -31,6 +31,10 @@ SCENES: dict[str, Callable[[], measures.Figures]] = {
     "deployment-5000": lambda: measures.deployment(5000, 100),
     "deployment-20000": lambda: measures.deployment(20000, 400),
     "get-pods": lambda: measures.get_pods(_kubectl()),
+    "https": http_scenes.https,
+    "lists": http_scenes.concurrent_lists,
+    "pages": http_scenes.pages,
+    "watchers": http_scenes.watchers,
 }
 
 

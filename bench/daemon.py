@@ -38,7 +38,8 @@ class Daemon:
         self.environment.pop("KUBECONFIG", None)
         self.started = time.perf_counter()
         command = [sys.executable, "-m", "kctl", "run-cluster", *self._options]
-        self.process = subprocess.Popen(command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        checkout = os.environ.get("BENCH_CHECKOUT")  # measure the code of another checkout, for comparisons
+        self.process = subprocess.Popen(command, cwd=checkout, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.kubeconfig = self._home / "kctl" / "kctl" / "kubeconfig"
         deadline = time.monotonic() + START_SECONDS
         while not self.kubeconfig.is_file():
@@ -64,9 +65,19 @@ class Daemon:
             self.context.load_cert_chain(pem.name)
         self.connection = self.connect()
 
-    def connect(self) -> http.client.HTTPSConnection:
+    @property
+    def address(self) -> tuple[str, int]:
         host, port = self.server.removeprefix("https://").rsplit(":", 1)
-        return http.client.HTTPSConnection(host, int(port), context=self.context, timeout=300)
+        return host, int(port)
+
+    def connect(self) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(*self.address, context=self.context, timeout=300)
+
+    def token(self) -> str:
+        """A bearer token, for clients that have no client certificates."""
+        wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 36000}}
+        answer = self.request("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", wanted)
+        return str(answer["status"]["token"])
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         data = None if body is None else json.dumps(body)

@@ -50,13 +50,13 @@ def deployment(pods: int, nodes: int) -> Figures:
         time.sleep(1)
         base = "/apis/apps/v1/namespaces/default/deployments"
         cpu, started = daemon.cpu_seconds(), time.perf_counter()
-        daemon.request("POST", base, _deployment(pods))
+        daemon.request("POST", base, deployment_of(pods))
         for event in daemon.watch(f"{base}?fieldSelector=metadata.name%3Dbench"):
             if event["object"].get("status", {}).get("availableReplicas", 0) >= pods:
                 break
         available = time.perf_counter() - started
         to_available = daemon.cpu_seconds() - cpu
-        _settle(daemon)
+        settle(daemon)
         memory, whole = daemon.memory_mb(), daemon.cpu_seconds() - cpu
         cpu, started = daemon.cpu_seconds(), time.perf_counter()
         daemon.request("DELETE", f"{base}/bench", {"propagationPolicy": "Background", "gracePeriodSeconds": 0})
@@ -75,7 +75,7 @@ def deployment(pods: int, nodes: int) -> Figures:
         }
 
 
-def _settle(daemon: Daemon) -> None:
+def settle(daemon: Daemon) -> None:
     """Until events and late status writes are done: less than 5 % of a core over half a second."""
     for _ in range(120):
         before = daemon.cpu_seconds()
@@ -84,7 +84,7 @@ def _settle(daemon: Daemon) -> None:
             return
 
 
-def _deployment(pods: int) -> dict[str, Any]:
+def deployment_of(pods: int) -> dict[str, Any]:
     labels = {"app": "bench"}
     container = {
         "name": "web",
@@ -108,11 +108,11 @@ def _deployment(pods: int) -> dict[str, Any]:
 def get_pods(kubectl: str, pods: int = 1000, runs: int = 10) -> Figures:
     """Median wall seconds of `kctl get pods` and `kubectl get pods` in turn against the same server with `pods` pods."""
     with Daemon(20) as daemon:
-        daemon.request("POST", "/apis/apps/v1/namespaces/default/deployments", _deployment(pods))
+        daemon.request("POST", "/apis/apps/v1/namespaces/default/deployments", deployment_of(pods))
         path = "/apis/apps/v1/namespaces/default/deployments/bench"
         while daemon.request("GET", path)["status"].get("availableReplicas", 0) < pods:
             time.sleep(0.1)
-        _settle(daemon)
+        settle(daemon)
         ours = [sys.executable, "-m", "kctl", "get", "pods"]
         theirs = [kubectl, "get", "pods"]
         environment = {**daemon.environment, "KUBECONFIG": str(daemon.kubeconfig)}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
-from kctl.daemon import admin_kubeconfig, logs, pki
+from kctl.daemon import admin_kubeconfig, logs, open_files, pki
 from kctl.daemon.components import component_list
 from kctl.daemon.config import ClusterConfig
 from kctl.daemon.lock import ClusterLock
@@ -48,6 +48,7 @@ class Cluster:
         lock = ClusterLock(self._paths.process_id)
         lock.acquire()
         handler = logs.install(self._paths.logs, verbose=verbose)
+        open_files.raise_limit()
         gc.set_threshold(*_GC_THRESHOLDS)
         sys.setswitchinterval(_SWITCH_SECONDS)
         try:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from kctl.apimachinery.status import ApiError, InternalError, RequestEntityTooLarge
+from kctl.apimachinery.status import ApiError, InternalError, RequestEntityTooLarge, Timeout
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
 from kctl.kube_apiserver import media_types, representation
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from kctl.kube_apiserver.acceptor import Acceptor
+    from kctl.kube_apiserver.http_protocol import Protocol
     from kctl.kube_apiserver.server import ApiServer
 
 _LOG = logging.getLogger(__name__)
 _HUMANS = ("curl/", "wget/", "mozilla/")
 _PATIENCE = 100
 """Hundredths of a second that a stopping server waits for what it has begun."""
+_BODY_SECONDS = 60.0
+"""For a body to arrive: upstream's --request-timeout."""
 _CACHE = "no-cache, private"
 
 
@@ -175,23 +179,22 @@ class Listener:
     def __init__(self, server: ApiServer) -> None:
         self._server = server
         self._web: Any = None
-        self._socket: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._streams: set[asyncio.Task[Any]] = set()
         self._running = 0
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
+        from kctl.kube_apiserver.acceptor import Acceptor
         from kctl.kube_apiserver.http_protocol import Server
 
-        self._web = Server(self._handle, access_log=None, keepalive_timeout=90.0)
-        loop = asyncio.get_running_loop()
-        self._socket = await loop.create_server(self._web, host, port, ssl=ssl_context, backlog=1024)
-        port = int(self._socket.sockets[0].getsockname()[1])
-        self._server.bound_port = port
+        self._web = web_server = Server(self._handle)
+        self._acceptor = Acceptor(web_server, ssl_context, lambda: web_server.open)
+        self._server.bound_port = port = await self._acceptor.listen(host, port)
         return port
 
     async def stop(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
         for task in tuple(self._streams):
             task.cancel()
         for _ in range(_PATIENCE):
@@ -199,6 +202,7 @@ class Listener:
                 break
             await asyncio.sleep(0.01)
         if self._web is not None:
+            self._web.memory.stop()
             await self._web.shutdown(0.01)  # 0 would mean no limit
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
@@ -211,7 +215,7 @@ class Listener:
         request.client_certificate = tls.getpeercert() if tls is not None else None
         try:
             request.raw_body = await self._read(incoming)
-        except RequestEntityTooLarge as error:
+        except (RequestEntityTooLarge, Timeout) as error:
             response = failure(error)
         else:
             self._running += 1
@@ -246,10 +250,14 @@ class Listener:
         if not incoming.body_exists:
             return b""
         body = bytearray()
-        async for chunk in incoming.content.iter_any():
-            body += chunk
-            if len(body) > limit:
-                raise RequestEntityTooLarge(too_large)
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for chunk in incoming.content.iter_any():
+                    body += chunk
+                    if len(body) > limit:
+                        raise RequestEntityTooLarge(too_large)
+        except TimeoutError:
+            raise Timeout("Timeout: request did not complete within the allotted timeout") from None
         return bytes(body)
 
     async def _stream(self, incoming: web.BaseRequest, request: Request, response: Response) -> web.StreamResponse:
@@ -263,9 +271,14 @@ class Listener:
         task = asyncio.current_task()
         assert task is not None
         self._streams.add(task)
+        protocol = cast("Protocol", incoming.protocol)
+        protocol.streaming = task
+        if response.stream is not None:
+            response.stream.on_cut(protocol.abort)
         chunks = _chunks(self._server, request, response)
         try:
-            outgoing.enable_chunked_encoding()
+            if incoming.version >= (1, 1):
+                outgoing.enable_chunked_encoding()
             await outgoing.prepare(incoming)
             async for chunk in chunks:
                 await outgoing.write(chunk)
@@ -275,6 +288,7 @@ class Listener:
                 response.stream.close()
         finally:
             self._streams.discard(task)
+            protocol.streaming = None
             close = getattr(chunks, "aclose", None)
             if close is not None:
                 await close()

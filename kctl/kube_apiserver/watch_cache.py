@@ -21,6 +21,8 @@ WINDOW = 2000
 """Changes kept for watches that begin in the past; older ones are read from the store's history."""
 MAX_BACKLOG = 50_000
 """Changes a watcher may lag behind before its watch is ended (it resumes or lists again)."""
+MAX_BACKLOG_BYTES = 16 << 20
+"""The same for one on the network, in JSON. Watchers that lag behind together share what they wait for."""
 
 
 class Entry:
@@ -59,14 +61,18 @@ Predicate = Callable[[Object], bool]
 
 
 class Watcher:
-    """A queue of batches of changes, already filtered. Iterate it; `close()` ends the iteration."""
+    """A queue of batches of changes, already filtered. Iterate it; `close()` ends the iteration. One that lags too far behind is cut
+    off: what waits is dropped, and `on_cut` told. `remote`: its backlog is bounded in bytes too."""
 
-    def __init__(self, cache: WatchCache, matches: Predicate | None, prefix: str) -> None:
+    def __init__(self, cache: WatchCache, matches: Predicate | None, prefix: str, remote: bool = False) -> None:
         self._cache = cache
         self._matches = matches
         self._prefix = prefix
-        self._batches: deque[Sequence[Change]] = deque()
+        self._batches: deque[tuple[Sequence[Change], int]] = deque()
         self._backlog = 0
+        self._remote = remote
+        self._bytes = 0
+        self.on_cut: Callable[[], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.closed = False
 
@@ -74,10 +80,13 @@ class Watcher:
         kept = self.filter(changes) if self._matches is not None or self._prefix else changes
         if not kept or self.closed:
             return
-        self._batches.append(kept)
+        # Not what comes while nothing waits: it is sent at once, and often not as JSON of its own.
+        size = sum(len(change.entry.item()) for change in kept) if self._remote and self._batches else 0
+        self._batches.append((kept, size))
         self._backlog += len(kept)
-        if self._backlog > MAX_BACKLOG:
-            self.close()
+        self._bytes += size
+        if self._backlog > MAX_BACKLOG or self._bytes > MAX_BACKLOG_BYTES:
+            self._cut_off()
         elif self._waiter is not None:
             self._wake()
 
@@ -101,6 +110,12 @@ class Watcher:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
+    def _cut_off(self) -> None:
+        self._batches.clear()
+        self.close()
+        if self.on_cut is not None:
+            self.on_cut()
+
     def close(self) -> None:
         self.closed = True
         self._cache.unsubscribe(self)
@@ -113,8 +128,9 @@ class Watcher:
                 return None
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        batch = self._batches.popleft()
+        batch, size = self._batches.popleft()
         self._backlog -= len(batch)
+        self._bytes -= size
         return batch
 
 
@@ -224,9 +240,9 @@ class WatchCache:
             return ()
         return [change for change in self._window if change.entry.revision > revision]
 
-    def subscribe(self, matches: Predicate | None, prefix: str) -> Watcher:
+    def subscribe(self, matches: Predicate | None, prefix: str, remote: bool = False) -> Watcher:
         """A watcher of every change from now on; `prefix` selects keys ('namespace/' or a whole key)."""
-        watcher = Watcher(self, matches, prefix)
+        watcher = Watcher(self, matches, prefix, remote)
         if self._closed:
             watcher.closed = True  # or who subscribes during a stop would wait for ever
         else:

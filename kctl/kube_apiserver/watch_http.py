@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import orjson
@@ -17,6 +17,7 @@ from kctl.kube_apiserver.watch_cache import Change
 if TYPE_CHECKING:
     from kctl.kube_apiserver.server import ApiServer
 
+CHUNK_BYTES = 64 * 1024
 BOOKMARK_SECONDS = 60.0
 LONGEST_SECONDS = (1800, 3600)
 """A watch without timeoutSeconds ends after a random time in between, as upstream's --min-request-timeout."""
@@ -53,7 +54,10 @@ async def watch_lines(server: ApiServer, request: Request, stream: WatchStream) 
                 if step.exception() is not None:
                     return
                 batch, step = step.result(), None
-            yield encode_batch(stream, batch, show)
+            for chunk in _chunks(encode_batch(stream, batch, show)):
+                yield chunk
+                if len(chunk) >= CHUNK_BYTES:
+                    await asyncio.sleep(0)
             if isinstance(batch, WatchFailure):
                 return
     finally:
@@ -71,18 +75,31 @@ async def _next(source: AsyncIterator[Batch]) -> Batch:
         raise EOFError from None
 
 
-def encode_batch(stream: WatchStream, batch: Batch, show: Callable[[Change], Object] | None) -> bytes:
+def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """So that a watch of everything holds neither the loop nor a copy of everything."""
+    found, size = [], 0
+    for line in lines:
+        found.append(line)
+        size += len(line)
+        if size >= CHUNK_BYTES:
+            yield b"".join(found)
+            found, size = [], 0
+    if found:
+        yield b"".join(found)
+
+
+def encode_batch(stream: WatchStream, batch: Batch, show: Callable[[Change], Object] | None) -> Iterator[bytes]:
     endpoint = stream.endpoint
     if isinstance(batch, WatchFailure):
-        return _line("ERROR", batch.error.status)
+        return iter((_line("ERROR", batch.error.status),))
     if isinstance(batch, Bookmark):
-        return _line("BOOKMARK", batch.object(endpoint))
+        return iter((_line("BOOKMARK", batch.object(endpoint)),))
     if show is not None:
-        return b"".join(_line(change.type, show(change)) for change in batch)
+        return (_line(change.type, show(change)) for change in batch)
     if endpoint.conversion is not None and endpoint.converts:
-        return b"".join(_line(change.type, endpoint.from_storage(change.entry.object)) for change in batch)
+        return (_line(change.type, endpoint.from_storage(change.entry.object)) for change in batch)
     prefix = endpoint.type_prefix
-    return b"".join(_HEADS[change.type] + change.entry.encoded(prefix) + b"}\n" for change in batch)
+    return (_HEADS[change.type] + change.entry.encoded(prefix) + b"}\n" for change in batch)
 
 
 class _Bookmarks:

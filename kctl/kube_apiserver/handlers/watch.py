@@ -12,5 +12,6 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     options = list_options.parse(request.query, watch=True)
-    stream = WatchStream(registry, endpoint, request.namespace, request.query, options, request.name)
+    remote = not request.in_process
+    stream = WatchStream(registry, endpoint, request.namespace, request.query, options, request.name, remote=remote)
     return Response(stream=stream, endpoint=endpoint)

@@ -5,7 +5,7 @@ The stream yields the caches' own `Change`s; whoever serves it turns them into e
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kctl.apimachinery.objects import Object
@@ -49,14 +49,22 @@ class WatchStream:
     live part, because the watcher subscribes before the catching up is computed."""
 
     def __init__(
-        self, registry: Registry, endpoint: Endpoint, namespace: str, query: Mapping[str, str], options: ListOptions, name: str = ""
+        self,
+        registry: Registry,
+        endpoint: Endpoint,
+        namespace: str,
+        query: Mapping[str, str],
+        options: ListOptions,
+        name: str = "",
+        *,
+        remote: bool = False,
     ) -> None:
         selection = select(endpoint, namespace, query, name)
         self._registry = registry
         self.endpoint = endpoint
         self.options = options
         self._selection = selection
-        self._watcher: Watcher = endpoint.cache.subscribe(selection.matches, selection.key_prefix)
+        self._watcher: Watcher = endpoint.cache.subscribe(selection.matches, selection.key_prefix, remote)
         self._start = self._begin()
 
     @property
@@ -124,6 +132,10 @@ class WatchStream:
                     yield changes
         finally:
             self._watcher.close()
+
+    def on_cut(self, tell: Callable[[], None]) -> None:
+        """`tell` is called when the watch ends because its reader is too slow; what was waiting is dropped."""
+        self._watcher.on_cut = tell
 
     def close(self) -> None:
         self._watcher.close()
