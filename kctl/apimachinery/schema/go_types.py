@@ -1,14 +1,14 @@
 """What OpenAPI does not say about the Go types of the API: pointers, structs held by value, names of string types.
 
 Go's JSON encoder drops zero values of `omitempty` fields unless the field is a pointer, and always writes structs held by
-value. Written by hand; read at build time only (build_hook.py folds it into the bundle), so it imports nothing.
+value. Written by hand; build_hook.py, which cannot import the package, folds it into the bundle, so it imports nothing.
 Entries are Type.field, or .field for every type. A field is optional unless OpenAPI lists it as required.
 """
 
 from __future__ import annotations
 
 
-def _table(text: str) -> frozenset[str]:
+def table(text: str) -> frozenset[str]:
     """`Type a b | Other c` -> {Type.a, Type.b, Other.c}."""
     found: set[str] = set()
     for row in text.replace("\n", " ").split("|"):
@@ -18,7 +18,12 @@ def _table(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-NUMBERS_BY_VALUE = _table("""
+def pairs(text: str) -> dict[str, str]:
+    """`Type a:x b:y | Other c:z` -> {Type.a: x, Type.b: y, Other.c: z}."""
+    return {key: value for key, _, value in (entry.partition(":") for entry in table(text))}
+
+
+NUMBERS_BY_VALUE = table("""
 * readOnly observedGeneration stdin stdinOnce tty chapAuthDiscovery chapAuthSession sslEnabled minReadySeconds
 | AWSElasticBlockStoreVolumeSource partition | GCEPersistentDiskVolumeSource partition
 | APIServiceSpec insecureSkipTLSVerify | ContainerImage sizeBytes | ContainerPort hostPort
@@ -44,12 +49,12 @@ NUMBERS_BY_VALUE = _table("""
 """)
 """Optional integers, booleans and numbers that are no pointers: zero is dropped. All others keep zero."""
 
-NUMBERS_BY_POINTER = _table("""
+NUMBERS_BY_POINTER = table("""
 AzureDiskVolumeSource readOnly | CSIVolumeSource readOnly | HorizontalPodAutoscalerStatus observedGeneration
 """)
 """Exceptions to the .field entries above."""
 
-STRING_POINTERS = _table("""
+STRING_POINTERS = table("""
 PersistentVolumeClaimSpec storageClassName volumeMode volumeAttributesClassName
 | PersistentVolumeSpec volumeMode volumeAttributesClassName
 | PersistentVolumeClaimStatus currentVolumeAttributesClassName
@@ -88,7 +93,7 @@ PersistentVolumeClaimSpec storageClassName volumeMode volumeAttributesClassName
 """)
 """Strings that are pointers: "" is kept."""
 
-STRUCTS_BY_VALUE = _table("""
+STRUCTS_BY_VALUE = table("""
 Container resources | EphemeralContainer resources | ContainerStatus state lastState
 | DaemonSetSpec updateStrategy | DeploymentSpec strategy | StatefulSetSpec updateStrategy
 | Event source regarding deprecatedSource | IngressStatus loadBalancer | IngressServiceBackend port
@@ -100,13 +105,13 @@ Container resources | EphemeralContainer resources | ContainerStatus state lastS
 """)
 """Optional structs that are no pointers: always written. Top-level spec and status are too (see build_hook)."""
 
-OMITTED_STRUCTS = _table("""
+OMITTED_STRUCTS = table("""
 DeploymentSpec selector | DaemonSetSpec selector | StatefulSetSpec selector | ReplicaSetSpec selector
 | IPAddressSpec parentRef | CSINode status
 """)
 """Required in OpenAPI but pointers, or marked omitzero: not made up when absent."""
 
-ALWAYS = _table("""
+ALWAYS = table("""
 Event firstTimestamp lastTimestamp eventTime reportingComponent reportingInstance deprecatedFirstTimestamp
   deprecatedLastTimestamp
 | PodDisruptionBudgetStatus currentHealthy desiredHealthy disruptionsAllowed expectedPods
@@ -117,23 +122,23 @@ Event firstTimestamp lastTimestamp eventTime reportingComponent reportingInstanc
 """)
 """Written even when zero although OpenAPI calls them optional."""
 
-KEPT_LISTS = _table("""
+KEPT_LISTS = table("""
 HPAScalingRules policies
 """)
 """Lists whose emptiness is an answer: defaulting fills in what is absent, validation refuses what is empty."""
 
-NULL_WHEN_ABSENT = _table("""
+NULL_WHEN_ABSENT = table("""
 TypedLocalObjectReference apiGroup | TypedObjectReference apiGroup | TokenRequestSpec boundObjectRef
 """)
 """Pointers that are written as null."""
 
-TIMES_BY_VALUE = _table("""
+TIMES_BY_VALUE = table("""
 * lastTransitionTime lastProbeTime lastHeartbeatTime lastUpdateTime startedAt finishedAt lastObservedTime
 | VolumeError time | TokenRequestStatus expirationTimestamp
 """)
 """Times that are no pointers: written as null when unset."""
 
-NEVER_ALWAYS = _table("""
+NEVER_ALWAYS = table("""
 EventSeries lastObservedTime | events.v1.Event reportingController reportingInstance
 """)
 """Exceptions: required or by value but not written when unset."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import labels, names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema.go_form import json_form
 from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
 from kctl.kube_apiserver.registry.label_selector_validation import is_empty, validate_label_selector
 
@@ -25,20 +26,7 @@ def non_negative(spec: Spec, path: str, *fields: str) -> list[FieldError]:
 
 
 def selector_form(selector: Spec | None) -> dict[str, Any] | None:
-    """A LabelSelector as Go marshals it: fields and keys in order, empty ones left out."""
-    if selector is None:
-        return None
-    form: dict[str, Any] = {}
-    if selector.get("matchLabels"):
-        form["matchLabels"] = dict(sorted(selector["matchLabels"].items()))
-    if selector.get("matchExpressions"):
-        form["matchExpressions"] = [_expression_form(entry) for entry in selector["matchExpressions"]]
-    return form
-
-
-def _expression_form(entry: Spec) -> dict[str, Any]:
-    form = {"key": entry.get("key") or "", "operator": entry.get("operator") or ""}
-    return {**form, "values": entry["values"]} if entry.get("values") else form
+    return None if selector is None else json_form("LabelSelector", selector)
 
 
 def template_labels(template: Spec | None) -> Mapping[str, str]:
@@ -151,10 +139,3 @@ def name_warnings(meta: Mapping[str, Any]) -> list[str]:
         "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is "
         f"recommended: [{' '.join(problems)}]"
     ]
-
-
-def strategy_form(value: Spec, fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """An update strategy as Go's internal struct: {"Type":"X","RollingUpdate":null}."""
-    rolling = value.get("rollingUpdate")
-    inner = None if rolling is None else {go_name: rolling.get(name) for go_name, name in fields}
-    return {"Type": value.get("type") or "", "RollingUpdate": inner}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from kctl.apimachinery import objects
 from kctl.apimachinery.field_errors import FieldError, invalid, required
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.handlers import body, options
 from kctl.kube_apiserver.registry.generic import Registry
@@ -37,7 +38,8 @@ def _check(request: Request, kind: str, review: Object) -> None:
     resource, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if resource is not None and other is not None:
         why = "cannot be specified in combination with resourceAttributes"
-        errors.append(invalid("spec.nonResourceAttributes", other, why))
+        shown = go_form("authorization.v1.NonResourceAttributes", other)
+        errors.append(invalid("spec.nonResourceAttributes", shown, why))
     if resource is None and other is None:
         why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
         errors.append(invalid("spec.resourceAttributes", None, why))

@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects, times
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration.webhooks import client_config_errors
 from kctl.kube_apiserver.registry.apiextensions.structural_schema import schema_errors
@@ -15,6 +16,7 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 Spec = dict[str, Any]
 _SCOPES = ("Cluster", "Namespaced")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
+_VERSION = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion"
 _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
 _NO_PRESERVING = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
 _MIXED_CASE = "may have mixed case, but should otherwise match: "
@@ -129,22 +131,10 @@ def _shared(versions: list[Spec], field: str) -> bool:
     return all(version.get(field) == versions[0].get(field) for version in versions)
 
 
-def _go_versions(versions: list[Spec]) -> Any:
+def _go_versions(versions: list[Spec]) -> list[Spec]:
     """What all versions share is not shown with each of them."""
-    return [
-        {
-            "Name": version.get("name") or "",
-            "Served": bool(version.get("served")),
-            "Storage": bool(version.get("storage")),
-            "Deprecated": bool(version.get("deprecated")),
-            "DeprecationWarning": version.get("deprecationWarning"),
-            **{
-                name: None if _shared(versions, name[0].lower() + name[1:]) else version.get(name[0].lower() + name[1:])
-                for name in ("Schema", "Subresources", "AdditionalPrinterColumns", "SelectableFields")
-            },
-        }
-        for version in versions
-    ]
+    shared = [name for name in ("schema", "subresources", "additionalPrinterColumns", "selectableFields") if _shared(versions, name)]
+    return [go_form(_VERSION, {name: value for name, value in version.items() if name not in shared}) for version in versions]
 
 
 def _column(column: Spec, path: str) -> list[FieldError]:

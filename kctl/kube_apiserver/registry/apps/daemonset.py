@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
 from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
@@ -14,7 +15,6 @@ from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
-_ROLLING = (("MaxUnavailable", "maxUnavailable"), ("MaxSurge", "maxSurge"))
 _COUNTS = (
     "currentNumberScheduled",
     "numberMisscheduled",
@@ -98,7 +98,7 @@ def _strategy(strategy: dict[str, Any], path: str) -> list[FieldError]:
     if kind == "OnDelete":
         return []
     if kind != "RollingUpdate":
-        return [fe.unsupported(path, rules.strategy_form(strategy, _ROLLING), ("RollingUpdate", "OnDelete"))]
+        return [fe.unsupported(path, go_form("apps.v1.DaemonSetUpdateStrategy", strategy), ("RollingUpdate", "OnDelete"))]
     if rolling is None:
         return [fe.required(f"{path}.rollingUpdate")]
     here = f"{path}.rollingUpdate"

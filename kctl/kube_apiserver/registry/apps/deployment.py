@@ -7,12 +7,12 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
 from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
-_ROLLING = (("MaxUnavailable", "maxUnavailable"), ("MaxSurge", "maxSurge"))
 _COUNTS = (
     "observedGeneration",
     "replicas",
@@ -108,7 +108,7 @@ def _strategy(strategy: dict[str, Any], path: str) -> list[FieldError]:
         why = "may not be specified when strategy `type` is 'Recreate'"
         return [] if rolling is None else [fe.forbidden(f"{path}.rollingUpdate", why)]
     if kind != "RollingUpdate":
-        return [fe.unsupported(path, rules.strategy_form(strategy, _ROLLING), ("Recreate", "RollingUpdate"))]
+        return [fe.unsupported(path, go_form("apps.v1.DeploymentStrategy", strategy), ("Recreate", "RollingUpdate"))]
     if rolling is None:
         return [fe.required(f"{path}.rollingUpdate", "this should be defaulted and never be nil")]
     unavailable, surge = rolling.get("maxUnavailable"), rolling.get("maxSurge")

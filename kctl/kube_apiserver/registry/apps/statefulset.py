@@ -9,6 +9,7 @@ from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.core.pod_claim_template import validate_claim_spec
 from kctl.kube_apiserver.registry.core.pod_defaults import default_claim_spec, default_pod_template
@@ -29,7 +30,6 @@ _FORBIDDEN = (
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
     "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
 )
-_ROLLING = (("Partition", "partition"), ("MaxUnavailable", "maxUnavailable"))
 _COUNTS = ("replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas", "observedGeneration")
 _ABOVE = "cannot be greater than status.replicas"
 
@@ -142,10 +142,10 @@ def _strategy(strategy: dict[str, Any], path: str) -> list[FieldError]:
     if kind == "OnDelete":
         if rolling is None:
             return []
-        form = {go_name: rolling.get(name, 0 if name == "partition" else None) for go_name, name in _ROLLING}
+        form = go_form("apps.v1.RollingUpdateStatefulSetStrategy", rolling)
         return [fe.invalid(f"{path}.rollingUpdate", form, "only allowed for updateStrategy 'RollingUpdate'")]
     if kind != "RollingUpdate":
-        form = rules.strategy_form(strategy, _ROLLING)
+        form = go_form("apps.v1.StatefulSetUpdateStrategy", strategy)
         return [fe.invalid(path, form, "must be 'RollingUpdate' or 'OnDelete'")]
     if rolling is None:
         return []

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 
 STORAGE_API_VERSION = "autoscaling/v2"
 _V1 = "autoscaling/v1"
@@ -86,12 +87,7 @@ def from_storage(obj: Object, api_version: str) -> Object:
         notes[CURRENT] = _dumps([_metric_to_v1(metric, "current") for metric in current])
     behavior = spec.pop("behavior", None)
     if behavior:
-        notes[BEHAVIOR] = _dumps(
-            {
-                "ScaleUp": _rules_to_internal(behavior.get("scaleUp")),
-                "ScaleDown": _rules_to_internal(behavior.get("scaleDown")),
-            }
-        )
+        notes[BEHAVIOR] = _dumps(go_form("autoscaling.v2.HorizontalPodAutoscalerBehavior", behavior))
     conditions = status.pop("conditions", None)
     if conditions:
         notes[CONDITIONS] = _dumps([{f: c.get(f) for f in _CONDITION_FIELDS if f in c} for c in conditions])
@@ -124,21 +120,6 @@ def _cpu(target: Json, field: str) -> Json:
 
 def _clean(value: Json) -> Json:
     return {key: entry for key, entry in value.items() if entry is not None and entry != ""}
-
-
-def _rules_to_internal(scaling: Json | None) -> Json | None:
-    if scaling is None:
-        return None
-    policies = [
-        {"Type": p.get("type") or "", "Value": p.get("value") or 0, "PeriodSeconds": p.get("periodSeconds") or 0}
-        for p in scaling.get("policies") or ()
-    ]
-    return {
-        "StabilizationWindowSeconds": scaling.get("stabilizationWindowSeconds"),
-        "SelectPolicy": scaling.get("selectPolicy"),
-        "Policies": policies or None,
-        "Tolerance": scaling.get("tolerance"),
-    }
 
 
 def _rules_from_internal(scaling: Json) -> Json:

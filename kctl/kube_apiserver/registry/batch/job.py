@@ -9,10 +9,10 @@ from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import labels, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
-from kctl.kube_apiserver.registry.batch.job_validation import success_policy_form, validate_job_spec
+from kctl.kube_apiserver.registry.batch.job_validation import validate_job_spec
 from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
-from kctl.kube_apiserver.registry.core.pod_internal_form import internal_form
 from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector, validate_labels
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
@@ -100,9 +100,9 @@ class JobStrategy(Strategy):
         errors += rules.immutable_selector(spec, before)
         errors += _template_update(spec, old)
         errors += _immutable(spec, before, "completionMode")
-        errors += _immutable_policy(spec, before, "podFailurePolicy", lambda v: internal_form("PodFailurePolicy", v))
+        errors += _immutable_policy(spec, before, "podFailurePolicy", "PodFailurePolicy")
         errors += _immutable(spec, before, "backoffLimitPerIndex") + _immutable(spec, before, "managedBy")
-        return errors + _immutable_policy(spec, before, "successPolicy", success_policy_form)
+        return errors + _immutable_policy(spec, before, "successPolicy", "SuccessPolicy")
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return rules.status_counts(obj.get("status") or {}, *_COUNTS)
@@ -172,11 +172,11 @@ def _immutable(spec: Mapping[str, Any], before: Mapping[str, Any], field: str) -
     return [fe.invalid(f"spec.{field}", spec.get(field), rules.IMMUTABLE)]
 
 
-def _immutable_policy(spec: Mapping[str, Any], before: Mapping[str, Any], field: str, form: Callable[[Any], Any]) -> list[FieldError]:
+def _immutable_policy(spec: Mapping[str, Any], before: Mapping[str, Any], field: str, type_name: str) -> list[FieldError]:
     new = spec.get(field)
     if new == before.get(field):
         return []
-    return [fe.invalid(f"spec.{field}", None if new is None else form(new), rules.IMMUTABLE)]
+    return [fe.invalid(f"spec.{field}", None if new is None else go_form(f"batch.v1.{type_name}", new), rules.IMMUTABLE)]
 
 
 def _template_update(spec: Mapping[str, Any], old: Object) -> list[FieldError]:
@@ -187,7 +187,7 @@ def _template_update(spec: Mapping[str, Any], old: Object) -> list[FieldError]:
     suspended = old["spec"].get("suspend") and not (old.get("status") or {}).get("startTime")
     if suspended and _without_directives(new) == _without_directives(before):
         return []
-    return [fe.invalid("spec.template", internal_form("PodTemplateSpec", new), rules.IMMUTABLE)]
+    return [fe.invalid("spec.template", go_form("core.v1.PodTemplateSpec", new), rules.IMMUTABLE)]
 
 
 def _without_directives(template: Mapping[str, Any]) -> dict[str, Any]:

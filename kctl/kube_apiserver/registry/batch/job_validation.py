@@ -10,8 +10,8 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
-from kctl.kube_apiserver.registry.core.pod_internal_form import internal_form
 from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
 
 Spec = Mapping[str, Any]
@@ -159,14 +159,10 @@ def _condition(pattern: Spec, path: str) -> list[FieldError]:
     return errors
 
 
-def success_policy_form(policy: Spec) -> dict[str, Any]:
-    return internal_form("SuccessPolicy", policy)
-
-
 def _success_policy(spec: Spec, path: str) -> list[FieldError]:
     policy = spec["successPolicy"]
     if spec.get("completionMode") != "Indexed":
-        return [fe.invalid(path, success_policy_form(policy), _INDEXED)]
+        return [fe.invalid(path, go_form("batch.v1.SuccessPolicy", policy), _INDEXED)]
     entries = policy.get("rules") or ()
     if not entries:
         why = "at least one rules must be specified when the successPolicy is specified"

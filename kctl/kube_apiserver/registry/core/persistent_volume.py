@@ -8,6 +8,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects, times
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.core import pod_legacy_volumes
 from kctl.kube_apiserver.registry.core.persistent_volume_claim import (
@@ -17,16 +18,17 @@ from kctl.kube_apiserver.registry.core.persistent_volume_claim import (
     access_mode_errors,
 )
 from kctl.kube_apiserver.registry.core.pod_defaults import default_source
-from kctl.kube_apiserver.registry.core.pod_internal_form import diff, internal_form
 from kctl.kube_apiserver.registry.core.pod_paths import no_backsteps
 from kctl.kube_apiserver.registry.core.pod_scheduling_validation import validate_node_selector
 from kctl.kube_apiserver.registry.core.pod_volume_validation import host_path
 from kctl.kube_apiserver.registry.core.pod_warnings import node_term_warnings, source_warnings
+from kctl.kube_apiserver.registry.go_diff import form_diff
 from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 Spec = dict[str, Any]
 PROTECTION = "kubernetes.io/pv-protection"
+_SPEC = "core.v1.PersistentVolumeSpec"
 SOURCES = (
     "hostPath",
     "gcePersistentDisk",
@@ -98,12 +100,12 @@ class PersistentVolumeStrategy(Strategy):
         new, before = objects.spec(obj), objects.spec(old)
         errors = self.validate(context, obj)
         if {name: new.get(name) for name in SOURCES} != {name: before.get(name) for name in SOURCES}:
-            why = f"{_FROZEN_SOURCE}\n{diff('PersistentVolumeSource', before, new)}"
+            why = f"{_FROZEN_SOURCE}\n{form_diff(_SPEC, before, new, frozenset(SOURCES))}"
             errors.append(field_errors.forbidden("spec.persistentvolumesource", why))
         errors += field_checks.immutable("volumeMode", new.get("volumeMode"), before.get("volumeMode"))
         affinity, held = new.get("nodeAffinity"), before.get("nodeAffinity")
         if held is not None and affinity != held:
-            shown = None if affinity is None else internal_form("VolumeNodeAffinity", affinity)
+            shown = None if affinity is None else go_form("core.v1.VolumeNodeAffinity", affinity)
             errors.append(field_errors.invalid("nodeAffinity", shown, field_checks.IMMUTABLE))
         if before.get("volumeAttributesClassName") is not None and new.get("volumeAttributesClassName") is None:
             why = "update from non-nil value to nil is forbidden"

@@ -7,9 +7,10 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects, quantity
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.core.pod_warnings import resource_warnings
-from kctl.kube_apiserver.registry.go_diff import unified_diff
+from kctl.kube_apiserver.registry.go_diff import form_diff
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
@@ -18,19 +19,9 @@ PROTECTION = "kubernetes.io/pvc-protection"
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 CLASS_ANNOTATION_INSTEAD = 'deprecated since v1.8; use "storageClassName" attribute instead'
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+_SPEC = "core.v1.PersistentVolumeClaimSpec"
 VOLUME_MODES = ("Block", "Filesystem")
 _FROZEN = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"
-_GO_FIELDS = (
-    ("AccessModes", "accessModes"),
-    ("Selector", "selector"),
-    ("Resources", "resources"),
-    ("VolumeName", "volumeName"),
-    ("StorageClassName", "storageClassName"),
-    ("VolumeMode", "volumeMode"),
-    ("DataSource", "dataSource"),
-    ("DataSourceRef", "dataSourceRef"),
-    ("VolumeAttributesClassName", "volumeAttributesClassName"),
-)
 
 
 class PersistentVolumeClaimStrategy(Strategy):
@@ -195,8 +186,8 @@ def _changes(obj: Object, old: Object) -> list[FieldError]:
     if left != right:
         path = f"metadata.annotations.{CLASS_ANNOTATION}"
         errors.append(field_errors.invalid(path, left, field_checks.IMMUTABLE))
-    if _go_spec(new) != _go_spec(before):
-        errors.append(field_errors.forbidden("spec", _FROZEN + unified_diff(_go_spec(before), _go_spec(new))))
+    if go_form(_SPEC, new) != go_form(_SPEC, before):
+        errors.append(field_errors.forbidden("spec", _FROZEN + form_diff(_SPEC, before, new)))
     if old_size is not None and new_size is not None and quantity.parse(new_size) < quantity.parse(old_size):
         capacity = (objects.status(old).get("capacity") or {}).get("storage", "0")
         if quantity.parse(new_size) <= quantity.parse(capacity):
@@ -208,28 +199,6 @@ def _changes(obj: Object, old: Object) -> list[FieldError]:
         why = f"update from non-nil value to {unset} is forbidden"
         errors.append(field_errors.forbidden("spec.volumeAttributesClassName", why))
     return errors
-
-
-def _go_spec(spec: Spec) -> dict[str, Any]:
-    """The spec as Go prints the internal type."""
-    shown = {go: spec.get(name) for go, name in _GO_FIELDS}
-    resources = spec.get("resources") or {}
-    shown["Resources"] = {
-        "Limits": _quantities(resources.get("limits")),
-        "Requests": _quantities(resources.get("requests")),
-    }
-    shown["VolumeName"] = spec.get("volumeName") or ""
-    for name in ("DataSource", "DataSourceRef"):
-        source = shown[name]
-        if source:
-            keys = ("apiGroup", "kind", "name") if name == "DataSource" else ("apiGroup", "kind", "name", "namespace")
-            titles = {"apiGroup": "APIGroup", "kind": "Kind", "name": "Name", "namespace": "Namespace"}
-            shown[name] = {titles[key]: source.get(key) for key in keys}
-    return shown
-
-
-def _quantities(values: dict[str, Any] | None) -> dict[str, str] | None:
-    return {key: quantity.canonical(values[key]) for key in sorted(values)} if values else None
 
 
 STRATEGY = PersistentVolumeClaimStrategy()

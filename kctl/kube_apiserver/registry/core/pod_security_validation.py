@@ -9,7 +9,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
-from kctl.kube_apiserver.registry.core.pod_internal_form import internal_form
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry.core.pod_paths import local_descending_path
 
 Object = Mapping[str, Any]
@@ -50,11 +50,11 @@ def validate_container_context(context: Object | None, path: str, host_users: bo
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):
             why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
-            errors.append(fe.invalid(path, internal_form("SecurityContext", context), why))
+            errors.append(fe.invalid(path, go_form("core.v1.SecurityContext", context), why))
         for capability in (context.get("capabilities") or {}).get("add") or ():
             if capability == "CAP_SYS_ADMIN":
                 why = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
-                errors.append(fe.invalid(path, internal_form("SecurityContext", context), why))
+                errors.append(fe.invalid(path, go_form("core.v1.SecurityContext", context), why))
     errors += _windows_options(context.get("windowsOptions"), f"{path}.windowsOptions")
     return errors + _app_armor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
 
@@ -136,7 +136,7 @@ def _seccomp(profile: Object | None, path: str) -> list[FieldError]:
             errors += local_descending_path(local, f"{path}.localhostProfile")
     elif local is not None:
         why = "can only be set when seccomp type is Localhost"
-        value = internal_form("SeccompProfile", profile)
+        value = go_form("core.v1.SeccompProfile", profile)
         errors.append(fe.invalid(f"{path}.localhostProfile", value, why))
     return errors
 

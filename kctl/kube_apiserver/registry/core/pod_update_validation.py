@@ -11,12 +11,13 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names, quantity
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry.core.pod_annotations import MIRROR
 from kctl.kube_apiserver.registry.core.pod_container_validation import image_whitespace
-from kctl.kube_apiserver.registry.core.pod_internal_form import diff, internal_form
 from kctl.kube_apiserver.registry.core.pod_qos import qos_class
 from kctl.kube_apiserver.registry.core.pod_scheduling_validation import validate_tolerations
 from kctl.kube_apiserver.registry.core.pod_validation import MAX_INT32
+from kctl.kube_apiserver.registry.go_diff import form_diff
 
 Spec = Mapping[str, Any]
 _UPDATABLE = (
@@ -24,6 +25,7 @@ _UPDATABLE = (
     "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously "
     "negative)"
 )
+_SPEC = "core.v1.PodSpec"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -46,8 +48,8 @@ def validate_spec_update(new: Spec, old: Spec) -> list[FieldError]:
     munged = _munged(new, old)
     if old.get("schedulingGates"):
         errors += _gated(munged, old)
-    if internal_form("PodSpec", munged) != internal_form("PodSpec", old):
-        why = f"pod updates may not change fields other than {_UPDATABLE}\n{diff('PodSpec', old, munged)}"
+    if go_form(_SPEC, munged) != go_form(_SPEC, old):
+        why = f"pod updates may not change fields other than {_UPDATABLE}\n{form_diff(_SPEC, old, munged)}"
         errors.append(fe.forbidden("spec", why))
     return errors
 
@@ -135,7 +137,7 @@ def _node_affinity(new: Spec, old: Spec) -> list[FieldError]:
     new_terms = (new.get(_REQUIRED) or {}).get("nodeSelectorTerms") or []
     if not old_terms:
         return []
-    forms = [internal_form("NodeSelectorTerm", term) for term in new_terms]
+    forms = [go_form("core.v1.NodeSelectorTerm", term) for term in new_terms]
     if len(old_terms) != len(new_terms):
         why = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
         return [fe.invalid(path, forms or None, why)]
@@ -166,7 +168,7 @@ def validate_ephemeral_update(new: Mapping[str, Any], old: Mapping[str, Any]) ->
         if after is None:
             errors.append(fe.forbidden(path, f"existing ephemeral containers {name} may not be removed\n"))
         elif after != before:
-            difference = diff("EphemeralContainer", before, after)
+            difference = form_diff("core.v1.EphemeralContainer", before, after)
             why = f"existing ephemeral containers {name} may not be changed\n{difference}"
             errors.append(fe.forbidden(path, why))
     return errors

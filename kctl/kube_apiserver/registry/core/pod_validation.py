@@ -8,6 +8,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry.core import pod_security_validation as security
 from kctl.kube_apiserver.registry.core.pod_annotations import validate_annotations, validate_pod_annotations
 from kctl.kube_apiserver.registry.core.pod_container_validation import (
@@ -17,7 +18,6 @@ from kctl.kube_apiserver.registry.core.pod_container_validation import (
     validate_ephemeral_containers,
     validate_init_containers,
 )
-from kctl.kube_apiserver.registry.core.pod_internal_form import internal_form
 from kctl.kube_apiserver.registry.core.pod_resources_validation import validate_overhead, validate_pod_level
 from kctl.kube_apiserver.registry.core.pod_scheduling_validation import (
     validate_affinity,
@@ -153,10 +153,10 @@ def _resource_claims(claims: Sequence[Mapping[str, Any]], path: str) -> list[Fie
         given = [f for f in ("resourceClaimName", "resourceClaimTemplateName") if claim.get(f) is not None]
         if len(given) == 2:
             why = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
-            errors.append(fe.invalid(here, internal_form("PodResourceClaim", claim), why))
+            errors.append(fe.invalid(here, go_form("core.v1.PodResourceClaim", claim), why))
         if not given:
             why = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
-            errors.append(fe.invalid(here, internal_form("PodResourceClaim", claim), why))
+            errors.append(fe.invalid(here, go_form("core.v1.PodResourceClaim", claim), why))
         for field in given:
             errors += names.errors(f"{here}.{field}", claim[field], names.dns1123_subdomain)
     return errors

@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
@@ -114,7 +115,7 @@ def _scope_selector(spec: dict[str, Any]) -> list[FieldError]:
         for name in spec.get("hard") or ():
             if not _fits(scope or "", name):
                 why = "unsupported scope applied to resource"
-                errors.append(field_errors.invalid(path, _go_selector(expressions), why))
+                errors.append(field_errors.invalid(path, go_form("core.v1.ScopeSelector", spec["scopeSelector"]), why))
         if scope in _EXISTS_ONLY and operator != "Exists":
             why = "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
             why += "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or "
@@ -129,19 +130,6 @@ def _scope_selector(spec: dict[str, Any]) -> list[FieldError]:
         elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
             errors.append(field_errors.invalid(f"{path}.operator", operator or "", "not a valid selector operator"))
     return errors + _conflicts(path, {entry.get("scopeName") or "" for entry in expressions}, spec.get("scopes") or None)
-
-
-def _go_selector(expressions: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "MatchExpressions": [
-            {
-                "ScopeName": entry.get("scopeName") or "",
-                "Operator": entry.get("operator") or "",
-                "Values": entry.get("values"),
-            }
-            for entry in expressions
-        ]
-    }
 
 
 STRATEGY = ResourceQuotaStrategy()

@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_labels
 
@@ -210,14 +211,7 @@ def _duplicate_ports(ports: list[dict[str, Any]]) -> list[FieldError]:
     for index, port in enumerate(ports):
         protocol, number = port.get("protocol") or "", port.get("port") or 0
         if (protocol, number) in seen:
-            shown = {
-                "Name": "",
-                "Protocol": protocol,
-                "AppProtocol": None,
-                "Port": number,
-                "TargetPort": 0,
-                "NodePort": 0,
-            }
+            shown = go_form("core.v1.ServicePort", {"protocol": protocol, "port": number})
             errors.append(field_errors.duplicate(f"spec.ports[{index}]", shown))
         seen.add((protocol, number))
     return errors

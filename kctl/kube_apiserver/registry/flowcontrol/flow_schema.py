@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
@@ -40,7 +41,7 @@ class FlowSchemaStrategy(Strategy):
             errors.append(field_errors.invalid(path, precedence, why))
         method = spec.get("distinguisherMethod")
         if method is not None and method.get("type") not in ("ByNamespace", "ByUser"):
-            shown = {"Type": method.get("type") or ""}
+            shown = go_form("flowcontrol.v1.FlowDistinguisherMethod", method)
             errors.append(field_errors.unsupported("spec.distinguisherMethod.type", shown, ("ByNamespace", "ByUser")))
         level = (spec.get("priorityLevelConfiguration") or {}).get("name")
         here = "spec.priorityLevelConfiguration.name"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
@@ -23,10 +24,10 @@ class ServiceCIDRStrategy(Strategy):
         if not cidrs:
             return [field_errors.required(path, "at least one CIDR required")]
         if len(cidrs) > 2:
-            return [field_errors.invalid(path, {"CIDRs": cidrs}, "may only hold up to 2 values")]
+            return [field_errors.invalid(path, go_form("networking.v1.ServiceCIDRSpec", objects.spec(obj)), "may only hold up to 2 values")]
         networks = [names.parse_cidr(value) for value in cidrs]
         if len(cidrs) == 2 and {network and network.version for network in networks} != {4, 6}:
-            return [field_errors.invalid(path, {"CIDRs": cidrs}, _DUAL)]
+            return [field_errors.invalid(path, go_form("networking.v1.ServiceCIDRSpec", objects.spec(obj)), _DUAL)]
         return [error for index, value in enumerate(cidrs) for error in _canonical(f"{path}[{index}]", value)]
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
@@ -73,7 +74,7 @@ class IPAddressStrategy(Strategy):
         new, before = objects.spec(obj).get("parentRef"), objects.spec(old).get("parentRef")
         if field_checks.same(new, before):
             return []
-        shown = new and {name.title(): new.get(name) or "" for name in ("group", "resource", "namespace", "name")}
+        shown = new and go_form("networking.v1.ParentReference", new)
         return [field_errors.invalid("spec.parentRef", shown, field_checks.IMMUTABLE)]
 
 

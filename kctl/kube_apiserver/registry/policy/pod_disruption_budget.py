@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
@@ -26,7 +25,9 @@ class PodDisruptionBudgetStrategy(Strategy):
         low, high = spec.get("minAvailable"), spec.get("maxUnavailable")
         errors: list[FieldError] = []
         if low is not None and high is not None:
-            errors.append(fe.invalid("spec", _form(spec), "minAvailable and maxUnavailable cannot be both set"))
+            errors.append(
+                fe.invalid("spec", go_form("policy.v1.PodDisruptionBudgetSpec", spec), "minAvailable and maxUnavailable cannot be both set")
+            )
         for field, value in (("minAvailable", low), ("maxUnavailable", high)):
             if value is not None:
                 errors += rules.int_or_percent(value, f"spec.{field}")
@@ -39,12 +40,3 @@ class PodDisruptionBudgetStrategy(Strategy):
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return rules.status_counts(obj.get("status") or {}, *_COUNTS)
-
-
-def _form(spec: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "MinAvailable": spec.get("minAvailable"),
-        "Selector": rules.selector_form(spec.get("selector")),
-        "MaxUnavailable": spec.get("maxUnavailable"),
-        "UnhealthyPodEvictionPolicy": spec.get("unhealthyPodEvictionPolicy"),
-    }

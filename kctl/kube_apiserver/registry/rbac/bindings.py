@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
@@ -41,21 +42,13 @@ class BindingStrategy(Strategy):
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)
         if obj.get("roleRef") != old.get("roleRef"):
-            errors.append(field_errors.invalid("roleRef", _go_reference(obj.get("roleRef") or {}), "cannot change roleRef"))
+            errors.append(field_errors.invalid("roleRef", go_form("rbac.v1.RoleRef", obj.get("roleRef")), "cannot change roleRef"))
         return errors
 
 
 class ClusterBindingStrategy(BindingStrategy):
     namespaced = False
     roles = ("ClusterRole",)
-
-
-def _go_reference(reference: dict[str, Any]) -> dict[str, str]:
-    return {
-        "APIGroup": reference.get("apiGroup") or "",
-        "Kind": reference.get("kind") or "",
-        "Name": reference.get("name") or "",
-    }
 
 
 def _subject(subject: dict[str, Any], path: str, namespaced: bool) -> list[FieldError]:

@@ -8,14 +8,13 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration import expressions
 from kctl.kube_apiserver.registry.metadata import annotation_errors, label_errors
 from kctl.kube_apiserver.registry.resource.internal_claim import (
-    claim_form,
     fully_qualified,
     opaque_errors,
-    template_form,
     toleration_errors,
 )
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
@@ -165,7 +164,7 @@ class ResourceClaimStrategy(Strategy):
         return claim_spec_errors(objects.spec(obj), "spec")
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        return _unchanged(claim_form(objects.spec(obj)), claim_form(objects.spec(old)))
+        return _unchanged("ResourceClaimSpec", obj, old)
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         status, before = objects.status(obj), objects.status(old)
@@ -195,7 +194,7 @@ class ResourceClaimTemplateStrategy(Strategy):
         return _metadata(spec.get("metadata") or {}) + claim_spec_errors(spec.get("spec") or {}, "spec.spec")
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        return _unchanged(template_form(objects.spec(obj)), template_form(objects.spec(old)))
+        return _unchanged("ResourceClaimTemplateSpec", obj, old)
 
 
 def _metadata(meta: Spec) -> list[FieldError]:
@@ -203,8 +202,9 @@ def _metadata(meta: Spec) -> list[FieldError]:
     return errors + label_errors("spec.metadata.labels", meta.get("labels") or {})
 
 
-def _unchanged(new: Spec, old: Spec) -> list[FieldError]:
-    return [] if new == old else [field_errors.invalid("spec", new, field_checks.IMMUTABLE)]
+def _unchanged(type_name: str, obj: Object, old: Object) -> list[FieldError]:
+    new, before = (go_form(f"resource.v1.{type_name}", objects.spec(one)) for one in (obj, old))
+    return [] if new == before else [field_errors.invalid("spec", new, field_checks.IMMUTABLE)]
 
 
 class DeviceClassStrategy(Strategy):

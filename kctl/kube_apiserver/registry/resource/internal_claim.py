@@ -1,4 +1,4 @@
-"""The Go form of a claim's spec, for messages about its immutability; and names and parameters of devices' configuration."""
+"""Names, opaque parameters and tolerations of devices, alike in claims, classes and slices."""
 
 from __future__ import annotations
 
@@ -8,36 +8,10 @@ from typing import Any
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.internal_form import Each, Pointer, internal_form
 from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
 
 Spec = dict[str, Any]
 _MAX_ID = 32
-_SELECTOR = {"CEL": Pointer({"Expression": ""})}
-_TOLERATION = {"Key": "", "Operator": "", "Value": "", "Effect": "", "TolerationSeconds": None}
-_SHARED = {"Tolerations": Each(_TOLERATION), "Capacity": Pointer({"Requests": None})}
-_WANTED = {"DeviceClassName": "", "Selectors": Each(_SELECTOR), "AllocationMode": "", "Count": 0}
-_REQUEST = {
-    "Name": "",
-    "Exactly": Pointer({**_WANTED, "AdminAccess": None, **_SHARED}),
-    "FirstAvailable": Each({"Name": "", **_WANTED, **_SHARED}),
-}
-_CLAIM = {
-    "Devices": {
-        "Requests": Each(_REQUEST),
-        "Constraints": Each({"Requests": None, "MatchAttribute": None, "DistinctAttribute": None}),
-        "Config": Each({"Requests": None, "Opaque": Pointer({"Driver": "", "Parameters": None})}),
-    }
-}
-
-
-def claim_form(spec: Spec) -> dict[str, Any]:
-    return internal_form(spec, _CLAIM)
-
-
-def template_form(spec: Spec) -> dict[str, Any]:
-    """The metadata is embedded: its fields, in JSON's names, stand beside the spec."""
-    return {**(spec.get("metadata") or {}), "Spec": claim_form(spec.get("spec") or {})}
 
 
 driver_name = csi_driver_name

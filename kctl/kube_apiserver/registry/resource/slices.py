@@ -8,6 +8,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects, times
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
 from kctl.kube_apiserver.registry.resource.internal_claim import driver_name, qualified
@@ -162,7 +163,7 @@ def _value(attribute: Spec, path: str) -> list[FieldError]:
     if not given:
         errors.append(field_errors.invalid(path, "", "exactly one value must be specified"))
     elif len(given) > 1:
-        shown = {f"{name.capitalize()}Value": attribute.get(name) for name in ("int", "bool", "string", "version")}
+        shown = go_form("resource.v1.DeviceAttribute", attribute)
         errors.append(field_errors.invalid(path, shown, "exactly one value must be specified"))
     return errors
 

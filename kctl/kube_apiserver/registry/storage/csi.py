@@ -7,8 +7,8 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.internal_form import internal_form
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
@@ -29,9 +29,6 @@ _COUNTED = (
     "tokenRequests",
     "volumeLifecycleModes",
 )
-
-
-_DRIVER = {"Name": "", "NodeID": "", "TopologyKeys": None, "Allocatable": None}
 
 
 class CSIDriverStrategy(Strategy):
@@ -140,8 +137,8 @@ class CSINodeStrategy(Strategy):
             for driver in drivers:
                 if driver.get("name") != earlier.get("name"):
                     continue
-                shown = internal_form({**driver, "allocatable": None}, _DRIVER)
-                if shown != internal_form({**earlier, "allocatable": None}, _DRIVER):
+                shown = go_form("storage.v1.CSINodeDriver", {**driver, "allocatable": None})
+                if shown != go_form("storage.v1.CSINodeDriver", {**earlier, "allocatable": None}):
                     errors.append(field_errors.invalid("spec.drivers", shown, field_checks.IMMUTABLE))
         return errors
 

@@ -7,13 +7,12 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.internal_form import internal_form
 from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 _ONE_SOURCE = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
-_SPEC = {"Attacher": "", "Source": {"PersistentVolumeName": None, "InlineVolumeSpec": None}, "NodeName": ""}
 _MAX_METADATA = 256 * 1024
 _MAX_MESSAGE = 1024
 
@@ -39,7 +38,7 @@ class VolumeAttachmentStrategy(Strategy):
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = _common(obj)
         if objects.spec(obj) != objects.spec(old):
-            shown = internal_form(objects.spec(obj), _SPEC)
+            shown = go_form("storage.v1.VolumeAttachmentSpec", objects.spec(obj))
             errors.append(field_errors.invalid("spec", shown, field_checks.IMMUTABLE))
         return errors
 
