@@ -1,4 +1,4 @@
-"""Makes the schema bundles from the OpenAPI definitions of Kubernetes: types.bundle and descriptions.bundle.
+"""Makes the schema bundles from the OpenAPI definitions of Kubernetes: types.bundle, descriptions.bundle and columns.bundle.
 
 A hatchling build hook (also for editable installs), runnable by hand. Input is the package kubernetes-validate, needed at
 build time only. One entry per type, so that a reader decodes only the types it meets:
@@ -8,6 +8,7 @@ p (pointer: keep zero values) and a (always written), patch the x-kubernetes-* e
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import itertools
 import json
@@ -19,6 +20,7 @@ from typing import Any
 
 VERSION = "v1.37.0"
 HERE = Path(__file__).resolve().parent
+COLUMNS = HERE.parents[1] / "kube_apiserver" / "columns"
 SCALARS = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": "q",
     "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "t",
@@ -227,11 +229,32 @@ def descriptions(found: Definitions) -> dict[str, Any]:
     return dict(found)
 
 
+def _described() -> set[str]:
+    """The fields whose documentation the Table columns show: the second argument of each `described(name, field)`."""
+    calls = (node for path in sorted(COLUMNS.glob("*.py")) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    named = [call.args[1] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "described" and len(call.args) > 1]
+    return {str(field.value) for field in named if isinstance(field, ast.Constant)}
+
+
+def column_texts(found: Definitions) -> dict[str, str]:
+    """The documentation of each described field that has one. ValueError where types of one name say different things."""
+    texts: dict[str, str] = {}
+    for reference in sorted(_described()):
+        owner, _, field = reference.rpartition(".")
+        types = [schema for name, schema in found.items() if name.endswith(f".{owner}")]
+        choices = {schema.get("properties", {}).get(field, {}).get("description") for schema in types} - {None}
+        if len(choices) > 1:
+            raise ValueError(f"several types are called {owner}: a column must say which one it means")
+        texts.update((reference, str(text)) for text in choices)
+    return texts
+
+
 def write(folder: Path = HERE) -> None:
-    """Writes both bundles into `folder`."""
+    """Writes the bundles into `folder`."""
     found = definitions()
     made = {
         "types.bundle": pack(type_entries(found), {"version": VERSION, "kinds": kinds(found)}),
+        "columns.bundle": pack(column_texts(found), {"version": VERSION}),
         "descriptions.bundle": pack(descriptions(found), {"version": VERSION}),
     }
     for name, data in made.items():

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 HERE = Path(__file__).resolve().parent
+COLUMNS = HERE.parents[1] / "kube_apiserver" / "columns"
 
 
 class BundleMissing(RuntimeError):
@@ -63,6 +64,8 @@ def _stale(path: Path) -> bool:
     if not path.exists():
         return True
     sources = [HERE / name for name in ("build_hook.py", "go_types.py", "protobuf_fields.txt")]
+    if path.name == "columns.bundle":
+        sources = [sources[0], *COLUMNS.glob("*.py")]
     newest = max((source.stat().st_mtime for source in sources if source.exists()), default=0.0)
     return path.stat().st_mtime < newest and importlib.util.find_spec("kubernetes_validate") is not None
 
@@ -71,6 +74,15 @@ def _stale(path: Path) -> bool:
 def types() -> Bundle:
     """Fields of every type, small; kept for the life of the process."""
     path = HERE / "types.bundle"
+    if _stale(path):
+        _build()
+    return Bundle(path.read_bytes())
+
+
+@cache
+def columns() -> Bundle:
+    """The documentation of the fields that Table columns show, by field."""
+    path = HERE / "columns.bundle"
     if _stale(path):
         _build()
     return Bundle(path.read_bytes())

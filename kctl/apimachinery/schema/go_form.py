@@ -50,7 +50,8 @@ _INITIALISMS = frozenset(
 """First words of field names that Go writes in capitals."""
 _GO_NAMES = pairs("""
 PersistentVolumeSpec cephfs:CephFS storageos:StorageOS | Volume cephfs:CephFS storageos:StorageOS
-| ServiceCIDRSpec cidrs:CIDRs | AzureDiskVolumeSource diskURI:DataDiskURI | FCVolumeSource wwids:WWIDs | PhotonPersistentDiskVolumeSource pdID:PdID
+| ServiceCIDRSpec cidrs:CIDRs
+| AzureDiskVolumeSource diskURI:DataDiskURI | FCVolumeSource wwids:WWIDs | PhotonPersistentDiskVolumeSource pdID:PdID
 | ISCSIVolumeSource chapAuthDiscovery:DiscoveryCHAPAuth chapAuthSession:SessionCHAPAuth
 | ISCSIPersistentVolumeSource chapAuthDiscovery:DiscoveryCHAPAuth chapAuthSession:SessionCHAPAuth
 | RBDVolumeSource monitors:CephMonitors image:RBDImage pool:RBDPool user:RadosUser

@@ -7,9 +7,8 @@ from typing import Any
 
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns
+from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, described
 from kctl.kube_apiserver.columns.core import NONE, created
-from kctl.kube_apiserver.columns.descriptions import described
 
 
 def _request_state(obj: Object) -> str:
@@ -116,7 +115,7 @@ COLUMNS: dict[str, Columns] = {
     "leasecandidates.coordination.k8s.io": Columns(
         (
             NAME,
-            described("LeaseName", "LeaseCandidateSpec.leaseName"),
+            described("LeaseName", "coordination.v1alpha2.LeaseCandidateSpec.leaseName"),
             Column("BinaryVersion", ""),
             Column("EmulationVersion", ""),
             AGE,

@@ -16,6 +16,8 @@ from typing import Any
 from kctl.apimachinery import times
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.schema import bundle
+from kctl.kube_apiserver.columns.descriptions import OTHERWISE
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +51,15 @@ class Columns:
     order: Callable[[Object], Any] | None = None
 
 
-NAME = Column(
-    "Name",
-    "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a "
-    "client to request the generation of an appropriate name automatically. Name is primarily intended for creation "
-    "idempotence and configuration definition. Cannot be updated. More info: "
-    "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names",
-    format="name",
-)
-AGE = Column(
-    "Age",
-    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be "
-    "set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form "
-    "and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: "
-    "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
-)
-CREATED_AT = Column("Created At", AGE.description, "date")
+def described(name: str, field: str, type: str = "string", *, format: str = "", priority: int = 0) -> Column:
+    """A column described by the documentation of `field`: Type.field, or group.version.Type.field where several types have the name.
+    The build hook finds the fields in calls of this function and puts their texts into columns.bundle."""
+    return Column(name, OTHERWISE.get(field) or bundle.columns().entry(field), type, format, priority)
+
+
+NAME = described("Name", "ObjectMeta.name", format="name")
+AGE = described("Age", "ObjectMeta.creationTimestamp")
+CREATED_AT = described("Created At", "ObjectMeta.creationTimestamp", "date")
 
 
 def age(timestamp: str | None, now: datetime) -> str:

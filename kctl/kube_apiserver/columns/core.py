@@ -7,8 +7,7 @@ from typing import Any
 
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
-from kctl.kube_apiserver.columns.descriptions import described
+from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age, described
 from kctl.kube_apiserver.registry.events import conversion
 
 NONE = "<none>"
@@ -273,8 +272,8 @@ COLUMNS: dict[str, Columns] = {
     "events": Columns(
         (
             described("Last Seen", "Event.lastTimestamp"),
-            described("Type", "Event.type"),
-            described("Reason", "Event.reason"),
+            described("Type", "core.v1.Event.type"),
+            described("Reason", "core.v1.Event.reason"),
             described("Object", "Event.involvedObject"),
             described("Subobject", "ObjectReference.fieldPath", priority=1),
             described("Source", "Event.source", priority=1),

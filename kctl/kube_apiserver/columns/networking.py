@@ -7,9 +7,8 @@ from typing import Any
 
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns
+from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, described
 from kctl.kube_apiserver.columns.core import NONE, created, load_balancer_addresses
-from kctl.kube_apiserver.columns.descriptions import described
 
 UNSET = "<unset>"
 _SHOWN = 3

@@ -7,9 +7,8 @@ from typing import Any
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns
+from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, described
 from kctl.kube_apiserver.columns.core import created
-from kctl.kube_apiserver.columns.descriptions import described
 
 _DEFAULT_MARKS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 

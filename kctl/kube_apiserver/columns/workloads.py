@@ -8,18 +8,13 @@ from typing import Any
 
 from kctl.apimachinery import labels, objects, times
 from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
-from kctl.kube_apiserver.columns.workload_descriptions import TEXT
+from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age, described
 
 NONE = "<none>"
 UNKNOWN = "<unknown>"
 _CONTAINERS = Column("Containers", "Names of each container in the template.", priority=1)
 _IMAGES = Column("Images", "Images referenced by each container in the template.", priority=1)
 Row = Callable[[Object, datetime], list[Any]]
-
-
-def _column(name: str, field: str, type: str = "string", priority: int = 0) -> Column:
-    return Column(name, TEXT[field], type, "", priority)
 
 
 def _created(obj: Object, now: datetime) -> str:
@@ -221,82 +216,82 @@ COLUMNS: dict[str, Columns] = {
     "deployments.apps": _columns(
         _deployment,
         Column("Ready", "Number of the pod with ready state"),
-        _column("Up-to-date", "DeploymentStatus.updatedReplicas"),
-        _column("Available", "DeploymentStatus.availableReplicas"),
+        described("Up-to-date", "DeploymentStatus.updatedReplicas"),
+        described("Available", "DeploymentStatus.availableReplicas"),
         AGE,
         _CONTAINERS,
         _IMAGES,
-        _column("Selector", "DeploymentSpec.selector", priority=1),
+        described("Selector", "DeploymentSpec.selector", priority=1),
     ),
     "replicasets.apps": _columns(
         _replicaset,
-        _column("Desired", "ReplicaSetSpec.replicas", "integer"),
-        _column("Current", "ReplicaSetStatus.replicas", "integer"),
-        _column("Ready", "ReplicaSetStatus.readyReplicas", "integer"),
+        described("Desired", "ReplicaSetSpec.replicas", "integer"),
+        described("Current", "ReplicaSetStatus.replicas", "integer"),
+        described("Ready", "ReplicaSetStatus.readyReplicas", "integer"),
         AGE,
         _CONTAINERS,
         _IMAGES,
-        _column("Selector", "ReplicaSetSpec.selector", priority=1),
+        described("Selector", "ReplicaSetSpec.selector", priority=1),
     ),
     "replicationcontrollers": _columns(
         _replication_controller,
-        _column("Desired", "ReplicationControllerSpec.replicas", "integer"),
-        _column("Current", "ReplicationControllerStatus.replicas", "integer"),
-        _column("Ready", "ReplicationControllerStatus.readyReplicas", "integer"),
+        described("Desired", "ReplicationControllerSpec.replicas", "integer"),
+        described("Current", "ReplicationControllerStatus.replicas", "integer"),
+        described("Ready", "ReplicationControllerStatus.readyReplicas", "integer"),
         AGE,
         _CONTAINERS,
         _IMAGES,
-        _column("Selector", "ReplicationControllerSpec.selector", priority=1),
+        described("Selector", "ReplicationControllerSpec.selector", priority=1),
     ),
     "statefulsets.apps": _columns(_statefulset, Column("Ready", "Number of the pod with ready state"), AGE, _CONTAINERS, _IMAGES),
     "daemonsets.apps": _columns(
         _daemonset,
-        _column("Desired", "DaemonSetStatus.desiredNumberScheduled", "integer"),
-        _column("Current", "DaemonSetStatus.currentNumberScheduled", "integer"),
-        _column("Ready", "DaemonSetStatus.numberReady", "integer"),
-        _column("Up-to-date", "DaemonSetStatus.updatedNumberScheduled", "integer"),
-        _column("Available", "DaemonSetStatus.numberAvailable", "integer"),
-        _column("Node Selector", "PodSpec.nodeSelector"),
+        described("Desired", "DaemonSetStatus.desiredNumberScheduled", "integer"),
+        described("Current", "DaemonSetStatus.currentNumberScheduled", "integer"),
+        described("Ready", "DaemonSetStatus.numberReady", "integer"),
+        described("Up-to-date", "DaemonSetStatus.updatedNumberScheduled", "integer"),
+        described("Available", "DaemonSetStatus.numberAvailable", "integer"),
+        described("Node Selector", "PodSpec.nodeSelector"),
         AGE,
         _CONTAINERS,
         _IMAGES,
-        _column("Selector", "DaemonSetSpec.selector", priority=1),
+        described("Selector", "DaemonSetSpec.selector", priority=1),
     ),
     "controllerrevisions.apps": _columns(
         _controller_revision,
         Column("Controller", "Controller of the object"),
-        _column("Revision", "ControllerRevision.revision"),
+        described("Revision", "ControllerRevision.revision"),
         AGE,
     ),
     "jobs.batch": _columns(
         _job,
         Column("Status", "Status of the job."),
-        _column("Completions", "JobStatus.succeeded"),
+        described("Completions", "JobStatus.succeeded"),
         Column("Duration", "Time required to complete the job."),
         AGE,
         _CONTAINERS,
         _IMAGES,
-        _column("Selector", "JobSpec.selector", priority=1),
+        described("Selector", "JobSpec.selector", priority=1),
     ),
     "cronjobs.batch": _columns(
         _cronjob,
-        _column("Schedule", "CronJobSpec.schedule"),
-        _column("Timezone", "CronJobSpec.timeZone"),
-        _column("Suspend", "CronJobSpec.suspend", "boolean"),
-        _column("Active", "CronJobStatus.active", "integer"),
-        _column("Last Schedule", "CronJobStatus.lastScheduleTime"),
+        described("Schedule", "CronJobSpec.schedule"),
+        described("Timezone", "CronJobSpec.timeZone"),
+        described("Suspend", "CronJobSpec.suspend", "boolean"),
+        described("Active", "CronJobStatus.active", "integer"),
+        described("Last Schedule", "CronJobStatus.lastScheduleTime"),
         AGE,
         _CONTAINERS,
         _IMAGES,
-        _column("Selector", "JobSpec.selector", priority=1),
+        described("Selector", "JobSpec.selector", priority=1),
     ),
     "horizontalpodautoscalers.autoscaling": _columns(
         _autoscaler,
-        _column("Reference", "HorizontalPodAutoscalerSpec.scaleTargetRef"),
-        _column("Targets", "HorizontalPodAutoscalerSpec.metrics"),
-        _column("MinPods", "HorizontalPodAutoscalerSpec.minReplicas"),
-        _column("MaxPods", "HorizontalPodAutoscalerSpec.maxReplicas"),
-        _column("Replicas", "HorizontalPodAutoscalerStatus.currentReplicas"),
+        described("Reference", "autoscaling.v2.HorizontalPodAutoscalerSpec.scaleTargetRef"),
+        described("Targets", "HorizontalPodAutoscalerSpec.metrics"),
+        described("MinPods", "HorizontalPodAutoscalerSpec.minReplicas"),
+        described("MaxPods", "autoscaling.v2.HorizontalPodAutoscalerSpec.maxReplicas"),
+        described("Replicas", "autoscaling.v2.HorizontalPodAutoscalerStatus.currentReplicas"),
         AGE,
     ),
     "podtemplates": _columns(

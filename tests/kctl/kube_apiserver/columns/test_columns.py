@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kctl.apimachinery.resources import BUILT_IN, built_in
+from kctl.apimachinery.schema import build_hook
 from kctl.kube_apiserver.columns.columns import columns_for
 
 NOW = datetime(2026, 1, 1, 1, tzinfo=UTC)
@@ -107,3 +108,20 @@ def test_every_kind_prints_an_object_with_nothing_but_a_name(resource: Any) -> N
     columns = columns_for(resource)
     obj = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": META}
     assert len(columns.row(obj, NOW)) == len(columns.columns)
+
+
+def test_texts_of_columns_are_the_documentation_of_their_fields() -> None:
+    (selector,) = [c for c in columns_for(built_in("apps/v1", "Deployment")).columns if c.name == "Selector"]
+    assert selector.description == build_hook.definitions()["io.k8s.api.apps.v1.DeploymentSpec"]["properties"]["selector"]["description"]
+
+
+def test_a_column_says_which_of_several_types_it_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {
+        f"io.k8s.api.{group}.v1.Event": {"properties": {"note": {"description": text}}}
+        for group, text in (("core", "one"), ("events", "two"))
+    }
+    monkeypatch.setattr(build_hook, "_described", lambda: {"Event.note"})
+    with pytest.raises(ValueError, match="several types are called Event"):
+        build_hook.column_texts(found)
+    monkeypatch.setattr(build_hook, "_described", lambda: {"core.v1.Event.note"})
+    assert build_hook.column_texts(found) == {"core.v1.Event.note": "one"}
