@@ -10,6 +10,11 @@ General rules
 - Nothing is answered or published before it is durable.
 - Order: when a write's await returns, every listener has already been called with its event. So who reads his own
   writes from a cache fed by a listener always finds them.
+- A refused write (KeyExists, KeyNotFound, Conflict) is answered only when listeners have heard of what it lost against. So whoever
+  reads again from such a cache and tries again makes progress and does not spin.
+- Tags: the live event of a write carries the tag of its `Put` (the same thing, not a copy), so a listener knows which write it
+  is of even where two writers sent the same bytes. Tags never leave the process and are not kept: events read from history,
+  or made by another process, have none.
 - All methods are called on one event loop. Implementations may use threads; callbacks come on the loop.
 """
 
@@ -58,11 +63,11 @@ class Etcd(Protocol):
         (0 = all), `more` telling whether keys were left out. Raises Compacted, FutureRevision."""
         ...
 
-    async def create(self, key: str, value: bytes) -> int:
+    async def create(self, key: str, value: bytes, *, tag: object = None) -> int:
         """Store a new key; its revision. Raises KeyExists."""
         ...
 
-    async def update(self, key: str, value: bytes, mod_revision: int) -> int:
+    async def update(self, key: str, value: bytes, mod_revision: int, *, tag: object = None) -> int:
         """Replace the key whose mod revision is `mod_revision`; the new one. Raises Conflict, KeyNotFound."""
         ...
 
@@ -84,6 +89,11 @@ class Etcd(Protocol):
         """Every event under `prefix` with revision >= start_revision, first from history, then live, none missed and
         none repeated. Begins with the first step. Raises Compacted (on the first step), WatchDropped (whoever does not read
         for long) and StoreClosed."""
+        ...
+
+    async def history(self, prefix: str, *, start_revision: int, end_revision: int) -> Sequence[Event]:
+        """Every event under `prefix` with start_revision <= revision <= end_revision, in order. Whoever reads a long way takes
+        it in pieces. Raises Compacted, and FutureRevision for an end that is not reached yet."""
         ...
 
     async def compact(self, revision: int) -> None:

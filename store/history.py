@@ -41,4 +41,5 @@ def event_of(operation: Operation, before: KeyState | None, after: KeyState | No
         assert before is not None
         gone = KeyValue(operation.key, b"", before.create_revision, revision, before.version)
         return Event("DELETE", gone, None)
-    return Event("PUT", KeyValue(operation.key, operation.value, after.create_revision, revision, after.version), None)
+    changed = KeyValue(operation.key, operation.value, after.create_revision, revision, after.version)
+    return Event("PUT", changed, None, operation.tag)

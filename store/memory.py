@@ -83,6 +83,10 @@ class MemoryStore:
     def watch(self, prefix: str, *, start_revision: int) -> AsyncIterator[Sequence[Event]]:
         return watch.follow(self._broadcaster, self._watches, prefix, start_revision, lambda: self.revision, self._read_history)
 
+    async def history(self, prefix: str, *, start_revision: int, end_revision: int) -> Sequence[Event]:
+        self._check_readable(end_revision)
+        return await self._read_history(prefix, start_revision, end_revision)
+
     async def _read_history(self, prefix: str, first: int, last: int) -> Sequence[Event]:
         if first < self._compacted:
             raise Compacted(first, self._compacted)
@@ -91,11 +95,11 @@ class MemoryStore:
 
     # ---- writing
 
-    async def create(self, key: str, value: bytes) -> int:
-        return (await self.transaction([Put(key, value, 0)]))[0]
+    async def create(self, key: str, value: bytes, *, tag: object = None) -> int:
+        return (await self.transaction([Put(key, value, 0, tag)]))[0]
 
-    async def update(self, key: str, value: bytes, mod_revision: int) -> int:
-        return (await self.transaction([Put(key, value, mod_revision)]))[0]
+    async def update(self, key: str, value: bytes, mod_revision: int, *, tag: object = None) -> int:
+        return (await self.transaction([Put(key, value, mod_revision, tag)]))[0]
 
     async def delete(self, key: str, mod_revision: int | None = None) -> int:
         return (await self.transaction([Delete(key, mod_revision)]))[0]
@@ -106,7 +110,7 @@ class MemoryStore:
         events = self._judge(operations)
         for event in events:
             self._apply(event)
-        self._log += events
+        self._log += [event if event.tag is None else event._replace(tag=None) for event in events]
         self._broadcaster.publish(events)
         return [event.key_value.mod_revision for event in events]
 

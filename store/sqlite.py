@@ -129,11 +129,11 @@ class SqliteStore:
 
     # ---- writing
 
-    async def create(self, key: str, value: bytes) -> int:
-        return await self._write_one(Put(key, value, 0))
+    async def create(self, key: str, value: bytes, *, tag: object = None) -> int:
+        return await self._write_one(Put(key, value, 0, tag))
 
-    async def update(self, key: str, value: bytes, mod_revision: int) -> int:
-        return await self._write_one(Put(key, value, mod_revision))
+    async def update(self, key: str, value: bytes, mod_revision: int, *, tag: object = None) -> int:
+        return await self._write_one(Put(key, value, mod_revision, tag))
 
     async def delete(self, key: str, mod_revision: int | None = None) -> int:
         return await self._write_one(Delete(key, mod_revision))
@@ -268,6 +268,10 @@ class SqliteStore:
 
     def watch(self, prefix: str, *, start_revision: int) -> AsyncIterator[Sequence[Event]]:
         return watch.follow(self._broadcaster, self._watches, prefix, start_revision, lambda: self._committed, self._read_history)
+
+    async def history(self, prefix: str, *, start_revision: int, end_revision: int) -> Sequence[Event]:
+        self._check_readable(end_revision)
+        return await self._read_history(prefix, start_revision, end_revision)
 
     async def _read_history(self, prefix: str, first: int, last: int) -> Sequence[Event]:
         if first < self._compacted:

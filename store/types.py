@@ -24,11 +24,13 @@ class Event(NamedTuple):
     """One committed change. For a delete, `value` is empty, `mod_revision` the delete's own revision.
 
     `previous` is what the key held before, where the store has it at hand; None otherwise, which tells nothing.
+    `tag` is the tag of the Put this event came from, told live by the store that executed it; None in all other cases.
     """
 
     type: Literal["PUT", "DELETE"]
     key_value: KeyValue
     previous: KeyValue | None
+    tag: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,14 @@ class Put(NamedTuple):
 
     `mod_revision`: 0 = the key must not exist (create); n = its present mod revision must be n (update);
     None = unconditional.
+    `tag`: anything of the writer's, which the event of this very write carries back to listeners of the same process. It is
+    neither looked into nor stored.
     """
 
     key: str
     value: bytes
     mod_revision: int | None = None
+    tag: object = None
 
 
 class Delete(NamedTuple):

@@ -1,12 +1,13 @@
 """Objects <-> bytes: the only part of kube-apiserver that knows the store.
 
 Keys are /registry/<group>/<plural>/[<namespace>/]<name> (the core group is `core`). The value is the object's JSON without
-resourceVersion, which is the key's mod revision. A writer leaves its object in `_pending`; when the commit's event comes back the
-very same dict goes into the caches and to every watcher, so nothing is decoded on the way.
+resourceVersion, which is the key's mod revision. A writer tags its write with its object; the commit's event brings the tag back,
+and the very same dict goes into the caches and to every watcher, so nothing is decoded on the way.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 import orjson
@@ -14,12 +15,14 @@ import orjson
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.watch_cache import Change, Entry, WatchCache, at_revision
-from store.errors import Compacted, Conflict, FutureRevision, KeyExists, KeyNotFound, StoreClosed, StoreError
+from store.errors import Compacted, Conflict, KeyExists, KeyNotFound, StoreClosed, StoreError
 from store.etcd import Etcd as Etcd
 from store.etcd import Subscription
 from store.types import Event, KeyValue
 
 PREFIX = "/registry/"
+_HISTORY_REVISIONS = 1000
+"""How much of the store's history is read at a time."""
 
 
 class StorageError(Exception):
@@ -67,7 +70,6 @@ class Storage:
     def __init__(self, store: Etcd) -> None:
         self._store = store
         self._caches: dict[tuple[str, str], WatchCache] = {}
-        self._pending: dict[bytes, Object] = {}
         self._subscription: Subscription | None = None
         self.revision = 0
 
@@ -132,11 +134,7 @@ class Storage:
                 if old is not None:
                     changes.append(Change("DELETED", key, Entry(at_revision(old, revision), revision), old))
             else:
-                obj = self._pending.pop(value.value, None)
-                if obj is None:
-                    obj = _decode(value.value, revision)
-                else:
-                    obj["metadata"]["resourceVersion"] = str(revision)
+                obj = _at_revision_in_place(event.tag, revision) if isinstance(event.tag, dict) else _decode(value.value, revision)
                 entry = newest[key] = Entry(obj, revision)
                 changes.append(Change("ADDED" if old is None else "MODIFIED", key, entry, old))
         self.revision = events[-1].key_value.mod_revision
@@ -150,27 +148,19 @@ class Storage:
     async def create(self, cache: WatchCache, key: str, obj: Object) -> Object:
         """Store a new object, whose metadata dict must be the caller's own and have no resourceVersion; the object with
         one. Raises Exists."""
-        value = _encode(obj)
-        self._pending[value] = obj
         try:
-            await self._store.create(self._store_key(cache, key), value)
+            revision = await self._store.create(self._store_key(cache, key), _encode(obj), tag=obj)
         except StoreError as error:
             raise _translate(error) from error
-        finally:
-            self._pending.pop(value, None)
-        return obj
+        return _at_revision_in_place(obj, revision)
 
     async def update(self, cache: WatchCache, key: str, obj: Object, revision: int) -> Object:
         """Replace the object that is at `revision`. Raises Stale, Missing."""
-        value = _encode(obj)
-        self._pending[value] = obj
         try:
-            await self._store.update(self._store_key(cache, key), value, revision)
+            stored = await self._store.update(self._store_key(cache, key), _encode(obj), revision, tag=obj)
         except StoreError as error:
             raise _translate(error) from error
-        finally:
-            self._pending.pop(value, None)
-        return obj
+        return _at_revision_in_place(obj, stored)
 
     async def delete(self, cache: WatchCache, key: str, revision: int) -> int:
         """Remove the object that is at `revision`. Raises Stale, Missing."""
@@ -198,18 +188,16 @@ class Storage:
         return Entry(_decode(found.value, found.mod_revision), found.mod_revision) if found else None
 
     def is_compacted(self, revision: int) -> bool:
-        """Whether a watch from after `revision` would miss something."""
-        return revision + 1 < self._store.compact_revision
+        """Whether a watch from after `revision` would miss something: the event of the compacted revision itself can still be
+        read, but no longer what it replaced, by which selections are judged."""
+        return revision < self._store.compact_revision
 
     async def _with_previous(self, event: Event, seen: dict[str, KeyValue]) -> Event:
         """Stores need not tell the previous value of an event they read from history; selectors and deletions need it."""
         value = event.key_value
         previous = event.previous or seen.get(value.key)
         if previous is None and (event.type == "DELETE" or value.version > 1):
-            try:
-                previous = await self._store.get(value.key, revision=value.mod_revision - 1)
-            except Compacted:
-                previous = None
+            previous = await self._store.get(value.key, revision=value.mod_revision - 1)
         if event.type == "PUT":
             seen[value.key] = value
         else:
@@ -229,33 +217,30 @@ class Storage:
 
     async def history(self, cache: WatchCache, revision: int) -> list[Change]:
         """All changes after `revision` up to now, read from the store. Raises TooOld."""
-        target = cache.last_revision
         changes: list[Change] = []
         seen: dict[str, KeyValue] = {}
-        if revision >= target:
-            return changes
-        stream = self._store.watch(self._store_key(cache, ""), start_revision=revision + 1)
+        prefix, newest = self._store_key(cache, ""), self.revision
         try:
-            async for batch in stream:
-                for event in batch:
+            for first in range(revision + 1, newest + 1, _HISTORY_REVISIONS):
+                last = min(first + _HISTORY_REVISIONS - 1, newest)
+                for event in await self._store.history(prefix, start_revision=first, end_revision=last):
                     complete = await self._with_previous(event, seen)
                     changes.append(_change(complete, self._locate(event.key_value.key)[1]))
-                if batch and batch[-1].key_value.mod_revision >= target:
-                    break
-        except FutureRevision:
-            return changes
+                await asyncio.sleep(0)  # others' turn: years of history may lie before us
         except StoreError as error:
             raise _translate(error) from error
-        finally:
-            close = getattr(stream, "aclose", None)
-            if close is not None:
-                await close()
         return changes
 
 
 def _encode(obj: Object) -> bytes:
     """orjson leaves several times the length allocated behind what it returns; what is kept must be an exact copy."""
     return bytes(memoryview(orjson.dumps(obj)))
+
+
+def _at_revision_in_place(obj: Object, revision: int) -> Object:
+    """Of a written object, by the listener and by its writer, whichever comes first: nobody else has seen it without."""
+    obj["metadata"]["resourceVersion"] = str(revision)
+    return obj
 
 
 def _decode(value: bytes, revision: int) -> Object:
@@ -268,16 +253,11 @@ def _change(event: Event, key: str) -> Change:
     value, previous = event.key_value, event.previous
     old = _decode(previous.value, previous.mod_revision) if previous is not None else None
     if event.type == "DELETE":
-        last = at_revision(old or _nameless(key), value.mod_revision)
-        return Change("DELETED", key, Entry(last, value.mod_revision), old)
+        if old is None:
+            raise Compacted(value.mod_revision, value.mod_revision)  # a row taken out by hand
+        return Change("DELETED", key, Entry(at_revision(old, value.mod_revision), value.mod_revision), old)
     kind = "ADDED" if value.version == 1 else "MODIFIED"
     return Change(kind, key, Entry(_decode(value.value, value.mod_revision), value.mod_revision), old)
-
-
-def _nameless(key: str) -> Object:
-    """A deleted object of which only the key is left."""
-    namespace, _, name = key.rpartition("/")
-    return {"metadata": {"name": name, "namespace": namespace} if namespace else {"name": name}}
 
 
 def memory_store() -> Etcd:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 
 import pytest
@@ -140,6 +140,40 @@ async def test_listeners_hear_of_a_write_before_its_writer_is_answered(store: Et
     assert len(heard) == 2
 
 
+async def test_a_listener_gets_the_tag_of_each_write_also_where_the_bytes_are_the_same(store: Etcd) -> None:
+    heard: list[Event] = []
+    store.listen("/", heard.extend)
+    tags = [object() for _ in range(3)]
+    await asyncio.gather(*(store.create(f"/{number}", b"same", tag=tag) for number, tag in enumerate(tags)))
+    await store.update("/0", b"same", 1, tag=tags)
+    await store.transaction([Put("/1", b"same", tag=tags[1]), Put("/2", b"same"), Delete("/0")])
+    assert [event.tag for event in heard] == [*tags, tags, tags[1], None, None]
+    assert all(event.tag is tag for event, tag in zip(heard, [*tags, tags], strict=False))
+
+
+async def test_a_refused_write_leaves_its_tag_to_nobody(store: Etcd) -> None:
+    heard: list[Event] = []
+    store.listen("/", heard.extend)
+    first = await store.create("/a", b"same", tag="first")
+    answers = await asyncio.gather(
+        *(store.update("/a", b"same", first, tag=number) for number in range(3)),
+        store.create("/a", b"same", tag="no"),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [int, Conflict, Conflict, KeyExists]
+    assert [event.tag for event in heard] == ["first", 0]
+
+
+async def test_history_has_no_tags_and_what_is_told_live_has(store: Etcd) -> None:
+    await store.create("/a", b"", tag="old")
+    events = store.watch("/", start_revision=1)
+    past = await anext(events)
+    await store.update("/a", b"", 1, tag="new")
+    live = await anext(events)
+    assert [event.tag for event in (*past, *live)] == [None, "new"]
+    await events.aclose()  # type: ignore[attr-defined]
+
+
 async def test_concurrent_writers_are_all_answered_in_one_order(store: Etcd) -> None:
     heard: list[Event] = []
     store.listen("/", heard.extend)
@@ -147,6 +181,22 @@ async def test_concurrent_writers_are_all_answered_in_one_order(store: Etcd) -> 
     assert sorted(revisions) == list(range(1, 501))
     assert [event.key_value.mod_revision for event in heard] == list(range(1, 501))
     assert (await store.range("/", "0")).count == 500
+
+
+async def test_who_is_refused_has_been_told_of_what_he_lost_against(store: Etcd) -> None:
+    heard: list[Event] = []
+    store.listen("/", heard.extend)
+
+    async def lose(write: Awaitable[int]) -> list[tuple[str, str, int]]:
+        with pytest.raises((Conflict, KeyExists, KeyNotFound)):
+            await write
+        return _names(heard)
+
+    first = store.create("/a", b"")
+    told = await asyncio.gather(first, lose(store.create("/a", b"")), lose(store.update("/a", b"", 7)))
+    assert told[1] == told[2] == [("PUT", "/a", 1)]
+    told = await asyncio.gather(store.delete("/a"), lose(store.update("/a", b"", 1)), lose(store.delete("/a")))
+    assert told[1] == told[2] == [("PUT", "/a", 1), ("DELETE", "/a", 2)]
 
 
 async def test_of_concurrent_updates_from_one_revision_one_wins(store: Etcd) -> None:
