@@ -163,7 +163,8 @@ class WatchCache:
         self._window: deque[Change] = deque(maxlen=WINDOW)
         self._window_start = 0
         self.last_revision = 0
-        """Revision of the newest change of this resource."""
+        """No change of this resource is newer: the revision of its newest one, or the store's where none has happened since the
+        start (what is gone by then left no entry to tell)."""
         self._watchers: list[Watcher] = []
         self._closed = False
 
@@ -171,8 +172,7 @@ class WatchCache:
         """The state at start; changes up to `revision` are only in the store's history."""
         for key, entry in entries:
             self._put(key, entry)
-            self.last_revision = max(self.last_revision, entry.revision)
-        self._window_start = revision
+        self._window_start = self.last_revision = revision
 
     def _put(self, key: str, entry: Entry) -> None:
         self.entries[key] = entry

@@ -55,6 +55,22 @@ async def test_everything_is_there_again(tmp_path: Path) -> None:
         assert seen == [("MODIFIED", "a"), ("ADDED", "b"), ("DELETED", "b"), ("ADDED", "c")]
 
 
+async def test_a_watch_that_resumes_after_a_restart_hears_of_the_last_deletions(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    async with running(path) as client:
+        for name in ("a", "b"):
+            await client.create(CONFIG_MAPS, {"metadata": {"name": name, "labels": {"team": "x"}}}, "default")
+        before = (await client.list(CONFIG_MAPS))["metadata"]["resourceVersion"]
+        await client.delete(CONFIG_MAPS, "b", "default")
+    async with running(path) as client:
+        for selector in ("", "team=x"):
+            stream = await client.watch(CONFIG_MAPS, "default", resource_version=before, label_selector=selector)
+            async with asyncio.timeout(10):
+                events = await anext(stream)
+            assert [(event.type, event.object["metadata"]["name"]) for event in events] == [("DELETED", "b")]
+            await stream.aclose()  # type: ignore[attr-defined]
+
+
 async def test_cluster_ips_stay_taken(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     service = {"metadata": {"name": "one"}, "spec": {"ports": [{"port": 80}]}}
