@@ -9,14 +9,13 @@ from typing import Any
 
 from kctl.apimachinery import times
 from kctl.apimachinery.objects import Object, deep_copy
-from kctl.apimachinery.status import MODIFIED, ServiceUnavailable, conflict, not_found
+from kctl.apimachinery.status import conflict
 from kctl.kube_apiserver.admission.plugin import Operation
 from kctl.kube_apiserver.registry.conversion import storage_group
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import RETRIES, Caller, Registry
+from kctl.kube_apiserver.registry.generic import Caller, Registry
 from kctl.kube_apiserver.registry.metadata import FOREGROUND, ORPHAN
 from kctl.kube_apiserver.registry.strategy import Context
-from kctl.kube_apiserver.storage import Missing, Stale, Unavailable
 from kctl.kube_apiserver.watch_cache import Entry
 
 
@@ -46,29 +45,24 @@ async def delete(registry: Registry, endpoint: Endpoint, namespace: str, name: s
     operation = Operation("DELETE", resource, namespace, name, "", options)
     if not caller.trusted:
         caller.warnings += endpoint.strategy.warnings_on_delete(context, options.propagation_policy)
-    for _ in range(RETRIES):
+
+    async def attempt() -> Deleted:
         entry = registry.entry(endpoint, namespace, name)
         _check_preconditions(endpoint, name, entry, options)
         registry.admission.validate(context, entry.object, None, operation)
         marked, write = _mark(endpoint, context, entry.object, options)
         stays = write is not None
-        try:
-            if caller.dry_run or (stays and not write):
-                marked["metadata"]["resourceVersion"] = str(entry.revision)
-            elif stays:
-                marked = await registry.storage.update(cache, key, marked, entry.revision)
-            else:
-                revision = await registry.storage.delete(cache, key, entry.revision)
-                marked["metadata"]["resourceVersion"] = str(revision)
-                endpoint.strategy.after_delete(context, marked)
-            return Deleted(endpoint.from_storage(marked), not stays)
-        except Missing:
-            raise not_found(resource.group, resource.plural, name) from None
-        except Stale:
-            continue
-        except Unavailable as error:
-            raise ServiceUnavailable(str(error)) from None
-    raise conflict(resource.group, resource.plural, name, MODIFIED)
+        if caller.dry_run or (stays and not write):
+            marked["metadata"]["resourceVersion"] = str(entry.revision)
+        elif stays:
+            marked = await registry.storage.update(cache, key, marked, entry.revision)
+        else:
+            revision = await registry.storage.delete(cache, key, entry.revision)
+            marked["metadata"]["resourceVersion"] = str(revision)
+            endpoint.strategy.after_delete(context, marked)
+        return Deleted(endpoint.from_storage(marked), not stays)
+
+    return await registry.guaranteed_update.run(endpoint, namespace, name, attempt)
 
 
 def _check_preconditions(endpoint: Endpoint, name: str, entry: Entry, options: DeleteOptions) -> None:

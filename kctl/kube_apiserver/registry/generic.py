@@ -3,7 +3,7 @@
 Order of a create: decode (handlers) -> storage version -> metadata the server sets -> strategy.default -> mutating admission ->
 strategy.prepare_for_create -> validation of metadata and by the strategy -> validating admission -> store.
 Optimistic concurrency: an update is computed from the cached object and stored only over that revision; where the caller named
-no resourceVersion it is computed again.
+no resourceVersion it is computed again until it wins (guaranteed_update.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from kctl.apimachinery.resources import ResourceTable, ResourceType
 from kctl.apimachinery.status import (
     MODIFIED,
     ApiError,
-    ServiceUnavailable,
     already_exists,
     conflict,
     invalid,
@@ -33,11 +32,11 @@ from kctl.kube_apiserver.admission.plugin import Operation
 from kctl.kube_apiserver.registry import catalog, conversion, metadata
 from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpecs
 from kctl.kube_apiserver.registry.endpoint import Endpoint, ObjectSchema
+from kctl.kube_apiserver.registry.guaranteed_update import GuaranteedUpdate, failure
 from kctl.kube_apiserver.registry.strategy import Context
-from kctl.kube_apiserver.storage import Exists, Missing, Stale, Storage, Unavailable
+from kctl.kube_apiserver.storage import Exists, Stale, Storage, StorageError
 from kctl.kube_apiserver.watch_cache import Entry
 
-RETRIES = 20
 NAME_RETRIES = 8
 
 
@@ -71,6 +70,7 @@ class Registry:
         self.admission = admission
         self.clock = clock
         self.randomness = randomness
+        self.guaranteed_update = GuaranteedUpdate()
         self.services = services if services is not None else {}
         self.table = table or ResourceTable()
         self._schema_of = schema_of
@@ -147,8 +147,9 @@ class Registry:
                 self._abandon(endpoint, namespace, private, caller)
                 if not generated or attempt + 1 == NAME_RETRIES:
                     raise self._already_exists(endpoint, name, generated) from None
-            except Unavailable as error:
-                raise ServiceUnavailable(str(error)) from None
+            except StorageError as error:
+                self._abandon(endpoint, namespace, private, caller)
+                raise failure(endpoint, name, error) from None
         raise AssertionError("unreachable")
 
     def _already_exists(self, endpoint: Endpoint, name: str, generated: bool) -> ApiError:
@@ -252,36 +253,38 @@ class Registry:
         """Store what `make` makes of the present object (both in the endpoint's version); `make` runs again when
         somebody else wrote in between, unless its result names a resourceVersion (of a `patch` it always does).
         Nothing is written where nothing changes. Raises NotFound, Conflict, Invalid."""
-        key = endpoint.key(namespace, name)
-        for _ in range(RETRIES):
+
+        async def attempt() -> Object:
             entry = self.entry(endpoint, namespace, name)
             old = entry.object
             made = endpoint.to_storage(make(endpoint.from_storage(old)))
-            pinned = self._check_revision(endpoint, name, made, entry, caller)
+            pinned = self._check_revision(endpoint, name, made, entry, caller) and not patch
             obj = self._prepare_update(endpoint, namespace, made, old, caller, subresource)
             if caller.dry_run or _same(obj, old):
                 self._settle(endpoint, namespace, caller, obj, old, stored=False)
                 obj["metadata"]["resourceVersion"] = str(entry.revision)
                 return endpoint.from_storage(obj if caller.dry_run else old)
             try:
-                if self._emptied(endpoint, obj):
-                    revision = await self.storage.delete(endpoint.cache, key, entry.revision)
-                    obj["metadata"]["resourceVersion"] = str(revision)
-                    endpoint.strategy.after_delete(self.context(endpoint, namespace, caller), obj)
-                    return endpoint.from_storage(obj)
-                updated = await self.storage.update(endpoint.cache, key, obj, entry.revision)
-                self._settle(endpoint, namespace, caller, updated, old, stored=True)
-                return endpoint.from_storage(updated)
-            except Missing:
+                return await self._store_update(endpoint, namespace, obj, entry, caller)
+            except StorageError as error:
                 self._settle(endpoint, namespace, caller, obj, old, stored=False)
-                raise not_found(endpoint.resource.group, endpoint.resource.plural, name) from None
-            except Stale:
-                self._settle(endpoint, namespace, caller, obj, old, stored=False)
-                if pinned and not patch:
+                if pinned and isinstance(error, Stale):
                     raise conflict(endpoint.resource.group, endpoint.resource.plural, name, MODIFIED) from None
-            except Unavailable as error:
-                raise ServiceUnavailable(str(error)) from None
-        raise conflict(endpoint.resource.group, endpoint.resource.plural, name, MODIFIED)
+                raise
+
+        return await self.guaranteed_update.run(endpoint, namespace, name, attempt)
+
+    async def _store_update(self, endpoint: Endpoint, namespace: str, obj: Object, entry: Entry, caller: Caller) -> Object:
+        """Raises StorageError."""
+        key = endpoint.key(namespace, entry.object["metadata"]["name"])
+        if self._emptied(endpoint, obj):
+            revision = await self.storage.delete(endpoint.cache, key, entry.revision)
+            obj["metadata"]["resourceVersion"] = str(revision)
+            endpoint.strategy.after_delete(self.context(endpoint, namespace, caller), obj)
+            return endpoint.from_storage(obj)
+        updated = await self.storage.update(endpoint.cache, key, obj, entry.revision)
+        self._settle(endpoint, namespace, caller, updated, entry.object, stored=True)
+        return endpoint.from_storage(updated)
 
     def _settle(self, endpoint: Endpoint, namespace: str, caller: Caller, obj: Object, old: Object, *, stored: bool) -> None:
         """Give back what an update no longer needs, or took in vain."""
@@ -294,23 +297,17 @@ class Registry:
     ) -> Object:
         """Store what `make` makes of an object without asking its strategy: for the server's own small changes (binding,
         eviction's condition), which are right by construction."""
-        key = endpoint.key(namespace, name)
-        for _ in range(RETRIES):
+
+        async def attempt() -> Object:
             entry = self.entry(endpoint, namespace, name)
             made = make(entry.object)
             obj = {**made, "metadata": dict(made["metadata"])}
             if caller.dry_run:
                 return obj
             del obj["metadata"]["resourceVersion"]
-            try:
-                return await self.storage.update(endpoint.cache, key, obj, entry.revision)
-            except Missing:
-                raise not_found(endpoint.resource.group, endpoint.resource.plural, name) from None
-            except Stale:
-                continue
-            except Unavailable as error:
-                raise ServiceUnavailable(str(error)) from None
-        raise conflict(endpoint.resource.group, endpoint.resource.plural, name, MODIFIED)
+            return await self.storage.update(endpoint.cache, endpoint.key(namespace, name), obj, entry.revision)
+
+        return await self.guaranteed_update.run(endpoint, namespace, name, attempt)
 
     def _check_revision(self, endpoint: Endpoint, name: str, made: Object, entry: Entry, caller: Caller) -> bool:
         """Whether the request names the revision it is for (which is then the present one)."""
