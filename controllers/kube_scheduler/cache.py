@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from controllers.kube_scheduler.pod_info import HostPort, PodInfo, Resources
+from controllers.kube_scheduler.pod_info import PodInfo, Resources
+from controllers.runtime.host_ports import HostPort, is_free
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.objects import Object
 
-DEFAULT_BIND_ALL = "0.0.0.0"
 _JOURNAL = 4096
 
 
@@ -102,13 +102,7 @@ class NodeInfo:
         self.generation += 1
 
     def port_is_free(self, wanted: HostPort) -> bool:
-        """0.0.0.0 clashes with every address of the same protocol and port."""
-        for used in self.ports:
-            if (used.protocol, used.port) == (wanted.protocol, wanted.port) and (
-                used.ip == wanted.ip or DEFAULT_BIND_ALL in (used.ip, wanted.ip)
-            ):
-                return False
-        return True
+        return is_free(wanted, self.ports)
 
 
 class Cache:

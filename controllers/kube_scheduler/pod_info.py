@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
+from controllers.runtime.host_ports import HostPort, host_ports
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.objects import Object
 
@@ -19,12 +20,6 @@ DEFAULT_MILLI_CPU = 100
 DEFAULT_MEMORY = 200 * 1024 * 1024
 """What a container without requests counts in scoring (util.DefaultMilliCPURequest, DefaultMemoryRequest)."""
 _SHAPES = 4096
-
-
-class HostPort(NamedTuple):
-    ip: str
-    protocol: str
-    port: int
 
 
 @dataclass(slots=True)
@@ -123,17 +118,6 @@ def pod_requests(spec: Object, *, non_zero: bool = False) -> Resources:
     return total
 
 
-def _host_ports(spec: Object) -> tuple[HostPort, ...]:
-    found = []
-    sidecars = (each for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always")
-    for container in (*(spec.get("containers") or ()), *sidecars):
-        for port in container.get("ports") or ():
-            number = port.get("hostPort") or (port["containerPort"] if spec.get("hostNetwork") else 0)
-            if number:
-                found.append(HostPort(port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", number))
-    return tuple(found)
-
-
 _SCHEDULED_BY = (
     "affinity",
     "hostNetwork",
@@ -167,7 +151,7 @@ def shape_of(spec: Object) -> PodShape:
         request=request,
         non_zero_milli_cpu=counted.milli_cpu,
         non_zero_memory=counted.memory,
-        host_ports=_host_ports(spec),
+        host_ports=host_ports(spec),
         node_selector=spec.get("nodeSelector") or {},
         affinity=spec.get("affinity") or {},
         tolerations=spec.get("tolerations") or [],

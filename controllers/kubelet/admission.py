@@ -5,11 +5,13 @@ The scheduler has already looked; this catches pods bound by hand (spec.nodeName
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from controllers.runtime.host_ports import HostPort, host_ports, is_free
 from kctl.apimachinery import labels, objects, quantity
 from kctl.apimachinery.objects import Object
 
@@ -56,16 +58,6 @@ def _add(total: Requests, container: Object) -> None:
         total[name] = total.get(name, 0) + amount(name, text)
 
 
-def host_ports(spec: Object) -> list[tuple[str, int]]:
-    """(protocol, port)"""
-    return [
-        (str(port.get("protocol") or "TCP"), int(port["hostPort"]))
-        for container in spec.get("containers") or ()
-        for port in container.get("ports") or ()
-        if port.get("hostPort")
-    ]
-
-
 @dataclass(slots=True)
 class NodeUsage:
     """What the pods of one node take, kept up to date as they come and go."""
@@ -73,7 +65,7 @@ class NodeUsage:
     allocatable: Requests
     pods: int = 0
     used: Requests = field(default_factory=dict)
-    ports: set[tuple[str, int]] = field(default_factory=set)
+    ports: Counter[HostPort] = field(default_factory=Counter)
 
     def add(self, spec: Object) -> None:
         self.pods += 1
@@ -85,7 +77,7 @@ class NodeUsage:
         self.pods -= 1
         for name, value in pod_requests(spec).items():
             self.used[name] = self.used.get(name, 0) - value
-        self.ports.difference_update(host_ports(spec))
+        self.ports -= Counter(host_ports(spec))
 
 
 def problem(pod: Object, node_labels: Mapping[str, str], node_name: str, usage: NodeUsage) -> tuple[str, str] | None:
@@ -100,7 +92,7 @@ def problem(pod: Object, node_labels: Mapping[str, str], node_name: str, usage: 
             return _out_of(name, value, used, free)
     if not matches_node(spec, node_labels, node_name):
         return ("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
-    if any(port in usage.ports for port in host_ports(spec)):
+    if not all(is_free(port, usage.ports) for port in host_ports(spec)):
         return ("NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
     return None
 

@@ -37,7 +37,7 @@ class Behaviour:
     readiness_fail_after: Seconds | None = None
     readiness_fail_duration: Seconds | None = None
     liveness_fail_after: Seconds | None = None
-    stop_duration: Seconds = (0.0, 0.0)
+    stop_duration: Seconds = (1.0, 1.0)
     stop_exit_code: int = 0
     post_start_duration: Seconds = (0.0, 0.0)
     post_start_error: str = ""

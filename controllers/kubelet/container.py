@@ -5,9 +5,11 @@ It tells its pod worker what changed (`pod.changed`, `pod.container_exited`) and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from controllers.kubelet.context import RELIST_SECONDS
+from controllers.kubelet.context import KubeletContext, Waiter
+from controllers.kubelet.environment import mount_problem
+from controllers.kubelet.phases import ContainerKind, ContainerPhase
 from controllers.kubelet.probes import KINDS, Prober
 from controllers.kubelet.references import missing_environment
 from controllers.kubelet.restart_policy import (
@@ -17,21 +19,45 @@ from controllers.kubelet.restart_policy import (
     after_restarts,
     go_duration,
 )
-from controllers.kubelet.runtime import Container, Exit, PulledImage, PullFailure, StartFailure
-from controllers.kubelet.timers import Timer
+from controllers.kubelet.runtime import Container, ContainerRuntime, Exit, PulledImage, PullFailure, StartFailure
 from kctl.apimachinery import objects, times
+from kctl.apimachinery.clock import Timer
 from kctl.apimachinery.objects import Object
 
-if TYPE_CHECKING:
-    from controllers.kubelet.pod_worker import PodWorker
-
-INIT, SIDECAR, REGULAR = "init", "sidecar", "regular"
-IDLE, PULLING, WAITING, STARTING, RUNNING, EXITED = "idle", "pulling", "waiting", "starting", "running", "exited"
+RELIST_SECONDS = 1.0
+"""How long a kubelet takes to notice that a container ended (the relist period of its pod lifecycle event generator)."""
 
 _CREATING: Object = {"waiting": {"reason": "ContainerCreating"}}
 _INITIALIZING: Object = {"waiting": {"reason": "PodInitializing"}}
 _EMPTY: Object = {}
 _PULL_REASONS = {"ErrImagePull": "ImagePullBackOff", "RegistryUnavailable": "ImagePullBackOff"}
+
+
+class ContainerOwner(Waiter, Protocol):
+    """What a container asks of its pod worker."""
+
+    pod: Object
+    ip: str
+    context: KubeletContext
+    runtime: ContainerRuntime
+
+    @property
+    def full_name(self) -> str: ...
+
+    @property
+    def grace_seconds(self) -> float: ...
+
+    def changed(self) -> None:
+        """The pod's status is another now."""
+        ...
+
+    def advance(self) -> None:
+        """Start whatever may start next."""
+        ...
+
+    def container_exited(self, worker: ContainerWorker) -> None: ...
+
+    def event(self, type: str, reason: str, message: str, field_path: str = "") -> None: ...
 
 
 class ContainerWorker:
@@ -57,12 +83,12 @@ class ContainerWorker:
         "stopping",
     )
 
-    def __init__(self, pod: PodWorker, spec: Object, kind: str, waits_for_init: bool) -> None:
+    def __init__(self, pod: ContainerOwner, spec: Object, kind: ContainerKind, waits_for_init: bool) -> None:
         self.pod = pod
         self.spec = spec
         self.name = str(spec["name"])
         self.kind = kind
-        self.phase = IDLE
+        self.phase = ContainerPhase.IDLE
         self.state = _INITIALIZING if waits_for_init else _CREATING
         self.last_state = _EMPTY
         self.restarts = 0
@@ -87,29 +113,38 @@ class ContainerWorker:
 
     @property
     def alive(self) -> bool:
-        return self.phase in (STARTING, RUNNING)
+        return self.phase in (ContainerPhase.STARTING, ContainerPhase.RUNNING)
 
     @property
     def running(self) -> bool:
-        return self.phase == RUNNING
+        return self.phase is ContainerPhase.RUNNING
 
     def _event(self, type: str, reason: str, message: str) -> None:
-        group = "containers" if self.kind == REGULAR else "initContainers"
+        group = "containers" if self.kind is ContainerKind.REGULAR else "initContainers"
         self.pod.event(type, reason, message, f"spec.{group}{{{self.name}}}")
 
     # ---- starting
 
     def begin(self) -> None:
-        """Run it now: first start, or restart after a back-off."""
-        runtime = self.pod.context.runtime
-        self.phase = PULLING
+        """Run it now: first start, or restart after a back-off. What this may let start next is left to the caller."""
+        runtime = self.pod.runtime
+        self.phase = ContainerPhase.PULLING
         if runtime.needs_pull(self.pod.pod, self.spec) and self.spec.get("imagePullPolicy") != "Never":
             self._event("Normal", "Pulling", f'Pulling image "{self.spec.get("image")}"')
-        runtime.pull_image(self.pod.pod, self.spec, self._pulled)
+        result = runtime.pull_image(self.pod.pod, self.spec, self._pulled_later)
+        if result is not None:
+            self._pulled(result)
+
+    def _begin_again(self) -> None:
+        self.begin()
+        self.pod.advance()
+
+    def _pulled_later(self, result: PulledImage | PullFailure) -> None:
+        if self.phase is ContainerPhase.PULLING:  # else the pod went away meanwhile
+            self._pulled(result)
+            self.pod.advance()
 
     def _pulled(self, result: PulledImage | PullFailure) -> None:
-        if self.phase != PULLING:
-            return  # the pod went away meanwhile
         if isinstance(result, PullFailure):
             self._pull_failed(result)
             return
@@ -122,23 +157,30 @@ class ContainerWorker:
             self._event("Warning", "Failed", f"Error: {missing.message}")
             self.pod.context.wait_for(missing, self.pod)
             return
-        self.phase = STARTING
-        runtime = self.pod.context.runtime
-        made = runtime.start_container(self.pod.pod, self.spec, self.restarts, self, init=self.kind != REGULAR)
-        if self.handle is not made:
-            self._adopt_handle(made)
+        problem = mount_problem(self.pod.pod, self.spec, self.pod.context.lookup, self.pod.ip)
+        if problem:
+            self._wait("CreateContainerConfigError", problem)
+            self._event("Warning", "Failed", f"Error: {problem}")
+            return
+        self._start()
 
-    def _adopt_handle(self, container: Container) -> None:
-        if self.handle is not container:
-            self.previous, self.handle = self.handle, container
+    def _start(self) -> None:
+        self.phase = ContainerPhase.STARTING
+        init = self.kind is not ContainerKind.REGULAR
+        made = self.pod.runtime.start_container(self.pod.pod, self.spec, self.restarts, self, init=init)
+        if made.start_failure is not None:
+            self._start_failed(made.start_failure)
+        self.previous, self.handle = self.handle, made
+        if made.running:
+            self._started(made)
 
     def retry(self) -> None:
-        """What it waited for has appeared."""
-        if self.phase == WAITING and (self.state.get("waiting") or {}).get("reason") == "CreateContainerConfigError":
+        """What it waited for has appeared, or another spec or environment may do."""
+        if self.phase is ContainerPhase.WAITING and (self.state.get("waiting") or {}).get("reason") == "CreateContainerConfigError":
             self.begin()
 
     def _wait(self, reason: str, message: str = "") -> None:
-        self.phase = WAITING
+        self.phase = ContainerPhase.WAITING
         if "terminated" in self.state:
             self.last_state = self.state
         self.state = {"waiting": {"message": message, "reason": reason} if message else {"reason": reason}}
@@ -162,14 +204,14 @@ class ContainerWorker:
             self._event("Normal", "BackOff", f'Back-off pulling image "{image}"')
             self._event("Warning", "Failed", f"Error: {_PULL_REASONS[failure.reason]}")
             self._wait(_PULL_REASONS[failure.reason], f'Back-off pulling image "{image}": {failure.reason}: {failure.message}')
-            self._after(wait - RELIST_SECONDS, self.begin)
+            self._after(wait - RELIST_SECONDS, self._begin_again)
 
         self._after(RELIST_SECONDS, show_back_off)
 
     def _after(self, seconds: float, callback: object) -> None:
         assert callable(callback)
         self._cancel_timer()
-        self._timer = self.pod.context.timers.call_later(seconds, callback)
+        self._timer = self.pod.context.clock.call_later(seconds, callback)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -179,27 +221,30 @@ class ContainerWorker:
     # ---- what the runtime tells
 
     def on_started(self, container: Container) -> None:
-        if self.phase != STARTING:
-            return
-        self._adopt_handle(container)
+        if self.phase is ContainerPhase.STARTING:
+            self._started(container)
+            self.pod.advance()
+
+    def _started(self, container: Container) -> None:
         self._event("Normal", "Created", "Container created")
         self._event("Normal", "Started", "Container started")
         if "terminated" in self.state:
             self.last_state = self.state
-        self.phase = RUNNING
+        self.phase = ContainerPhase.RUNNING
         self.stopping = False
         self.state = self.pod.context.running_state()
         hook = (self.spec.get("lifecycle") or {}).get("postStart")
-        if hook:
-            container.post_start(hook, lambda error: self._post_started(container, error))
-        else:
-            self._watch_health(container, 0.0, started=False, ready=False)
+        error = container.post_start(hook, lambda error: self._post_started_later(container, error)) if hook else ""
+        if error is not None:
+            self._post_started(container, error)
         self.pod.changed()
-        self.pod.advance()
+
+    def _post_started_later(self, container: Container, error: str) -> None:
+        if self.running and self.handle is container:
+            self._post_started(container, error)
+            self.pod.advance()
 
     def _post_started(self, container: Container, error: str) -> None:
-        if not self.running or self.handle is not container:
-            return
         if error:
             self._event("Warning", "FailedPostStartHook", f"PostStartHook failed: {error}")
             self._event("Normal", "Killing", "FailedPostStartHook")
@@ -207,19 +252,18 @@ class ContainerWorker:
             return
         self._watch_health(container, 0.0, started=False, ready=False)
         self.pod.changed()
-        self.pod.advance()
 
     def _watch_health(self, container: Container, age: float, *, started: bool, ready: bool) -> None:
         """Begin probing; containers without probes are started and ready at once."""
         spec = self.spec
         self.started = started or not spec.get("startupProbe")
         self.ready = ready
-        if self.kind == INIT:
+        if self.kind is ContainerKind.INIT:
             return
         if self.started and not spec.get("readinessProbe"):
             self._ready_without_probe(container, age)
         if any(spec.get(field) for field in KINDS.values()):
-            self._prober = Prober(spec, container, self, self.pod.context.timers)
+            self._prober = Prober(spec, container, self, self.pod.context.clock)
             self._prober.start(age, startup_passed=self.started)
 
     def _ready_without_probe(self, container: Container, age: float) -> None:
@@ -229,8 +273,11 @@ class ContainerWorker:
             self.ready = True
 
     def on_start_failed(self, failure: StartFailure) -> None:
-        if self.phase != STARTING:
-            return
+        if self.phase is ContainerPhase.STARTING:
+            self._start_failed(failure)
+            self.pod.advance()
+
+    def _start_failed(self, failure: StartFailure) -> None:
         self._event("Warning", "Failed", f"Error: {failure.message}")
         now = self.pod.context.stamp()
         if failure.reason == "RunContainerError":  # created, and ended before it began
@@ -239,10 +286,10 @@ class ContainerWorker:
             self._ended({"terminated": {**terminated, "startedAt": now, "finishedAt": now}})
         else:
             self._wait(failure.reason, failure.message)
-            self._after(INITIAL_BACKOFF_SECONDS, self.begin)
+            self._after(INITIAL_BACKOFF_SECONDS, self._begin_again)
 
     def on_exit(self, result: Exit) -> None:
-        if self.phase not in (STARTING, RUNNING):
+        if self.phase not in (ContainerPhase.STARTING, ContainerPhase.RUNNING):
             return
         running = self.state.get("running") or {}
         now = self.pod.context.stamp()
@@ -258,11 +305,11 @@ class ContainerWorker:
 
     def _ended(self, state: Object) -> None:
         self._stop_watching()
-        self.phase = EXITED
+        self.phase = ContainerPhase.EXITED
         self.stopping = False
         self.state = state
         self.started = False
-        self.ready = self.kind == INIT and not state["terminated"]["exitCode"]
+        self.ready = self.kind is ContainerKind.INIT and not state["terminated"]["exitCode"]
         self.pod.changed()
         self.pod.container_exited(self)
 
@@ -308,8 +355,8 @@ class ContainerWorker:
             if not quiet and not self.stopping:
                 self.tell_killing()
             self._kill(self.handle, grace_seconds)
-        elif self.phase not in (EXITED, RUNNING):
-            self.phase = IDLE
+        elif self.phase not in (ContainerPhase.EXITED, ContainerPhase.RUNNING):
+            self.phase = ContainerPhase.IDLE
 
     def replace_spec(self, spec: Object) -> None:
         """The pod's spec was changed: another image restarts the container, other changes only show."""
@@ -320,10 +367,10 @@ class ContainerWorker:
         if self.running and self.handle is not None and not self.stopping:
             self._event("Normal", "Killing", f"Container {self.name} definition changed, will be restarted")
             self._kill(self.handle, self.pod.grace_seconds)
-        elif self.phase == WAITING and "Image" in str(self.state["waiting"]["reason"]):
+        elif self.phase is ContainerPhase.WAITING and "Image" in str(self.state["waiting"]["reason"]):
             self._cancel_timer()
             self._pull_backoff_seconds = 0.0
-            self.begin()
+            self._begin_again()
 
     def tell_killing(self) -> None:
         self._event("Normal", "Killing", f"Stopping container {self.name}")
@@ -331,9 +378,16 @@ class ContainerWorker:
     def discard(self) -> None:
         """The pod object is gone."""
         self._stop_watching()
-        self.phase = IDLE
+        self.phase = ContainerPhase.IDLE
         if self.handle is not None:
             self.handle.release()
+
+    def detach(self) -> None:
+        """The kubelet stops; the container goes on."""
+        self._stop_watching()
+        self.phase = ContainerPhase.IDLE
+        if self.handle is not None:
+            self.handle.detach()
 
     # ---- restarting
 
@@ -347,7 +401,7 @@ class ContainerWorker:
         def restart() -> None:
             backoff.next(failed_at, self.pod.context.clock.monotonic())
             self.restarts += 1
-            self.begin()
+            self._begin_again()
 
         def show_back_off() -> None:
             message = f"restarting failed container={self.name} pod={self.pod.full_name}"
@@ -371,16 +425,17 @@ class ContainerWorker:
         self.image = str(status.get("image") or self.image)
         self.image_id = str(status.get("imageID") or "")
         context = self.pod.context
-        self.handle = context.runtime.adopt_container(self.pod.pod, self.spec, self.restarts, self, status, init=self.kind != REGULAR)
+        init = self.kind is not ContainerKind.REGULAR
+        self.handle = self.pod.runtime.adopt_container(self.pod.pod, self.spec, self.restarts, self, status, init=init)
         if "running" in self.state and self.handle is not None:
-            self.phase = RUNNING
+            self.phase = ContainerPhase.RUNNING
             age = (context.clock.now() - self.handle.started_at).total_seconds()
             self._watch_health(self.handle, age, started=bool(status.get("started")), ready=bool(status.get("ready")))
         elif "terminated" in self.state:
-            self.phase = EXITED
+            self.phase = ContainerPhase.EXITED
             self.ready = bool(status.get("ready"))
         elif "terminated" in self.last_state:
-            self.phase = WAITING
+            self.phase = ContainerPhase.WAITING
         if self.restarts:
             self._backoff = Backoff(after_restarts(self.restarts), context.clock.monotonic())
 
@@ -424,15 +479,15 @@ def _pulled_message(image: str, result: PulledImage) -> str:
     return f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: {result.size} bytes.'
 
 
-def kind_of(spec: Object, *, init: bool) -> str:
+def kind_of(spec: Object, *, init: bool) -> ContainerKind:
     if not init:
-        return REGULAR
-    return SIDECAR if spec.get("restartPolicy") == "Always" else INIT
+        return ContainerKind.REGULAR
+    return ContainerKind.SIDECAR if spec.get("restartPolicy") == "Always" else ContainerKind.INIT
 
 
-def workers_for(pod: PodWorker, obj: Object) -> tuple[list[ContainerWorker], list[ContainerWorker]]:
+def workers_for(pod: ContainerOwner, obj: Object) -> tuple[list[ContainerWorker], list[ContainerWorker]]:
     """(init containers in order, containers)"""
     spec = objects.spec(obj)
     first = spec.get("initContainers") or ()
     init = [ContainerWorker(pod, each, kind_of(each, init=True), True) for each in first]
-    return init, [ContainerWorker(pod, each, REGULAR, bool(first)) for each in spec.get("containers") or ()]
+    return init, [ContainerWorker(pod, each, ContainerKind.REGULAR, bool(first)) for each in spec.get("containers") or ()]

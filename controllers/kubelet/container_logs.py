@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING
 
+from controllers.kubelet.pod_worker import PodWorker
 from kctl.apimachinery import objects
 from kctl.apimachinery.status import BadRequest
-
-if TYPE_CHECKING:
-    from controllers.kubelet.pod_worker import PodWorker
 
 _WAITING = {
     "ErrImagePull": "image can't be pulled",

@@ -6,28 +6,24 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from controllers.kubelet.pod_ips import PodAddresses
 from controllers.kubelet.references import Lookup, Missing
-from controllers.kubelet.runtime import ContainerRuntime
-from controllers.kubelet.timers import Timers
+from controllers.kubelet.status_writer import StatusWriter
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 
-if TYPE_CHECKING:
-    from controllers.kubelet.pod_worker import PodWorker
-
-RELIST_SECONDS = 1.0
-"""How long a kubelet takes to notice that a container ended (the relist period of its pod lifecycle event generator)."""
-
-
 OVERFLOW_CIDR = "100.64.0.0/10"
 
 
-class Writer(Protocol):
-    def enqueue(self, worker: PodWorker) -> None: ...
+class Waiter(Protocol):
+    """Who waits for an object: a pod worker."""
+
+    uid: str
+
+    def resume(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -35,12 +31,10 @@ class KubeletContext:
     """`wait_for` wakes a worker when the missing object appears."""
 
     clock: Clock
-    timers: Timers
     randomness: random.Random
-    runtime: ContainerRuntime
-    writer: Writer
+    writer: StatusWriter
     lookup: Lookup
-    wait_for: Callable[[Missing, PodWorker], None]
+    wait_for: Callable[[Missing, Waiter], None]
     overflow: PodAddresses = field(default_factory=lambda: PodAddresses(OVERFLOW_CIDR))
     """Where nodes with more pods than their pod CIDR has addresses take the others from."""
     _stamp: str = ""

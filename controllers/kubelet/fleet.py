@@ -10,11 +10,10 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from controllers.kubelet import node_status
 from controllers.kubelet.container_logs import container_logs
-from controllers.kubelet.context import KubeletContext
+from controllers.kubelet.context import KubeletContext, Waiter
 from controllers.kubelet.heartbeat import Heartbeats
 from controllers.kubelet.kubelet import Kubelet
 from controllers.kubelet.node_config import NodeConfig, StaticPod, StaticPodState
@@ -25,8 +24,8 @@ from controllers.kubelet.simulated_runtime import SimulatedRuntime
 from controllers.kubelet.stages import DEFAULT_PROFILE, Stages
 from controllers.kubelet.static_pods import StaticPodRunner
 from controllers.kubelet.status_writer import StatusWriter
-from controllers.kubelet.timers import Timers
 from controllers.runtime.events import EventRecorder
+from controllers.runtime.informer import Change, Informer, InformerFactory
 from kctl.apimachinery import objects, status, user
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
@@ -34,16 +33,13 @@ from kctl.apimachinery.resources import CONFIG_MAPS, NODES, PODS, SECRETS
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
 
-if TYPE_CHECKING:
-    from controllers.kubelet.pod_worker import PodWorker
-    from controllers.runtime.informer import Change, Informer, InformerFactory
-
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
 
 
 class KubeletFleet:
-    """`client_for` gives each kubelet a client with its node's identity."""
+    """`client_for` gives each kubelet a client with its node's identity, `runtime_for` what holds its containers: None for
+    simulated ones, which behave as `profile` says."""
 
     name = "kubelet"
     dependencies: tuple[str, ...] = ("kube-apiserver",)
@@ -57,21 +53,21 @@ class KubeletFleet:
         nodes: Sequence[NodeConfig] = (),
         *,
         profile: str = DEFAULT_PROFILE,
+        runtime_for: Callable[[NodeConfig], ContainerRuntime | None] | None = None,
     ) -> None:
         self._client_for = client_for
         self._informers = informers
         self._clock = clock
         self._configs = list(nodes)
-        self._timers = Timers(clock)
-        self._writer = StatusWriter()
-        self._stages = Stages(profile)
-        runtime: ContainerRuntime = SimulatedRuntime(clock, self._timers, randomness, self._stages)
-        self._context = KubeletContext(clock, self._timers, randomness, runtime, self._writer, self._look_up, self._wait_for)
+        self._writer = StatusWriter(clock)
+        self._simulated = SimulatedRuntime(clock, randomness, Stages(profile))
+        self._runtime_for = runtime_for or (lambda config: None)
+        self._context = KubeletContext(clock, randomness, self._writer, self._look_up, self._wait_for)
         self._kubelets: dict[str, Kubelet] = {}
         self._static: dict[str, StaticPodRunner] = {}
-        self._heartbeats = Heartbeats(clock, self._timers, self.static_pods_changed)
+        self._heartbeats = Heartbeats(clock, self.static_pods_changed)
         self._recorder: EventRecorder | None = None
-        self._waiting: dict[tuple[str, str], dict[str, PodWorker]] = {}
+        self._waiting: dict[tuple[str, str], dict[str, Waiter]] = {}
         self._caches: dict[str, Informer] = {}
         self._held_for_secrets: list[Object] = []
         self._addresses_given = 0
@@ -102,7 +98,8 @@ class KubeletFleet:
 
     async def stop(self) -> None:
         """Containers are left as they are: the next start takes them over."""
-        self._timers.stop()
+        for kubelet in self._kubelets.values():
+            kubelet.stop()
         for runner in self._static.values():
             await runner.stop()
         await self._heartbeats.stop()
@@ -121,7 +118,8 @@ class KubeletFleet:
             recorder = self._recorder = EventRecorder(client, self._clock, "kubelet", config.name)
         else:
             recorder = self._recorder.for_host(config.name, client)
-        kubelet = Kubelet(config, address, self._context, client, recorder, self._forget)
+        runtime = self._runtime_for(config) or self._simulated
+        kubelet = Kubelet(config, address, self._context, runtime, client, recorder, self._forget)
         self._kubelets[config.name] = kubelet
         return kubelet
 
@@ -195,7 +193,7 @@ class KubeletFleet:
         cache = self._caches.get(kind)
         return cache.get(key) if cache is not None else None
 
-    def _wait_for(self, missing: Missing, worker: PodWorker) -> None:
+    def _wait_for(self, missing: Missing, worker: Waiter) -> None:
         self._waiting.setdefault((missing.kind, missing.key), {})[worker.uid] = worker
 
     def _appeared(self, kind: str, changes: Sequence[Change]) -> None:
@@ -238,7 +236,7 @@ class KubeletFleet:
         self._heartbeats.add(kubelet)
         for pod in list(self._informers.informer(PODS).list()):
             if objects.spec(pod).get("nodeName") == kubelet.name:
-                self._pods_changed([_added(pod)])
+                self._pods_changed([Change(None, pod)])
 
     # ---- KubeletConnector
 
@@ -257,9 +255,3 @@ class KubeletFleet:
         if worker is None:
             raise status.NotFound(f'pods "{pod}" not found')
         return container_logs(worker, container, options)
-
-
-def _added(pod: Object) -> Change:
-    from controllers.runtime.informer import Change
-
-    return Change(None, pod)

@@ -11,9 +11,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from controllers.kubelet.kubelet import Kubelet
-from controllers.kubelet.timers import Timers
 from kctl.apimachinery import objects, times
-from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.clock import Clock, Timer
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import LEASES
 from kctl.apimachinery.status import AlreadyExists, ApiError, Conflict, NotFound
@@ -32,14 +31,13 @@ _GROUPS = 10
 class Heartbeats:
     """`tick` runs with every group that is due, for what else happens at that pace."""
 
-    def __init__(self, clock: Clock, timers: Timers, tick: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, tick: Callable[[], None]) -> None:
         self._clock = clock
-        self._timers = timers
         self._tick = tick
         self._groups: list[dict[str, Kubelet]] = [{} for _ in range(_GROUPS)]
         self._leases: dict[str, Object] = {}
         self._renewals: dict[str, int] = {}
-        self._armed: set[int] = set()
+        self._timers: dict[int, Timer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._added = 0
 
@@ -59,8 +57,8 @@ class Heartbeats:
         self._leases.pop(name, None)
 
     async def stop(self) -> None:
-        for group in self._groups:
-            group.clear()
+        for timer in self._timers.values():
+            timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -71,16 +69,18 @@ class Heartbeats:
         self._added += 1
         self._groups[index][kubelet.name] = kubelet
         self._renewals[kubelet.name] = 0
-        if index not in self._armed:
-            self._armed.add(index)
-            self._timers.call_later(RENEW_SECONDS + index * RENEW_SECONDS / _GROUPS, lambda: self._beat(index))
+        if index not in self._timers:
+            self._arm(index, RENEW_SECONDS + index * RENEW_SECONDS / _GROUPS)
+
+    def _arm(self, index: int, seconds: float) -> None:
+        self._timers[index] = self._clock.call_later(seconds, lambda: self._beat(index))
 
     def _beat(self, index: int) -> None:
         group = self._groups[index]
         if not group:
-            self._armed.discard(index)
+            del self._timers[index]
             return
-        self._timers.call_later(RENEW_SECONDS, lambda: self._beat(index))
+        self._arm(index, RENEW_SECONDS)
         self._spawn([kubelet for kubelet in group.values() if not kubelet.paused])
         if index == 0:
             self._tick()

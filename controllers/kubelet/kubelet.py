@@ -9,7 +9,8 @@ from controllers.kubelet import admission, node_status
 from controllers.kubelet.context import KubeletContext
 from controllers.kubelet.node_config import NodeConfig
 from controllers.kubelet.pod_ips import PodAddresses
-from controllers.kubelet.pod_worker import PodWorker
+from controllers.kubelet.pod_worker import PodWorker, revision
+from controllers.kubelet.runtime import ContainerRuntime
 from controllers.runtime.events import EventRecorder
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -21,16 +22,15 @@ _log = logging.getLogger(__name__)
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 
 
-def revision(obj: Object) -> int:
-    return int(obj["metadata"].get("resourceVersion") or 0)
-
-
 class Kubelet:
+    """`runtime` holds this node's images and containers."""
+
     def __init__(
         self,
         config: NodeConfig,
         address: str,
         context: KubeletContext,
+        runtime: ContainerRuntime,
         client: Client,
         recorder: EventRecorder,
         forget: Callable[[str], None],
@@ -40,6 +40,7 @@ class Kubelet:
         self.address = address
         self.host_ips = [{"ip": address}]
         self.context = context
+        self.runtime = runtime
         self.client = client
         self.node: Object = {}
         self.paused = False
@@ -56,7 +57,7 @@ class Kubelet:
 
     async def register(self) -> None:
         """Create the Node, or take over the one that is there and bring it up to date."""
-        wanted = node_status.node(self.config, self.address, self.context.stamp())
+        wanted = node_status.node(self.config, self.address, self.runtime, self.context.stamp())
         try:
             present = await self.client.create(NODES, wanted)
         except AlreadyExists:
@@ -73,7 +74,7 @@ class Kubelet:
     async def report_status(self) -> None:
         """The five-minute report; its heartbeat times show that the kubelet lives."""
         for _ in range(3):
-            status = node_status.status(self.config, self.address, self.context.stamp(), objects.status(self.node))
+            status = node_status.status(self.config, self.address, self.runtime, self.context.stamp(), objects.status(self.node))
             try:
                 self.node_updated(await self.client.update_status(NODES, {**self.node, "status": status}))
                 return
@@ -119,8 +120,7 @@ class Kubelet:
             return
         worker = self._workers.get(uid)
         if worker is not None:
-            if revision(pod) > revision(worker.pod):
-                worker.pod_updated(pod)
+            worker.written(pod)
             return
         annotations = pod["metadata"].get("annotations")
         if annotations and MIRROR_ANNOTATION in annotations:
@@ -171,16 +171,16 @@ class Kubelet:
             worker.counted = False
             self._usage.remove(worker.pod["spec"])
 
-    def pod_written(self, worker: PodWorker, pod: Object) -> None:
-        """The server's answer to a status write, which may be newer than what the informer has brought."""
-        if revision(pod) > revision(worker.pod):
-            worker.pod_updated(pod)
-
     def worker(self, uid: str) -> PodWorker | None:
         return self._workers.get(uid)
 
     def event(self, pod: Object, type: str, reason: str, message: str, field_path: str = "") -> None:
         self._recorder.event(pod, type, reason, message, field_path=field_path)
+
+    def stop(self) -> None:
+        """Containers are left as they are."""
+        for worker in self._workers.values():
+            worker.detach()
 
     def node_deleted(self) -> None:
         """Somebody deleted the Node: what it ran is on its own, as with a kubelet whose node is gone."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from controllers.kubelet import simulated_runtime
 from controllers.kubelet.admission import Requests, amount
 from controllers.kubelet.node_config import KUBELET_PORT, NodeConfig
+from controllers.kubelet.runtime import ContainerRuntime
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.objects import Object
@@ -81,11 +81,11 @@ def labels(config: NodeConfig) -> dict[str, str]:
     return found | dict(config.labels)
 
 
-def node_info(config: NodeConfig) -> Object:
+def node_info(config: NodeConfig, runtime: ContainerRuntime) -> Object:
     return {
         "architecture": "amd64",
         "bootID": _uuid(f"boot/{config.name}"),
-        "containerRuntimeVersion": f"{simulated_runtime.NAME}://{simulated_runtime.VERSION}",
+        "containerRuntimeVersion": f"{runtime.name}://{runtime.version}",
         "kernelVersion": "6.12.0-kctl",
         "kubeProxyVersion": "",
         "kubeletVersion": KUBERNETES_VERSION,
@@ -96,7 +96,7 @@ def node_info(config: NodeConfig) -> Object:
     }
 
 
-def status(config: NodeConfig, address: str, now: str, old: Object) -> Object:
+def status(config: NodeConfig, address: str, runtime: ContainerRuntime, now: str, old: Object) -> Object:
     """The whole status; `old` is the present one, {} at registration."""
     conditions = list(old.get("conditions") or ())
     for kind, value, reason, message in CONDITIONS:
@@ -110,7 +110,7 @@ def status(config: NodeConfig, address: str, now: str, old: Object) -> Object:
         "capacity": _with_extended(old.get("capacity"), capacity(config)),
         "conditions": conditions,
         "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
-        "nodeInfo": node_info(config),
+        "nodeInfo": node_info(config, runtime),
         "runtimeHandlers": [{"name": "", "features": {"recursiveReadOnlyMounts": False, "userNamespaces": False}}],
     }
 
@@ -121,7 +121,7 @@ def _with_extended(old: Any, own: dict[str, str]) -> dict[str, str]:
     return {**extended, **own}
 
 
-def node(config: NodeConfig, address: str, now: str) -> Object:
+def node(config: NodeConfig, address: str, runtime: ContainerRuntime, now: str) -> Object:
     """What registration posts."""
     meta: Object = {
         "name": config.name,
@@ -142,7 +142,7 @@ def node(config: NodeConfig, address: str, now: str) -> Object:
         "kind": "Node",
         "metadata": meta,
         "spec": spec,
-        "status": status(config, address, now, {}),
+        "status": status(config, address, runtime, now, {}),
     }
 
 

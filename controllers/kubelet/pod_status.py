@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from controllers.kubelet.container import SIDECAR, ContainerWorker
+from controllers.kubelet.container import ContainerWorker
+from controllers.kubelet.context import KubeletContext
+from controllers.kubelet.phases import ContainerKind
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-
-if TYPE_CHECKING:
-    from controllers.kubelet.pod_worker import PodWorker
 
 KUBELET_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 _KEPT = ("nominatedNodeName", "qosClass", "resize", "resourceClaimStatuses", "ephemeralContainerStatuses")
@@ -24,7 +23,42 @@ _Condition = tuple[str, str, str, str]
 """type, status, reason, message"""
 
 
-def build(worker: PodWorker) -> Object:
+class NodeAddresses(Protocol):
+    address: str
+    host_ips: list[Object]
+
+
+class PodState(Protocol):
+    """What a status is made of: a pod worker."""
+
+    pod: Object
+    context: KubeletContext
+    init: list[ContainerWorker]
+    containers: list[ContainerWorker]
+    ip: str
+    sandbox: bool
+    start_time: str
+    failure: tuple[str, str] | None
+    stopping: bool
+    deletion_due: bool
+
+    @property
+    def node(self) -> NodeAddresses: ...
+    @property
+    def restart_policy(self) -> str: ...
+    @property
+    def host_network(self) -> bool: ...
+    @property
+    def deleting(self) -> bool: ...
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def terminal(self) -> bool: ...
+    @property
+    def initialized(self) -> bool: ...
+
+
+def build(worker: PodState) -> Object:
     pod = worker.pod
     old = objects.status(pod)
     shown = phase(worker)
@@ -44,12 +78,12 @@ def build(worker: PodWorker) -> Object:
     return status
 
 
-def _addresses(worker: PodWorker, old: Object) -> Object:
-    host = worker.kubelet.address
-    found: Object = {"hostIP": host, "hostIPs": worker.kubelet.host_ips}
+def _addresses(worker: PodState, old: Object) -> Object:
+    host = worker.node.address
+    found: Object = {"hostIP": host, "hostIPs": worker.node.host_ips}
     if worker.host_network:
         if worker.sandbox:
-            found |= {"podIP": host, "podIPs": worker.kubelet.host_ips}
+            found |= {"podIP": host, "podIPs": worker.node.host_ips}
     elif worker.ip:
         found |= {"podIP": worker.ip, "podIPs": [{"ip": worker.ip}]}
     elif old.get("podIP"):
@@ -59,7 +93,7 @@ def _addresses(worker: PodWorker, old: Object) -> Object:
     return found
 
 
-def _add_containers(worker: PodWorker, status: Object) -> None:
+def _add_containers(worker: PodState, status: Object) -> None:
     if worker.init:
         status["initContainerStatuses"] = [each.status() for each in worker.init]
     containers = worker.containers
@@ -71,7 +105,7 @@ def _add_containers(worker: PodWorker, status: Object) -> None:
 # ---- phase
 
 
-def phase(worker: PodWorker) -> str:
+def phase(worker: PodState) -> str:
     """As the kubelet's getPhase; a pod that has ended keeps its phase."""
     if worker.failure is not None and worker.terminal:
         return "Failed"
@@ -79,14 +113,14 @@ def phase(worker: PodWorker) -> str:
     if old in ("Succeeded", "Failed"):
         return str(old)
     found = _phase_of_containers(worker)
-    if worker.terminal and worker.delete_wanted and found not in ("Succeeded", "Failed"):
+    if worker.terminal and worker.deletion_due and found not in ("Succeeded", "Failed"):
         return "Failed" if any(each.exit_code != 0 for each in worker.containers) else "Succeeded"
     return found
 
 
-def _phase_of_containers(worker: PodWorker) -> str:
+def _phase_of_containers(worker: PodState) -> str:
     for each in worker.init:
-        if each.kind == SIDECAR:
+        if each.kind is ContainerKind.SIDECAR:
             if not each.started and not worker.stopping and not any("running" in c.state for c in worker.containers):
                 return "Pending"
         elif each.exit_code is None or not each.ready:
@@ -119,7 +153,7 @@ def _phase_of_containers(worker: PodWorker) -> str:
 # ---- conditions
 
 
-def conditions(worker: PodWorker, shown: str) -> list[_Condition]:
+def conditions(worker: PodState, shown: str) -> list[_Condition]:
     ended = shown in ("Succeeded", "Failed")
     sandbox = "True" if worker.sandbox and not (worker.stopping and not worker.alive) else "False"
     ready = _containers_ready(worker, shown)
@@ -132,32 +166,32 @@ def conditions(worker: PodWorker, shown: str) -> list[_Condition]:
     ]
 
 
-def _initialized(worker: PodWorker, shown: str) -> _Condition:
+def _initialized(worker: PodState, shown: str) -> _Condition:
     if shown == "Succeeded":
         return ("Initialized", "True", "PodCompleted", "")
     if not worker.init or worker.initialized or any("running" in each.state for each in worker.containers):
         return ("Initialized", "True", "", "")
-    waiting = [each.name for each in worker.init if not (each.started if each.kind == SIDECAR else each.ready)]
+    waiting = [each.name for each in worker.init if not (each.started if each.kind is ContainerKind.SIDECAR else each.ready)]
     if worker.failure is not None and not waiting:
         return ("Initialized", "True", "", "")
     return ("Initialized", "False", "ContainersNotInitialized", f"containers with incomplete status: {_names(waiting)}")
 
 
-def _containers_ready(worker: PodWorker, shown: str) -> tuple[str, str, str]:
+def _containers_ready(worker: PodState, shown: str) -> tuple[str, str, str]:
     if shown == "Succeeded":
         return ("False", "PodCompleted", "")
     if shown == "Failed":
         return ("False", "PodFailed", "")
     counted: Sequence[ContainerWorker] = worker.containers
     if worker.init:
-        counted = [each for each in worker.init if each.kind == SIDECAR] + [*counted]
+        counted = [each for each in worker.init if each.kind is ContainerKind.SIDECAR] + [*counted]
     unready = [each.name for each in counted if not each.ready]
     if unready:
         return ("False", "ContainersNotReady", f"containers with unready status: {_names(unready)}")
     return ("True", "", "")
 
 
-def _ready(worker: PodWorker, ready: tuple[str, str, str]) -> _Condition:
+def _ready(worker: PodState, ready: tuple[str, str, str]) -> _Condition:
     gates = objects.spec(worker.pod).get("readinessGates")
     if not gates:
         return ("Ready", *ready)

@@ -6,54 +6,75 @@ happens once however many changes led to it. Nothing here awaits: a pod without 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from controllers.kubelet import pod_status
-from controllers.kubelet.container import EXITED, IDLE, INIT, SIDECAR, WAITING, ContainerWorker, workers_for
+from controllers.kubelet.container import ContainerWorker, workers_for
 from controllers.kubelet.context import KubeletContext
+from controllers.kubelet.phases import ContainerKind, ContainerPhase
 from controllers.kubelet.references import missing_volume
 from controllers.kubelet.restart_policy import restarts
-from controllers.kubelet.timers import Timer
+from controllers.kubelet.runtime import ContainerRuntime
 from kctl.apimachinery import objects, times
+from kctl.apimachinery.clock import Timer
 from kctl.apimachinery.objects import Object
-
-if TYPE_CHECKING:
-    from controllers.kubelet.kubelet import Kubelet
+from kctl.client.client import Client
 
 DEFAULT_GRACE_SECONDS = 30.0
 _DEADLINE = "DeadlineExceeded"
 _DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
 
+class PodNode(pod_status.NodeAddresses, Protocol):
+    """What a pod asks of the kubelet of its node."""
+
+    context: KubeletContext
+    runtime: ContainerRuntime
+    client: Client
+
+    def allocate_address(self, worker: PodWorker) -> str:
+        """'' while there is none; the worker is resumed when there is."""
+        ...
+
+    def release_address(self, address: str) -> None: ...
+
+    def event(self, pod: Object, type: str, reason: str, message: str, field_path: str = "") -> None: ...
+
+    def pod_ended(self, worker: PodWorker) -> None:
+        """Nothing of it runs any more."""
+        ...
+
+    def pod_gone(self, worker: PodWorker) -> None:
+        """The API object is not there any more."""
+        ...
+
+
 class PodWorker:
     __slots__ = (
-        "_advancing",
         "_deadline",
         "_grace",
         "_told_mount",
         "containers",
         "context",
         "counted",
-        "delete_wanted",
+        "deletion_due",
         "failure",
         "gone",
-        "in_flight",
         "init",
         "ip",
-        "kubelet",
+        "node",
         "pod",
-        "queued",
-        "retries",
+        "runtime",
         "sandbox",
         "start_time",
-        "status_wanted",
         "stopping",
         "uid",
     )
 
-    def __init__(self, kubelet: Kubelet, pod: Object) -> None:
-        self.kubelet = kubelet
-        self.context: KubeletContext = kubelet.context
+    def __init__(self, node: PodNode, pod: Object) -> None:
+        self.node = node
+        self.context = node.context
+        self.runtime = node.runtime
         self.pod = pod
         self.uid = str(pod["metadata"].get("uid") or "")
         self.init, self.containers = workers_for(self, pod)
@@ -67,10 +88,8 @@ class PodWorker:
         self.gone = False
         self.counted = False
         """Its requests are counted against the node's allocatable."""
-        self.status_wanted = self.delete_wanted = False
-        self.queued = self.in_flight = False
-        self.retries = 0
-        self._advancing = False
+        self.deletion_due = False
+        """It is being deleted and has stopped."""
         self._deadline: Timer | None = None
         self._grace: float | None = None
         self._told_mount = ""
@@ -81,6 +100,10 @@ class PodWorker:
     def full_name(self) -> str:
         """As kubelets print pods: name_namespace(uid)."""
         return f"{objects.name(self.pod)}_{objects.namespace(self.pod)}({self.uid})"
+
+    @property
+    def client(self) -> Client:
+        return self.node.client
 
     @property
     def restart_policy(self) -> str:
@@ -154,9 +177,9 @@ class PodWorker:
             self._set_up()
             return
         for worker in (*self.init, *self.containers):
-            if worker.phase == EXITED:
+            if worker.phase is ContainerPhase.EXITED:
                 self._after_exit(worker, worker.seconds_since_exit())
-            elif worker.phase == WAITING:
+            elif worker.phase is ContainerPhase.WAITING:
                 worker.schedule_restart(worker.seconds_since_exit())
         self.advance()
 
@@ -166,7 +189,7 @@ class PodWorker:
             self._deadline.cancel()
             self._deadline = None
         if seconds is not None and not self.stopping:
-            self._deadline = self.context.timers.call_later(float(seconds) - age_seconds, self._deadline_passed)
+            self._deadline = self.context.clock.call_later(max(float(seconds) - age_seconds, 0.0), self._deadline_passed)
 
     def _deadline_passed(self) -> None:
         if not self.stopping:
@@ -186,7 +209,7 @@ class PodWorker:
             self.changed()
             return
         if not self.host_network:
-            self.ip = self.ip or self.kubelet.allocate_address(self)
+            self.ip = self.ip or self.node.allocate_address(self)
             if not self.ip:
                 self.changed()
                 return
@@ -201,34 +224,41 @@ class PodWorker:
         if not self.sandbox:
             self._set_up()
             return
+        self._retry()
+
+    def _retry(self) -> None:
         for worker in (*self.init, *self.containers):
             worker.retry()
+        self.advance()
 
     # ---- running
 
     def advance(self) -> None:
-        """Start every container that may start now."""
-        if self._advancing or self.stopping or not self.sandbox:
-            return
-        self._advancing = True
-        try:
-            for worker in self.init:
-                if worker.phase == IDLE:
-                    worker.begin()
-                if worker.kind == SIDECAR and worker.running and worker.started:
-                    continue
-                if worker.kind == INIT and worker.phase == EXITED and worker.exit_code == 0:
-                    continue
-                return
-            for worker in self.containers:
-                if worker.phase == IDLE:
-                    worker.begin()
-        finally:
-            self._advancing = False
+        """Start every container that may start now, one after the other; each is looked for anew, so it does not matter what
+        the start of one has led to."""
+        while (worker := self._next_to_start()) is not None:
+            worker.begin()
+
+    def _next_to_start(self) -> ContainerWorker | None:
+        if self.stopping or not self.sandbox:
+            return None
+        for worker in self.init:
+            if worker.phase is ContainerPhase.IDLE:
+                return worker
+            if not self._is_past(worker):
+                return None
+        return next((worker for worker in self.containers if worker.phase is ContainerPhase.IDLE), None)
+
+    @staticmethod
+    def _is_past(worker: ContainerWorker) -> bool:
+        """Whether the container after this init container may start."""
+        if worker.kind is ContainerKind.SIDECAR:
+            return worker.running and worker.started
+        return worker.phase is ContainerPhase.EXITED and worker.exit_code == 0
 
     @property
     def initialized(self) -> bool:
-        return all(worker.started if worker.kind == SIDECAR else worker.exit_code == 0 and worker.phase == EXITED for worker in self.init)
+        return all(worker.started if worker.kind is ContainerKind.SIDECAR else self._is_past(worker) for worker in self.init)
 
     def container_exited(self, worker: ContainerWorker) -> None:
         if self.stopping:
@@ -240,21 +270,22 @@ class PodWorker:
         code = worker.exit_code or 0
         if restarts(worker.spec, self.restart_policy, worker.kind, code):
             worker.schedule_restart(ago_seconds)
-        elif worker.kind == INIT and code == 0:
+        elif worker.kind is ContainerKind.INIT and code == 0:
             self.advance()
-        elif worker.kind == INIT or all(each.phase == EXITED and not self._will_restart(each) for each in self.containers):
+        elif worker.kind is ContainerKind.INIT or all(self._has_ended(each) for each in self.containers):
             self._begin_stopping(self.grace_seconds)
 
-    def _will_restart(self, worker: ContainerWorker) -> bool:
-        return restarts(worker.spec, self.restart_policy, worker.kind, worker.exit_code or 0)
+    def _has_ended(self, worker: ContainerWorker) -> bool:
+        """For good."""
+        if worker.phase is not ContainerPhase.EXITED:
+            return False
+        return not restarts(worker.spec, self.restart_policy, worker.kind, worker.exit_code or 0)
 
     def changed(self) -> None:
-        self.status_wanted = True
-        if not self.queued:
-            self.context.writer.enqueue(self)
+        self.context.writer.want_status(self)
 
     def event(self, type: str, reason: str, message: str, field_path: str = "") -> None:
-        self.kubelet.event(self.pod, type, reason, message, field_path)
+        self.node.event(self.pod, type, reason, message, field_path)
 
     # ---- ending
 
@@ -277,6 +308,8 @@ class PodWorker:
             self._spec_updated(objects.spec(old))
         if objects.spec(pod).get("readinessGates") and not self.stopping:
             self.changed()
+        if _environment_changed(old, pod):
+            self._retry()
 
     def terminate(self) -> None:
         """The API wants the pod deleted: stop it within the granted grace, then delete it for good."""
@@ -303,7 +336,7 @@ class PodWorker:
         for worker in self.containers:
             worker.stop(grace)
         for worker in self.init:
-            if worker.kind == INIT or not any(each.alive for each in self.containers):
+            if worker.kind is ContainerKind.INIT or not any(each.alive for each in self.containers):
                 worker.stop(grace)
         self._continue_stopping()
 
@@ -318,18 +351,16 @@ class PodWorker:
                 if worker.alive:
                     return
         self._release_address()
-        self.kubelet.pod_ended(self)
+        self.node.pod_ended(self)
         if self.deleting:
             self._delete_if_due()
-        if not self.delete_wanted or self._wants_last_status():
+        if not self.deletion_due or self._wants_last_status():
             self.changed()
 
     def _delete_if_due(self) -> None:
         if self.deleting and not self.alive:
-            self.delete_wanted = True
-            self.status_wanted = self.status_wanted and self._wants_last_status()
-            if not self.queued:
-                self.context.writer.enqueue(self)
+            self.deletion_due = True
+            self.context.writer.want_deletion(self, last_status=self._wants_last_status())
 
     def _wants_last_status(self) -> bool:
         """Whether anybody can see or needs the status between the last exit and the deletion: Jobs and finalizers do."""
@@ -338,7 +369,7 @@ class PodWorker:
     def _release_address(self) -> None:
         if self.ip and self.sandbox:
             self.sandbox = False
-            self.kubelet.release_address(self.ip)
+            self.node.release_address(self.ip)
 
     def removed(self) -> None:
         """The API object is gone."""
@@ -355,7 +386,33 @@ class PodWorker:
             worker.discard()
         self._release_address()
 
+    def detach(self) -> None:
+        """The kubelet stops: no timer and no callback of this pod from now on; its containers are left as they are."""
+        self.stopping = True
+        if self._deadline is not None:
+            self._deadline.cancel()
+        for worker in (*self.init, *self.containers):
+            worker.detach()
+
     # ---- what the API shows
+
+    def written(self, pod: Object) -> None:
+        """The server's answer to a status write, which may be newer than what the informer has brought."""
+        if revision(pod) > revision(self.pod):
+            self.pod_updated(pod)
+
+    def vanished(self) -> None:
+        self.node.pod_gone(self)
 
     def build_status(self) -> Object:
         return pod_status.build(self)
+
+
+def revision(obj: Object) -> int:
+    return int(obj["metadata"].get("resourceVersion") or 0)
+
+
+def _environment_changed(old: Object, new: Object) -> bool:
+    """What the downward API shows and a user may change."""
+    before, after = old["metadata"], new["metadata"]
+    return any(before.get(field) != after.get(field) for field in ("annotations", "labels"))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from controllers.kubelet.runtime import Container, ProbeOutcome
-from controllers.kubelet.timers import Timer, Timers
+from kctl.apimachinery.clock import Clock, Timer
 from kctl.apimachinery.objects import Object
 
 KINDS = {"startup": "startupProbe", "liveness": "livenessProbe", "readiness": "readinessProbe"}
@@ -36,6 +36,7 @@ class Probe:
     """One probe of one container run."""
 
     __slots__ = (
+        "_clock",
         "_container",
         "_failures",
         "_kind",
@@ -45,7 +46,6 @@ class Probe:
         "_successes",
         "_target",
         "_timer",
-        "_timers",
     )
 
     def __init__(
@@ -54,14 +54,14 @@ class Probe:
         spec: Object,
         container: Container,
         target: ProbeTarget,
-        timers: Timers,
+        clock: Clock,
         on_result: Callable[[Probe, bool], None],
     ) -> None:
         self._kind = kind
         self._spec = spec
         self._container = container
         self._target = target
-        self._timers = timers
+        self._clock = clock
         self._on_result = on_result
         self._successes = self._failures = 0
         self._settled: bool | None = None
@@ -90,11 +90,13 @@ class Probe:
         if seconds <= 0:
             self._ask()
         else:
-            self._timer = self._timers.call_later(seconds, self._ask)
+            self._timer = self._clock.call_later(seconds, self._ask)
 
     def _ask(self) -> None:
         self._timer = None
-        self._container.probe(self._kind, self._spec, self._answered)
+        outcome = self._container.probe(self._kind, self._spec, self._answered)
+        if outcome is not None:
+            self._answered(outcome)
 
     def _answered(self, outcome: ProbeOutcome) -> None:
         on_result = self._on_result
@@ -132,13 +134,13 @@ def _ignore(probe: Probe, success: bool) -> None:
 class Prober:
     """All probes of one container run: startup first, then liveness and readiness."""
 
-    __slots__ = ("_container", "_probes", "_specs", "_target", "_timers")
+    __slots__ = ("_clock", "_container", "_probes", "_specs", "_target")
 
-    def __init__(self, spec: Object, container: Container, target: ProbeTarget, timers: Timers) -> None:
+    def __init__(self, spec: Object, container: Container, target: ProbeTarget, clock: Clock) -> None:
         self._specs = {kind: spec[field] for kind, field in KINDS.items() if spec.get(field)}
         self._container = container
         self._target = target
-        self._timers = timers
+        self._clock = clock
         self._probes: list[Probe] = []
 
     def start(self, age_seconds: float, *, startup_passed: bool) -> None:
@@ -153,7 +155,7 @@ class Prober:
         self._probes.clear()
 
     def _run(self, kind: str, age_seconds: float) -> None:
-        probe = Probe(kind, self._specs[kind], self._container, self._target, self._timers, self._result)
+        probe = Probe(kind, self._specs[kind], self._container, self._target, self._clock, self._result)
         self._probes.append(probe)
         probe.start(age_seconds)
 

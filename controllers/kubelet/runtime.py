@@ -1,8 +1,8 @@
 """The container-runtime seam (CRI's role): what a kubelet asks of whatever really holds images and containers.
 
-`SimulatedRuntime` plays data; a runtime of local processes fits behind the same Protocols. Nothing here is a coroutine:
-a runtime answers through callbacks, at once where it can, so that a simulated pod costs no task. All calls and
-callbacks happen on the event loop.
+Each node is given its runtime: `SimulatedRuntime` plays data, one of local processes fits behind the same Protocols. Nothing
+here is a coroutine, so that a simulated pod costs no task: what a runtime knows at once it returns, what it does not know yet
+it tells later through a callback, never before the call has returned. All calls and callbacks happen on the event loop.
 """
 
 from __future__ import annotations
@@ -68,6 +68,10 @@ class Container(Protocol):
 
     container_id: str
     started_at: datetime
+    running: bool
+    """Right after `start_container`: it runs already, and no `on_started` follows."""
+    start_failure: StartFailure | None
+    """Right after `start_container`: it could not be started, and nothing follows."""
     ready_after_seconds: float
     """How long a container without a readiness probe stays unready; 0 for real ones."""
 
@@ -76,16 +80,20 @@ class Container(Protocol):
         with a shorter grace."""
         ...
 
-    def post_start(self, hook: Object, done: Callable[[str], None]) -> None:
-        """Run the hook; `done` gets '' or why it failed."""
+    def post_start(self, hook: Object, done: Callable[[str], None]) -> str | None:
+        """Run the hook. '' when it succeeded, else why not; None: `done` gets that later."""
         ...
 
-    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> None:
-        """`kind`: liveness, readiness or startup."""
+    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome | None:
+        """`kind`: liveness, readiness or startup. None: `done` gets the outcome later."""
         ...
 
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         """PodLogOptions as query parameters, without `previous`."""
+        ...
+
+    def detach(self) -> None:
+        """The kubelet stops: no callback from now on, but the container goes on and can be adopted."""
         ...
 
     def release(self) -> None:
@@ -107,8 +115,11 @@ class ContainerRuntime(Protocol):
     name: str
     version: str
 
-    def pull_image(self, pod: Object, container: Object, done: Callable[[PulledImage | PullFailure], None]) -> None:
-        """Make sure the image is there, following imagePullPolicy; `pulling` events are told by `needs_pull`."""
+    def pull_image(
+        self, pod: Object, container: Object, done: Callable[[PulledImage | PullFailure], None]
+    ) -> PulledImage | PullFailure | None:
+        """Make sure the image is there, following imagePullPolicy; `pulling` events are told by `needs_pull`. None: `done` gets
+        the result later."""
         ...
 
     def needs_pull(self, pod: Object, container: Object) -> bool:
@@ -116,7 +127,7 @@ class ContainerRuntime(Protocol):
         ...
 
     def start_container(self, pod: Object, container: Object, attempt: int, listener: ContainerListener, *, init: bool) -> Container:
-        """Create and start. `on_started` or `on_start_failed` is called, perhaps before this returns."""
+        """Create and start. Unless the container says that it runs or has failed, `on_started` or `on_start_failed` follows."""
         ...
 
     def adopt_container(

@@ -18,9 +18,8 @@ from controllers.kubelet.runtime import (
 )
 from controllers.kubelet.simulated_logs import LogSource
 from controllers.kubelet.stages import Stages
-from controllers.kubelet.timers import Timer, Timers
 from kctl.apimachinery import objects, times
-from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.clock import Clock, Timer
 from kctl.apimachinery.objects import Object
 
 NAME = "kctl-sim"
@@ -43,6 +42,8 @@ class SimulatedContainer:
         "container_id",
         "pod",
         "ready_after_seconds",
+        "running",
+        "start_failure",
         "started_at",
     )
 
@@ -64,6 +65,8 @@ class SimulatedContainer:
         self._listener = listener
         self.container_id = container_id
         self.started_at = runtime.clock.now()
+        self.running = False
+        self.start_failure: StartFailure | None = None
         self.ready_after_seconds = draw(behaviour.readiness_delay, runtime.randomness)
         self._finished_at: datetime | None = None
         self._exit_timer: Timer | None = None
@@ -73,18 +76,25 @@ class SimulatedContainer:
         behaviour = self._behaviour
         delay = draw(behaviour.start_delay, self._runtime.randomness)
         if delay > 0:
-            self._exit_timer = self._runtime.timers.call_later(delay, self._begin)
+            self._exit_timer = self._runtime.clock.call_later(delay, self._begin_later)
         else:
             self._begin()
 
     def _begin(self) -> None:
-        self._exit_timer = None
         if self._behaviour.start_error:
-            self._listener.on_start_failed(StartFailure("RunContainerError", self._behaviour.start_error))
+            self.start_failure = StartFailure("RunContainerError", self._behaviour.start_error)
             return
         self.started_at = self._runtime.clock.now()
+        self.running = True
         self.plan_exit(0.0)
-        self._listener.on_started(self)
+
+    def _begin_later(self) -> None:
+        self._exit_timer = None
+        self._begin()
+        if self.start_failure is not None:
+            self._listener.on_start_failed(self.start_failure)
+        else:
+            self._listener.on_started(self)
 
     def plan_exit(self, already_ran_seconds: float) -> None:
         """Arm the exit that the data asks for, if any."""
@@ -97,7 +107,8 @@ class SimulatedContainer:
             if ends is None or oom < ends:
                 ends, result = oom, Exit(_KILLED, "OOMKilled")
         if ends is not None:
-            self._exit_timer = self._runtime.timers.call_later(ends - already_ran_seconds, lambda: self._end(result))
+            left = max(ends - already_ran_seconds, 0.0)
+            self._exit_timer = self._runtime.clock.call_later(left, lambda: self._end(result))
 
     def _end(self, result: Exit) -> None:
         if self._finished_at is None:
@@ -108,6 +119,9 @@ class SimulatedContainer:
     def ended(self, moment: datetime) -> None:
         """It ended before this kubelet started; its log can still be read."""
         self._finished_at = moment
+
+    def detach(self) -> None:
+        self.release()
 
     def release(self) -> None:
         for timer in (self._exit_timer, self._stop_timer):
@@ -125,25 +139,22 @@ class SimulatedContainer:
             takes, result = grace_seconds, Exit(_KILLED, "Error")
         else:
             result = _exit(behaviour.stop_exit_code, "")
-        if takes <= 0:
-            self._end(result)
-        else:
-            self._stop_timer = self._runtime.timers.call_later(takes, lambda: self._end(result))
+        self._stop_timer = self._runtime.clock.call_later(takes, lambda: self._end(result))
 
     def _pre_stop_seconds(self) -> float:
         sleep = (self._spec["lifecycle"]["preStop"].get("sleep") or {}).get("seconds")
         return float(sleep) if sleep else draw(self._behaviour.pre_stop_duration, self._runtime.randomness)
 
-    def post_start(self, hook: Object, done: Callable[[str], None]) -> None:
+    def post_start(self, hook: Object, done: Callable[[str], None]) -> str | None:
         sleep = (hook.get("sleep") or {}).get("seconds")
         takes = float(sleep) if sleep else draw(self._behaviour.post_start_duration, self._runtime.randomness)
         error = self._behaviour.post_start_error
-        if takes > 0:
-            self._runtime.timers.call_later(takes, lambda: done(error))
-        else:
-            done(error)
+        if takes <= 0:
+            return error
+        self._runtime.clock.call_later(takes, lambda: done(error))
+        return None
 
-    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> None:
+    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome:
         behaviour = self._behaviour
         age = (self._runtime.clock.now() - self.started_at).total_seconds() + 1e-6
         if kind == "startup":
@@ -156,10 +167,9 @@ class SimulatedContainer:
         else:
             spans = _span(behaviour.liveness_fail_after, None)
         if any(begin <= age < end for begin, end in spans):
-            done(ProbeOutcome(False, probe_failure(probe, self._listener_address())))
-            return
+            return ProbeOutcome(False, probe_failure(probe, self._listener_address()))
         later = [begin - age for begin, end in spans if begin > age and end > begin]
-        done(ProbeOutcome(True, "", min(later) if later else None))
+        return ProbeOutcome(True, "", min(later) if later else None)
 
     def _listener_address(self) -> str:
         return str(self._runtime.pod_address(self.pod))
@@ -217,9 +227,8 @@ class SimulatedRuntime:
     name = NAME
     version = VERSION
 
-    def __init__(self, clock: Clock, timers: Timers, randomness: random.Random, stages: Stages) -> None:
+    def __init__(self, clock: Clock, randomness: random.Random, stages: Stages) -> None:
         self.clock = clock
-        self.timers = timers
         self.randomness = randomness
         self._stages = stages
 
@@ -239,26 +248,26 @@ class SimulatedRuntime:
             or images.unreachable_registry(_reference(container))
         )
 
-    def pull_image(self, pod: Object, container: Object, done: Callable[[PulledImage | PullFailure], None]) -> None:
+    def pull_image(
+        self, pod: Object, container: Object, done: Callable[[PulledImage | PullFailure], None]
+    ) -> PulledImage | PullFailure | None:
         image = str(container.get("image") or "")
         try:
             full = images.reference(image)
         except images.InvalidImageName as error:
-            done(PullFailure("InvalidImageName", f'Failed to apply default image tag "{image}": {error}'))
-            return
+            return PullFailure("InvalidImageName", f'Failed to apply default image tag "{image}": {error}')
         behaviour = self._behaviour(pod, container, False)
         if isinstance(behaviour, str):
-            done(PullFailure("ErrImagePull", behaviour))
-            return
+            return PullFailure("ErrImagePull", behaviour)
         needs_pull = self.needs_pull(pod, container)
         seconds = draw(behaviour.image_pull_duration, self.randomness)
         if behaviour.image_pull == "slow" and not seconds:
             seconds = _SLOW_PULL_SECONDS
         result = self._pulled(image, full, behaviour, container, needs_pull, seconds)
-        if needs_pull and seconds > 0:
-            self.timers.call_later(seconds, lambda: done(result))
-        else:
-            done(result)
+        if not needs_pull or seconds <= 0:
+            return result
+        self.clock.call_later(seconds, lambda: done(result))
+        return None
 
     def _pulled(
         self, image: str, full: str, behaviour: Behaviour, container: Object, needs_pull: bool, seconds: float
@@ -298,7 +307,7 @@ class SimulatedRuntime:
         container_id = f"{NAME}://{self.randomness.getrandbits(256):064x}"
         made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id)
         if problem:
-            self.timers.call_later(0, lambda: listener.on_start_failed(StartFailure("CreateContainerError", problem)))
+            made.start_failure = StartFailure("CreateContainerError", problem)
         else:
             made.start()
         return made

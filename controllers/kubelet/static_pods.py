@@ -12,10 +12,10 @@ import json
 import logging
 
 from controllers.kubelet import images
-from controllers.kubelet.kubelet import MIRROR_ANNOTATION, Kubelet, revision
+from controllers.kubelet.kubelet import MIRROR_ANNOTATION, Kubelet
 from controllers.kubelet.node_config import StaticPod, StaticPodState
 from controllers.kubelet.pod_status import merge_conditions
-from controllers.kubelet.simulated_runtime import NAME
+from controllers.kubelet.pod_worker import revision
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS
@@ -74,7 +74,7 @@ def mirror_status(pod: Object, static: StaticPod, state: StaticPodState, kubelet
     """The mirror's status out of the component's real state."""
     now = kubelet.context.stamp()
     old = objects.status(pod)
-    containers = [_container_status(spec, pod, state, now) for spec in objects.spec(pod).get("containers") or ()]
+    containers = [_container_status(spec, pod, state, kubelet, now) for spec in objects.spec(pod).get("containers") or ()]
     unready = [entry["name"] for entry in containers if not entry["ready"]]
     ready = ("True", "", "")
     if unready:
@@ -103,7 +103,7 @@ def mirror_status(pod: Object, static: StaticPod, state: StaticPodState, kubelet
     }
 
 
-def _container_status(spec: Object, pod: Object, state: StaticPodState, now: str) -> Object:
+def _container_status(spec: Object, pod: Object, state: StaticPodState, kubelet: Kubelet, now: str) -> Object:
     image = str(spec.get("image") or "")
     full = images.reference(image) if image else ""
     since = times.rfc3339(state.started_at) if state.started_at is not None else now
@@ -126,7 +126,7 @@ def _container_status(spec: Object, pod: Object, state: StaticPodState, now: str
         "restartCount": state.restarts,
         "image": full,
         "imageID": images.image_id(full) if full else "",
-        "containerID": f"{NAME}://{digest}",
+        "containerID": f"{kubelet.runtime.name}://{digest}",
         "resources": spec.get("resources") or _EMPTY,
     }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from controllers.kubelet.fleet import KubeletFleet
 from controllers.kubelet.node_config import NodeConfig
+from controllers.kubelet.runtime import ContainerRuntime
 from controllers.runtime.informer import InformerFactory
 from kctl.apimachinery import objects, user
 from kctl.apimachinery.clock import FakeClock
@@ -25,7 +26,12 @@ from store.memory import MemoryStore
 class Cluster:
     """`pods` run on node "n1" unless they say otherwise."""
 
-    def __init__(self, store: MemoryStore | None = None, clock: FakeClock | None = None) -> None:
+    def __init__(
+        self,
+        store: MemoryStore | None = None,
+        clock: FakeClock | None = None,
+        runtime_for: Callable[[NodeConfig], ContainerRuntime | None] | None = None,
+    ) -> None:
         self.clock = clock or FakeClock()
         self.store = store or MemoryStore()
         config = ApiServerConfig(advertise_address="192.0.2.1")
@@ -33,6 +39,7 @@ class Cluster:
         self.client = Client(self.server.transport(user.ADMIN))
         self.informers = InformerFactory(Client(self.server.transport(user.component("kubelet"))), self.clock)
         self.fleet: KubeletFleet | None = None
+        self._runtime_for = runtime_for
 
     async def start(self, nodes: Sequence[NodeConfig]) -> None:
         await self.server.start()
@@ -43,7 +50,14 @@ class Cluster:
         }
         with contextlib.suppress(AlreadyExists):  # no mounted token: nobody publishes the cluster's CA here
             await self.client.create(SERVICE_ACCOUNTS, {**account, "automountServiceAccountToken": False})
-        self.fleet = KubeletFleet(lambda who: Client(self.server.transport(who)), self.informers, self.clock, random.Random(2), nodes)
+        self.fleet = KubeletFleet(
+            lambda who: Client(self.server.transport(who)),
+            self.informers,
+            self.clock,
+            random.Random(2),
+            nodes,
+            runtime_for=self._runtime_for,
+        )
         await self.fleet.start()
         self.server.kubelet_connector = self.fleet
         await self.settle()

@@ -129,6 +129,7 @@ async def test_addresses_are_unique_even_where_the_range_is_too_small() -> None:
         assert len(set(given)) == 30
         assert sum(address.startswith("10.244.") for address in given) == 15
         await cluster.delete("p0")
+        await cluster.step(1)
         await cluster.create(pod("again"))
         assert objects.status(await cluster.pod("again"))["podIP"] == given[0]
     finally:

@@ -56,6 +56,71 @@ async def test_deletion_stops_containers_then_removes_the_pod(cluster: Cluster) 
     assert objects.status(await cluster.pod("q"))["podIP"] == "10.244.0.3"
 
 
+async def test_deletion_is_seen_to_take_place(cluster: Cluster) -> None:
+    """As `kubectl get pods -w` shows it: running, then terminating for a moment, then gone."""
+    made = await cluster.create(pod())
+    watch = await cluster.client.watch(PODS, "default", resource_version=objects.resource_version(made))
+    await cluster.delete()
+    shown = await cluster.pod()
+    assert objects.deletion_timestamp(shown) and objects.metadata(shown)["deletionGracePeriodSeconds"] == 30
+    assert state(shown) == "running"
+    await cluster.step(1)
+    assert await cluster.gone()
+    seen = []
+    async for batch in watch:
+        seen += [(event.type, bool(objects.deletion_timestamp(event.object))) for event in batch]
+        if seen[-1][0] == "DELETED":
+            break
+    assert seen[-2:] == [("MODIFIED", True), ("DELETED", True)]
+
+
+async def test_two_pods_share_a_host_port_on_different_addresses(cluster: Cluster) -> None:
+    def on(ip: str) -> list[Object]:
+        return [container(ports=[{"containerPort": 80, "hostPort": 8080, **({"hostIP": ip} if ip else {})}])]
+
+    await cluster.create(pod("a", containers=on("127.0.0.1")))
+    await cluster.create(pod("b", containers=on("10.0.0.9")))
+    await cluster.create(pod("same", containers=on("127.0.0.1")))
+    await cluster.create(pod("all", containers=on("")))
+    phases = {name: objects.status(await cluster.pod(name))["phase"] for name in ("a", "b", "same", "all")}
+    assert phases == {"a": "Running", "b": "Running", "same": "Failed", "all": "Failed"}
+    assert objects.status(await cluster.pod("all"))["reason"] == "NodePorts"
+    await cluster.delete("a", grace=0)
+    await cluster.create(pod("next", containers=on("127.0.0.1")))
+    assert objects.status(await cluster.pod("next"))["phase"] == "Running"
+
+
+FROM_ANNOTATION = {"name": "WHERE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.annotations['where']"}}}
+
+
+@pytest.mark.parametrize(
+    ("expression", "env", "message"),
+    [
+        pytest.param("$(NOWHERE)/x", [], "missing value for NOWHERE", id="missing"),
+        pytest.param("$(WHERE)", [FROM_ANNOTATION], "missing value for WHERE", id="empty"),
+        pytest.param("$(P)", [{"name": "P", "value": "/etc"}], "error SubPath `/etc` must not be an absolute path", id="absolute"),
+        pytest.param("$(P)", [{"name": "P", "value": ".."}], "unable to provision SubPath `..`: must not contain '..'", id="backsteps"),
+    ],
+)
+async def test_a_wrong_sub_path_stops_the_container(cluster: Cluster, expression: str, env: list[Object], message: str) -> None:
+    mount = {"name": "v", "mountPath": "/data", "subPathExpr": expression}
+    await cluster.create(pod(containers=[container(env=env, volumeMounts=[mount])], volumes=[{"name": "v", "emptyDir": {}}]))
+    shown = await cluster.pod()
+    assert state(shown) == "waiting CreateContainerConfigError"
+    assert objects.status(shown)["containerStatuses"][0]["state"]["waiting"]["message"] == message
+    assert ("Failed", f"Error: {message}") in await cluster.events()
+
+
+async def test_a_container_starts_when_its_sub_path_is_mended(cluster: Cluster) -> None:
+    mount = {"name": "v", "mountPath": "/data", "subPathExpr": "$(WHERE)/$$x"}
+    given = [container(env=[FROM_ANNOTATION], volumeMounts=[mount])]
+    await cluster.create(pod(containers=given, volumes=[{"name": "v", "emptyDir": {}}]))
+    assert state(await cluster.pod()) == "waiting CreateContainerConfigError"
+    await cluster.client.patch(PODS, "p", {"metadata": {"annotations": {"where": "here"}}}, "default")
+    await cluster.settle()
+    assert state(await cluster.pod()) == "running"
+
+
 async def test_grace_period_ends_in_a_kill(cluster: Cluster) -> None:
     await cluster.create(pod(annotations={"stop-duration": "5m"}, restartPolicy="Never"))
     await cluster.client.patch(PODS, "p", {"metadata": {"finalizers": ["example.com/look"]}}, "default")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from controllers.kubelet.runtime import ProbeOutcome
+from controllers.kubelet.simulated_runtime import SimulatedContainer
 from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
 from tests.controllers.kubelet.cluster import Cluster, conditions, container, pod, state
 
 HTTP = {"httpGet": {"path": "/", "port": 80, "scheme": "HTTP"}, "timeoutSeconds": 1}
@@ -90,12 +94,19 @@ async def test_startup_failure_restarts(cluster: Cluster) -> None:
     assert ("Killing", "Container c failed startup probe, will be restarted") in await cluster.events()
 
 
-async def test_healthy_pod_is_not_probed_for_ever(cluster: Cluster) -> None:
+async def test_healthy_pod_is_not_probed_for_ever(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    ask = SimulatedContainer.probe
+
+    def counted(self: SimulatedContainer, kind: str, spec: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome:
+        asked.append(kind)
+        return ask(self, kind, spec, done)
+
+    monkeypatch.setattr(SimulatedContainer, "probe", counted)
     await cluster.create(pod(containers=[container(readinessProbe=probe(1), livenessProbe=probe(1))]))
     assert await ready(cluster)
-    assert cluster.fleet is not None
-    waiting = [timer for _, _, timer in cluster.fleet._timers._heap if timer.callback is not None]
-    assert len(waiting) == 1  # the heartbeat
+    await cluster.step(60)
+    assert sorted(asked) == ["liveness", "readiness"]
 
 
 async def test_failed_post_start_hook_kills(cluster: Cluster) -> None:
@@ -103,7 +114,7 @@ async def test_failed_post_start_hook_kills(cluster: Cluster) -> None:
     annotations = {"post-start-duration": "2s", "post-start-error": "no luck"}
     await cluster.create(pod(annotations=annotations, containers=[container(lifecycle=hook)]))
     assert not await ready(cluster)
-    await cluster.step(2)
+    await cluster.step(3)
     assert ("FailedPostStartHook", "PostStartHook failed: no luck") in await cluster.events()
     assert state(await cluster.pod()).startswith("terminated")
 
@@ -113,5 +124,5 @@ async def test_pre_stop_sleep_takes_its_time(cluster: Cluster) -> None:
     await cluster.delete()
     await cluster.step(4.5)
     assert not await cluster.gone()
-    await cluster.step(1)
+    await cluster.step(2)
     assert await cluster.gone()

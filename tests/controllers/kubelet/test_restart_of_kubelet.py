@@ -39,6 +39,7 @@ async def test_running_pods_go_on() -> None:
         stream = await second.fleet.logs("n1", "default", "p", "c", {})
         assert b"".join([chunk async for chunk in stream]).startswith(b"simulated container c of pod p")
         await second.delete()
+        await second.step(1)
         assert await second.gone()
     finally:
         await second.stop()
@@ -66,6 +67,7 @@ async def test_pods_deleted_while_away_end() -> None:
     await first.client.delete(PODS, "p", "default")
     second = await restarted(first)
     try:
+        await second.step(1)
         assert await second.gone()
     finally:
         await second.stop()

@@ -1,0 +1,115 @@
+"""The environment of a container as far as the kubelet needs it itself: to expand subPathExpr of volume mounts. Pure.
+
+Variables of services are left out: they are the container's business.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from controllers.kubelet.references import CONFIG_MAP, SECRET, Lookup
+from kctl.apimachinery import objects, quantity
+from kctl.apimachinery.objects import Object
+
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+_KEYED = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]")
+
+
+def expand(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
+    """$(NAME) by its value, $$ by $; references without a value are left as they are and listed."""
+    missing: list[str] = []
+
+    def value(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name is None:
+            return "$"
+        if not values.get(name):
+            missing.append(name)
+        return values.get(name, found.group(0))
+
+    return _REFERENCE.sub(value, text), missing
+
+
+def mount_problem(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> str:
+    """Why a mount's subPathExpr cannot be used, in the kubelet's words; '' where all can."""
+    mounts = [mount for mount in container.get("volumeMounts") or () if mount.get("subPathExpr")]
+    if not mounts:
+        return ""
+    values = environment(pod, container, lookup, pod_ip)
+    for mount in mounts:
+        path, missing = expand(str(mount["subPathExpr"]), values)
+        if missing:
+            return f"missing value for {', '.join(sorted(set(missing)))}"
+        if path.startswith("/"):
+            return f"error SubPath `{path}` must not be an absolute path"
+        if ".." in PurePosixPath(path).parts:
+            return f"unable to provision SubPath `{path}`: must not contain '..'"
+    return ""
+
+
+def environment(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> dict[str, str]:
+    """envFrom, then env in order; later ones see and replace earlier ones."""
+    found: dict[str, str] = {}
+    for source in container.get("envFrom") or ():
+        prefix = str(source.get("prefix") or "")
+        kind, reference = (CONFIG_MAP, source["configMapRef"]) if "configMapRef" in source else (SECRET, source.get("secretRef") or {})
+        obj = lookup(kind, f"{objects.namespace(pod)}/{reference.get('name')}") or {}
+        found.update({prefix + key: _plain(kind, value) for key, value in (obj.get("data") or {}).items()})
+    for entry in container.get("env") or ():
+        source = entry.get("valueFrom")
+        value = _from(source, pod, container, lookup, pod_ip) if source else expand(str(entry.get("value") or ""), found)[0]
+        if value is not None:
+            found[str(entry["name"])] = value
+    return found
+
+
+def _plain(kind: str, value: Any) -> str:
+    return base64.b64decode(value).decode(errors="replace") if kind == SECRET else str(value)
+
+
+def _from(source: Object, pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> str | None:
+    if "fieldRef" in source:
+        return field_value(pod, str(source["fieldRef"].get("fieldPath") or ""), pod_ip)
+    if "resourceFieldRef" in source:
+        return _resource_value(pod, container, source["resourceFieldRef"])
+    for field, kind in (("configMapKeyRef", CONFIG_MAP), ("secretKeyRef", SECRET)):
+        if field in source:
+            obj = lookup(kind, f"{objects.namespace(pod)}/{source[field].get('name')}") or {}
+            value = (obj.get("data") or {}).get(source[field].get("key"))
+            return None if value is None else _plain(kind, value)
+    return None
+
+
+def field_value(pod: Object, path: str, pod_ip: str) -> str:
+    """A field of the downward API."""
+    keyed = _KEYED.fullmatch(path)
+    if keyed:
+        return str((objects.metadata(pod).get(keyed.group(1)) or {}).get(keyed.group(2)) or "")
+    if path in ("status.podIP", "status.podIPs"):
+        return pod_ip
+    if path == "status.hostIPs":
+        return ",".join(entry["ip"] for entry in objects.status(pod).get("hostIPs") or ())
+    value: Any = pod
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return "" if value is None else str(value)
+
+
+def _resource_value(pod: Object, container: Object, reference: Object) -> str | None:
+    """A limit or request in units of the divisor, rounded up; a limit that is not set is the node's and not known here."""
+    name = reference.get("containerName") or container["name"]
+    spec = objects.spec(pod)
+    every = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    meant: Object = next((each for each in every if each["name"] == name), {})
+    which, _, resource = str(reference.get("resource") or "").partition(".")
+    amount = ((meant.get("resources") or {}).get(which) or {}).get(resource)
+    if amount is None:
+        return "0" if which == "requests" else None
+    divisor = str(reference.get("divisor") or "1")
+    if divisor == "0":
+        divisor = "1"
+    return str(-(-quantity.milli(amount) // quantity.milli(divisor)))
