@@ -20,6 +20,8 @@ from controllers.kube_controller_manager.namespace import NamespaceController
 from controllers.kube_controller_manager.node_ipam import DEFAULT_CLUSTER_CIDR, DEFAULT_NODE_MASK, NodeIpamController
 from controllers.kube_controller_manager.node_lifecycle import NodeLifecycleController
 from controllers.kube_controller_manager.pod_gc import PodGarbageCollector
+from controllers.kube_controller_manager.pv_protection import PvProtectionController
+from controllers.kube_controller_manager.pvc_protection import PvcProtectionController
 from controllers.kube_controller_manager.replicaset import ReplicaSetController
 from controllers.kube_controller_manager.replication_controller import ReplicationControllerController
 from controllers.kube_controller_manager.root_ca_publisher import RootCaPublisher
@@ -64,6 +66,8 @@ CONTROLLERS: dict[str, Factory] = {
     "endpoints-controller": lambda context, options: EndpointsController(context),
     "namespace-controller": lambda context, options: NamespaceController(context),
     "clusterrole-aggregation-controller": lambda context, options: ClusterRoleAggregation(context),
+    "persistentvolumeclaim-protection-controller": lambda context, options: PvcProtectionController(context),
+    "persistentvolume-protection-controller": lambda context, options: PvProtectionController(context),
     "pod-garbage-collector-controller": lambda context, options: PodGarbageCollector(context),
     # Last: its watches on every kind start behind everybody else's.
     "garbage-collector-controller": lambda context, options: GarbageCollector(context),
