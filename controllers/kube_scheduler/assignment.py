@@ -14,6 +14,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from controllers.kube_scheduler.cache import Cache, NodeInfo
 from controllers.kube_scheduler.explain import explain
@@ -33,6 +34,13 @@ class Refusal:
 
     message: str
     plugins: frozenset[str]
+
+
+class Placement(NamedTuple):
+    """The node a pod is assumed on, and what its plugins remember of the cycle."""
+
+    node: str
+    state: CycleState
 
 
 class Run:
@@ -161,7 +169,7 @@ class Run:
 
     # ---- choosing
 
-    def take(self, pod: PodInfo) -> str | Refusal:
+    def take(self, pod: PodInfo) -> Placement | Refusal:
         """The best node, on which the pod is then assumed; or why there is none."""
         self._refresh(pod)
         while self._heap:
@@ -169,7 +177,7 @@ class Run:
             node = self._nodes[index]
             if node.generation == generation:
                 self._cache.assume(pod, node.name)
-                return node.name
+                return Placement(node.name, self.state.clone())
         return self._refuse(pod)
 
     def _refuse(self, pod: PodInfo) -> Refusal:
@@ -194,7 +202,7 @@ class Assigner:
         self._randomness = randomness
         self._runs: OrderedDict[PodShape, Run] = OrderedDict()
 
-    def assign(self, pod: PodInfo) -> str | Refusal:
+    def assign(self, pod: PodInfo) -> Placement | Refusal:
         run = self._runs.get(pod.shape)
         if run is None or not run.reusable or not run.valid:
             run = Run(self._profile, self._cache, pod, self._randomness)

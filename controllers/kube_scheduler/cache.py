@@ -136,9 +136,11 @@ class Cache:
         info = self._nodes.get(name)
         return info if info is not None and info.node is not None else None
 
-    def set_node(self, node: Object) -> None:
-        self._entry(objects.name(node)).set_node(node)
+    def set_node(self, node: Object) -> NodeInfo:
+        info = self._entry(objects.name(node))
+        info.set_node(node)
         self.nodes_generation += 1
+        return info
 
     def remove_node(self, name: str) -> None:
         info = self._nodes.get(name)

@@ -12,20 +12,27 @@ A plugin implements one or more extension points as methods; the profile lists i
     permit                   Permit: wait or refuse, just before binding
     pre_bind, bind, post_bind
 
-`Filter` and `Score` plugins say with `depends_on` what their answer depends on: STATIC (the node object alone), NODE (also the
-pods on that node), CLUSTER (pods anywhere). The scheduler reuses answers for pods of the same shape accordingly.
+It declares beside them what it goes by, and the scheduler derives the rest:
+
+    reads        the fields of a pod it looks at. Pods that agree in the fields of all plugins are of one shape and share answers.
+    depends_on   what else a Filter or Score depends on: STATIC (the node object alone), NODE (also the pods on that node),
+                 CLUSTER (pods anywhere). Answers are kept and given again accordingly.
+    wakes        which changes in the cluster can help a pod it refused (EventsToRegister), each with a hint (QueueingHint) that
+                 looks closer. Only pods refused by plugins that care are tried again.
+
+What PreFilter puts into a pod's CycleState is there for everything after it, up to PostBind. PreFilter to Permit run in the
+scheduling cycle, one pod after the other and without a pause; PreBind and Bind may wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from enum import Enum, Flag, auto
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from controllers.kube_scheduler.cache import Cache, NodeInfo
-    from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod
+from controllers.kube_scheduler.cache import Cache, NodeInfo
+from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Reads
 
 MAX_NODE_SCORE = 100
 
@@ -68,9 +75,45 @@ class CycleState:
 
     data: dict[str, Any] = field(default_factory=dict)
 
+    def clone(self) -> CycleState:
+        """For one pod of the shape whose PreFilter filled this."""
+        return CycleState(dict(self.data))
+
+
+class ClusterEvent(Flag):
+    """What of the cluster changed."""
+
+    NODE_ADD = auto()
+    NODE_ALLOCATABLE = auto()
+    NODE_LABEL = auto()
+    NODE_TAINT = auto()
+    ASSIGNED_POD_DELETE = auto()
+
+
+Hint = Callable[[PodInfo, NodeInfo | None], bool]
+"""Whether a change could help this pod; with the changed node, where a node changed."""
+
+
+def always(pod: PodInfo, node: NodeInfo | None) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    on: ClusterEvent
+    hint: Hint = always
+
 
 class Plugin(Protocol):
     name: str
+    reads: Reads
+
+
+class Refusing(Plugin, Protocol):
+    """A plugin that may refuse a pod."""
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]: ...
 
 
 class QueueSortPlugin(Plugin, Protocol):
@@ -79,17 +122,17 @@ class QueueSortPlugin(Plugin, Protocol):
         ...
 
 
-class PreEnqueuePlugin(Plugin, Protocol):
+class PreEnqueuePlugin(Refusing, Protocol):
     def pre_enqueue(self, pod: PodInfo) -> Status | None: ...
 
 
-class PreFilterPlugin(Plugin, Protocol):
+class PreFilterPlugin(Refusing, Protocol):
     def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> Status | frozenset[str] | None:
         """A refusal; or the names of the only nodes that can do; None for all. `cache` has the nodes and their pods."""
         ...
 
 
-class FilterPlugin(Plugin, Protocol):
+class FilterPlugin(Refusing, Protocol):
     depends_on: DependsOn
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None: ...
@@ -113,17 +156,19 @@ class ScorePlugin(Plugin, Protocol):
         ...
 
 
-class ReservePlugin(Plugin, Protocol):
+class ReservePlugin(Refusing, Protocol):
+    """In memory and at once: the next pod must see what was taken."""
+
     def reserve(self, state: CycleState, pod: PodInfo, node: str) -> Status | None: ...
 
     def unreserve(self, state: CycleState, pod: PodInfo, node: str) -> None: ...
 
 
-class PermitPlugin(Plugin, Protocol):
+class PermitPlugin(Refusing, Protocol):
     def permit(self, state: CycleState, pod: PodInfo, node: str) -> Status | None: ...
 
 
-class PreBindPlugin(Plugin, Protocol):
+class PreBindPlugin(Refusing, Protocol):
     async def pre_bind(self, state: CycleState, pod: PodInfo, node: str) -> Status | None: ...
 
 

@@ -1,12 +1,13 @@
 """A pod as the scheduler sees it: what it asks for, computed once for all pods that share a spec.
 
 Pods of one ReplicaSet share their spec object, so a `PodShape` is found by identity of the spec; pods that come over the wire or
-from disk share only what it says, so else by its `signature`.
+from disk share only what it says, so else by a signature of the fields that somebody reads.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,29 +119,37 @@ def pod_requests(spec: Object, *, non_zero: bool = False) -> Resources:
     return total
 
 
-_SCHEDULED_BY = (
-    "affinity",
-    "hostNetwork",
-    "nodeName",
-    "nodeSelector",
-    "overhead",
-    "preemptionPolicy",
-    "priority",
-    "resourceClaims",
-    "resources",
-    "tolerations",
-    "topologySpreadConstraints",
-)
-_SCHEDULED_BY_OF_CONTAINERS = ("image", "ports", "resources", "restartPolicy")
-"""What plugins look at. One that looks at another field of the spec adds it here."""
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Fields of a pod that somebody looks at: of its metadata, its spec, and of each of its containers and init containers."""
+
+    spec: tuple[str, ...] = ()
+    containers: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+
+    def signature(self, pod: Object) -> bytes:
+        """Equal for pods that nobody who reads these fields alone can tell from one another."""
+        spec, meta = pod["spec"], pod["metadata"]
+        parts: Object = {name: spec[name] for name in self.spec if name in spec}
+        for kind in ("containers", "initContainers"):
+            parts[kind] = [[container.get(name) for name in self.containers] for container in spec.get(kind) or ()]
+        if self.metadata:
+            parts["metadata"] = [meta.get(name) for name in self.metadata]
+        return orjson.dumps(parts)
 
 
-def signature(spec: Object) -> bytes:
-    """Equal for specs that no plugin can tell from one another."""
-    parts: Object = {name: spec[name] for name in _SCHEDULED_BY if name in spec}
-    for kind in ("containers", "initContainers"):
-        parts[kind] = [[container.get(name) for name in _SCHEDULED_BY_OF_CONTAINERS] for container in spec.get(kind) or ()]
-    return orjson.dumps(parts)
+def all_reads(reads: Iterable[Reads]) -> Reads:
+    """Everything any of them reads."""
+    every = list(reads)
+    return Reads(
+        tuple(sorted({name for each in every for name in each.spec})),
+        tuple(sorted({name for each in every for name in each.containers})),
+        tuple(sorted({name for each in every for name in each.metadata})),
+    )
+
+
+NODE_ACCOUNTS = Reads(spec=("hostNetwork", "overhead", "resources"), containers=("ports", "resources", "restartPolicy"))
+"""What is counted of a pod on its node, whatever plugins there are."""
 
 
 def shape_of(spec: Object) -> PodShape:
@@ -162,23 +171,32 @@ def shape_of(spec: Object) -> PodShape:
 
 
 class Shapes:
-    """PodShapes by identity of a spec, else by its signature; the oldest are forgotten."""
+    """PodShapes by what the plugins read of a pod; while that is its spec alone, by the identity of the spec first. The oldest
+    are forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, reads: Reads) -> None:
+        self._reads = all_reads((reads, NODE_ACCOUNTS))
         self._by_identity: OrderedDict[int, tuple[Object, PodShape]] = OrderedDict()
         self._by_signature: OrderedDict[bytes, PodShape] = OrderedDict()
 
-    def of(self, spec: Object) -> PodShape:
+    def of(self, pod: Object) -> PodShape:
+        spec: Object = pod["spec"]
+        if self._reads.metadata:
+            return self._by_fields(pod)
         known = self._by_identity.get(id(spec))
         if known is not None and known[0] is spec:
             return known[1]
-        text = signature(spec)
-        shape = self._by_signature.get(text)
-        if shape is None:
-            shape = self._by_signature[text] = shape_of(spec)
-            _forget_oldest(self._by_signature)
+        shape = self._by_fields(pod)
         self._by_identity[id(spec)] = (spec, shape)
         _forget_oldest(self._by_identity)
+        return shape
+
+    def _by_fields(self, pod: Object) -> PodShape:
+        text = self._reads.signature(pod)
+        shape = self._by_signature.get(text)
+        if shape is None:
+            shape = self._by_signature[text] = shape_of(pod["spec"])
+            _forget_oldest(self._by_signature)
         return shape
 
 
@@ -198,7 +216,7 @@ class PodInfo:
 
     @classmethod
     def of(cls, pod: Object, shapes: Shapes) -> PodInfo:
-        return cls(pod, objects.key(pod), objects.uid(pod), shapes.of(pod["spec"]))
+        return cls(pod, objects.key(pod), objects.uid(pod), shapes.of(pod))
 
 
 @dataclass(slots=True, eq=False)

@@ -15,6 +15,7 @@ from controllers.kube_scheduler.framework import (
     PreEnqueuePlugin,
     PreFilterPlugin,
     QueueSortPlugin,
+    Refusing,
     ReservePlugin,
     ScorePlugin,
 )
@@ -31,6 +32,7 @@ from controllers.kube_scheduler.plugins.node_unschedulable import NodeUnschedula
 from controllers.kube_scheduler.plugins.priority_sort import PrioritySort
 from controllers.kube_scheduler.plugins.scheduling_gates import SchedulingGates
 from controllers.kube_scheduler.plugins.taint_toleration import TaintToleration
+from controllers.kube_scheduler.pod_info import Reads, all_reads
 from kctl.client.client import Client
 
 DEFAULT_SCHEDULER_NAME = "default-scheduler"
@@ -52,6 +54,18 @@ class Profile:
     permit: Sequence[PermitPlugin] = ()
     pre_bind: Sequence[PreBindPlugin] = ()
     post_bind: Sequence[PostBindPlugin] = ()
+
+    @property
+    def refusing(self) -> list[Refusing]:
+        """Every plugin that may refuse a pod, each once."""
+        points = (self.pre_enqueue, self.pre_filter, self.filter, self.reserve, self.permit, self.pre_bind)
+        return list({id(plugin): plugin for point in points for plugin in point}.values())
+
+    @property
+    def reads(self) -> Reads:
+        """What tells one pod from another for any of the plugins."""
+        others = (self.queue_sort, *self.post_filter, *(plugin for plugin, _ in self.score), *self.bind, *self.post_bind)
+        return all_reads(plugin.reads for plugin in (*self.refusing, *others))
 
 
 def default_profile(client: Client) -> Profile:

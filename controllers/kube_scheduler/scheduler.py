@@ -12,10 +12,10 @@ import random
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from controllers.kube_scheduler.assignment import Assigner, Refusal
+from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
 from controllers.kube_scheduler.cache import Cache
-from controllers.kube_scheduler.events_to_wake import ClusterEvent, helps, node_change
-from controllers.kube_scheduler.framework import CycleState, Status
+from controllers.kube_scheduler.events_to_wake import ClusterChange, WakeTable, node_change
+from controllers.kube_scheduler.framework import ClusterEvent, Status
 from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes
 from controllers.kube_scheduler.profile import Profile
 from controllers.kube_scheduler.queue import SchedulingQueue
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _SLICE = 100
 _TERMINAL = ("Succeeded", "Failed")
+_ROOM_WAS_MADE = (ClusterChange(ClusterEvent.ASSIGNED_POD_DELETE),)
 
 
 class Scheduler:
@@ -53,7 +54,8 @@ class Scheduler:
         self._pods = pods
         self._recorder = recorder
         self._clock = clock
-        self._shapes = Shapes()
+        self._shapes = Shapes(profile.reads)
+        self._wake_table = WakeTable(profile.refusing)
         self.cache = Cache()
         self._wake = asyncio.Event()
         self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set)
@@ -63,7 +65,7 @@ class Scheduler:
     # ---- what the informers bring
 
     def handle_nodes(self, changes: Sequence[Change]) -> None:
-        event = ClusterEvent(0)
+        helpful = []
         for old, new in changes:
             if new is None:
                 assert old is not None
@@ -71,10 +73,9 @@ class Scheduler:
                 continue
             change = node_change(old, new)
             if change:
-                self.cache.set_node(new)
-                event |= change
-        if event:
-            self._moved(event)
+                helpful.append(ClusterChange(change, self.cache.set_node(new)))
+        if helpful:
+            self._moved(helpful)
 
     def handle_pods(self, changes: Sequence[Change]) -> None:
         left = False
@@ -87,11 +88,11 @@ class Scheduler:
             else:
                 self._unassigned(old, new)
         if left:
-            self._moved(ClusterEvent.ASSIGNED_POD_DELETE)
+            self._moved(_ROOM_WAS_MADE)
 
-    def _moved(self, event: ClusterEvent) -> None:
+    def _moved(self, changes: Sequence[ClusterChange]) -> None:
         if self.queue.waiting():
-            self.queue.move(lambda queued: helps(event, queued))
+            self.queue.move(self._wake_table.helped_by(changes))
 
     def _gone(self, pod: Object) -> bool:
         uid = objects.uid(pod)
@@ -170,8 +171,27 @@ class Scheduler:
         if isinstance(found, Refusal):
             self.queue.refused(queued, found.plugins)
             self._say_why(info, "Unschedulable", found.message)
+        elif (status := self._reserve(info, found)) is not None:
+            self._refused(queued, found, status)
         else:
             self._background(self._bind(queued, found))
+
+    def _reserve(self, info: PodInfo, placement: Placement) -> Status | None:
+        """Reserve and Permit belong to the cycle: the next pod sees what this one took."""
+        node, state = placement
+        for reserve in self._profile.reserve:
+            if (status := reserve.reserve(state, info, node)) is not None:
+                return status
+        for permit in self._profile.permit:
+            if (status := permit.permit(state, info, node)) is not None:
+                return status
+        return None
+
+    def _refused(self, queued: QueuedPod, placement: Placement, status: Status) -> None:
+        """After it had been given a node."""
+        self._give_back(queued.info, placement)
+        self.queue.refused(queued, (status.plugin,))
+        self._say_why(queued.info, "Unschedulable", ", ".join(status.reasons))
 
     def _say_why(self, info: PodInfo, reason: str, message: str) -> None:
         self._recorder.event(info.pod, WARNING, "FailedScheduling", message, action="Scheduling")
@@ -184,23 +204,21 @@ class Scheduler:
 
     # ---- binding
 
-    async def _bind(self, queued: QueuedPod, node: str) -> None:
-        info, state = queued.info, CycleState()
+    async def _bind(self, queued: QueuedPod, placement: Placement) -> None:
+        info, (node, state) = queued.info, placement
         try:
-            status = await self._binding_cycle(state, info, node)
+            status = await self._binding_cycle(info, placement)
         except NotFound:
-            self._give_back(state, info, node)
+            self._give_back(info, placement)
             self.queue.done(queued)
             return
         except (ApiError, ConnectionFailed) as error:
             log.warning("binding %s to %s: %s", info.key, node, error)
-            self._give_back(state, info, node)
+            self._give_back(info, placement)
             self._try_again(queued, error)
             return
         if status is not None:
-            self._give_back(state, info, node)
-            self.queue.refused(queued, (status.plugin,))
-            self._say_why(info, "Unschedulable", ", ".join(status.reasons))
+            self._refused(queued, placement, status)
             return
         self.queue.done(queued)
         message = f"Successfully assigned {info.key} to {node}"
@@ -217,23 +235,19 @@ class Scheduler:
         self.queue.refused(queued, (), error=True)
         self._say_why(info, "SchedulerError", f'running Bind plugin "{self._profile.bind[0].name}": {error}')
 
-    async def _binding_cycle(self, state: CycleState, info: PodInfo, node: str) -> Status | None:
-        for reserve in self._profile.reserve:
-            if (status := reserve.reserve(state, info, node)) is not None:
-                return status
-        for permit in self._profile.permit:
-            if (status := permit.permit(state, info, node)) is not None:
-                return status
+    async def _binding_cycle(self, info: PodInfo, placement: Placement) -> Status | None:
+        node, state = placement
         for pre_bind in self._profile.pre_bind:
             if (status := await pre_bind.pre_bind(state, info, node)) is not None:
                 return status
         return await self._profile.bind[0].bind(state, info, node)
 
-    def _give_back(self, state: CycleState, info: PodInfo, node: str) -> None:
-        for plugin in self._profile.reserve:
+    def _give_back(self, info: PodInfo, placement: Placement) -> None:
+        node, state = placement
+        for plugin in reversed(self._profile.reserve):
             plugin.unreserve(state, info, node)
         self.cache.forget(info)
-        self._moved(ClusterEvent.ASSIGNED_POD_DELETE)
+        self._moved(_ROOM_WAS_MADE)
 
     # ---- saying why
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
+from controllers.kube_scheduler.cache import NodeInfo
 from controllers.kube_scheduler.framework import CycleState, DependsOn, ScorePlugin
-
-if TYPE_CHECKING:
-    from controllers.kube_scheduler.cache import NodeInfo
-    from controllers.kube_scheduler.pod_info import PodInfo
-    from controllers.kube_scheduler.profile import Profile
+from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.profile import Profile
 
 
 class _Scores:

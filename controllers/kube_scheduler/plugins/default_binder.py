@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from controllers.kube_scheduler.framework import CycleState, Status
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.pod_info import PodInfo, Reads
 from kctl.apimachinery import objects
 from kctl.client.client import Client
 
 
 class DefaultBinder:
     name = "DefaultBinder"
+    reads = Reads()
 
     def __init__(self, client: Client) -> None:
         self._client = client

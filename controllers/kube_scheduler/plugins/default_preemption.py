@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from controllers.kube_scheduler.explain import fit_message
 from controllers.kube_scheduler.framework import Code, CycleState, Status
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.pod_info import PodInfo, Reads
 
 _NOT_HELPFUL = "Preemption is not helpful for scheduling"
 _NO_VICTIMS = "No preemption victims found for incoming pod"
@@ -14,6 +14,7 @@ _NO_VICTIMS = "No preemption victims found for incoming pod"
 
 class DefaultPreemption:
     name = "DefaultPreemption"
+    reads = Reads(spec=("preemptionPolicy", "priority"))
 
     def post_filter(self, state: CycleState, pod: PodInfo, statuses: Mapping[str, Status], node_count: int) -> str:
         if pod.pod["spec"].get("preemptionPolicy") == "Never":

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controllers.kube_scheduler.cache import Cache
-from controllers.kube_scheduler.framework import CycleState, Status, unresolvable
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.framework import CycleState, Status, Wake, unresolvable
+from controllers.kube_scheduler.pod_info import PodInfo, Reads
 
 
 class DynamicResources:
     name = "DynamicResources"
+    reads = Reads(spec=("resourceClaims",))
+    wakes: tuple[Wake, ...] = ()
 
     def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> Status | None:
         if pod.pod["spec"].get("resourceClaims"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controllers.kube_scheduler.cache import NodeInfo
 from controllers.kube_scheduler.framework import MAX_NODE_SCORE, CycleState, DependsOn
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.pod_info import PodInfo, Reads
 
 _MINIMUM = 23 * 1024 * 1024
 _MAXIMUM_PER_CONTAINER = 1000 * 1024 * 1024
@@ -15,6 +15,7 @@ class ImageLocality:
 
     name = "ImageLocality"
     depends_on = DependsOn.STATIC
+    reads = Reads(containers=("image",))
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         if not node.image_sizes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from controllers.kube_scheduler.cache import Cache, NodeInfo
-from controllers.kube_scheduler.framework import CycleState, DependsOn, Status, normalize_by_maximum, unresolvable
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.framework import ClusterEvent, CycleState, DependsOn, Status, Wake, normalize_by_maximum, unresolvable
+from controllers.kube_scheduler.pod_info import PodInfo, Reads
 from kctl.apimachinery.labels import Requirement
 from kctl.apimachinery.objects import Object
 
@@ -26,6 +26,14 @@ def term_matches(term: Object, node: NodeInfo) -> bool:
 class NodeAffinity:
     name = "NodeAffinity"
     depends_on = DependsOn.STATIC
+    reads = Reads(spec=("affinity", "nodeSelector"))
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]:
+        return (Wake(ClusterEvent.NODE_ADD | ClusterEvent.NODE_LABEL, self._matches),)
+
+    def _matches(self, pod: PodInfo, node: NodeInfo | None) -> bool:
+        return node is None or self.filter(CycleState(), pod, node) is None
 
     def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> Status | frozenset[str] | None:
         """Pods of a DaemonSet name their node, so there is no need to look at the others."""

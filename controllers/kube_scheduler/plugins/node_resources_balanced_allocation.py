@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controllers.kube_scheduler.cache import NodeInfo
 from controllers.kube_scheduler.framework import MAX_NODE_SCORE, CycleState, DependsOn
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.pod_info import PodInfo, Reads
 
 
 def _balance(milli_cpu: int, memory: int, node: NodeInfo) -> float:
@@ -19,6 +19,7 @@ def _balance(milli_cpu: int, memory: int, node: NodeInfo) -> float:
 class NodeResourcesBalancedAllocation:
     name = "NodeResourcesBalancedAllocation"
     depends_on = DependsOn.NODE
+    reads = Reads(spec=("overhead", "resources"), containers=("resources", "restartPolicy"))
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         """50 where the pod leaves the balance as it is, more where it improves it. A pod that requests nothing scores 0."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from controllers.kube_scheduler.cache import NodeInfo
 from controllers.kube_scheduler.framework import (
     MAX_NODE_SCORE,
+    ClusterEvent,
     CycleState,
     DependsOn,
     Status,
+    Wake,
     unresolvable,
     unschedulable,
 )
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.pod_info import PodInfo, Reads
 
 
 def insufficient(pod: PodInfo, node: NodeInfo) -> tuple[list[str], bool]:
@@ -40,9 +42,19 @@ def insufficient(pod: PodInfo, node: NodeInfo) -> tuple[list[str], bool]:
     return reasons, hopeless
 
 
+def could_fit(pod: PodInfo, node: NodeInfo | None) -> bool:
+    """Whether the node would do if it were empty."""
+    return node is None or not insufficient(pod, node)[1]
+
+
 class NodeResourcesFit:
     name = "NodeResourcesFit"
     depends_on = DependsOn.NODE
+    reads = Reads(spec=("overhead", "resources"), containers=("resources", "restartPolicy"))
+    wakes = (
+        Wake(ClusterEvent.NODE_ADD | ClusterEvent.NODE_ALLOCATABLE, could_fit),
+        Wake(ClusterEvent.ASSIGNED_POD_DELETE),
+    )
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         reasons, hopeless = insufficient(pod, node)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from controllers.kube_scheduler.cache import NodeInfo
-from controllers.kube_scheduler.framework import CycleState, DependsOn, Status, unresolvable
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.framework import ClusterEvent, CycleState, DependsOn, Status, Wake, unresolvable
+from controllers.kube_scheduler.pod_info import PodInfo, Reads
 from controllers.kube_scheduler.tolerations import tolerates
 
 _TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -13,6 +13,14 @@ _TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 class NodeUnschedulable:
     name = "NodeUnschedulable"
     depends_on = DependsOn.STATIC
+    reads = Reads(spec=("tolerations",))
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]:
+        return (Wake(ClusterEvent.NODE_ADD | ClusterEvent.NODE_TAINT, self._passes),)
+
+    def _passes(self, pod: PodInfo, node: NodeInfo | None) -> bool:
+        return node is None or self.filter(CycleState(), pod, node) is None
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         if node.unschedulable and not any(tolerates(entry, _TAINT) for entry in pod.shape.tolerations):

@@ -4,8 +4,8 @@ fewer PreferNoSchedule taints they do not tolerate."""
 from __future__ import annotations
 
 from controllers.kube_scheduler.cache import NodeInfo
-from controllers.kube_scheduler.framework import CycleState, DependsOn, Status, normalize_by_maximum, unresolvable
-from controllers.kube_scheduler.pod_info import PodInfo
+from controllers.kube_scheduler.framework import ClusterEvent, CycleState, DependsOn, Status, Wake, normalize_by_maximum, unresolvable
+from controllers.kube_scheduler.pod_info import PodInfo, Reads
 from controllers.kube_scheduler.tolerations import tolerates
 
 _HARD = ("NoSchedule", "NoExecute")
@@ -14,6 +14,14 @@ _HARD = ("NoSchedule", "NoExecute")
 class TaintToleration:
     name = "TaintToleration"
     depends_on = DependsOn.STATIC
+    reads = Reads(spec=("tolerations",))
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]:
+        return (Wake(ClusterEvent.NODE_ADD | ClusterEvent.NODE_TAINT, self._tolerates),)
+
+    def _tolerates(self, pod: PodInfo, node: NodeInfo | None) -> bool:
+        return node is None or self.filter(CycleState(), pod, node) is None
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         for taint in node.taints:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controllers.kube_scheduler.assignment import Assigner, Refusal, Run
+from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal, Run
 from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.pod_info import PodInfo, Shapes
 from controllers.kube_scheduler.profile import default_profile
@@ -53,7 +53,7 @@ def _spec(randomness: random.Random) -> Object:
 class Play:
     def __init__(self, seed: int) -> None:
         self.randomness = random.Random(seed)
-        self.cache, self.shapes = Cache(), Shapes()
+        self.cache, self.shapes = Cache(), Shapes(PROFILE.reads)
         self.assigner = Assigner(PROFILE, self.cache, random.Random(seed))
         self.nodes = [f"n{number}" for number in range(8)]
         for name in self.nodes:
@@ -78,7 +78,7 @@ class Play:
             assert not best
             assert found == message(info)
         else:
-            assert best[found] == max(best.values())
+            assert best[found.node] == max(best.values())
             self.placed.append(info.uid)
 
     def someone_else_binds(self) -> None:
@@ -132,7 +132,7 @@ def _filters_counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("shapes", [1, 3])
 def test_the_work_for_a_pod_does_not_grow_with_the_nodes(monkeypatch: pytest.MonkeyPatch, shapes: int) -> None:
-    cache, known = Cache(), Shapes()
+    cache, known = Cache(), Shapes(PROFILE.reads)
     assigner = Assigner(PROFILE, cache, random.Random(1))
     for number in range(200):
         name = f"n{number}"
@@ -142,7 +142,7 @@ def test_the_work_for_a_pod_does_not_grow_with_the_nodes(monkeypatch: pytest.Mon
         requests = {"cpu": f"{number % shapes + 1}m"}
         spec = {"containers": [{"name": "c", "resources": {"requests": requests}}]}
         meta = {"name": f"p{number}", "namespace": "d", "uid": f"u{number}"}
-        assert isinstance(assigner.assign(PodInfo.of({"metadata": meta, "spec": spec}, known)), str)
+        assert isinstance(assigner.assign(PodInfo.of({"metadata": meta, "spec": spec}, known)), Placement)
 
     for number in range(10):
         schedule(number)

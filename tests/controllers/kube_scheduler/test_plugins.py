@@ -18,10 +18,11 @@ from controllers.kube_scheduler.plugins.node_resources_fit import NodeResourcesF
 from controllers.kube_scheduler.plugins.node_unschedulable import NodeUnschedulable
 from controllers.kube_scheduler.plugins.scheduling_gates import SchedulingGates
 from controllers.kube_scheduler.plugins.taint_toleration import TaintToleration
-from controllers.kube_scheduler.pod_info import DEFAULT_MEMORY, DEFAULT_MILLI_CPU, PodInfo, Shapes, shape_of, signature
+from controllers.kube_scheduler.pod_info import DEFAULT_MEMORY, DEFAULT_MILLI_CPU, PodInfo, Shapes, shape_of
 from controllers.kube_scheduler.profile import default_profile
 
 Object = dict[str, Any]
+PROFILE = default_profile(None)  # type: ignore[arg-type]
 MIB = 1024 * 1024
 
 
@@ -42,7 +43,7 @@ def pod(requests: Object | None = None, name: str = "p", **spec: Any) -> PodInfo
     ports = spec.pop("ports", [])
     container = {"name": "c", "image": "i", "resources": {"requests": requests or {}}, "ports": ports}
     meta = {"name": name, "namespace": "d", "uid": name}
-    return PodInfo.of({"metadata": meta, "spec": {"containers": [container], **spec}}, Shapes())
+    return PodInfo.of({"metadata": meta, "spec": {"containers": [container], **spec}}, Shapes(PROFILE.reads))
 
 
 def holding(info: NodeInfo, *pods: PodInfo) -> NodeInfo:
@@ -265,11 +266,13 @@ def test_scheduling_gates() -> None:
 
 def test_pods_that_ask_for_the_same_share_a_shape_whatever_else_they_say() -> None:
     first, second = pod({"cpu": "1"}), pod({"cpu": "1"})
-    shapes = Shapes()
+    shapes = Shapes(PROFILE.reads)
     specs = [{**each.pod["spec"], "volumes": [{"name": f"token-{number}"}]} for number, each in enumerate((first, second))]
-    assert shapes.of(specs[0]) is shapes.of(specs[1])
-    assert shapes.of(specs[0]) is not shapes.of({**specs[0], "nodeSelector": {"a": "b"}})
-    assert signature(specs[0]) != signature({**specs[0], "preemptionPolicy": "Never"})
+    one, same, other, meek = (
+        shapes.of({"metadata": {}, "spec": spec})
+        for spec in (*specs, {**specs[0], "nodeSelector": {"a": "b"}}, {**specs[0], "preemptionPolicy": "Never"})
+    )
+    assert one is same and len({id(one), id(other), id(meek)}) == 3
 
 
 def test_missing_requests_count_in_scores_and_zero_requests_do_not() -> None:

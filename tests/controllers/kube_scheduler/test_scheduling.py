@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controllers.kube_scheduler.assignment import Assigner, Refusal, Run
+from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal, Run
 from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes, pod_requests
 from controllers.kube_scheduler.profile import default_profile
@@ -36,16 +36,23 @@ def pod(name: str = "p", cpu: str = "", **spec: Any) -> Object:
     }
 
 
+PROFILE = default_profile(None)  # type: ignore[arg-type]
+
+
 class Scene:
     def __init__(self, *nodes: Object) -> None:
         self.cache = Cache()
-        self.shapes = Shapes()
+        self.shapes = Shapes(PROFILE.reads)
         for entry in nodes:
             self.cache.set_node(entry)
         self.assigner = Assigner(default_profile(None), self.cache, random.Random(1))  # type: ignore[arg-type]
 
     def assign(self, obj: Object) -> str | Refusal:
-        return self.assigner.assign(PodInfo.of(obj, self.shapes))
+        return node_of(self.assigner.assign(PodInfo.of(obj, self.shapes)))
+
+
+def node_of(found: Placement | Refusal) -> str | Refusal:
+    return found if isinstance(found, Refusal) else found.node
 
 
 def message(found: str | Refusal) -> str:
@@ -164,7 +171,7 @@ def test_a_reused_order_always_gives_a_node_a_whole_cycle_would_call_best() -> N
     for number in range(60):
         info = PodInfo.of({"metadata": {"name": f"p{number}", "namespace": "d", "uid": f"u{number}"}, "spec": spec}, scene.shapes)
         whole_cycle = Run(profile, scene.cache, info, random.Random(number)).ranking()
-        found = scene.assigner.assign(info)
+        found = node_of(scene.assigner.assign(info))
         if isinstance(found, Refusal):
             assert not whole_cycle
         else:
@@ -205,7 +212,7 @@ def test_backoff_doubles_to_ten_seconds() -> None:
 async def test_a_refused_pod_waits_for_an_event_and_its_backoff() -> None:
     clock, woken = FakeClock(), []
     queue = SchedulingQueue(clock, lambda queued: (queued.added_at,), lambda: woken.append(1))
-    queue.add(PodInfo.of(pod(), Shapes()))
+    queue.add(PodInfo.of(pod(), Shapes(PROFILE.reads)))
     (queued,) = queue.pop_all()
     queue.refused(queued, ["NodeResourcesFit"])
     assert not queue.has_active
@@ -219,7 +226,7 @@ async def test_a_refused_pod_waits_for_an_event_and_its_backoff() -> None:
 async def test_a_move_during_backoff_waits_for_its_end() -> None:
     clock = FakeClock()
     queue = SchedulingQueue(clock, lambda queued: (queued.added_at,), lambda: None)
-    queue.add(PodInfo.of(pod(), Shapes()))
+    queue.add(PodInfo.of(pod(), Shapes(PROFILE.reads)))
     queue.refused(queue.pop_all()[0], [])
     queue.move(lambda entry: True)
     assert not queue.has_active
@@ -230,7 +237,7 @@ async def test_a_move_during_backoff_waits_for_its_end() -> None:
 async def test_whoever_waited_five_minutes_is_tried_anyway() -> None:
     clock = FakeClock()
     queue = SchedulingQueue(clock, lambda queued: (queued.added_at,), lambda: None)
-    queue.add(PodInfo.of(pod(), Shapes()))
+    queue.add(PodInfo.of(pod(), Shapes(PROFILE.reads)))
     queue.refused(queue.pop_all()[0], ["NodeAffinity"])
     await clock.step(299)
     assert not queue.has_active
@@ -241,6 +248,6 @@ async def test_whoever_waited_five_minutes_is_tried_anyway() -> None:
 def test_priority_decides_the_order() -> None:
     queue = SchedulingQueue(FakeClock(), default_profile(None).queue_sort.key, lambda: None)  # type: ignore[arg-type]
     for name, priority in (("low", 0), ("high", 10), ("low2", 0)):
-        queue.add(PodInfo.of(pod(name, priority=priority), Shapes()))
+        queue.add(PodInfo.of(pod(name, priority=priority), Shapes(PROFILE.reads)))
     taken: list[QueuedPod] = queue.pop_all()
     assert [queued.info.pod["metadata"]["name"] for queued in taken] == ["high", "low", "low2"]
