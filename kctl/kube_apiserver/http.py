@@ -16,7 +16,7 @@ import orjson
 from kctl.apimachinery.status import ApiError, InternalError, RequestEntityTooLarge, Timeout
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
-from kctl.kube_apiserver import media_types, representation
+from kctl.kube_apiserver import media_types, representation, warning_headers
 from kctl.kube_apiserver.filters.panic_recovery import failure
 from kctl.kube_apiserver.media_types import MediaType
 from kctl.kube_apiserver.request import ListAnswer, Request, Response
@@ -58,6 +58,18 @@ def make_request(method: str, target: str, headers: Mapping[str, str], body: byt
     if user is not None:
         request.user = user
     return request
+
+
+def _headers(incoming: Mapping[str, str]) -> dict[str, str]:
+    """Names in lower case. Of a header given several times the first counts; all of Impersonate-*, joined by newlines."""
+    headers: dict[str, str] = {}
+    for key, value in incoming.items():
+        key = key.lower()
+        if key.startswith("impersonate-") and key in headers:
+            headers[key] += f"\n{value}"
+        else:
+            headers.setdefault(key, value)
+    return headers
 
 
 def _media(request: Request) -> MediaType:
@@ -140,11 +152,6 @@ def _pretty(request: Request) -> bool:
     return request.headers.get("user-agent", "").lower().startswith(_HUMANS)
 
 
-def warning_header(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
-    return f'299 - "{escaped}"'
-
-
 async def in_process(
     server: ApiServer,
     method: str,
@@ -206,10 +213,11 @@ class Listener:
             await self._web.shutdown(0.01)  # 0 would mean no limit
 
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
-        headers: dict[str, str] = {}
-        for key, value in incoming.headers.items():
-            key = key.lower()
-            headers[key] = f"{headers[key]}\n{value}" if key.startswith("impersonate-") and key in headers else value
+        from aiohttp import web
+
+        if incoming.method == "OPTIONS" and incoming.raw_path == "*":
+            return web.Response()  # Go's answer, before any handler
+        headers = _headers(incoming.headers)
         request = make_request(incoming.method, incoming.raw_path, headers, None)
         tls = incoming.transport.get_extra_info("ssl_object") if incoming.transport else None
         request.client_certificate = tls.getpeercert() if tls is not None else None
@@ -238,8 +246,8 @@ class Listener:
         if incoming.method == "HEAD":
             body = b""
         outgoing = web.Response(status=status, headers=answered, body=body)
-        for text in dict.fromkeys(request.warnings):
-            outgoing.headers.add("Warning", warning_header(text))
+        for warning in warning_headers.headers(request.warnings):
+            outgoing.headers.add("Warning", warning)
         return outgoing
 
     async def _read(self, incoming: web.BaseRequest) -> bytes:
@@ -266,8 +274,8 @@ class Listener:
         media = _media(request)
         kind = "text/plain" if response.text is not None else media.name
         outgoing = web.StreamResponse(status=response.status, headers={"Cache-Control": _CACHE, "Content-Type": kind})
-        for text in dict.fromkeys(request.warnings):
-            outgoing.headers.add("Warning", warning_header(text))
+        for warning in warning_headers.headers(request.warnings):
+            outgoing.headers.add("Warning", warning)
         task = asyncio.current_task()
         assert task is not None
         self._streams.add(task)
@@ -286,6 +294,11 @@ class Listener:
         except (ConnectionError, asyncio.CancelledError):
             if response.stream is not None:
                 response.stream.close()
+        except Exception:
+            # the answer has begun: only a broken connection can tell that it is not whole
+            _LOG.exception("streaming %s %s", request.method, request.path)
+            if incoming.transport is not None:
+                incoming.transport.abort()
         finally:
             self._streams.discard(task)
             protocol.streaming = None

@@ -149,6 +149,7 @@ class Server(web.Server):
             self,
             loop=self._loop,
             keepalive_timeout=IDLE_SECONDS,
+            auto_decompress=False,  # upstream does not undo a Content-Encoding
             max_line_size=MAX_HEAD_BYTES,
             max_field_size=MAX_HEAD_BYTES,
             max_headers=MAX_HEADERS,

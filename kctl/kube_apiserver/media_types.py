@@ -10,6 +10,9 @@ from kctl.apimachinery.status import NotAcceptable
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
 _KNOWN = (JSON, YAML, PROTOBUF)
 _STREAMS = f"{JSON};stream=watch, {PROTOBUF};stream=watch"
+STREAMED = (JSON, PROTOBUF)
+"""What a watch can be encoded in."""
+ONLY_STREAMS = f"only the following media types are accepted: {_STREAMS}"
 ONLY = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf"
 
 

@@ -32,6 +32,8 @@ class Paths:
         return await self._other(request)
 
     async def _other(self, request: Request) -> Response:
+        if not request.path.startswith("/"):  # CONNECT host:port
+            return not_found()
         path = request.path.rstrip("/") or "/"
         first = path.split("/")[1]
         answer = _ANSWERS.get(first)

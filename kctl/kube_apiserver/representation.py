@@ -118,6 +118,17 @@ def row(columns: Columns, obj: Object, include: str, now: datetime, version: str
     return made
 
 
+def check_stream(request: Request) -> None:
+    """Raises NotAcceptable or BadRequest for what a watch cannot be shown as: once it has begun there is no way to say so."""
+    media = media_types.negotiate(request.accept, True)
+    if media.name not in media_types.STREAMED:
+        raise NotAcceptable(media_types.ONLY_STREAMS)
+    if media.target == "Table":
+        included(request)
+    elif media.target not in ("", "PartialObjectMetadata"):
+        raise NotAcceptable(f"you requested {media.target}, but the requested object is not a list")
+
+
 def event_shower(request: Request, endpoint: Endpoint, now: Callable[[], datetime]) -> Callable[[Change], Object] | None:
     """What a watch's events carry instead of the object; None for the object itself. The first Table of a watch has the
     column definitions, later ones do not."""

@@ -5,9 +5,10 @@ A token is refused once what it is bound to is gone. Only the key is held, so to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.registry.generic import Registry
 
 _BOUND: dict[str, ResourceType] = {"pod": PODS, "secret": SECRETS, "node": NODES}
+_LEEWAY = 60.0
+"""Seconds by which clocks may differ."""
 
 
 class ServiceAccountTokens:
@@ -84,43 +87,70 @@ class ServiceAccountTokens:
 
     def verify(self, token: str, audiences: Sequence[str] = ()) -> User | None:
         """The account a token speaks for; None where it is not ours, expired, for others, or bound to something gone."""
+        payload = self._signed_payload(token, list(audiences) or self.default_audiences)
+        if payload is None or not _is_valid_at(payload, self._registry.clock.now().timestamp()):
+            return None
+        return self._user(payload)
+
+    def _signed_payload(self, token: str, audiences: list[str]) -> dict[str, Any] | None:
         import jwt
 
         options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
         try:
-            payload = jwt.decode(
+            payload: dict[str, Any] = jwt.decode(
                 token,
                 self._key().public_key(),
                 algorithms=[self._algorithm()],
                 options=options,
-                audience=list(audiences) or self.default_audiences,
+                audience=audiences,
                 issuer=self._issuer,
             )
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, ValueError, TypeError):  # the latter two: text that is no ASCII, claims of other types
             return None
-        if payload.get("exp", 0) < self._registry.clock.now().timestamp():
-            return None
-        return self._user(payload)
+        return payload
 
     def _user(self, payload: dict[str, Any]) -> User | None:
-        claims = payload.get("kubernetes.io") or {}
-        space, account = claims.get("namespace", ""), claims.get("serviceaccount") or {}
-        if not self._alive(SERVICE_ACCOUNTS, space, account):
+        claims = payload.get("kubernetes.io")
+        if not isinstance(claims, dict):
+            return None
+        space, account = claims.get("namespace"), _reference(claims.get("serviceaccount"))
+        if not isinstance(space, str) or account is None or not self._alive(SERVICE_ACCOUNTS, space, account):
             return None
         extra: dict[str, tuple[str, ...]] = {}
         for kind, resource in _BOUND.items():
-            reference = claims.get(kind)
-            if reference is None:
+            if claims.get(kind) is None:
                 continue
-            if not self._alive(resource, space, reference):
+            reference = _reference(claims[kind])
+            if reference is None or not self._alive(resource, space, reference):
                 return None
-            extra[f"authentication.kubernetes.io/{kind}-name"] = (reference["name"],)
-            extra[f"authentication.kubernetes.io/{kind}-uid"] = (reference["uid"],)
+            extra[f"authentication.kubernetes.io/{kind}-name"] = (reference.name,)
+            extra[f"authentication.kubernetes.io/{kind}-uid"] = (reference.uid,)
         if payload.get("jti"):
             extra["authentication.kubernetes.io/credential-id"] = (f"JTI={payload['jti']}",)
-        user = service_account(space, account["name"], account["uid"])
+        user = service_account(space, account.name, account.uid)
         return User(user.name, user.groups, user.uid, extra)
 
-    def _alive(self, resource: ResourceType, namespace: str, reference: dict[str, str]) -> bool:
-        found = self._registry.get_cached(resource, namespace if resource.namespaced else "", reference.get("name", ""))
-        return found is not None and objects.uid(found) == reference.get("uid")
+    def _alive(self, resource: ResourceType, namespace: str, reference: _Reference) -> bool:
+        found = self._registry.get_cached(resource, namespace if resource.namespaced else "", reference.name)
+        return found is not None and objects.uid(found) == reference.uid
+
+
+class _Reference(NamedTuple):
+    name: str
+    uid: str
+
+
+def _reference(claim: Any) -> _Reference | None:
+    """The name and uid that a claim consists of; None where it is something else."""
+    if not isinstance(claim, dict) or not isinstance(claim.get("name"), str) or not isinstance(claim.get("uid"), str):
+        return None
+    return _Reference(claim["name"], claim["uid"])
+
+
+def _is_valid_at(payload: dict[str, Any], now: float) -> bool:
+    """Not expired, not from the future: by a minute's leeway, as the library upstream uses has it. A time must be a number."""
+    times = [payload.get(name) for name in ("exp", "nbf", "iat")]
+    if not all(time is None or (type(time) in (int, float) and math.isfinite(time)) for time in times):
+        return False
+    expires, starts, issued = times
+    return now - _LEEWAY <= (expires or 0) and now + _LEEWAY >= max(starts or 0, issued or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.watching import WatchStream
@@ -12,6 +13,8 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     options = list_options.parse(request.query, watch=True)
+    if request.accept:
+        representation.check_stream(request)
     remote = not request.in_process
     stream = WatchStream(registry, endpoint, request.namespace, request.query, options, request.name, remote=remote)
     return Response(stream=stream, endpoint=endpoint)
