@@ -86,6 +86,7 @@ class Builder:
     all_namespaces: bool = False
     select_all: bool = False
     validate: bool = True
+    chunk_size: int = 0
     errors: list[Exception] = field(default_factory=list)
 
     @property

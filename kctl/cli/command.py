@@ -34,13 +34,15 @@ PROGRAM = "kctl"
 
 class Command:
     """`examples` is shown in the help; `blocking` says that the command waits for nothing but the API server's answers (no
-    sleeping, nothing at the same time), and so needs no event loop. `verbatim` commands take their words as they are."""
+    sleeping, nothing at the same time), and so needs no event loop. `verbatim` commands take their words as they are.
+    `without_effect` names flags whose values all mean the same here, as their help says."""
 
     name: ClassVar[str] = ""
     usage: ClassVar[str] = ""
     examples: ClassVar[str] = ""
     blocking: ClassVar[bool] = False
     verbatim: ClassVar[bool] = False
+    without_effect: ClassVar[frozenset[str]] = frozenset()
     flags: ClassVar[dict[str, Flag]] = {}
     arguments: tuple[str, ...]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from kctl.apimachinery import labels, objects
+from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import PODS, ResourceType
+from kctl.apimachinery.resources import PODS
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
 from kctl.cli.builder import Builder, Selection
 from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError, plain
 from kctl.cli.flags import flag
-from kctl.cli.session import Session
+from kctl.cli.pods_of import pods_of
 from kctl.cli.targets import fetch
 
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
@@ -84,6 +84,17 @@ class Logs(Command):
         kind="bool",
         help="If watching / following pod logs, allow for any errors that occur to be non-fatal",
     )
+    insecure_skip_tls_verify_backend: bool = flag(
+        "--insecure-skip-tls-verify-backend",
+        kind="bool",
+        help="Skip verifying the identity of the kubelet that logs are requested from.  In theory, an attacker could provide invalid log content back.",
+    )
+    pod_running_timeout: float = flag(
+        "--pod-running-timeout",
+        kind="duration",
+        default=20.0,
+        help="The length of time (like 5s, 2m, or 3h, higher than zero) to wait until at least one pod is running",
+    )
     selector: str = options.selector()
 
     def complete(self) -> None:
@@ -103,6 +114,8 @@ class Logs(Command):
             raise CommandError("--tail must be greater than or equal to -1")
         if self.limit_bytes < 0:
             raise CommandError("--limit-bytes must be greater than 0")
+        if self.pod_running_timeout <= 0:
+            raise CommandError("--pod-running-timeout must be higher than zero")
         if self.selector and self.arguments:
             raise UsageError("only a selector (-l) or a POD name is allowed")
         if not self.selector and len(self.arguments) != 1:
@@ -121,6 +134,8 @@ class Logs(Command):
             query["sinceTime"] = self.since_time
         if self.limit_bytes:
             query["limitBytes"] = str(self.limit_bytes)
+        if self.insecure_skip_tls_verify_backend:
+            query["insecureSkipTLSVerifyBackend"] = "true"
         return query
 
     def sources(self, pod: Object) -> list[Source]:
@@ -144,7 +159,7 @@ class Logs(Command):
         return [Source(space, name, chosen)]
 
     async def run(self) -> None:
-        pods = await _pods(self, self.arguments)
+        pods = await _pods(self)
         if not pods:
             self.session.error(f"No resources found in {self.session.namespace} namespace.")
             return
@@ -185,50 +200,23 @@ class Logs(Command):
             out.write(prefix + rest)
 
 
-async def _pods(logs: Logs, arguments: tuple[str, ...]) -> list[Object]:
+async def _pods(logs: Logs) -> list[Object]:
     session = logs.session
     builder = Builder(session, selector=logs.selector)
     if logs.selector:
         found = await fetch(builder, Selection(PODS, session.namespace))
         return [target.object for target in found]
-    word = arguments[0]
-    if "/" not in word:
-        client = await session.client()
-        try:
-            return [await client.get(PODS, word, session.namespace)]
-        except NotFound as error:
-            where = f'in namespace "{session.namespace}"'
-            raise CommandError(f"error from server (NotFound): {error.message} {where}") from None
-    selection = (await builder.selections([word]))[0]
-    target = (await fetch(builder, selection))[0]
+    word = logs.arguments[0]
+    try:
+        if "/" not in word:
+            return [await (await session.client()).get(PODS, word, session.namespace)]
+        target = (await fetch(builder, (await builder.selections([word]))[0]))[0]
+    except NotFound as error:
+        raise CommandError(f'error from server (NotFound): {error.message} in namespace "{session.namespace}"') from None
     if target.resource is PODS:
         return [target.object]
-    pods = await _pods_of(session, target.resource, target.object)
-    if not pods:
-        raise CommandError("timed out waiting for the condition")
+    pods = await pods_of(session, target, logs.pod_running_timeout)
     if logs.all_pods or len(pods) == 1:
         return pods
     session.error(f"Found {len(pods)} pods, using pod/{objects.name(pods[0])}")
     return pods[:1]
-
-
-async def _pods_of(session: Session, resource: ResourceType, obj: Object) -> list[Object]:
-    """The pods an object selects, the one kubectl would take first: running and ready ones before others, older first."""
-    selector = objects.spec(obj).get("selector")
-    if selector is None:
-        raise CommandError(f"cannot get the logs from {resource.api_version}, Kind={resource.kind}: selector is not available")
-    plain_map = resource.plural in ("services", "replicationcontrollers")
-    text = ",".join(f"{k}={v}" for k, v in sorted(selector.items())) if plain_map else labels.format_selector(selector)
-    client = await session.client()
-    items = (await client.list(PODS, objects.namespace(obj), label_selector=text)).get("items") or []
-    phases = {"Running": 0, "Pending": 1}
-
-    def rank(pod: Object) -> tuple[int, int, str]:
-        phase = phases.get(objects.status(pod).get("phase", ""), 2)
-        return (
-            phase,
-            0 if objects.is_condition_true(pod, "Ready") else 1,
-            str(objects.metadata(pod).get("creationTimestamp")),
-        )
-
-    return sorted(items, key=rank)

@@ -32,7 +32,10 @@ GLOBAL_FLAGS: Final[tuple[Flag, ...]] = (
     flag("--cluster", help="The name of the kubeconfig cluster to use; without a kubeconfig, of the local kctl cluster"),
     flag("--context", help="The name of the kubeconfig context to use"),
     flag(
-        "--disable-compression", kind="bool", default=False, help="If true, opt-out of response compression for all requests to the server"
+        "--disable-compression",
+        kind="bool",
+        default=False,
+        help="If true, opt-out of response compression for all requests to the server. kctl never asks for compressed answers.",
     ),
     flag(
         "--insecure-skip-tls-verify",
@@ -79,6 +82,9 @@ class Manifests:
         kind="bool",
         help="Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory.",
     )
+
+
+GLOBAL_FLAGS_WITHOUT_EFFECT: Final = frozenset({"disable_compression"})
 
 
 def filename(what: str) -> Any:

@@ -14,10 +14,12 @@ from kctl.cli.command import Command
 from kctl.cli.deletion import Deleted, propagation, wait_gone
 from kctl.cli.errors import CommandError, UsageError, with_source
 from kctl.cli.flags import flag
-from kctl.cli.options import Manifests, ObjectOutput
+from kctl.cli.options import DryRun, Manifests, ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session
 from kctl.client.transport import ApiRequest
+
+_GONE_SECONDS = 300.0
 
 
 class Replace(ObjectOutput, Manifests, Command):
@@ -59,7 +61,18 @@ class Replace(ObjectOutput, Manifests, Command):
     field_manager: str = options.field_manager("kubectl-replace")
     filename: Sequence[str] = options.filename("The files, directories or URLs that contain the configurations to replace.")
 
-    async def run(self) -> None:
+    def __init__(self, session: Session, arguments: Sequence[str] = (), **values: Any) -> None:
+        super().__init__(session, arguments, **values)
+        self.strategy: DryRun = "none"
+        self.validation = "Strict"
+
+    def complete(self) -> None:
+        self.strategy = options.dry_run_strategy(self.dry_run, self.session.error)
+        self.validation = options.field_validation(self.schema_check)
+
+    def validate(self) -> None:
+        if self.force and self.strategy != "none":
+            raise CommandError("--dry-run can not be used when --force is set")
         if self.grace_period >= 0 and not self.force:
             raise CommandError("--grace-period must have --force specified")
         if self.timeout and not self.force:
@@ -68,91 +81,72 @@ class Replace(ObjectOutput, Manifests, Command):
             raise UsageError("must specify --filename to replace")
         if self.arguments:
             raise UsageError(f"Unexpected args: [{' '.join(self.arguments)}]")
+        propagation(self.cascade)
+        Results.of(self).check()
+
+    async def run(self) -> None:
         if self.raw:
             from kctl.cli.manifests import sources
             from kctl.cli.raw import raw_request
 
             await raw_request(self.session, "PUT", self.raw, sources(self.filename, False, self.session.streams.input)[0].read())
             return
-        strategy = options.dry_run_strategy(self.dry_run, self.session.error)
-        validation = options.field_validation(self.schema_check)
-        results = Results(self.session, self.output, self.template, self.show_managed_fields, self.allow_missing_template_keys, strategy)
-        results.check()
-        builder = Builder(self.session, self.filename, self.kustomize, self.recursive, validate=validation != "Ignore")
+        builder = Builder(self.session, self.filename, self.kustomize, self.recursive, validate=self.validation != "Ignore")
         infos = await builder.objects()
         if self.save_config:
             from kctl.cli.apply.last_applied import annotated
 
             infos = [info._replace(object=annotated(info.object)) for info in infos]
         if self.force:
-            await _force(
-                self.session,
-                builder,
-                infos,
-                results,
-                propagation(self.cascade),
-                max(self.grace_period, 0) if self.grace_period >= 0 else 0,
-                self.timeout,
-                validation,
-                self.field_manager,
-            )
-            return
+            await self._delete(infos)
         errors: list[Exception] = []
         for info in infos:
             try:
-                found = info.object
-                if strategy != "client":
-                    found = await _update(self.session, info, self.subresource, strategy == "server", validation, self.field_manager)
-                results.print(info.resource, found, "replaced")
+                found = await (self._create(info) if self.force else self._update(info))
+                Results.of(self, self.strategy).print(info.resource, found, "replaced")
             except ApiError as error:
                 errors.append(with_source(error, "replacing", info.source))
         builder.finish(errors)
         if not infos:
             raise CommandError("no objects passed to replace")
 
+    async def _update(self, info: Info) -> Object:
+        """PUT; without a resourceVersion in the manifest whatever is there is replaced."""
+        if self.strategy == "client":
+            return info.object
+        if not info.name:
+            raise with_source(CommandError("resource name may not be empty"), "replacing", info.source)
+        query = {"fieldManager": self.field_manager, "fieldValidation": self.validation}
+        if self.strategy == "server":
+            query["dryRun"] = "All"
+        request = ApiRequest("update", info.resource, info.namespace, info.name, self.subresource, query, info.object)
+        return (await (await self.session.client()).call(request)).object
 
-async def _update(session: Session, info: Info, subresource: str, dry: bool, validation: str, manager: str) -> Object:
-    """PUT; without a resourceVersion in the manifest whatever is there is replaced."""
-    if not info.name:
-        raise with_source(CommandError("resource name may not be empty"), "replacing", info.source)
-    query = {"fieldManager": manager, "fieldValidation": validation} | ({"dryRun": "All"} if dry else {})
-    request = ApiRequest("update", info.resource, info.namespace, info.name, subresource, query, info.object)
-    return (await (await session.client()).call(request)).object
+    async def _create(self, info: Info) -> Object:
+        """--force, what was there being gone."""
+        obj = objects.with_metadata(info.object, resourceVersion=None)
+        return await (await self.session.client()).create(
+            info.resource, obj, info.namespace, field_manager=self.field_manager, field_validation=self.validation
+        )
 
-
-async def _force(
-    session: Session,
-    builder: Builder,
-    infos: list[Info],
-    results: Results,
-    policy: str,
-    grace: int,
-    timeout: float,
-    validation: str,
-    manager: str,
-) -> None:
-    client = await session.client()
-    deleted: list[Deleted] = []
-    for info in infos:
-        try:
-            answer: dict[str, Any] = await client.delete(
-                info.resource, info.name, info.namespace, grace_period_seconds=grace, propagation_policy=policy
-            )
-        except NotFound:
-            continue
-        kind = info.resource.kind.lower() + (f".{info.resource.group}" if info.resource.group else "")
-        where = f" from {info.namespace} namespace" if info.namespace else ""
-        operation = "force deleted" if grace == 0 else "deleted"
-        session.print(f'{kind} "{info.name}" {operation}{where}')
-        deleted.append(Deleted(info.resource, info.namespace, info.name, objects.uid(answer)))
-    await wait_gone(session, deleted, timeout)
-    errors: list[Exception] = []
-    for info in infos:
-        try:
-            obj = objects.with_metadata(info.object, resourceVersion="")
-            obj = objects.with_metadata(obj, resourceVersion=None)
-            found = await client.create(info.resource, obj, info.namespace, field_manager=manager, field_validation=validation)
-            results.print(info.resource, found, "replaced")
-        except ApiError as error:
-            errors.append(with_source(error, "replacing", info.source))
-    builder.finish(errors)
+    async def _delete(self, infos: Sequence[Info]) -> None:
+        """With a grace period of 0 or --wait until it is gone, however long; else for five minutes."""
+        client = await self.session.client()
+        deleted: list[Deleted] = []
+        for info in infos:
+            try:
+                answer: dict[str, Any] = await client.delete(
+                    info.resource,
+                    info.name,
+                    info.namespace,
+                    grace_period_seconds=max(self.grace_period, 1) if self.grace_period >= 0 else None,
+                    propagation_policy=propagation(self.cascade),
+                )
+            except NotFound:
+                continue
+            kind = info.resource.kind.lower() + (f".{info.resource.group}" if info.resource.group else "")
+            where = f" from {info.namespace} namespace" if info.namespace else ""
+            self.session.print(f'{kind} "{info.name}" deleted{where}')
+            deleted.append(Deleted(info.resource, info.namespace, info.name, objects.uid(answer)))
+        patient = self.wait or self.grace_period == 0
+        await wait_gone(self.session, deleted, self.timeout or (0.0 if patient else _GONE_SECONDS))

@@ -124,6 +124,8 @@ class Session:
             from kctl.client.client import Client
 
             self._client = Client(await connect(self))
+            if self.flags.get("match_server_version"):
+                await _match_version(self._client)
         return self._client
 
     async def mapper(self) -> RESTMapper:
@@ -167,3 +169,15 @@ class Session:
         if self.warned and self.flags.get("warnings_as_errors"):
             count = len(self.warned)
             raise CommandError(f"{count} {'warning' if count == 1 else 'warnings'} received")
+
+
+async def _match_version(client: Client) -> None:
+    """--match-server-version"""
+    import orjson
+
+    from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
+
+    response = await client.transport.raw("GET", "/version")
+    found = orjson.loads(response.body) if response.status == 200 else {}
+    if found.get("gitVersion") != KUBERNETES_VERSION:
+        raise CommandError(f"server version ({found.get('gitVersion', 'unknown')}) differs from client version ({KUBERNETES_VERSION})")

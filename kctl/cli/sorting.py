@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cmp_to_key
 from typing import Any
 
 from kctl.apimachinery import jsonpath
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.quantity import parse as parse_quantity
+from kctl.cli import go_sort
 from kctl.cli.errors import CommandError
 
 
@@ -30,32 +30,30 @@ def _sorted(things: Sequence[Any], field: str, object_of: Any) -> list[Any]:
     if things and not any(keys):
         raise CommandError(f'couldn\'t find any field with path "{jsonpath.relaxed(field)}" in the list of objects')
     pairs: list[tuple[list[Any], Any]] = list(zip(keys, things, strict=True))
-    order = cmp_to_key(_compare)
-    pairs.sort(key=lambda pair: order(pair[0]))
+    go_sort.sort(pairs, lambda left, right: _less(left[0], right[0]))
     return [thing for _, thing in pairs]
 
 
-def _compare(left: list[Any], right: list[Any]) -> int:
-    """Objects without the field come first."""
+def _less(left: list[Any], right: list[Any]) -> bool:
+    """kubectl's order: an object without the field is less than any other, one without the field included; null before values."""
     if not left or not right:
-        return bool(left) - bool(right)
+        return not left
     a, b = left[0], right[0]
+    if a is None or b is None:
+        return a is None and b is not None
     if isinstance(a, str) and isinstance(b, str):
-        return _compare_text(a, b)
+        return _less_text(a, b)
     if isinstance(a, int | float) and isinstance(b, int | float):
-        return (a > b) - (a < b)
+        return a < b
     raise CommandError(f"unsortable type: {type(a).__name__}")
 
 
-def _compare_text(a: str, b: str) -> int:
+def _less_text(a: str, b: str) -> bool:
     """Quantities by size, everything else in natural order."""
     try:
-        x, y = parse_quantity(a), parse_quantity(b)
-        return (x > y) - (x < y)
+        return bool(parse_quantity(a) < parse_quantity(b))
     except ValueError:
-        pass
-    left, right = _natural(a), _natural(b)
-    return (left > right) - (left < right)
+        return _natural(a) < _natural(b)
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:

@@ -46,11 +46,24 @@ async def live(builder: Builder, arguments: Sequence[str], *, allow_collection: 
 
 
 async def fetch(builder: Builder, selection: Selection) -> list[Target]:
-    """One object, or the items of a collection."""
+    """One object, or the items of a collection, asked for in pieces of `builder.chunk_size`."""
     client = await builder.session.client()
     resource = selection.resource
     if selection.name:
         return [Target(resource, await client.get(resource, selection.name, selection.namespace))]
-    listed = await client.list(resource, selection.namespace, label_selector=builder.selector, field_selector=builder.field_selector)
     head = {"apiVersion": resource.api_version, "kind": resource.kind}
-    return [Target(resource, {**head, **item}) for item in listed.get("items") or ()]
+    found: list[Target] = []
+    token = ""
+    while True:
+        listed = await client.list(
+            resource,
+            selection.namespace,
+            label_selector=builder.selector,
+            field_selector=builder.field_selector,
+            limit=builder.chunk_size,
+            continue_token=token,
+        )
+        found += [Target(resource, {**head, **item}) for item in listed.get("items") or ()]
+        token = (listed.get("metadata") or {}).get("continue") or ""
+        if not token:
+            return found

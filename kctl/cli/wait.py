@@ -149,6 +149,10 @@ class Wait(Manifests, Command):
             raise UsageError("only one --for may be given")
         self.goal = parse_goal(self.conditions[0])
 
+    def validate(self) -> None:
+        if self.local:
+            raise CommandError("--local is not supported: what a command waits for happens in the cluster")
+
     async def run(self) -> None:
         goal = self.goal
         builder = Builder(

@@ -58,6 +58,7 @@ class Apply(ObjectOutput, Manifests, Group):
     examples = EXAMPLES
     blocking = True
     members = _SUBCOMMANDS
+    without_effect = frozenset({"openapi_patch"})
     not_yet = frozenset({"edit-last-applied", "set-last-applied"})
 
     all: bool = flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types.")
@@ -85,7 +86,7 @@ class Apply(ObjectOutput, Manifests, Group):
         "--openapi-patch",
         kind="bool",
         default=True,
-        help="If true, use openapi to calculate diff when the openapi presents and the resource can be found in the openapi spec. Otherwise, fall back to use baked-in types.",
+        help="If true, use openapi to calculate diff, otherwise baked-in types. Both are the same here and give the same patch.",
     )
     overwrite: bool = flag(
         "--overwrite",
@@ -111,7 +112,9 @@ class Apply(ObjectOutput, Manifests, Group):
         kind="duration",
         help="The length of time to wait before giving up on a delete, zero means determine a timeout from the size of the object",
     )
-    wait: bool = flag("--wait", kind="bool", help="If true, wait for resources to be gone before returning. This waits for finalizers.")
+    wait: bool = flag(
+        "--wait", kind="bool", help="If true, wait for pruned resources to be gone before returning. This waits for finalizers."
+    )
     selector: str = options.selector()
     dry_run: str = options.dry_run()
     schema_check: str = options.validate()
@@ -135,6 +138,8 @@ class Apply(ObjectOutput, Manifests, Group):
             self.field_manager = "kubectl"
 
     def validate(self) -> None:
+        if not self.overwrite:
+            raise CommandError("--overwrite=false is not supported: values of the modified configuration win")
         if self.force_conflicts and not self.server_side:
             raise CommandError("--force-conflicts only works with --server-side")
         if self.strategy == "client" and self.server_side:

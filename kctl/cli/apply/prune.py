@@ -10,7 +10,7 @@ from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import NotFound
 from kctl.cli.apply.last_applied import last_applied
 from kctl.cli.builder import Info, qualified_name
-from kctl.cli.deletion import propagation
+from kctl.cli.deletion import Deleted, propagation, wait_gone
 from kctl.cli.errors import CommandError
 from kctl.client.discovery import NoKind
 
@@ -42,6 +42,7 @@ async def prune(apply: Apply, infos: Sequence[Info]) -> None:
     kept = {(info.resource.plural, info.resource.group, info.namespace, info.name) for info in infos}
     namespaces = dict.fromkeys(info.namespace for info in infos if info.namespace)
     mapper, client = await session.mapper(), await session.client()
+    deleted: list[Deleted] = []
     for entry in apply.prune_allowlist or DEFAULT:
         resource = await _resource(mapper, entry)
         for namespace in namespaces if resource.namespaced else ("",):
@@ -51,6 +52,9 @@ async def prune(apply: Apply, infos: Sequence[Info]) -> None:
                 if key in kept or last_applied(item) is None or objects.deletion_timestamp(item):
                     continue
                 await _delete(apply, resource, objects.namespace(item), objects.name(item))
+                deleted.append(Deleted(resource, objects.namespace(item), objects.name(item), objects.uid(item)))
+    if apply.wait and apply.strategy == "none":
+        await wait_gone(session, deleted, apply.timeout)
 
 
 async def _resource(mapper: object, entry: str) -> ResourceType:

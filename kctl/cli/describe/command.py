@@ -59,7 +59,14 @@ class Describe(Manifests, Command):
 
     async def run(self) -> None:
         builder = Builder(
-            self.session, self.filename, self.kustomize, self.recursive, self.selector, all_namespaces=self.all_namespaces, validate=False
+            self.session,
+            self.filename,
+            self.kustomize,
+            self.recursive,
+            self.selector,
+            all_namespaces=self.all_namespaces,
+            validate=False,
+            chunk_size=max(self.chunk_size, 0),
         )
         if not self.arguments and not builder.has_files:
             raise CommandError(
