@@ -44,7 +44,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     ),
     "rollout": _at("rollout", DEPLOY, "Manage the rollout of a resource", "Rollout"),
     "scale": _at("scale", DEPLOY, "Set a new size for a deployment, replica set, or replication controller", "Scale"),
-    "cluster-info": _at("cluster_info", MANAGEMENT, "Display cluster information", "ClusterInfo"),
+    "cluster-info": _at("cluster_info.command", MANAGEMENT, "Display cluster information", "ClusterInfo"),
     "describe": _at("describe.command", TROUBLE, "Show details of a specific resource or group of resources", "Describe"),
     "logs": _at("logs", TROUBLE, "Print the logs for a container in a pod", "Logs"),
     "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin", "Apply"),

@@ -124,14 +124,19 @@ def dry_run() -> Any:
     )
 
 
+def output_flag(default: str = "") -> Any:
+    return flag(
+        "-o",
+        "--output",
+        default=default,
+        help="Output format. One of: (json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file).",
+    )
+
+
 class ObjectOutput:
     """-o and what belongs to it, for commands that print the object they changed."""
 
-    output: str = flag(
-        "-o",
-        "--output",
-        help="Output format. One of: (json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file).",
-    )
+    output: str = output_flag()
     template: str = flag(
         "--template",
         help="Template string or path to template file to use when -o=go-template, -o=go-template-file. The template format is golang templates [http://golang.org/pkg/text/template/#pkg-overview].",

@@ -74,8 +74,11 @@ class Results:
             self.session.print(f"{name} {operation}{_MARKS[self.dry_run]}")
 
     def print_object(self, obj: Object) -> None:
+        self.session.write(self.text(obj))
+
+    def text(self, obj: Object) -> str:
         try:
-            self.session.write(self._object_printer()(obj))
+            return self._object_printer()(obj)
         except OutputError as error:
             raise CommandError(str(error)) from None
 

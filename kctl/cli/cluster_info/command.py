@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import SERVICES
-from kctl.cli.command import Command
+from kctl.cli.command import Group, Lazy
 from kctl.cli.session import Session
 
 
@@ -17,10 +17,11 @@ def _coloured(session: Session, what: str, url: str) -> str:
     return f"\x1b[0;32m{what}\x1b[0m is running at \x1b[0;33m{url}\x1b[0m"
 
 
-class ClusterInfo(Command):
+class ClusterInfo(Group):
     """Display addresses of the control plane and services with label kubernetes.io/cluster-service=true."""
 
     name = "cluster-info"
+    members = {"dump": Lazy("kctl.cli.cluster_info.dump", "ClusterInfoDump", "Dump relevant information for debugging and diagnosis")}
 
     async def run(self) -> None:
         client = await self.session.client()

@@ -1,0 +1,1 @@
+"""kctl cluster-info, and its dump."""
