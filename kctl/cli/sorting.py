@@ -14,6 +14,10 @@ from kctl.cli.errors import CommandError
 
 
 def sort_tables(tables: Sequence[dict[str, Any]], field: str) -> list[dict[str, Any]]:
+    """A single row is in order, whatever the field. kubectl says `No resources found` where no row of the only table has the field;
+    here that is an error."""
+    if len(tables) == 1 and len(tables[0].get("rows") or ()) == 1:
+        return list(tables)
     return [{**table, "rows": _sorted(table.get("rows") or [], field, lambda row: row.get("object") or {})} for table in tables]
 
 

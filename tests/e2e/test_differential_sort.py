@@ -26,4 +26,5 @@ def test_the_same_order(pair: Pair, tmp_path: Path, count: int) -> None:
     assert pair.kctl("create", "-f", str(path)).code == 0
     pair.agree("-n", space, "get", "cm", "--sort-by=.data.k")
     pair.agree("-n", space, "get", "cm", "--sort-by=.data.k", "-o", "name")
-    pair.agree("-n", space, "get", "cm", "--sort-by=.metadata.annotations")
+    pair.agree("-n", space, "get", "cm", "c000", "--sort-by=.nope")
+    pair.agree("-n", space, "get", "cm,sa", "--sort-by=.nope")
