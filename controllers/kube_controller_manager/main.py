@@ -16,6 +16,7 @@ from controllers.kube_controller_manager.deployment.controller import Deployment
 from controllers.kube_controller_manager.endpoints import EndpointsController
 from controllers.kube_controller_manager.endpointslice import EndpointSliceController
 from controllers.kube_controller_manager.garbage_collector.controller import GarbageCollector
+from controllers.kube_controller_manager.job.controller import JobController
 from controllers.kube_controller_manager.namespace import NamespaceController
 from controllers.kube_controller_manager.node_ipam import DEFAULT_CLUSTER_CIDR, DEFAULT_NODE_MASK, NodeIpamController
 from controllers.kube_controller_manager.node_lifecycle import NodeLifecycleController
@@ -29,6 +30,7 @@ from controllers.kube_controller_manager.service_account import ServiceAccountCo
 from controllers.kube_controller_manager.service_account_token import ServiceAccountTokenController
 from controllers.kube_controller_manager.taint_eviction import TaintEvictionController
 from controllers.kube_controller_manager.ttl import TtlController
+from controllers.kube_controller_manager.ttl_after_finished import TtlAfterFinishedController
 from controllers.runtime.informer import InformerFactory
 from controllers.runtime.manager import ControllerContext, LoopController
 from kctl.apimachinery.clock import Clock
@@ -62,6 +64,8 @@ CONTROLLERS: dict[str, Factory] = {
     "deployment-controller": lambda context, options: DeploymentController(context),
     "replicaset-controller": lambda context, options: ReplicaSetController(context),
     "replicationcontroller-controller": lambda context, options: ReplicationControllerController(context),
+    "job-controller": lambda context, options: JobController(context),
+    "ttl-after-finished-controller": lambda context, options: TtlAfterFinishedController(context),
     "endpointslice-controller": lambda context, options: EndpointSliceController(context),
     "endpoints-controller": lambda context, options: EndpointsController(context),
     "namespace-controller": lambda context, options: NamespaceController(context),

@@ -39,12 +39,14 @@ def claimants(owners: Informer, selector_of: Callable[[Object], Selector]) -> Ca
 
 
 class Claims:
-    """Adopts and releases objects of one resource type for one owner."""
+    """Adopts and releases objects of one resource type for one owner. `finalizer` comes and goes with the ownership."""
 
-    def __init__(self, client: Client, owner_resource: ResourceType, resource: ResourceType) -> None:
+    def __init__(self, client: Client, owner_resource: ResourceType, resource: ResourceType, *, finalizer: str = "") -> None:
         self._client = client
         self._owner_resource = owner_resource
         self._resource = resource
+        self._adopted: Object = {"finalizers": [finalizer]} if finalizer else {}
+        self._released: Object = {"$deleteFromPrimitiveList/finalizers": [finalizer]} if finalizer else {}
 
     async def adopt(self, owner: Object, selector: Selector, orphans: Iterable[Object]) -> list[Object]:
         """Takes over what matches; returns the new states."""
@@ -53,7 +55,7 @@ class Claims:
             return []
         adopted = []
         for obj in wanted:
-            patch = {"metadata": {"uid": objects.uid(obj), "ownerReferences": [controller_reference(owner)]}}
+            patch = {"metadata": {"uid": objects.uid(obj), "ownerReferences": [controller_reference(owner)], **self._adopted}}
             with contextlib.suppress(NotFound):
                 adopted.append(await self._patch(obj, patch))
         return adopted
@@ -63,7 +65,7 @@ class Claims:
         released = []
         for obj in owned:
             reference = {"$patch": "delete", "uid": objects.uid(owner)}
-            patch = {"metadata": {"uid": objects.uid(obj), "ownerReferences": [reference]}}
+            patch = {"metadata": {"uid": objects.uid(obj), "ownerReferences": [reference], **self._released}}
             # Invalid: it was replaced by another object of that name, which is none of ours.
             with contextlib.suppress(NotFound, Invalid):
                 released.append(await self._patch(obj, patch))

@@ -62,7 +62,7 @@ class HollowNodes:
                 if not objects.spec(pod).get("nodeSelector"):
                     self._next += 1
                     await self.client.bind(space, name, self.names[self._next % len(self.names)], uid=uid)
-            elif objects.status(pod).get("phase") != "Running" and self.ready(pod):
+            elif objects.status(pod).get("phase") not in ("Running", "Succeeded", "Failed") and self.ready(pod):
                 await self.client.update_status(PODS, objects.replace(pod, status=self._running(pod)))
 
     def _running(self, pod: Object) -> dict[str, Any]:
