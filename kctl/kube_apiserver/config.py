@@ -39,6 +39,11 @@ class ApiServerConfig:
     bootstrap: bool = True
     """Create what a new cluster contains (manifests/bootstrap)."""
     max_request_bytes: int = 3 * 1024 * 1024
+    max_requests_inflight: int = 400
+    """Requests that read, answered at a time; 0 is no limit."""
+    max_mutating_requests_inflight: int = 200
+    response_compression: bool = True
+    """gzip for lists of over 128 KiB to clients that take it (upstream's feature APIResponseCompression)."""
     cluster_ca: bytes = b""
     """PEM of the CA clients trust, for whoever publishes it."""
     not_acted_on: tuple[NotActedOn, ...] = ()

@@ -15,21 +15,30 @@ if TYPE_CHECKING:
     from kctl.apimachinery.resources import ResourceTable
     from kctl.kube_apiserver.authentication.authenticator import Authenticator
     from kctl.kube_apiserver.config import ApiServerConfig
+    from kctl.kube_apiserver.filters.max_in_flight import InFlight
     from kctl.kube_apiserver.metrics import Metrics
 
 
 def build_handler_chain(
-    handler: Handler, authenticator: Authenticator, metrics: Metrics, table: ResourceTable, config: ApiServerConfig
+    handler: Handler,
+    authenticator: Authenticator,
+    metrics: Metrics,
+    table: ResourceTable,
+    config: ApiServerConfig,
+    in_flight: InFlight,
 ) -> Handler:
     """For requests that come over HTTPS."""
     from kctl.kube_apiserver.filters.authentication import with_authentication
     from kctl.kube_apiserver.filters.deadline import with_deadline
     from kctl.kube_apiserver.filters.impersonation import with_impersonation
+    from kctl.kube_apiserver.filters.max_in_flight import with_max_in_flight
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
     from kctl.kube_apiserver.filters.request_info import with_request_info
     from kctl.kube_apiserver.filters.request_log import with_request_log
 
     handler = build_in_process_chain(handler, config)
+    # it must know as whom one asks: administrators are not limited
+    handler = with_max_in_flight(handler, in_flight)
     # audit belongs here: after impersonation, so that it knows both users
     handler = with_impersonation(handler)
     handler = with_deadline(handler)

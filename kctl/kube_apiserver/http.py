@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,7 +16,7 @@ import orjson
 from kctl.apimachinery.status import ApiError, InternalError, RequestEntityTooLarge, Timeout
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
-from kctl.kube_apiserver import media_types, representation, warning_headers
+from kctl.kube_apiserver import list_encoding, media_types, representation, warning_headers
 from kctl.kube_apiserver.filters.panic_recovery import failure
 from kctl.kube_apiserver.media_types import MediaType
 from kctl.kube_apiserver.request import ListAnswer, Request, Response
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import ssl
 
     from aiohttp import web
+    from multidict import CIMultiDict
 
     from kctl.kube_apiserver.acceptor import Acceptor
     from kctl.kube_apiserver.http_protocol import Protocol
@@ -102,25 +103,16 @@ def encode(server: ApiServer, request: Request, response: Response) -> tuple[int
 def _body(server: ApiServer, request: Request, response: Response, media: MediaType) -> bytes:
     if response.status >= 400 or response.endpoint is None:
         return _dump(media, response.object or {}, request)
-    if media.target == "" and media.name == media_types.JSON and not _pretty(request):
-        if response.listing is not None:
-            return list_bytes(response.listing)
-        if response.entry is not None and not response.endpoint.converts:
-            return response.entry.encoded(response.endpoint.type_prefix) + b"\n"
+    if response.listing is not None:
+        return b"".join(_pieces(server, request, response.listing, media))
+    plain = media.target == "" and media.name == media_types.JSON and not _pretty(request)
+    if plain and response.entry is not None and not response.endpoint.converts:
+        return response.entry.encoded(response.endpoint.type_prefix) + b"\n"
     return _dump(media, representation.shown(media, request, response, server.now()), request)
 
 
-def list_bytes(answer: ListAnswer) -> bytes:
-    resource = answer.endpoint.resource
-    if answer.endpoint.conversion is not None and answer.endpoint.converts:
-        items = b",".join(
-            orjson.dumps({k: v for k, v in answer.endpoint.from_storage(entry.object).items() if k not in ("kind", "apiVersion")})
-            for entry in answer.entries
-        )
-    else:
-        items = b",".join(entry.item() for entry in answer.entries)
-    head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": answer.metadata()}
-    return orjson.dumps(head)[:-1] + b',"items":[' + items + b"]}\n"
+def _pieces(server: ApiServer, request: Request, listing: ListAnswer, media: MediaType) -> Iterator[bytes]:
+    return list_encoding.pieces(media, request, listing, server.now(), _pretty(request))
 
 
 def _dump(media: MediaType, value: Any, request: Request) -> bytes:
@@ -152,6 +144,15 @@ def _pretty(request: Request) -> bool:
     return request.headers.get("user-agent", "").lower().startswith(_HUMANS)
 
 
+def _with_warnings(headers: Mapping[str, str], request: Request) -> CIMultiDict[str]:
+    from multidict import CIMultiDict
+
+    found = CIMultiDict(headers)
+    for warning in warning_headers.headers(request.warnings):
+        found.add("Warning", warning)
+    return found
+
+
 async def in_process(
     server: ApiServer,
     method: str,
@@ -165,12 +166,15 @@ async def in_process(
     lowered = {key.lower(): value for key, value in headers.items()}
     request = make_request(method, path, lowered, body, user)
     request.query = {**request.query, **query}
-    response = await server.handle(request)
-    if response.stream is not None or response.text is not None:
-        chunks = [chunk async for chunk in _chunks(server, request, response)]
-        return RawResponse(response.status, {"Content-Type": "application/json"}, b"".join(chunks))
-    status, answered, content = encode(server, request, response)
-    return RawResponse(status, answered, content)
+    try:
+        response = await server.handle(request)
+        if response.stream is not None or response.text is not None:
+            chunks = [chunk async for chunk in _chunks(server, request, response)]
+            return RawResponse(response.status, {"Content-Type": "application/json"}, b"".join(chunks))
+        status, answered, content = encode(server, request, response)
+        return RawResponse(status, answered, content)
+    finally:
+        request.answered()
 
 
 def _chunks(server: ApiServer, request: Request, response: Response) -> AsyncIterator[bytes]:
@@ -193,7 +197,9 @@ class Listener:
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
         from kctl.kube_apiserver.acceptor import Acceptor
         from kctl.kube_apiserver.http_protocol import Server
+        from kctl.kube_apiserver.list_http import ListSender
 
+        self._lists = ListSender()
         self._web = web_server = Server(self._handle)
         self._acceptor = Acceptor(web_server, ssl_context, lambda: web_server.open)
         self._server.bound_port = port = await self._acceptor.listen(host, port)
@@ -224,31 +230,43 @@ class Listener:
         try:
             request.raw_body = await self._read(incoming)
         except (RequestEntityTooLarge, Timeout) as error:
-            response = failure(error)
-        else:
+            return await self._send(incoming, request, failure(error))
+        try:
             self._running += 1
             try:
                 response = await self._server.handle(request)
             finally:
                 self._running -= 1
-        try:
             return await self._send(incoming, request, response)
         except Exception as error:
             _LOG.exception("answering %s %s", request.method, request.path)
             return await self._send(incoming, request, failure(InternalError(f"cannot answer: {type(error).__name__}")))
+        finally:
+            request.answered()
 
     async def _send(self, incoming: web.BaseRequest, request: Request, response: Response) -> web.StreamResponse:
         from aiohttp import web
 
         if response.stream is not None or response.text is not None:
             return await self._stream(incoming, request, response)
+        if response.listing is not None:
+            try:
+                return await self._send_list(incoming, request, response, response.listing)
+            except ApiError as error:
+                response = failure(error)
         status, answered, body = encode(self._server, request, response)
         if incoming.method == "HEAD":
             body = b""
-        outgoing = web.Response(status=status, headers=answered, body=body)
-        for warning in warning_headers.headers(request.warnings):
-            outgoing.headers.add("Warning", warning)
-        return outgoing
+        return web.Response(status=status, headers=_with_warnings(answered, request), body=body)
+
+    async def _send_list(self, incoming: web.BaseRequest, request: Request, response: Response, listing: ListAnswer) -> web.StreamResponse:
+        from kctl.kube_apiserver.list_http import accepts_gzip
+
+        media = _media(request)
+        chunks = list_encoding.chunks(_pieces(self._server, request, listing, media))
+        headers = _with_warnings({"Cache-Control": _CACHE, **response.headers, "Content-Type": media.name}, request)
+        gzip = self._server.config.response_compression and accepts_gzip(request.headers)
+        return await self._lists.send(incoming, response.status, headers, chunks, gzip)
 
     async def _read(self, incoming: web.BaseRequest) -> bytes:
         limit = self._server.config.max_request_bytes
@@ -273,9 +291,8 @@ class Listener:
 
         media = _media(request)
         kind = "text/plain" if response.text is not None else media.name
-        outgoing = web.StreamResponse(status=response.status, headers={"Cache-Control": _CACHE, "Content-Type": kind})
-        for warning in warning_headers.headers(request.warnings):
-            outgoing.headers.add("Warning", warning)
+        headers = _with_warnings({"Cache-Control": _CACHE, "Content-Type": kind}, request)
+        outgoing = web.StreamResponse(status=response.status, headers=headers)
         task = asyncio.current_task()
         assert task is not None
         self._streams.add(task)

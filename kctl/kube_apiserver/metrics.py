@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kctl.kube_apiserver.request import Request
 
 if TYPE_CHECKING:
+    from kctl.kube_apiserver.filters.max_in_flight import InFlight
     from kctl.kube_apiserver.registry.generic import Registry
 
 _BUCKETS = (
@@ -43,8 +44,9 @@ _Key = tuple[str, str, str, str, str]
 class Metrics:
     """Counts requests over HTTPS; what components do in-process is not HTTP and is not counted."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, in_flight: InFlight) -> None:
         self._registry = registry
+        self._in_flight = in_flight
         self._requests: dict[tuple[str, str, str, str, str, int], int] = {}
         self._durations: dict[_Key, list[float]] = {}
         self._started = registry.clock.now().timestamp()
@@ -67,6 +69,7 @@ class Metrics:
         lines: list[str] = []
         self._request_lines(lines)
         self._duration_lines(lines)
+        self._in_flight_lines(lines)
         self._object_lines(lines)
         self._process_lines(lines)
         return "\n".join(lines) + "\n"
@@ -94,6 +97,15 @@ class Metrics:
                 lines.append(f'{name}_bucket{{{labels},le="{shown}"}} {total:g}')
             lines.append(f"{name}_sum{{{labels}}} {found[-1]:.6f}")
             lines.append(f"{name}_count{{{labels}}} {total:g}")
+
+    def _in_flight_lines(self, lines: list[str]) -> None:
+        kinds = {"mutating": self._in_flight.writing, "readOnly": self._in_flight.reading}
+        name = "apiserver_current_inflight_requests"
+        _head(lines, name, "gauge", "Number of requests being answered now, by kind.")
+        lines += [f'{name}{{request_kind="{kind}"}} {slots.taken}' for kind, slots in kinds.items()]
+        name = "apiserver_dropped_requests_total"
+        _head(lines, name, "counter", "Number of requests refused with 429 because too many were in flight, by kind.")
+        lines += [f'{name}{{request_kind="{kind}"}} {slots.refused}' for kind, slots in kinds.items()]
 
     def _object_lines(self, lines: list[str]) -> None:
         _head(

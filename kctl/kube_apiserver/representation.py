@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from kctl.kube_apiserver import media_types
 from kctl.kube_apiserver.columns.columns import Columns, columns_for
 from kctl.kube_apiserver.media_types import MediaType
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import ListAnswer, Request, Response
 from kctl.kube_apiserver.watch_cache import Change
 
 
@@ -30,26 +30,37 @@ def shown(media: MediaType, request: Request, response: Response, now: datetime)
 
             return list_object(listing)
         return response.object or {}
-    if listing is None and response.object is None:
+    if listing is not None:
+        head, key, values = listed(media, request, listing, now)
+        return {**head, key: list(values)}
+    if response.object is None:
         return {}
-    found = [entry.object for entry in listing.entries] if listing is not None else [response.object or {}]
-    if listing is not None and endpoint.converts:
-        found = [endpoint.from_storage(obj) for obj in found]
-    version = f"meta.k8s.io/{media.target_version}"
+    obj, version = response.object, f"meta.k8s.io/{media.target_version}"
     if media.target == "Table":
-        first = found[0]["metadata"].get("resourceVersion") if listing is None else None
-        meta = listing.metadata() if listing is not None else ({"resourceVersion": first} if first else {})
-        return table(endpoint, found, meta, request, now, version, response.columns)
+        first = obj["metadata"].get("resourceVersion")
+        return table(endpoint, [obj], {"resourceVersion": first} if first else {}, request, now, version, response.columns)
     if media.target == "PartialObjectMetadata":
-        if listing is not None:
-            name = f"*{endpoint.resource.group.partition('.')[0] or 'core'}.{endpoint.resource.kind}List"
-            raise NotAcceptable(f"you requested PartialObjectMetadata, but the requested object is a list ({name})")
-        return partial_metadata(found[0], version)
-    if listing is None:
-        name = f"*{endpoint.resource.group.partition('.')[0] or 'core'}.{endpoint.resource.kind}"
-        raise NotAcceptable(f"you requested PartialObjectMetadataList, but the requested object is not a list ({name})")
-    items = [partial_metadata(obj, version) for obj in found]
-    return {"kind": "PartialObjectMetadataList", "apiVersion": version, "metadata": listing.metadata(), "items": items}
+        return partial_metadata(obj, version)
+    name = f"*{endpoint.resource.group.partition('.')[0] or 'core'}.{endpoint.resource.kind}"
+    raise NotAcceptable(f"you requested PartialObjectMetadataList, but the requested object is not a list ({name})")
+
+
+def listed(media: MediaType, request: Request, listing: ListAnswer, now: datetime) -> tuple[Object, str, Iterable[Object]]:
+    """A list as Table or metadata only: the document without its parts, the parts' name, and they, made one by one.
+    Raises NotAcceptable, BadRequest."""
+    endpoint, version = listing.endpoint, f"meta.k8s.io/{media.target_version}"
+    found = (endpoint.from_storage(entry.object) if endpoint.converts else entry.object for entry in listing.entries)
+    if media.target == "Table":
+        columns, include = columns_for(endpoint.resource), included(request)
+        head = table(endpoint, (), listing.metadata(), request, now, version)
+        del head["rows"]
+        ordered = found if columns.order is None else sorted(found, key=columns.order)
+        return head, "rows", (row(columns, obj, include, now, version) for obj in ordered)
+    if media.target == "PartialObjectMetadata":
+        name = f"*{endpoint.resource.group.partition('.')[0] or 'core'}.{endpoint.resource.kind}List"
+        raise NotAcceptable(f"you requested PartialObjectMetadata, but the requested object is a list ({name})")
+    head = {"kind": "PartialObjectMetadataList", "apiVersion": version, "metadata": listing.metadata()}
+    return head, "items", (partial_metadata(obj, version) for obj in found)
 
 
 _VERSIONED_ANNOTATIONS = {

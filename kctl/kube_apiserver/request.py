@@ -43,10 +43,18 @@ class Request:
     raw_body: bytes | None = None
     client_certificate: Mapping[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
+    on_answered: Callable[[], None] | None = None
+    """What is to be done when the whole answer has been sent; see `answered`."""
 
     @property
     def in_process(self) -> bool:
         return not self.method
+
+    def answered(self) -> None:
+        """Whoever sends answers to clients says so when one is over, however it ended."""
+        if self.on_answered is not None:
+            done, self.on_answered = self.on_answered, None
+            done()
 
     def dry_run(self) -> bool:
         return "dryRun" in self.query

@@ -107,15 +107,18 @@ class ApiServer:
     def _https_chain(self) -> Handler:
         if self._https is None:
             from kctl.kube_apiserver.authentication.authenticator import Authenticator
+            from kctl.kube_apiserver.filters.max_in_flight import InFlight
             from kctl.kube_apiserver.metrics import Metrics
             from kctl.kube_apiserver.paths import Paths
 
-            metrics = Metrics(self.registry)
+            config = self.config
+            in_flight = InFlight(config.max_requests_inflight, config.max_mutating_requests_inflight, self.clock)
+            metrics = Metrics(self.registry, in_flight)
             self.services["metrics"] = metrics
             paths = Paths(self, metrics)
             self.services["paths"] = paths
-            authenticator = Authenticator(self.config, self.services)
-            self._https = build_handler_chain(paths.handle, authenticator, metrics, self.table, self.config)
+            authenticator = Authenticator(config, self.services)
+            self._https = build_handler_chain(paths.handle, authenticator, metrics, self.table, config, in_flight)
         return self._https
 
     async def handle_raw(

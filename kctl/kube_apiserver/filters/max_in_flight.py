@@ -1,0 +1,98 @@
+"""How many requests are answered at a time: --max-requests-inflight for those that read, --max-mutating-requests-inflight for those that
+write. Whoever finds no slot waits in line for a second, then gets a 429. Watches, logs and the like are exempt, and administrators
+(system:masters) always get an answer, as upstream.
+
+A slot is held until the answer has been sent, so a client that reads a long list slowly holds one all the while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from kctl.apimachinery.clock import Clock
+from kctl.kube_apiserver.request import Handler, Request, Response
+
+WAIT_SECONDS = 1.0
+_READING = frozenset({"get", "list", "watch"})
+_LONG_RUNNING = frozenset({"watch", "connect"})
+_MASTERS = "system:masters"
+
+
+class Slots:
+    """`most` 0 is no limit. As many as have slots may wait for one."""
+
+    def __init__(self, most: int, clock: Clock) -> None:
+        self.most = most
+        self.taken = 0
+        self.refused = 0
+        self._clock = clock
+        self._waiting: deque[asyncio.Future[bool]] = deque()
+
+    def take_now(self) -> bool:
+        if self.most and self.taken >= self.most:
+            return False
+        self.taken += 1
+        return True
+
+    async def take(self) -> bool:
+        """False after a second in vain, or at once where the line is too long."""
+        if self.take_now():
+            return True
+        if len(self._waiting) >= self.most:
+            return False
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        timer = self._clock.call_later(WAIT_SECONDS, lambda: _settle(place, False))
+        try:
+            return await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled() and place.result():
+                self.give_back()
+            raise
+        finally:
+            timer.cancel()
+            if place in self._waiting:
+                self._waiting.remove(place)
+
+    def give_back(self) -> None:
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                _settle(place, True)  # the slot changes hands
+                return
+        self.taken -= 1
+
+
+def _settle(place: asyncio.Future[bool], granted: bool) -> None:
+    if not place.done():
+        place.set_result(granted)
+
+
+class InFlight:
+    def __init__(self, reading: int, writing: int, clock: Clock) -> None:
+        self.reading = Slots(reading, clock)
+        self.writing = Slots(writing, clock)
+
+
+def with_max_in_flight(handler: Handler, in_flight: InFlight) -> Handler:
+    async def limit(request: Request) -> Response:
+        if request.verb in _LONG_RUNNING or request.subresource == "log":
+            return await handler(request)
+        slots = in_flight.reading if request.verb in _READING else in_flight.writing
+        if _MASTERS in request.user.groups:
+            if not slots.take_now():
+                return await handler(request)
+        elif not await slots.take():
+            slots.refused += 1
+            return _too_many()
+        request.on_answered = slots.give_back
+        return await handler(request)
+
+    return limit
+
+
+def _too_many() -> Response:
+    headers = {"Retry-After": "1", "X-Content-Type-Options": "nosniff"}
+    text = b"Too many requests, please try again later.\n"
+    return Response(429, raw=text, content_type="text/plain; charset=utf-8", headers=headers)
