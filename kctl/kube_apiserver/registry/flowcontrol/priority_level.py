@@ -7,105 +7,78 @@ from typing import Any
 
 from kctl.apimachinery import field_errors, objects
 from kctl.apimachinery.field_errors import FieldError
-from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.flowcontrol.flow_schema import condition_errors
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.flowcontrol.flow_schema import CONDITIONS
+from kctl.kube_apiserver.registry.rules.checks import at_least, at_most, between, forbidden_if, number, required_if
+from kctl.kube_apiserver.registry.rules.language import field, pointer, struct, when
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 
 _MAX_QUEUES = 10_000_000
 _MAX_HASH_BITS = 60
+_POSITIVE = number(lambda value: value > 0, "must be positive")
 
 
-class PriorityLevelStrategy(Strategy):
-    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
-        if context.subresource == "status":
-            field_checks.keep_metadata(obj, old)
-
-    def default(self, context: Context, obj: Object) -> None:
-        spec = obj.setdefault("spec", {})
-        exempt, limited = spec.get("exempt"), spec.get("limited")
-        if exempt is not None:
-            exempt.setdefault("nominalConcurrencyShares", 0)
-            exempt.setdefault("lendablePercent", 0)
-        if limited is not None:
-            limited.setdefault("nominalConcurrencyShares", 30)
-            limited.setdefault("lendablePercent", 0)
-            queuing = (limited.get("limitResponse") or {}).get("queuing")
-            if queuing is not None:
-                for name, value in (("handSize", 8), ("queues", 64), ("queueLengthLimit", 50)):
-                    queuing[name] = queuing.get(name) or value
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        spec = objects.spec(obj)
-        kind = spec.get("type") or ""
-        errors: list[FieldError] = []
-        if (objects.name(obj) == "exempt") != (kind == "Exempt"):
-            why = "type must be 'Exempt' if and only if name is 'exempt'"
-            errors.append(field_errors.invalid("spec.type", kind, why))
-        if kind == "Exempt":
-            if spec.get("limited") is not None:
-                errors.append(field_errors.forbidden("spec.limited", "must be nil if the type is not Limited"))
-        elif kind == "Limited":
-            if spec.get("exempt") is not None:
-                errors.append(field_errors.forbidden("spec.exempt", "must be nil if the type is Limited"))
-            if spec.get("limited") is None:
-                errors.append(field_errors.required("spec.limited", "must not be empty when type is Limited"))
-            else:
-                errors += _limited(spec["limited"], "spec.limited")
-        else:
-            errors += field_checks.enum("spec.type", kind, ("Exempt", "Limited"))
-        return errors
-
-    def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        return condition_errors(obj)
+def _type(kind: str, path: str, root: Any) -> list[FieldError]:
+    why = "type must be 'Exempt' if and only if name is 'exempt'"
+    return [field_errors.invalid(path, kind, why)] if (objects.name(root) == "exempt") != (kind == "Exempt") else []
 
 
-def _limited(limited: dict[str, Any], path: str) -> list[FieldError]:
-    errors = field_checks.non_negative(f"{path}.nominalConcurrencyShares", limited.get("nominalConcurrencyShares"))
-    errors += _response(limited.get("limitResponse") or {}, f"{path}.limitResponse")
-    percent, limit = limited.get("lendablePercent"), limited.get("borrowingLimitPercent")
-    if percent is not None and not 0 <= percent <= 100:
-        errors.append(field_errors.invalid(f"{path}.lendablePercent", percent, "must be between 0 and 100, inclusive"))
-    if limit is not None and limit < 0:
-        why = "if specified, must be a non-negative integer"
-        errors.append(field_errors.invalid(f"{path}.borrowingLimitPercent", limit, why))
-    return errors
-
-
-def _response(response: dict[str, Any], here: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    kind, queuing = response.get("type") or "", response.get("queuing")
-    if kind == "Reject":
-        if queuing is not None:
-            why = "must be nil if limited.limitResponse.type is not Limited"
-            errors.append(field_errors.forbidden(f"{here}.queuing", why))
-    elif kind == "Queue":
-        if queuing is None:
-            why = "must not be empty if limited.limitResponse.type is Limited"
-            return [*errors, field_errors.required(f"{here}.queuing", why)]
-        errors += _queuing(queuing, f"{here}.queuing")
-    else:
-        errors += field_checks.enum(f"{here}.type", kind, ("Queue", "Reject"))
-    return errors
-
-
-def _queuing(queuing: dict[str, Any], path: str) -> list[FieldError]:
-    limit, queues, hand = (queuing.get(name) or 0 for name in ("queueLengthLimit", "queues", "handSize"))
-    errors: list[FieldError] = []
-    if limit <= 0:
-        errors.append(field_errors.invalid(f"{path}.queueLengthLimit", limit, "must be positive"))
-    if queues <= 0:
-        errors.append(field_errors.invalid(f"{path}.queues", queues, "must be positive"))
-    elif queues > _MAX_QUEUES:
-        errors.append(field_errors.invalid(f"{path}.queues", queues, f"must not be greater than {_MAX_QUEUES}"))
+def _hand(queuing: Any, path: str) -> list[FieldError]:
+    """A hand of queues, dealt by a hash of 60 bits."""
+    queues, hand = queuing.get("queues") or 0, queuing.get("handSize") or 0
     if hand <= 0:
-        errors.append(field_errors.invalid(f"{path}.handSize", hand, "must be positive"))
+        why = "must be positive"
     elif hand > queues:
-        errors.append(field_errors.invalid(f"{path}.handSize", hand, f"should not be greater than queues ({queues})"))
-    elif math.ceil(sum(math.log2(queues - card) for card in range(hand) if queues > card)) > _MAX_HASH_BITS:
+        why = f"should not be greater than queues ({queues})"
+    elif math.ceil(_bits(queues, hand)) > _MAX_HASH_BITS:
         why = f"required entropy bits of deckSize {queues} and handSize {hand} should not be greater than {_MAX_HASH_BITS}"
-        errors.append(field_errors.invalid(f"{path}.handSize", hand, why))
-    return errors
+    else:
+        return []
+    return [field_errors.invalid(f"{path}.handSize", hand, why)]
+
+
+def _bits(queues: int, hand: int) -> float:
+    """Entropy of a hand; not counted on beyond what is refused anyway, which a hand of millions passes at once."""
+    bits = 0.0
+    for card in range(min(hand, queues - 1)):
+        if bits > _MAX_HASH_BITS:
+            break
+        bits += math.log2(queues - card)
+    return bits
+
+
+_QUEUING = struct(
+    field("queueLengthLimit", _POSITIVE, default=50),
+    field("queues", _POSITIVE, at_most(_MAX_QUEUES, f"must not be greater than {_MAX_QUEUES}"), default=64),
+    field("handSize", default=8),
+    _hand,
+)
+_RESPONSE = struct(
+    forbidden_if(lambda response: response.get("type") == "Reject", "queuing", "must be nil if limited.limitResponse.type is not Limited"),
+    required_if(lambda response: response.get("type") == "Queue", "queuing", "must not be empty if limited.limitResponse.type is Limited"),
+    when(lambda response: response.get("type") == "Queue", pointer("queuing", _QUEUING)),
+    field("type", enum=("Queue", "Reject")),
+)
+_LIMITED = struct(
+    pointer("nominalConcurrencyShares", at_least(0), default=30),
+    field("limitResponse", _RESPONSE),
+    pointer("lendablePercent", between(0, 100), default=0),
+    pointer("borrowingLimitPercent", at_least(0, "if specified, must be a non-negative integer")),
+)
+_SPEC = struct(
+    field("type", _type),
+    field("type", enum=("Exempt", "Limited")),
+    pointer("exempt", struct(pointer("nominalConcurrencyShares", default=0), pointer("lendablePercent", default=0))),
+    forbidden_if(lambda spec: spec.get("type") == "Exempt", "limited", "must be nil if the type is not Limited"),
+    forbidden_if(lambda spec: spec.get("type") == "Limited", "exempt", "must be nil if the type is Limited"),
+    required_if(lambda spec: spec.get("type") == "Limited", "limited", "must not be empty when type is Limited"),
+    when(lambda spec: spec.get("type") == "Limited", pointer("limited", _LIMITED)),
+)
+
+
+class PriorityLevelStrategy(RuledStrategy):
+    rules = struct(field("spec", _SPEC, default={}))
+    status_rules = CONDITIONS
+    status_keeps_metadata = True
 
 
 STRATEGY = PriorityLevelStrategy()

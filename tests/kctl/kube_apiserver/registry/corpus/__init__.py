@@ -1,0 +1,1 @@
+"""Random objects of every kind and what validation said of them when they were recorded."""
