@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kctl.apimachinery.schema.patch_meta import PatchMeta
+from kctl.apimachinery.schema.patch_meta import PatchMeta, identity
 
 _DEFAULTS = {"protocol": "TCP"}
 """Keys that the API defaults: an applied port without a protocol is the TCP one."""
@@ -27,7 +27,8 @@ def _merge(old: Any, new: Any, meta: PatchMeta) -> Any:
         return apply(old, new, meta)
     if isinstance(old, list) and isinstance(new, list):
         if meta.list_type == "set":
-            return old + [item for item in new if item not in old]
+            known = {identity(item) for item in old}
+            return old + [item for item in new if identity(item) not in known]
         keys = meta.list_map_keys
         if meta.list_type == "map" and keys:
             return _merge_items(old, new, keys, meta)
@@ -47,4 +48,4 @@ def _merge_items(old: list[Any], new: list[Any], keys: tuple[str, ...], meta: Pa
 
 
 def _identity(item: Any, keys: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(item.get(key, _DEFAULTS.get(key)) for key in keys) if isinstance(item, dict) else (item,)
+    return tuple(identity(item.get(key, _DEFAULTS.get(key))) for key in keys) if isinstance(item, dict) else (identity(item),)

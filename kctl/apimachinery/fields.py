@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest
 
+_OPERATOR = re.compile("!=|==|=")
 Getter = Callable[[Object], str]
 
 
@@ -31,9 +33,16 @@ class FieldSelector:
         return next((r.value for r in self.requirements if r.path == path and r.operator == "="), None)
 
     def predicate(self, getters: Mapping[str, Getter]) -> Callable[[Object], bool]:
-        """All paths must be in `getters` (see `check`)."""
-        tests = [(getters[r.path], r.operator == "=", r.value) for r in self.requirements]
-        return lambda obj: all((get(obj) == value) is wanted for get, wanted, value in tests)
+        """All paths must be in `getters` (see `check`). Each path is read once, however often the selector names it."""
+        wanted: dict[str, set[str]] = {}
+        refused: dict[str, set[str]] = {}
+        for requirement in self.requirements:
+            (wanted if requirement.operator == "=" else refused).setdefault(requirement.path, set()).add(requirement.value)
+        if any(len(values) > 1 for values in wanted.values()):
+            return lambda obj: False
+        exact = [(getters[path], values.pop()) for path, values in wanted.items()]
+        others = [(getters[path], frozenset(values)) for path, values in refused.items()]
+        return lambda obj: all(get(obj) == value for get, value in exact) and all(get(obj) not in values for get, values in others)
 
 
 EVERYTHING = FieldSelector()
@@ -67,12 +76,8 @@ def _split(text: str) -> list[str]:
 
 
 def _term(term: str) -> tuple[str, str, str]:
-    for index in range(len(term)):
-        rest = term[index:]
-        for operator in ("!=", "==", "="):
-            if rest.startswith(operator):
-                return term[:index], operator, rest[len(operator) :]
-    return term, "", ""
+    found = _OPERATOR.search(term)
+    return (term[: found.start()], found.group(), term[found.end() :]) if found else (term, "", "")
 
 
 def _unescape(value: str) -> str:

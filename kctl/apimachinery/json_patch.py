@@ -4,65 +4,114 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
+from kctl.apimachinery import bounds, go_numbers
 from kctl.apimachinery.objects import deep_copy
+from kctl.apimachinery.schema.diagnose import json_kind
 
 
 class JsonPatchError(ValueError):
-    """The patch is malformed or does not apply. `decoding` tells which: 400 for the former, 422 for the latter."""
+    """The patch does not apply."""
 
-    def __init__(self, message: str, *, decoding: bool = False) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-        self.decoding = decoding
+
+
+class MalformedPatch(JsonPatchError):
+    """What was sent is no JSON patch."""
+
+
+class TooManyOperations(JsonPatchError):
+    """More than MAX_OPERATIONS."""
 
 
 _MISSING = object()
 MAX_OPERATIONS = 10_000
+MAX_COPIED_BYTES = 3 * 1024 * 1024
+"""What the copy operations of one patch may add together (upstream's limit)."""
 
 
 def apply(document: Any, operations: Any) -> Any:
     """The patched document, a new value; `document` is not changed. Raises JsonPatchError."""
+    _check_form(operations)
+    patch = _Patch(deep_copy(document))
+    for operation in operations:
+        patch.apply(operation)
+    if bounds.too_deep(patch.document):
+        raise JsonPatchError(bounds.EXCEEDED)
+    return patch.document
+
+
+def _check_form(operations: Any) -> None:
     if not isinstance(operations, list):
-        raise JsonPatchError("json: cannot unmarshal object into Go value of type jsonpatch.Patch", decoding=True)
-    if len(operations) > MAX_OPERATIONS:
-        raise JsonPatchError(f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}")
-    result = deep_copy(document)
+        raise MalformedPatch(f"json: cannot unmarshal {json_kind(operations)} into Go value of type jsonpatch.Patch")
     for operation in operations:
         if not isinstance(operation, dict):
-            raise JsonPatchError("json: cannot unmarshal into Go value of type jsonpatch.Operation", decoding=True)
-        result = _apply_one(result, operation)
-    return result
+            kind = json_kind(operation)
+            raise MalformedPatch(f"error decoding patch: json: cannot unmarshal {kind} into Go value of type handlers.jsonPatchOp")
+        for field in ("op", "path", "from"):
+            value = operation.get(field)
+            if value is not None and not isinstance(value, str):
+                what = f"json: cannot unmarshal {json_kind(value)} into Go struct field jsonPatchOp.{field} of type string"
+                raise MalformedPatch(f"error decoding patch: {what}")
+    if len(operations) > MAX_OPERATIONS:
+        raise TooManyOperations(f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}")
 
 
-def _apply_one(document: Any, operation: dict[str, Any]) -> Any:
-    name = operation.get("op")
-    path = operation.get("path")
-    if not isinstance(path, str):
-        raise JsonPatchError(f"{name} operation failed to decode path: missing field 'path'")
-    if name == "add":
-        return _add(document, path, deep_copy(operation.get("value")))
-    if name == "remove":
-        return _remove(document, path)
-    if name == "replace":
-        if _get(document, path) is _MISSING:
-            raise JsonPatchError(f"replace operation does not apply: doc is missing key: {path}: missing value")
-        return _put(document, path, deep_copy(operation.get("value")))
-    if name == "test":
-        found = _get(document, path)
-        wanted = operation.get("value")
+class _Patch:
+    """One patch at work on a document of its own."""
+
+    def __init__(self, document: Any) -> None:
+        self.document = document
+        self._copied = 0
+
+    def apply(self, operation: dict[str, Any]) -> None:
+        name, path = operation.get("op"), operation.get("path")
+        if path is None:
+            raise JsonPatchError(f"{name} operation failed to decode path: missing field 'path'")
+        if path.count("/") > bounds.MAX_DEPTH:
+            raise JsonPatchError(bounds.EXCEEDED)
+        if name == "add":
+            self.document = _add(self.document, path, deep_copy(operation.get("value")))
+        elif name == "remove":
+            self.document = _remove(self.document, path)
+        elif name == "replace":
+            if _get(self.document, path) is _MISSING:
+                raise JsonPatchError(f"replace operation does not apply: doc is missing key: {path}: missing value")
+            self.document = _put(self.document, path, deep_copy(operation.get("value")))
+        elif name == "test":
+            self._test(path, operation.get("value"))
+        elif name in ("move", "copy"):
+            self._transfer(name, operation.get("from"), path)
+        else:
+            raise JsonPatchError(f"Unexpected kind: {name}")
+
+    def _test(self, path: str, wanted: Any) -> None:
+        found = _get(self.document, path)
         if (None if found is _MISSING else found) != wanted or isinstance(found, bool) != isinstance(wanted, bool):
             raise JsonPatchError(f"testing value {path} failed: test failed")
-        return document
-    if name in ("move", "copy"):
-        source = operation.get("from")
-        if not isinstance(source, str):
+
+    def _transfer(self, name: str, source: str | None, path: str) -> None:
+        if source is None:
             raise JsonPatchError(f"{name} operation failed to decode from: missing field 'from'")
-        value = _get(document, source)
+        value = _get(self.document, source)
         if value is _MISSING:
             raise JsonPatchError(f"error in {name} for path: '{source}': missing value")
-        value = deep_copy(value)
-        return _add(_remove(document, source) if name == "move" else document, path, value)
-    raise JsonPatchError(f"Unexpected kind: {name}")
+        if bounds.too_deep(value):
+            raise JsonPatchError(bounds.EXCEEDED)
+        if name == "move":
+            if path.startswith(source + "/"):
+                raise JsonPatchError(f"add operation does not apply: doc is missing path: {_quote(path)}: missing value")
+            self.document = _remove(self.document, source) if source else self.document
+        else:
+            self._copied += len(orjson.dumps(value))
+            if self._copied > MAX_COPIED_BYTES:
+                size = f"the accumulated size increase of copy is {self._copied}, exceeding the limit {MAX_COPIED_BYTES}"
+                raise JsonPatchError(f"Unable to complete the copy, {size}")
+            value = deep_copy(value)
+        self.document = _add(self.document, path, value)
 
 
 def _parts(path: str) -> list[str]:
@@ -77,9 +126,9 @@ def _index(part: str, length: int, path: str, *, inserting: bool = False) -> int
     if inserting and part == "-":
         return length
     try:
-        index = int(part)
-    except ValueError:
-        raise JsonPatchError(f'strconv.Atoi: parsing "{part}": invalid syntax') from None
+        index = go_numbers.parse_int(part, "Atoi")
+    except go_numbers.GoNumberError as error:
+        raise JsonPatchError(str(error)) from None
     if index < 0:
         if index < -length:
             raise JsonPatchError(f"Unable to access invalid index: {index}: invalid index referenced")
@@ -148,6 +197,8 @@ def _put(document: Any, path: str, value: Any) -> Any:
 
 
 def _remove(document: Any, path: str) -> Any:
+    if path == "":
+        raise JsonPatchError('remove operation does not apply: doc is missing path: "": missing value')
     holder, last = _parent(document, path, "remove")
     if isinstance(holder, list):
         del holder[_index(last, len(holder), path)]

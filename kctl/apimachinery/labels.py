@@ -6,10 +6,11 @@ Syntax and error wording follow k8s.io/apimachinery/pkg/labels.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from kctl.apimachinery import go_numbers
 from kctl.apimachinery.status import BadRequest
 
 
@@ -37,9 +38,8 @@ class Requirement:
 
 
 def _compares(operator: str, value: str | None, bound: str) -> bool:
-    try:
-        left, right = int(value or ""), int(bound)
-    except ValueError:
+    left, right = go_numbers.saturated(value or ""), go_numbers.saturated(bound)
+    if left is None or right is None:
         return False
     return left > right if operator == "gt" else left < right
 
@@ -50,15 +50,67 @@ class Selector:
 
     requirements: tuple[Requirement, ...] = ()
     nothing: bool = False
+    _index: _Index | None = field(init=False, compare=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        if len(self.requirements) > _FEW or any(len(requirement.values) > _FEW for requirement in self.requirements):
+            object.__setattr__(self, "_index", _Index(self.requirements))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         if self.nothing:
             return False
+        if self._index is not None:
+            return self._index.matches(labels)
         return all(requirement.matches(labels) for requirement in self.requirements)
 
     @property
     def empty(self) -> bool:
         return not self.nothing and not self.requirements
+
+
+_FEW = 8
+
+
+class _Index:
+    """The requirements of a long selector by key, as sets of values: what one object costs is bounded by its own labels."""
+
+    def __init__(self, requirements: Sequence[Requirement]) -> None:
+        self._allowed: dict[str, frozenset[str]] = {}
+        self._refused: dict[str, set[str]] = {}
+        self._present: set[str] = set()
+        self._absent: set[str] = set()
+        self._compared: dict[str, list[Requirement]] = {}
+        for requirement in requirements:
+            self._add(requirement)
+
+    def _add(self, requirement: Requirement) -> None:
+        key = requirement.key
+        match requirement.operator:
+            case "=" | "in":
+                values = frozenset(requirement.values)
+                self._allowed[key] = self._allowed[key] & values if key in self._allowed else values
+                self._present.add(key)
+            case "notin":
+                self._refused.setdefault(key, set()).update(requirement.values)
+            case "exists":
+                self._present.add(key)
+            case "!":
+                self._absent.add(key)
+            case _:
+                self._compared.setdefault(key, []).append(requirement)
+                self._present.add(key)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        if not (self._present <= labels.keys() and self._absent.isdisjoint(labels)):
+            return False
+        return all(self._accepts(key, value) for key, value in labels.items())
+
+    def _accepts(self, key: str, value: str) -> bool:
+        if key in self._allowed and value not in self._allowed[key]:
+            return False
+        if key in self._refused and value in self._refused[key]:
+            return False
+        return all(requirement.matches({key: value}) for requirement in self._compared.get(key, ()))
 
 
 EVERYTHING = Selector()
@@ -72,9 +124,8 @@ class _Tokens:
         self.text = text
         self.items: list[str] = []
         position = 0
+        text = text.rstrip()
         while position < len(text):
-            if text[position:].isspace():
-                break
             found = _TOKEN.match(text, position)
             if found is None:
                 raise _cannot_parse(f"found '{text[position]}'")
@@ -137,7 +188,7 @@ def _requirement(tokens: _Tokens) -> Requirement:
             return Requirement(key, operator, _values(tokens))
         case ">" | "<":
             bound = _value(tokens)
-            if not re.fullmatch(r"-?\d+", bound):
+            if go_numbers.saturated(bound) is None:
                 raise _cannot_parse("for 'Gt', 'Lt' operators, the value must be an integer")
             return Requirement(key, "gt" if operator == ">" else "lt", (bound,))
     raise _cannot_parse(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from kctl.apimachinery import go_numbers
 from kctl.apimachinery.field_errors import FieldError, invalid
 from kctl.apimachinery.labels import validate_key, validate_value
 
@@ -287,7 +288,7 @@ def socket_address(value: str) -> list[str]:
     host, colon, port = value.rpartition(":")
     if not colon:
         return ["must be a valid socket address format, (e.g. 0.0.0.0:10254 or [::]:10254)"]
-    problems = [] if port.isdigit() and not port_number(int(port)) else [in_range(1, MAX_PORT)]
+    problems = [] if re.fullmatch("[0-9]+", port) and not port_number(go_numbers.saturated(port) or 0) else [in_range(1, MAX_PORT)]
     return problems + ip_address(host.removeprefix("[").removesuffix("]"))
 
 

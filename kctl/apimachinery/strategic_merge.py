@@ -6,9 +6,10 @@ Nothing is changed in place; unchanged parts are shared. Rules of k8s.io/apimach
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
-from kctl.apimachinery.schema.patch_meta import PatchMeta
+from kctl.apimachinery.schema.patch_meta import PatchMeta, identity
 
 PATCH = "$patch"
 RETAIN_KEYS = "$retainKeys"
@@ -84,7 +85,8 @@ def _retain_keys(out: dict[str, Any], patch: dict[str, Any]) -> None:
 
 def _delete_from(out: dict[str, Any], key: str, values: Any) -> None:
     if isinstance(out.get(key), list) and isinstance(values, list):
-        out[key] = [item for item in out[key] if item not in values]
+        gone = {identity(item) for item in values}
+        out[key] = [item for item in out[key] if identity(item) not in gone]
 
 
 def _merge_field(out: dict[str, Any], key: str, value: Any, meta: PatchMeta, order: Any) -> None:
@@ -124,8 +126,8 @@ def drop_directives(value: Any) -> Any:
 def _merge_list(key: str, old: list[Any], patch: list[Any], meta: PatchMeta, order: Any) -> list[Any]:
     merge_key = meta.merge_key
     if not any(isinstance(item, dict) for item in (*old, *patch)):
-        merged = list(old)
-        merged += [item for item in patch if item not in merged]
+        known = {identity(item) for item in old}
+        merged = [*old, *{identity(item): item for item in patch if identity(item) not in known}.values()]
         return _ordered(merged, order if order is not None else patch, old, "")
     if order is not None:
         _check_order(key, patch, order, merge_key)
@@ -133,10 +135,12 @@ def _merge_list(key: str, old: list[Any], patch: list[Any], meta: PatchMeta, ord
     if replaced:
         return [drop_directives(item) for item in patch]
     merged = list(base)
+    places = _places(merged, merge_key)
     for item in patch:
-        value = _key_of(item, merge_key)
-        at = next((i for i, entry in enumerate(merged) if entry.get(merge_key) == value), None)
+        value = identity(_key_of(item, merge_key))
+        at = places.get(value)
         if at is None:
+            places[value] = len(merged)
             merged.append(drop_directives(item))
         else:
             merged[at] = _merge_map(merged[at], item, meta)
@@ -145,7 +149,9 @@ def _merge_list(key: str, old: list[Any], patch: list[Any], meta: PatchMeta, ord
 
 def _special_items(old: list[Any], patch: list[Any], merge_key: str) -> tuple[list[Any], list[Any], bool]:
     """Carries out `$patch` items: (what is left of the list, ordinary patch items, whether they replace the list)."""
-    base, plain, replaced = old, [], False
+    plain: list[Any] = []
+    gone: set[Any] = set()
+    replaced = False
     for item in patch:
         directive = item.get(PATCH) if isinstance(item, dict) else None
         if directive is None:
@@ -153,12 +159,12 @@ def _special_items(old: list[Any], patch: list[Any], merge_key: str) -> tuple[li
         elif directive == "replace":
             replaced = True
         elif directive == "delete":
-            value = _key_of(item, merge_key)
-            base = [entry for entry in base if entry.get(merge_key) != value]
+            gone.add(identity(_key_of(item, merge_key)))
         elif directive == "merge":
             raise StrategicMergeError("merging of lists by $patch: merge is not supported")
         else:
             raise StrategicMergeError(f"unknown patch type: {go_text(directive)} in map: {go_text(item)}")
+    base = [entry for entry in old if _name(entry, merge_key) not in gone] if gone else old
     return base, plain, replaced
 
 
@@ -168,35 +174,42 @@ def _key_of(item: Any, merge_key: str) -> Any:
     return item[merge_key]
 
 
-def _same(left: Any, right: Any, merge_key: str) -> bool:
-    if merge_key and isinstance(left, dict) and isinstance(right, dict):
-        return left.get(merge_key) == right.get(merge_key)
-    return bool(left == right)
+def _name(item: Any, merge_key: str) -> Any:
+    """What tells an item from the others of its list."""
+    if not merge_key:
+        return identity(item)
+    return identity(item.get(merge_key)) if isinstance(item, dict) else ("no map", identity(item))
 
 
-def _position(item: Any, items: list[Any], merge_key: str) -> int:
-    return next((i for i, entry in enumerate(items) if _same(entry, item, merge_key)), -1)
+def _places(items: list[Any], merge_key: str) -> dict[Any, int]:
+    """Name of an item -> where it stands first."""
+    places: dict[Any, int] = {}
+    for index, item in enumerate(items):
+        places.setdefault(_name(item, merge_key), index)
+    return places
 
 
-def _check_order(key: str, patch: list[Any], order: list[Any], merge_key: str) -> None:
+def _check_order(key: str, patch: list[Any], order: Any, merge_key: str) -> None:
     """Every patched item must be in the order list, in the same relative order."""
     wanted = [item for item in patch if not (isinstance(item, dict) and item.get(PATCH) == "delete")]
+    names = [_name(item, merge_key) for item in wanted]
     at = 0
-    for entry in order:
-        if at < len(wanted) and _same(wanted[at], entry, merge_key):
+    for entry in order if isinstance(order, list) else ():
+        if at < len(names) and names[at] == _name(entry, merge_key):
             at += 1
-    if at < len(wanted):
+    if at < len(names):
         raise StrategicMergeError(f"The order in patch list:\n{go_text(wanted)}\n doesn't match {SET_ORDER[:-1]} list:\n{go_text(order)}\n")
 
 
-def _ordered(merged: list[Any], order: list[Any], server: list[Any], merge_key: str) -> list[Any]:
+def _ordered(merged: list[Any], order: Any, server: list[Any], merge_key: str) -> list[Any]:
     """Items named by `order` in its order; the others keep the server's, slotted in where they stood before."""
-    named = [item for item in merged if _position(item, order, merge_key) >= 0]
-    others = [item for item in merged if _position(item, order, merge_key) < 0]
-    named.sort(key=lambda item: _position(item, order, merge_key))
-    others.sort(key=lambda item: _position(item, server, merge_key))
+    wanted = _places(order if isinstance(order, list) else [], merge_key)
+    before = _places(server, merge_key)
+    names = [_name(item, merge_key) for item in merged]
+    named = deque(sorted((wanted[name], index) for index, name in enumerate(names) if name in wanted))
+    others = deque(sorted((before.get(name, -1), index) for index, name in enumerate(names) if name not in wanted))
     out: list[Any] = []
     while named and others:
-        left, right = _position(others[0], server, merge_key), _position(named[0], server, merge_key)
-        out.append(others.pop(0) if 0 <= left < right else named.pop(0))
-    return out + others + named
+        left, right = others[0][0], before.get(names[named[0][1]], -1)
+        out.append(merged[(others if 0 <= left < right else named).popleft()[1]])
+    return out + [merged[index] for _, index in (*others, *named)]

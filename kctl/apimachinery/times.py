@@ -54,16 +54,18 @@ def human_duration(span: timedelta) -> str:
     return f"{years}y"
 
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PART = r"([0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(ns|us|µs|μs|ms|s|m|h)"
+_DURATION = re.compile(f"[-+]?(?:0|(?:{_PART})+)")
+_LONGEST = 2**63 / 1e9
+"""Seconds: a Go duration is an int64 of nanoseconds."""
 
 
 def parse_duration(text: str) -> float:
     """Seconds of a Go duration: 1h30m, 500ms, 0. Raises ValueError with Go's wording."""
-    body = text.removeprefix("-").removeprefix("+")
-    if body == "0":
-        return 0.0
-    parts = re.findall(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)", body)
-    if not parts or "".join(number + unit for number, unit in parts) != body:
+    if _DURATION.fullmatch(text) is None:
         raise ValueError(f'time: invalid duration "{text}"')
-    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    total = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text))
+    if total > _LONGEST:
+        raise ValueError(f'time: invalid duration "{text}"')
     return -total if text.startswith("-") else total

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
+from kctl.apimachinery.bounds import cache_short
 from kctl.apimachinery.status import NotAcceptable
 
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
@@ -30,7 +30,7 @@ class MediaType:
 DEFAULT = MediaType()
 
 
-@lru_cache(maxsize=512)
+@cache_short(maxsize=512)
 def negotiate(accept: str, streams: bool = False) -> MediaType:
     """The best acceptable type. `streams`: the collection can be watched, which the refusal then mentions.
     Raises NotAcceptable."""

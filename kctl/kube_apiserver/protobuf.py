@@ -7,6 +7,8 @@ what the same object is as JSON. Zero values of fields that are no pointers come
 from __future__ import annotations
 
 import base64
+import math
+import struct
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from kctl.apimachinery import bounds
 from kctl.apimachinery import schema as schema_package
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import bundle
@@ -49,8 +52,12 @@ def decode(data: bytes) -> Object:
         if name is None:
             raise ProtobufError(f'no kind "{kind}" is registered for version "{api_version}"')
         body = _message(memoryview(base64.b64decode(envelope.get("raw", ""))), name)
+    except RecursionError:
+        raise ProtobufError(bounds.EXCEEDED) from None
     except (IndexError, UnicodeDecodeError, orjson.JSONDecodeError) as error:
         raise ProtobufError(f"proto: illegal wireType or unexpected end of data ({error})") from None
+    if bounds.too_deep(body):
+        raise ProtobufError(bounds.EXCEEDED)
     return {"kind": kind, "apiVersion": api_version, **body}
 
 
@@ -137,6 +144,8 @@ def _message(data: memoryview, name: str) -> dict[str, Any]:
         field = fields.get(number)
         if field is None:
             continue
+        if wire != _WIRES.get(field.type, _BYTES) and not (field.repeated and wire == _BYTES):
+            raise ProtobufError(f"proto: wrong wireType = {wire} for field {field.name[:1].upper()}{field.name[1:]}")
         if field.embedded:
             out.update(_message(value, field.type))
         elif field.map:
@@ -162,7 +171,9 @@ def _items(value: Any, wire: int, kind: str) -> list[Any]:
 
 def _map_entry(data: memoryview, kind: str) -> tuple[str, Any]:
     key, item = "", _ZERO.get(kind)
-    for number, _, value in _records(data):
+    for number, wire, value in _records(data):
+        if number in (1, 2) and wire != (_BYTES if number == 1 else _WIRES.get(kind, _BYTES)):
+            raise ProtobufError(f"proto: wrong wireType = {wire} in a map")
         if number == 1:
             key = str(value, "utf-8")
         elif number == 2:
@@ -170,6 +181,8 @@ def _map_entry(data: memoryview, kind: str) -> tuple[str, Any]:
     return key, item if item is not None else _value(memoryview(b""), kind)
 
 
+_WIRES = {"i": _VARINT, "b": _VARINT, "d": _FIXED64}
+"""How a field of a type is written; all others as bytes."""
 _ZERO: dict[str, Any] = {"s": "", "i": 0, "b": False, "y": "", "d": 0.0}
 
 
@@ -183,13 +196,17 @@ def _value(value: Any, kind: str) -> Any:
     if kind == "y":
         return base64.b64encode(value).decode()
     if kind == "d":
-        import struct
-
-        return struct.unpack("<d", value)[0]
+        return _finite(struct.unpack("<d", value)[0])
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(_message(value, kind))
     return _message(value, kind)
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ProtobufError("json: unsupported value: " + ("NaN" if math.isnan(number) else "+Inf" if number > 0 else "-Inf"))
+    return number
 
 
 def _time(digits: str) -> Callable[[dict[str, Any]], str | None]:
@@ -204,7 +221,7 @@ def _time(digits: str) -> Callable[[dict[str, Any]], str | None]:
             moment = start + timedelta(seconds=parts.get("seconds", 0), microseconds=parts.get("nanos", 0) // 1000)
         except OverflowError:
             raise ProtobufError("time is out of range") from None
-        return moment.strftime(f"%Y-%m-%dT%H:%M:%S{digits}Z")
+        return f"{moment.year:04}-" + moment.strftime(f"%m-%dT%H:%M:%S{digits}Z")
 
     return text
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from kctl.apimachinery.schema.bundle import Bundle
 
 _EMPTY: dict[str, Any] = {}
@@ -86,3 +88,12 @@ class PatchMeta:
 
 
 _NONE = PatchMeta(None, "", _EMPTY, {})
+
+
+def identity(value: Any) -> Any:
+    """Something hashable that is equal for equal JSON values alone: true is not 1, and a key may be (wrongly) a list."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return (type(value) is bool, value)

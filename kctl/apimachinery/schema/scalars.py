@@ -9,10 +9,10 @@ from __future__ import annotations
 import binascii
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from kctl.apimachinery import quantity as quantities
+from kctl.apimachinery.bounds import cache_short
 
 
 class WrongType(Exception):
@@ -23,7 +23,6 @@ class Malformed(Exception):
     """Text of the right JSON type that its Go type refuses; the message is Go's."""
 
 
-@lru_cache(maxsize=4096)
 def _canonical(text: str) -> str:
     try:
         return quantities.canonical(text)
@@ -40,12 +39,14 @@ def quantity(value: Any) -> str:
     raise Malformed(quantities.WRONG)
 
 
-_TIME = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:[.,]\d+)?(Z|[+-]\d\d:\d\d)")
+_TIME = re.compile(
+    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:[.,]\d++)?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
 TIME_LAYOUT = "2006-01-02T15:04:05Z07:00"
 MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
 
 
-@lru_cache(maxsize=8192)
+@cache_short(maxsize=8192)
 def _moment(text: str, layout: str) -> datetime:
     found = _TIME.fullmatch(text)
     if found is None:
@@ -92,16 +93,21 @@ def time(value: Any) -> str:
     return _time_text(value)
 
 
-@lru_cache(maxsize=8192)
+@cache_short(maxsize=8192)
 def _time_text(value: str) -> str:
-    return _moment(value, TIME_LAYOUT).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(_moment(value, TIME_LAYOUT))
+
+
+def _written(moment: datetime, fraction: str = "") -> str:
+    """strftime would leave out the zeros of a year before 1000."""
+    return f"{moment.year:04}-" + moment.strftime(f"%m-%dT%H:%M:%S{fraction}Z")
 
 
 def micro_time(value: Any) -> str:
     """metav1.MicroTime: six digits, UTC."""
     if type(value) is not str:
         raise WrongType
-    return _moment(value, MICRO_LAYOUT).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _written(_moment(value, MICRO_LAYOUT), ".%f")
 
 
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")

@@ -10,6 +10,7 @@ from typing import Any
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema.diagnose import json_kind
 from kctl.apimachinery.schema.registry import DecodeError
 from kctl.apimachinery.status import BadRequest, UnsupportedMediaType
 from kctl.kube_apiserver.handlers import go_json
@@ -73,7 +74,7 @@ def strict_problems(request: Request, kind: str, api_version: str, problems: Seq
 def _parse(request: Request, kind: str) -> tuple[Any, list[str]]:
     """The parsed body and the problems a strict reader has with it."""
     if request.raw_body is None:
-        return (request.body if request.body is not None else {}), []
+        return _typed(request.body, kind, b""), []
     raw, given = request.raw_body, media_type(request.content_type)
     if given == PROTOBUF:
         from kctl.kube_apiserver import protobuf
@@ -90,18 +91,25 @@ def _parse(request: Request, kind: str) -> tuple[Any, list[str]]:
         value, repeated = go_json.loads(raw)
     except go_json.JsonError as error:
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {error}", raw) from None
+    return _typed(value, kind, raw), [schemas.duplicate_field(path) for path in repeated]
+
+
+def _typed(value: Any, kind: str, raw: bytes) -> Any:
+    """A map whose apiVersion and kind, where it has them, are texts. Raises BadRequest."""
     if value is None:
-        value = {}
+        return {}
+    why = ""
     if not isinstance(value, dict):
-        why = f"json: cannot unmarshal {_json_kind(value)} into Go value of type {_TYPE_META}"
+        why = f"json: cannot unmarshal {json_kind(value)} into Go value of type {_TYPE_META}"
+    else:
+        for field in ("apiVersion", "kind"):
+            if not isinstance(value.get(field, ""), str | None):
+                why = why or f"json: cannot unmarshal {json_kind(value[field])} into Go struct field .{field} of type string"
+    if why:
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", raw)
-    for field in ("apiVersion", "kind"):
-        if not isinstance(value.get(field, ""), str | None):
-            why = f"json: cannot unmarshal {_json_kind(value[field])} into Go struct field .{field} of type string"
-            raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", raw)
-    if str(value.get("apiVersion") or "").count("/") > 1:
+    if (value.get("apiVersion") or "").count("/") > 1:
         raise _unrecognized(kind, f"unexpected GroupVersion string: {value['apiVersion']}", raw)
-    return value, [schemas.duplicate_field(path) for path in repeated]
+    return value
 
 
 def _parse_yaml(raw: bytes, kind: str) -> tuple[Any, list[str]]:
@@ -111,12 +119,7 @@ def _parse_yaml(raw: bytes, kind: str) -> tuple[Any, list[str]]:
         value, problems = yaml.parse(raw)
     except yaml.YamlError as error:
         raise _unrecognized(kind, str(error), raw) from None
-    if value is None:
-        value = {}
-    if not isinstance(value, dict):
-        why = f"json: cannot unmarshal {_json_kind(value)} into Go value of type {_TYPE_META}"
-        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", raw)
-    return _sorted(value), [yaml.duplicate_error(problems)] if problems else []
+    return _sorted(_typed(value, kind, raw)), [yaml.duplicate_error(problems)] if problems else []
 
 
 def _sorted(value: Any) -> Any:
@@ -124,16 +127,6 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _sorted(value[key]) for key in sorted(value)}
     return [_sorted(item) for item in value] if isinstance(value, list) else value
-
-
-def _json_kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object" if isinstance(value, dict) else "null"
 
 
 def _unrecognized(kind: str, why: str, raw: bytes) -> BadRequest:
@@ -203,7 +196,8 @@ def decode_delete_options(request: Request) -> Object | None:
             value, _ = go_json.loads(request.raw_body)
         except go_json.JsonError as error:
             raise BadRequest(f"couldn't get version/kind; json parse error: {error}") from None
-    kind = value.get("kind") or "DeleteOptions" if isinstance(value, dict) else "DeleteOptions"
+        value = _typed(value, "DeleteOptions", request.raw_body)
+    kind = value.get("kind") or "DeleteOptions"
     if kind != "DeleteOptions":
         version = value.get("apiVersion") or "v1"
         raise BadRequest(f'no kind "{kind}" is registered for version "{version}" in scheme "{META_SCHEME}"')

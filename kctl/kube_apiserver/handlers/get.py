@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kctl.apimachinery import go_numbers
 from kctl.apimachinery.status import BadRequest
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.listing import too_large
@@ -19,8 +20,9 @@ async def handle(registry: Registry, request: Request) -> Response:
 
 
 def _check_revision(wanted: str, present: int) -> None:
-    if not wanted.isdecimal():
-        why = f'resourceVersion: Invalid value: "{wanted}": strconv.ParseUint: parsing "{wanted}": invalid syntax'
-        raise BadRequest(f"invalid resource version: {why}")
-    if int(wanted) > present:
-        raise too_large(int(wanted), present)
+    try:
+        revision = go_numbers.parse_uint(wanted)
+    except go_numbers.GoNumberError as error:
+        raise BadRequest(f'invalid resource version: resourceVersion: Invalid value: "{wanted}": {error}') from None
+    if revision > present:
+        raise too_large(revision, present)

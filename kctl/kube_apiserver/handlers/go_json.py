@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
+
+from kctl.apimachinery import bounds
 
 
 class JsonError(Exception):
@@ -16,6 +19,24 @@ class JsonError(Exception):
 
 def loads(raw: bytes) -> tuple[Any, list[str]]:
     """The value, and the paths of keys given twice (the last one counts). Raises JsonError."""
+    try:
+        plain = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return _lenient(raw.decode("utf-8", "replace"))
+    keys, depth = bounds.survey(plain)
+    if depth > bounds.MAX_DEPTH:
+        raise JsonError(bounds.EXCEEDED)
+    if keys == raw.count(b'":') or keys == len(_KEY.findall(raw)):  # strings may contain some, too
+        return plain, []
+    return _lenient(raw.decode("utf-8"))
+
+
+_KEY = re.compile(rb'"\s*+:')
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _lenient(text: str) -> tuple[Any, list[str]]:
+    """What Go takes and orjson does not: half a surrogate pair (which becomes U+FFFD), bytes that are no UTF-8. Finds repeated keys."""
     repeated: dict[int, list[str]] = {}
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -26,37 +47,40 @@ def loads(raw: bytes) -> tuple[Any, list[str]]:
         return found
 
     try:
-        plain = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        try:
-            text = raw.decode("utf-8", "replace")
-            return json.loads(text, parse_constant=_refuse, object_pairs_hook=pairs), []
-        except (ValueError, RecursionError):
-            raise JsonError(explain(raw.decode("utf-8", "replace"))) from None
-    if _count_keys(plain) == raw.count(b'":') or not _may_repeat(raw, plain):
-        return plain, []
-    value = json.loads(raw, object_pairs_hook=pairs)
-    return value, list(_paths(value, "", repeated)) if repeated else []
+        value = json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_float, object_pairs_hook=pairs)
+    except RecursionError:
+        raise JsonError(bounds.EXCEEDED) from None
+    except ValueError:
+        raise JsonError(explain(text)) from None
+    if bounds.too_deep(value):
+        raise JsonError(bounds.EXCEEDED)
+    paths = list(_paths(value, "", repeated)) if repeated else []
+    if "\\ud" in text or "\\uD" in text:
+        value = _without_surrogates(value)
+    return value, [_SURROGATE.sub("\ufffd", path) for path in paths]
 
 
 def _refuse(name: str) -> Any:
     raise ValueError(name)
 
 
-_KEY = re.compile(rb'"\s*:')
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= 20 and -(2**63) <= int(digits) < 2**64 else _float(digits)
 
 
-def _may_repeat(raw: bytes, value: Any) -> bool:
-    """Whether the text has more `":` than the value has keys (strings may contain some, too)."""
-    return len(_KEY.findall(raw)) != _count_keys(value)
+def _float(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise JsonError(f"json: cannot unmarshal number {digits} into Go value of type float64")
+    return number
 
 
-def _count_keys(value: Any) -> int:
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, dict):
-        return len(value) + sum(_count_keys(inner) for inner in value.values() if isinstance(inner, dict | list))
-    if isinstance(value, list):
-        return sum(_count_keys(inner) for inner in value if isinstance(inner, dict | list))
-    return 0
+        return {_SURROGATE.sub("\ufffd", key): _without_surrogates(inner) for key, inner in value.items()}
+    return [_without_surrogates(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _paths(value: Any, path: str, repeated: dict[int, list[str]]) -> Iterator[str]:
@@ -71,7 +95,16 @@ def _paths(value: Any, path: str, repeated: dict[int, list[str]]) -> Iterator[st
 
 
 _END = "unexpected end of JSON input"
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?")
+_SPACE = re.compile(r"[ \t\r\n]*+")
+_INSIDE = r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+'
+_STRING = f'"{_INSIDE}"'
+_SCALAR = rf"[ \t\r\n]*+(?:{_STRING}|{_NUMBER.pattern}|true|false|null)[ \t\r\n]*+"
+_ELEMENTS = re.compile(f"(?:{_SCALAR},)*+")
+_PAIRS = re.compile(rf"(?:[ \t\r\n]*+{_STRING}[ \t\r\n]*+:{_SCALAR},)*+")
+"""What is certainly right is passed over at once, so that a large body costs no more than to be read."""
+_TEXT = re.compile(_INSIDE)
+_HEX = frozenset("0123456789abcdefABCDEF")
 
 
 def explain(text: str) -> str:
@@ -96,10 +129,16 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.depth = 0
+
+    def skip(self, pattern: re.Pattern[str]) -> None:
+        """Pass over what a pattern that also matches nothing finds here."""
+        found = pattern.match(self.text, self.at)
+        assert found is not None
+        self.at = found.end()
 
     def space(self) -> None:
-        while self.at < len(self.text) and self.text[self.at] in " \t\r\n":
-            self.at += 1
+        self.skip(_SPACE)
 
     def bad(self, where: str) -> None:
         if self.at >= len(self.text):
@@ -114,15 +153,20 @@ class _Scanner:
     def value(self, where: str) -> None:
         self.space()
         letter = self.peek()
-        if letter == "{":
-            self.object()
-        elif letter == "[":
-            self.array()
+        if letter == "{" or letter == "[":
+            self.depth += 1
+            if self.depth > bounds.MAX_DEPTH:
+                raise JsonError(bounds.EXCEEDED)
+            if letter == "{":
+                self.object()
+            else:
+                self.array()
+            self.depth -= 1
         elif letter == '"':
             self.string()
         elif letter and letter in "tfn":
             self.literal({"t": "true", "f": "false", "n": "null"}[letter])
-        elif letter and (letter == "-" or letter.isdigit()):
+        elif letter and (letter in "-0123456789"):
             found = _NUMBER.match(self.text, self.at)
             if found is None:
                 self.at += 1
@@ -140,15 +184,26 @@ class _Scanner:
 
     def string(self) -> None:
         self.at += 1
-        while self.peek() != '"':
-            if self.peek() == "\\":
-                self.at += 1
-                if self.peek() not in tuple('bfnrt\\/"u'):
-                    self.bad("in string escape code")
-            elif self.at >= len(self.text) or self.peek() < " ":
+        while True:
+            self.skip(_TEXT)
+            letter = self.peek()
+            if letter == '"':
+                break
+            if letter != "\\":
                 self.bad("in string literal")
             self.at += 1
+            self.escape()
         self.at += 1
+
+    def escape(self) -> None:
+        if self.peek() not in tuple('bfnrt\\/"u'):
+            self.bad("in string escape code")
+        digits = 4 if self.peek() == "u" else 0
+        self.at += 1
+        for _ in range(digits):
+            if self.peek() not in _HEX:
+                self.bad("in \\u hexadecimal character escape")
+            self.at += 1
 
     def object(self) -> None:
         self.at += 1
@@ -157,6 +212,7 @@ class _Scanner:
             self.at += 1
             return
         while True:
+            self.skip(_PAIRS)
             self.space()
             if self.peek() != '"':
                 self.bad("looking for beginning of object key string")
@@ -181,6 +237,7 @@ class _Scanner:
             self.at += 1
             return
         while True:
+            self.skip(_ELEMENTS)
             self.value("looking for beginning of value")
             self.space()
             if self.peek() == "]":

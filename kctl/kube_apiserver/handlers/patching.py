@@ -10,8 +10,9 @@ from kctl.apimachinery import apply_merge, json_patch, merge_patch, strategic_me
 from kctl.apimachinery.field_errors import invalid
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema.diagnose import json_kind
 from kctl.apimachinery.schema.patch_meta import PatchMeta
-from kctl.apimachinery.status import ApiError, BadRequest, Invalid, UnsupportedMediaType
+from kctl.apimachinery.status import ApiError, BadRequest, Invalid, RequestEntityTooLarge, UnsupportedMediaType
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.client.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH
 from kctl.kube_apiserver.handlers import go_json
@@ -56,9 +57,11 @@ class Patcher:
     def _apply_json(self, old: Object) -> Object:
         try:
             patched = json_patch.apply(old, self._document)
-        except json_patch.JsonPatchError as error:
-            if error.decoding:
-                raise BadRequest(error.message) from None
+        except json_patch.MalformedPatch as error:
+            raise BadRequest(error.message) from None
+        except json_patch.TooManyOperations as error:
+            raise RequestEntityTooLarge(error.message) from None
+        except json_patch.JsonPatchError:
             refused = Invalid("the server rejected our request due to an error in our request")
             code = refused.status.pop("code")
             refused.status |= {"details": {}, "code": code}
@@ -137,10 +140,10 @@ def _parse(kind: str, raw: bytes) -> tuple[Any, list[str]]:
         raise BadRequest(f"error decoding patch: {error}" if kind == MERGE_PATCH else str(error)) from None
     if kind == JSON_PATCH:
         if not isinstance(document, list):
-            raise BadRequest("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+            raise BadRequest(f"json: cannot unmarshal {json_kind(document)} into Go value of type jsonpatch.Patch")
         return document, []
     if not isinstance(document, dict):
-        name = "array" if isinstance(document, list) else "string" if isinstance(document, str) else "number"
+        name = json_kind(document)
         prefix = "error decoding patch: " if kind == MERGE_PATCH else ""
         raise BadRequest(f"{prefix}json: cannot unmarshal {name} into Go value of type map[string]interface {{}}")
     return document, [schemas.duplicate_field(path) for path in repeated]

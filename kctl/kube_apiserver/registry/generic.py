@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kctl.apimachinery import go_numbers
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.field_errors import invalid as invalid_field
@@ -322,9 +323,11 @@ class Registry:
                 why = invalid_field("metadata.resourceVersion", 0, "must be specified for an update")
                 raise invalid(resource.group, resource.plural, name, [why])
             return False
-        if not revision.isdecimal():
-            raise ApiError(f'strconv.ParseUint: parsing "{revision}": invalid syntax', code=500)
-        if int(revision) != entry.revision:
+        try:
+            wanted = go_numbers.parse_uint(revision)
+        except go_numbers.GoNumberError as error:
+            raise ApiError(str(error), code=500) from None
+        if wanted != entry.revision:
             raise conflict(resource.group, resource.plural, name, MODIFIED)
         return True
 

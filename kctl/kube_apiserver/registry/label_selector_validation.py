@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from kctl.apimachinery import field_errors, labels
+from kctl.apimachinery.bounds import cache_short
 from kctl.apimachinery.field_errors import FieldError
 
 
-@lru_cache(maxsize=4096)
+@cache_short(maxsize=4096)
 def _key_problems(key: str) -> tuple[str, ...]:
     return tuple(labels.validate_key(key))
 
 
-@lru_cache(maxsize=4096)
+@cache_short(maxsize=4096)
 def _value_problems(value: str) -> tuple[str, ...]:
     return tuple(labels.validate_value(value))
 

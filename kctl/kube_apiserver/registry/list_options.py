@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kctl.apimachinery import go_numbers
 from kctl.apimachinery.field_errors import FieldError, forbidden, unsupported
 from kctl.apimachinery.status import ApiError, BadRequest, invalid
 
@@ -46,9 +46,10 @@ _PARAMETERS = (
 
 
 def parse_int(text: str) -> int:
-    if not re.fullmatch(r"[+-]?\d+", text):
-        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax')
-    return int(text)
+    try:
+        return go_numbers.parse_int(text)
+    except go_numbers.GoNumberError as error:
+        raise BadRequest(str(error)) from None
 
 
 def parse_bool(text: str) -> bool:
@@ -82,10 +83,11 @@ def parse(query: Mapping[str, str], *, watch: bool) -> ListOptions:
 def _revision(text: str, watch: bool) -> int:
     if not text:
         return 0
-    if not text.isdecimal():
-        why = f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise ApiError(why, code=500) if watch else BadRequest(f"invalid resource version: {why}")
-    return int(text)
+    try:
+        return go_numbers.parse_uint(text)
+    except go_numbers.GoNumberError as error:
+        why = f'resourceVersion: Invalid value: "{text}": {error}'
+        raise (ApiError(why, code=500) if watch else BadRequest(f"invalid resource version: {why}")) from None
 
 
 def _validate(options: ListOptions, revision: str) -> None:

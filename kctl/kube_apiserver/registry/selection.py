@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kctl.apimachinery import fields, labels
+from kctl.apimachinery.bounds import cache_short
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 
-_parse_labels = lru_cache(maxsize=512)(labels.parse)
-_parse_fields = lru_cache(maxsize=512)(fields.parse)
+_parse_labels = cache_short(maxsize=512, longest=1024)(labels.parse)
+_parse_fields = cache_short(maxsize=512, longest=1024)(fields.parse)
 _NONE: Mapping[str, str] = {}
 
 

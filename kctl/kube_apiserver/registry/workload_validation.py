@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from kctl.apimachinery import field_errors as fe
-from kctl.apimachinery import labels, names
+from kctl.apimachinery import go_numbers, labels, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.schema.go_form import json_form
 from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
@@ -94,7 +93,7 @@ def int_or_percent(value: Any, path: str) -> list[FieldError]:
 
 
 def not_more_than_100_percent(value: Any, path: str) -> list[FieldError]:
-    if isinstance(value, str) and not names.percent(value) and int(value[:-1]) > 100:
+    if isinstance(value, str) and not names.percent(value) and (go_numbers.saturated(value[:-1]) or 0) > 100:
         return [fe.invalid(path, value, "must not be greater than 100%")]
     return []
 
@@ -102,8 +101,7 @@ def not_more_than_100_percent(value: Any, path: str) -> list[FieldError]:
 def amount(value: Any) -> int:
     """The number of an int-or-percent, whatever it counts (getIntOrPercentValue)."""
     if isinstance(value, str):
-        found = re.fullmatch(r"([+-]?\d+)%?", value)
-        return int(found.group(1)) if found else 0
+        return go_numbers.saturated(value.removesuffix("%")) or 0
     return int(value or 0)
 
 

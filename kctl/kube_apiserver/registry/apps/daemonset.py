@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kctl.apimachinery import field_errors as fe
+from kctl.apimachinery import go_numbers
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
@@ -29,7 +30,7 @@ _COUNTS = (
 
 def _generation(obj: Object) -> int:
     text = (obj["metadata"].get("annotations") or {}).get(TEMPLATE_GENERATION, "0")
-    return int(text) if text.isdecimal() else 0
+    return go_numbers.saturated(text) or 0
 
 
 def _set_generation(obj: Object, generation: int) -> None:

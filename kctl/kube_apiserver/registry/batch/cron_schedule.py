@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-from kctl.apimachinery import times
+from kctl.apimachinery import go_numbers, times
 
 _MONTHS = {
     name: number for number, name in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)
@@ -96,9 +95,10 @@ def _number(text: str, bounds: _Bounds) -> int:
 
 
 def _integer(text: str) -> int:
-    if not re.fullmatch(r"[+-]?\d+", text):
-        raise ScheduleError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
-    number = int(text)
+    try:
+        number = go_numbers.parse_int(text, "Atoi")
+    except go_numbers.GoNumberError as error:
+        raise ScheduleError(f"failed to parse int from {text}: {error}") from None
     if number < 0:
         raise ScheduleError(f"negative number ({number}) not allowed: {text}")
     return number

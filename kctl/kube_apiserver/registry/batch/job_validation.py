@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from kctl.apimachinery import field_errors as fe
-from kctl.apimachinery import names
+from kctl.apimachinery import go_numbers, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
@@ -208,9 +208,9 @@ def _count_indexes(text: str, completions: int) -> tuple[int, str]:
             rule = "the requirement that an index interval can have at most two parts separated by '-'"
             return 0, f"the fragment {fe.go_value(part)} violates {rule}"
         for bound in bounds:
-            if not re.fullmatch(r"\d+", bound):
+            if not re.fullmatch(r"[0-9]+", bound):
                 return 0, f"cannot convert string to integer for index: {fe.go_value(bound)}"
-            if int(bound) >= completions:
+            if (go_numbers.saturated(bound) or 0) >= completions:
                 return 0, f"too large index: {fe.go_value(bound)}"
         first, last = int(bounds[0]), int(bounds[-1])
         if first <= previous:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kctl.apimachinery import field_errors, names, objects
+from kctl.apimachinery import field_errors, go_numbers, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
@@ -52,8 +52,9 @@ def _semver(text: str) -> Version | None:
     if match is None:
         return None
     parts = (match[4] or "").split(".") if match[4] else []
-    words = [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
-    return int(match[1]), int(match[2]), int(match[3]), not parts, words
+    words = [(not part.isdigit(), go_numbers.saturated(part) or 0, part) for part in parts]
+    first, second, third = (go_numbers.saturated(number) or 0 for number in match.group(1, 2, 3))
+    return first, second, third, not parts, words
 
 
 def _versions(spec: dict[str, Any], path: str) -> list[FieldError]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kctl.apimachinery import field_errors as fe
-from kctl.apimachinery import names
+from kctl.apimachinery import go_numbers, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.kube_apiserver.registry.core.pod_paths import local_descending_path
 from kctl.kube_apiserver.registry.core.pod_security_validation import containers_of
@@ -41,7 +41,7 @@ def validate_pod_annotations(annotations: Mapping[str, str] | None, spec: Mappin
         why = "must set spec.nodeName if mirror pod annotation is set"
         errors.append(fe.invalid(f"{path}[{MIRROR}]", annotations[MIRROR], why))
     cost = annotations.get(DELETION_COST)
-    if cost is not None and not (re.fullmatch(r"-?(0|[1-9]\d*)", cost) and int(cost) in _INT32):
+    if cost is not None and not (re.fullmatch(r"-?(0|[1-9][0-9]*)", cost) and go_numbers.saturated(cost) in _INT32):
         errors.append(fe.invalid(f"{path}[{DELETION_COST}]", cost, "must be a 32bit integer"))
     for key, value in annotations.items():
         if key == SECCOMP_POD or key.startswith(SECCOMP_PREFIX):
