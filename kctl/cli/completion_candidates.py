@@ -26,7 +26,7 @@ _FORMATS = (
 )
 _ON_RESOURCES = frozenset({"get", "describe", "delete", "label", "annotate", "scale", "wait", "edit", "patch", "explain"})
 _ROLLOUT_TYPES = ("deployments", "daemonsets", "statefulsets")
-_ON_CLUSTERS = frozenset({"stop", "delete", "status", "kubeconfig"})
+_ON_CLUSTERS = frozenset({"stop", "delete", "status", "kubeconfig", "use"})
 
 
 async def candidates(session: Session, words: list[str]) -> list[str]:

@@ -1,30 +1,36 @@
-"""Which cluster a command talks to, and how: the only file of the CLI beside run_cluster.py and cluster.py that may reach the daemon.
+"""Which cluster a command talks to, and how.
 
-Order: --kubeconfig, $KUBECONFIG, else the local cluster of kctl ($KCTL_CLUSTER, or --cluster where no kubeconfig is in use,
-default `kctl`). ~/.kube/config is not read unless named. A local cluster whose daemon is up is reached over HTTPS as any
-other; with no daemon its store is opened in this process and served by the same API server code (embedded).
+Order: --kubeconfig, $KUBECONFIG, else a local cluster of kctl: --cluster, $KCTL_CLUSTER, or the current one (kctl.cli.local_cluster).
+~/.kube/config is not read unless named. A local cluster whose daemon is up is reached over HTTPS as any other; a stopped one's store
+is opened in this process and served by the same API server code (embedded), also where a kubeconfig of kctl's led to it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.times import parse_duration
-from kctl.cli.errors import CommandError
+from kctl.cli.errors import CommandError, ConfigurationError, NoLocalCluster
 from kctl.client.kubeconfig import (
+    InvalidConfig,
     Kubeconfig,
     Overrides,
+    ResolvedConfig,
     UnreadableConfig,
     environment_paths,
     load,
     load_all,
+    resolve,
 )
+from kctl.client.kubeconfig import local_cluster as local_cluster_of
 
 if TYPE_CHECKING:
+    from kctl.cli.local_cluster import LocalCluster
     from kctl.cli.session import Session
     from kctl.client.transport import Transport
 
@@ -41,36 +47,88 @@ _USER_FLAGS = {
     "username": "username",
     "password": "password",
 }
-_STARTING_SECONDS = 15.0
-_POLL_SECONDS = 0.02
+_CONTEXT_FIRST = frozenset(
+    [
+        "api-resources",
+        "api-versions",
+        "apply",
+        "auth",
+        "autoscale",
+        "certificate",
+        "cluster-info",
+        "cordon",
+        "create",
+        "diff",
+        "drain",
+        "explain",
+        "expose",
+        "proxy",
+        "replace",
+        "run",
+        "uncordon",
+        "version",
+        "wait",
+    ]
+)
+"""Commands that look up context and cluster before anything checks the configuration as a whole; kubectl's words differ."""
 
 
-def local_cluster(flags: Mapping[str, Any]) -> str:
-    """The local cluster's name; '' when the flags or the environment name a kubeconfig or a server."""
-    if flags.get("kubeconfig") or environment_paths() or flags.get("server"):
-        return ""
-    return str(flags.get("cluster") or os.environ.get("KCTL_CLUSTER") or "kctl")
+def uses_local_cluster(flags: Mapping[str, Any]) -> bool:
+    """Neither the flags nor the environment name a kubeconfig or a server."""
+    return not (flags.get("kubeconfig") or environment_paths() or flags.get("server"))
 
 
 def load_kubeconfig(flags: Mapping[str, Any]) -> Kubeconfig:
+    """Empty where no local cluster is meant or made; `connect` then says so."""
     try:
         if flags.get("kubeconfig"):
-            return load(Path(flags["kubeconfig"]))
+            return _load_explicit(Path(flags["kubeconfig"]))
         if environment_paths():
             return load_all(environment_paths())
-        return load_all([local_kubeconfig(flags)]) if local_cluster(flags) else Kubeconfig()
+        return load_all([local_kubeconfig(flags)]) if uses_local_cluster(flags) else Kubeconfig()
     except UnreadableConfig as error:
         raise CommandError(str(error)) from None
+    except NoLocalCluster:
+        return Kubeconfig()
+
+
+def _load_explicit(path: Path) -> Kubeconfig:
+    if not path.exists():
+        _refuse_gone([path])
+    return load(path)
 
 
 def local_kubeconfig(flags: Mapping[str, Any]) -> Path:
-    """The file `kctl run-cluster` writes: what kctl reads and `kctl config` changes where no other is named."""
-    return _directory(local_cluster(flags) or "kctl") / "kubeconfig"
+    """The file `kctl run-cluster` writes: what kctl reads and `kctl config` changes where no other is named. Raises NoLocalCluster
+    (a CommandError)."""
+    from kctl.cli.local_cluster import by_flags
+
+    return by_flags(flags).kubeconfig
 
 
-def _directory(cluster: str) -> Path:
-    base = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
-    return Path(base) / "kctl" / cluster
+def resolve_configuration(session: Session) -> ResolvedConfig:
+    """Raises CommandError in kubectl's words."""
+    flags = session.flags
+    try:
+        return resolve(session.kubeconfig, overrides(flags))
+    except InvalidConfig as error:
+        if _looks_up_first(session):
+            raise CommandError(f'context "{flags.get("context")}" does not exist') from None
+        raise ConfigurationError(str(error)) from None
+    except UnreadableConfig as error:
+        raise CommandError(unknown_cluster(session, str(error))) from None
+
+
+def unknown_cluster(session: Session, message: str) -> str:
+    """`no server found for cluster "x"`, or `cluster "x" does not exist` from commands that look it up first."""
+    return (
+        f"{message.removeprefix('no server found for ')} does not exist" if _looks_up_first(session) and "no server" in message else message
+    )
+
+
+def _looks_up_first(session: Session) -> bool:
+    words = session.program.split(" ")
+    return len(words) > 1 and words[1] in _CONTEXT_FIRST and words[-1] != "token"
 
 
 def overrides(flags: Mapping[str, Any]) -> Overrides:
@@ -81,7 +139,7 @@ def overrides(flags: Mapping[str, Any]) -> Overrides:
         cluster_fields["certificate-authority-data"] = ""
     return Overrides(
         context=flags.get("context", ""),
-        cluster="" if local_cluster(flags) else flags.get("cluster", ""),
+        cluster="" if uses_local_cluster(flags) else flags.get("cluster", ""),
         user=flags.get("user", ""),
         namespace=flags.get("namespace", ""),
         server=flags.get("server", ""),
@@ -90,36 +148,65 @@ def overrides(flags: Mapping[str, Any]) -> Overrides:
     )
 
 
-def is_embedded(flags: Mapping[str, Any]) -> bool:
-    """Whether the API server has to run in this process: the local cluster's daemon is not up (or not yet)."""
-    name = local_cluster(flags)
-    if not name:
-        return False
-    from kctl.daemon.lock import holder
+def needs_event_loop(session: Session) -> bool:
+    """Whether the API server has to run in this process: the local cluster's daemon is not up (or not yet). What is wrong with the
+    configuration is said when the command connects, if it does."""
+    try:
+        paths = _local_cluster(session)
+        if paths is None:
+            return False
+        from kctl.cli.local_cluster import running
 
-    found = holder(_directory(name) / "run.pid")
-    return found is None or not found.server
+        return running(paths) is None
+    except CommandError:
+        return True
+
+
+def _local_cluster(session: Session) -> LocalCluster | None:
+    """The local cluster the command is about. Raises CommandError."""
+    if session.flags.get("server"):
+        return None
+    if uses_local_cluster(session.flags):
+        from kctl.cli.local_cluster import by_flags
+
+        try:
+            return by_flags(session.flags)
+        except NoLocalCluster as error:
+            raise NoLocalCluster(unknown_cluster(session, error.message)) from None
+    if session.kubeconfig.empty:
+        _refuse_gone([Path(session.flags["kubeconfig"])] if session.flags.get("kubeconfig") else environment_paths())
+    if not local_cluster_of(session.configuration.cluster):
+        return None
+    from kctl.cli.local_cluster import by_kubeconfig
+
+    return by_kubeconfig(session.configuration)
+
+
+def _refuse_gone(paths: list[Path]) -> None:
+    """Files of a local cluster that was deleted: the message names it."""
+    if any(path.name == "kubeconfig" for path in paths):
+        from kctl.cli.local_cluster import refuse_gone
+
+        refuse_gone(paths)
 
 
 async def connect(session: Session) -> Transport:
     """The transport of the cluster in use. Warnings of the server go to stderr as they arrive."""
-    name = local_cluster(session.flags)
-    if name and not session.blocking:
-        _refuse_identity(session.flags)
-        embedded = await _embedded(name)
-        if embedded is not None:
-            from kctl.cli.reporting import ReportingTransport
+    paths = _local_cluster(session)
+    configuration = session.configuration
+    if paths is not None:
+        from kctl.cli.local_cluster import open_stopped, running
 
-            session.embedded = True
-            return ReportingTransport(embedded, session.warn)
+        if not session.blocking:
+            embedded = await open_stopped(session, paths)
+            if embedded is not None:
+                from kctl.cli.reporting import ReportingTransport
+
+                return ReportingTransport(embedded, session.warn)
+        daemon = running(paths)
+        if daemon is not None and configuration.server != daemon.server:
+            session.configuration = replace(configuration, server=daemon.server)
     return _https(session)
-
-
-def _refuse_identity(flags: Mapping[str, Any]) -> None:
-    """Without a daemon nobody is authenticated: the command acts as the cluster's administrator."""
-    for name in ("as", "as_group", "as_uid", "as_user_extra", "token", "username", "client_certificate"):
-        if flags.get(name) and is_embedded(flags):
-            raise CommandError(f"--{name.replace('_', '-')} needs a running cluster; start it with kctl run-cluster")
 
 
 def _https(session: Session) -> Transport:
@@ -192,31 +279,6 @@ def _logger(session: Session) -> Any:
     from kctl.client.request_log import RequestLog
 
     return RequestLog(session.verbosity, session.streams.err)
-
-
-async def _embedded(name: str) -> Transport | None:
-    """The API server in this process, or None while a daemon serves the cluster."""
-    import asyncio
-
-    from kctl.daemon.lock import AlreadyServed, holder
-
-    directory = _directory(name)
-    waited = 0.0
-    while True:
-        found = holder(directory / "run.pid")
-        if found is not None and found.server:
-            return None
-        if found is None:
-            from kctl.daemon.embedded import open_embedded
-
-            try:
-                return await open_embedded(directory)
-            except AlreadyServed:
-                pass
-        if waited >= _STARTING_SECONDS:
-            raise CommandError(f'cluster "{name}" is in use by process {found.process_id if found else "?"}')
-        await asyncio.sleep(_POLL_SECONDS)
-        waited += _POLL_SECONDS
 
 
 def discovery_cache(session: Session) -> Path | None:

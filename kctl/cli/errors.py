@@ -4,6 +4,7 @@
      +-- UsageError         adds `See 'kctl <command> -h' for help and examples`
      +-- FlagError          adds `See 'kctl <command> --help' for usage.`
      +-- ConfigurationError `Error in configuration: ...`
+     +-- NoLocalCluster     there is no cluster on this machine, or none is the current one
     AggregateError          several failures, each on its line
     Exit                    ends the command with a code and prints nothing more
 
@@ -37,6 +38,10 @@ class FlagError(CommandError):
 
 class ConfigurationError(CommandError):
     """The kubeconfig contradicts itself or the flags."""
+
+
+class NoLocalCluster(CommandError):
+    """The message says how to start or choose one."""
 
 
 class Exit(Exception):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
+from kctl.cli.run_cluster_report import OnTerminal, OverPipe, Report, Start, Stopping
 
 if TYPE_CHECKING:
     from kctl.daemon.config import ClusterConfig
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 @click.command("run-cluster", short_help="Start a local Kubernetes cluster of simulated nodes")
-@click.option("--name", default="", help="Name of the cluster. [default: kctl]")
+@click.option("--name", default="", help="Name of the cluster. [default: the current cluster; at first kctl]")
 @click.option("--nodes", type=click.IntRange(1, 20000), default=None, help="Number of simulated nodes. [default: 3]")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=None,
-    help="Port of the API server. 0 chooses a free one. [default: 6443, or a free one if that is taken]",
+    help="Port of the API server. 0 chooses a free one. [default: the one it had last; at first 6443, or a free one if that is taken]",
 )
 @click.option("--node-cpu", default=None, help="CPU capacity of each node. [default: 32]")
 @click.option("--node-memory", default=None, help="Memory capacity of each node. [default: 256Gi]")
@@ -52,15 +52,11 @@ def run_cluster(
     same settings where no others are given. `kctl` finds the cluster by itself; for kubectl and other clients an export
     line is printed.
     """
-    from kctl.apimachinery import quantity
     from kctl.daemon.config import ClusterConfig
+    from kctl.daemon.damage import DamagedFile
     from kctl.daemon.lock import holder
-    from kctl.daemon.paths import DEFAULT_CLUSTER, ClusterPaths, valid_cluster_name
 
-    name = name or os.environ.get("KCTL_CLUSTER") or DEFAULT_CLUSTER
-    if not valid_cluster_name(name):
-        _fail(f"invalid cluster name {name!r}: a lowercase RFC 1123 label is needed (letters, digits and '-')")
-    paths = ClusterPaths.of(name)
+    paths = _paths(name)
     wanted: dict[str, Any] = {
         "nodes": nodes,
         "port": port,
@@ -69,20 +65,56 @@ def run_cluster(
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
     }
+    _check_quantities(wanted)
+    try:
+        running = holder(paths.process_id)
+        config = ClusterConfig.load(paths.settings) or _new_config(paths)
+    except DamagedFile as error:
+        _fail(_damaged(paths, error))
+    if running is not None:
+        _fail(f'cluster "{paths.name}" is already running (process {running.process_id}, {running.server or "starting"})')
+    config = replace(config, **{key: value for key, value in wanted.items() if value is not None})
+    start = Start(paths, config, verbose, existed=paths.exist)
+    if detach:
+        _detached(start)
+    else:
+        sys.exit(_foreground(start))
+
+
+def _paths(name: str) -> ClusterPaths:
+    """The cluster that is meant. Refuses where the file that names the current one could not be written later."""
+    from kctl.daemon import current_cluster
+    from kctl.daemon.damage import DamagedFile
+    from kctl.daemon.paths import InvalidClusterName
+
+    try:
+        return current_cluster.to_start(name)
+    except (current_cluster.NoCluster, InvalidClusterName, DamagedFile) as error:
+        _fail(str(error))
+
+
+def _new_config(paths: ClusterPaths) -> ClusterConfig:
+    """Of a cluster that was not started before. Raises DamagedFile where it was, and its settings are gone."""
+    from kctl.daemon.config import ClusterConfig
+    from kctl.daemon.damage import DamagedFile
+
+    if os.path.lexists(paths.pki):
+        advice = f"restore it, or go on with the default settings: echo '{{}}' > {paths.settings}"
+        raise DamagedFile(paths.settings, "is missing although the cluster has been started before", advice)
+    return ClusterConfig(paths.name)
+
+
+def _check_quantities(wanted: dict[str, Any]) -> None:
+    from kctl.apimachinery import quantity
+
     for option in ("node_cpu", "node_memory"):
         value = wanted[option]
         if value is not None and not quantity.valid(value):
             _fail(f"invalid --{option.replace('_', '-')} {value!r}: {quantity.WRONG}")
-    running = holder(paths.process_id)
-    if running is not None:
-        _fail(f'cluster "{name}" is already running (process {running.process_id}, {running.server or "starting"})')
-    config = ClusterConfig.load(paths.settings) or ClusterConfig(name)
-    config = replace(config, **{key: value for key, value in wanted.items() if value is not None})
-    started = time.perf_counter()
-    if detach:
-        _detached(paths, config, started, verbose)
-    else:
-        sys.exit(_foreground(paths, config, started, verbose))
+
+
+def _damaged(paths: ClusterPaths, error: Exception) -> str:
+    return f'cluster "{paths.name}" is damaged: {error}'
 
 
 def _fail(message: str) -> NoReturn:
@@ -90,69 +122,60 @@ def _fail(message: str) -> NoReturn:
     sys.exit(1)
 
 
-def _banner(name: str, url: str, nodes: int, seconds: float, kubeconfig: str) -> str:
-    plural = "node" if nodes == 1 else "nodes"
-    return (
-        f'Cluster "{name}" is ready: Kubernetes {KUBERNETES_VERSION}, {nodes} {plural}, {url} ({seconds:.2f} s)\n'
-        f"kctl uses it from now on. For kubectl, helm and other clients:\n\n"
-        f"  export KUBECONFIG={kubeconfig}\n"
-    )
+def _foreground(start: Start) -> int:
+    stopping = Stopping(start)
+    code = _serve(start, OnTerminal(start, foreground=True), stopping.show)
+    if code == 0:
+        stopping.end()
+    return code
 
 
-def _foreground(paths: ClusterPaths, config: ClusterConfig, started: float, verbose: bool) -> int:
-    show = sys.stderr.isatty()
-
-    def component(name: str) -> None:
-        if show:
-            click.echo(f"\r\x1b[K{name} is ready", err=True, nl=False)
-
-    def ready(url: str) -> None:
-        if show:
-            click.echo("\r\x1b[K", err=True, nl=False)
-        seconds = time.perf_counter() - started
-        click.echo(_banner(config.name, url, config.nodes, seconds, str(paths.kubeconfig)))
-        if show:
-            click.echo("Press Ctrl-C to stop it.", err=True)
-        sys.stdout.flush()
-
-    return _serve(paths, config, verbose, component, ready)
-
-
-def _detached(paths: ClusterPaths, config: ClusterConfig, started: float, verbose: bool) -> None:
-    """Fork before any thread or event loop exists; the child serves, the parent waits for its word."""
+def _detached(start: Start) -> None:
+    """Fork before any thread or event loop exists; the child serves, the parent passes on what it says."""
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read_end)
-        os._exit(_child(paths, config, verbose, write_end))
+        os._exit(_child(start, OverPipe(write_end)))
     os.close(write_end)
+    try:
+        came_up = _follow(read_end, OnTerminal(start, foreground=False))
+    except KeyboardInterrupt:
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+        Stopping(start).end()
+        sys.exit(130)
+    if not came_up:
+        sys.exit(1)
+
+
+def _follow(read_end: int, report: OnTerminal) -> bool:
+    """Until the child is ready (True) or gone."""
     with os.fdopen(read_end) as words:
-        word = words.read()
-    kind, _, rest = word.partition(" ")
-    if kind != "ready":
-        logs = paths.logs
-        _fail(rest.strip() or f"the cluster did not start; see {logs}")
-    seconds = time.perf_counter() - started
-    click.echo(_banner(config.name, rest.strip(), config.nodes, seconds, str(paths.kubeconfig)), nl=False)
+        for word in words:
+            kind, _, text = word.rstrip("\n").partition(" ")
+            getattr(report, kind)(text)
+            if kind in ("ready", "failed"):
+                return kind == "ready"
+    report.failed("the cluster did not start; see its logs: kctl cluster status shows where they are")
+    return False
 
 
-def _child(paths: ClusterPaths, config: ClusterConfig, verbose: bool, write_end: int) -> int:
+def _child(start: Start, report: Report) -> int:
+    from kctl.daemon import private_files
+
     os.setsid()
-    paths.logs.mkdir(parents=True, exist_ok=True)
-    output = os.open(paths.logs / "daemon.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        private_files.make_folder(start.paths.logs)
+        output = private_files.open_file(start.paths.logs / "daemon.out", os.O_WRONLY | os.O_APPEND)
+    except OSError as error:
+        report.failed(f"{error.filename or start.paths.logs}: {(error.strerror or str(error)).lower()}")
+        return 1
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
-
-    def say(word: str) -> None:
-        nonlocal write_end
-        if write_end >= 0:
-            os.write(write_end, word.encode())
-            os.close(write_end)
-            write_end = -1
-
     try:
-        return _serve(paths, config, verbose, lambda name: None, lambda url: say(f"ready {url}"), lambda why: say(f"error {why}"))
+        return _serve(start, report, lambda: None)
     except BaseException:
         import traceback
 
@@ -160,43 +183,67 @@ def _child(paths: ClusterPaths, config: ClusterConfig, verbose: bool, write_end:
         return 1
 
 
-def _serve(
-    paths: ClusterPaths,
-    config: ClusterConfig,
-    verbose: bool,
-    on_component: Callable[[str], None],
-    on_ready: Callable[[str], None],
-    on_error: Callable[[str], None] | None = None,
-) -> int:
-    """Serve until SIGINT or SIGTERM; the exit code."""
+def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
+    """Serve until SIGINT, SIGTERM or the terminal is gone; the exit code."""
     import asyncio
 
     from kctl.apimachinery.clock import RealClock
+    from kctl.daemon import current_cluster
     from kctl.daemon.cluster import Cluster
     from kctl.daemon.components import PortInUse
+    from kctl.daemon.damage import DamagedFile
     from kctl.daemon.lock import AlreadyServed
     from kctl.daemon.supervisor import ComponentCrashed
 
-    cluster = Cluster(paths, config, RealClock(), random.Random())
+    os.umask(0o077)  # this process makes nothing but files of the cluster
+    cluster = Cluster(start.paths, start.config, RealClock(), random.Random())
+
+    def ready() -> None:
+        current_cluster.use(start.paths)
+        for text in cluster.notices:
+            report.notice(text)
+        report.ready(cluster.url)
 
     async def main() -> None:
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        await cluster.run(stop, on_component=on_component, on_ready=lambda: on_ready(cluster.url), verbose=verbose)
+
+        def end() -> None:
+            stop.set()
+            on_stop()
+
+        for number in _ending_signals():
+            asyncio.get_running_loop().add_signal_handler(number, end)
+        await cluster.run(stop, on_component=report.component, on_ready=ready, verbose=start.verbose)
 
     try:
         asyncio.run(main())
     except AlreadyServed as error:
-        why = f'cluster "{config.name}" is already running (process {error.holder.process_id}, {error.holder.server or "starting"})'
+        why = f'cluster "{start.name}" is already running (process {error.holder.process_id}, {error.holder.server or "starting"})'
+    except DamagedFile as error:
+        why = _damaged(start.paths, error)
+    except OSError as error:
+        why = f"{error.filename or start.paths.directory}: {(error.strerror or str(error)).lower()}"
     except ComponentCrashed as error:
         cause = error.__cause__
-        why = str(cause) if isinstance(cause, PortInUse) else f"{error}; see {paths.logs}"
+        why = str(cause) if isinstance(cause, PortInUse) else f"{error}; see {start.paths.logs}"
+        if isinstance(cause, PortInUse):
+            _forget_new(start)
     else:
         return 0
-    if on_error is not None:
-        on_error(why)
-    else:
-        click.echo(f"error: {why}", err=True)
+    report.failed(why)
     return 1
+
+
+def _ending_signals() -> list[signal.Signals]:
+    """SIGHUP is not among them under nohup."""
+    always = [signal.SIGINT, signal.SIGTERM]
+    return always if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [*always, signal.SIGHUP]
+
+
+def _forget_new(start: Start) -> None:
+    """A cluster that could not be made leaves nothing behind."""
+    from kctl.daemon import cluster_files
+
+    if not start.existed:
+        with contextlib.suppress(cluster_files.ForeignFiles, OSError):
+            cluster_files.delete(start.paths)

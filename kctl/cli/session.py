@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from kctl.cli.errors import CommandError, ConfigurationError
+from kctl.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -97,16 +97,14 @@ class Session:
     @property
     def configuration(self) -> ResolvedConfig:
         if self._configuration is None:
-            from kctl.cli.connection import overrides
-            from kctl.client.kubeconfig import InvalidConfig, UnreadableConfig, resolve
+            from kctl.cli.connection import resolve_configuration
 
-            try:
-                self._configuration = resolve(self.kubeconfig, overrides(self.flags))
-            except InvalidConfig as error:
-                raise ConfigurationError(str(error)) from None
-            except UnreadableConfig as error:
-                raise CommandError(str(error)) from None
+            self._configuration = resolve_configuration(self)
         return self._configuration
+
+    @configuration.setter
+    def configuration(self, value: ResolvedConfig) -> None:
+        self._configuration = value
 
     @property
     def namespace(self) -> str:
@@ -145,9 +143,9 @@ class Session:
     def run(self, work: Coroutine[Any, Any, Any], *, blocking: bool = False) -> Any:
         """Run a command's coroutine to its end and close what it opened. A command that says it waits for nothing but the
         API server (`blocking`) needs no event loop, unless that server is in this process."""
-        from kctl.cli.connection import is_embedded
+        from kctl.cli.connection import needs_event_loop
 
-        self.blocking = blocking and not is_embedded(self.flags)
+        self.blocking = blocking and not needs_event_loop(self)
         if not self.blocking:
             import asyncio
 

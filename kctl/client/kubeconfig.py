@@ -15,6 +15,10 @@ from typing import Any
 Section = dict[str, dict[str, Any]]
 
 _SECTIONS = (("clusters", "cluster"), ("contexts", "context"), ("users", "user"))
+_GO_TYPES = {"clusters": "Cluster", "contexts": "Context", "users": "AuthInfo"}
+_JSON_TYPES: tuple[tuple[type | tuple[type, ...], str], ...] = ((bool, "bool"), ((int, float), "number"), (list, "array"), (dict, "object"))
+LOCAL_CLUSTER_EXTENSION = "kctl.dev/cluster"
+"""Names the extension of a cluster's entry that says which local cluster of kctl it is."""
 _FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 
 
@@ -59,15 +63,36 @@ class Kubeconfig:
 def parse(text: bytes, path: Path) -> Kubeconfig:
     """One file. Raises UnreadableConfig."""
     raw = _decode(text, path)
-    config = Kubeconfig(current_context=str(raw.get("current-context") or ""), preferences=dict(raw.get("preferences") or {}))
+    preferences = raw.get("preferences") or {}
+    if not isinstance(preferences, dict):
+        raise _wrong_type(path, preferences, "Config.preferences of type v1.Preferences")
+    config = Kubeconfig(current_context=str(raw.get("current-context") or ""), preferences=preferences)
     if config.current_context:
         config.current_context_origin = path
     for plural, singular in _SECTIONS:
-        for entry in raw.get(plural) or ():
+        for entry in _entries(raw, plural, singular, path):
             name = str(entry.get("name") or "")
             config.section(plural).setdefault(name, dict(entry.get(singular) or {}))
             config.origin[plural, name] = path
     return config
+
+
+def _entries(raw: dict[str, Any], plural: str, singular: str, path: Path) -> list[dict[str, Any]]:
+    found = raw.get(plural) or []
+    kind = _GO_TYPES[plural]
+    if not isinstance(found, list):
+        raise _wrong_type(path, found, f"Config.{plural} of type []v1.Named{kind}")
+    for one in found:
+        if not isinstance(one, dict):
+            raise _wrong_type(path, one, f"Config.{plural} of type v1.Named{kind}")
+        if not isinstance(one.get(singular) or {}, dict):
+            raise _wrong_type(path, one[singular], f"Named{kind}.{plural}.{singular} of type v1.{kind}")
+    return found
+
+
+def _wrong_type(path: Path, value: Any, field: str) -> UnreadableConfig:
+    kind = next((name for types, name in _JSON_TYPES if isinstance(value, types)), "string")
+    return UnreadableConfig(f'error loading config file "{path}": json: cannot unmarshal {kind} into Go struct field {field}')
 
 
 def _decode(text: bytes, path: Path) -> dict[str, Any]:
@@ -167,6 +192,15 @@ class ResolvedConfig:
     namespace: str = "default"
     namespace_is_explicit: bool = False
     context: str = ""
+
+
+def local_cluster(cluster: Mapping[str, Any]) -> str:
+    """Which local cluster a cluster's entry is of; '' where it does not say."""
+    extensions = cluster.get("extensions")
+    for one in extensions if isinstance(extensions, list) else ():
+        if isinstance(one, dict) and one.get("name") == LOCAL_CLUSTER_EXTENSION and isinstance(one.get("extension"), dict):
+            return str(one["extension"].get("cluster") or "")
+    return ""
 
 
 DEFAULT_SERVER = "http://localhost:8080"

@@ -1,11 +1,19 @@
-"""The kubeconfig of a cluster's administrator: self-contained, so that it can be copied anywhere."""
+"""The kubeconfig of a cluster's administrator: self-contained, so that it can be copied anywhere.
+
+An extension of the cluster's entry says which local cluster it is, so that kctl finds its store when nothing runs, in a copy too.
+What users added with `kctl config` (contexts, a namespace) stays when the cluster starts again.
+"""
 
 from __future__ import annotations
 
 import base64
-import os
-from pathlib import Path
+from typing import Any
 
+from kctl.client import kubeconfig
+from kctl.client.kubeconfig import Kubeconfig, UnreadableConfig
+from kctl.daemon import private_files
+from kctl.daemon.damage import DamagedFile
+from kctl.daemon.paths import ClusterPaths
 from kctl.daemon.pki import Pki
 
 _TEMPLATE = """\
@@ -15,6 +23,10 @@ clusters:
 - name: {name}
   cluster:
     certificate-authority-data: {authority}
+    extensions:
+    - extension:
+        cluster: "{cluster}"
+      name: {extension}
     server: {server}
 contexts:
 - name: {name}
@@ -41,6 +53,8 @@ def text(cluster: str, server: str, pki: Pki) -> str:
         return base64.b64encode(pki[name].read_bytes()).decode()
 
     return _TEMPLATE.format(
+        cluster=cluster,
+        extension=kubeconfig.LOCAL_CLUSTER_EXTENSION,
         name=context_name(cluster),
         server=server,
         authority=encoded("ca.crt"),
@@ -49,10 +63,43 @@ def text(cluster: str, server: str, pki: Pki) -> str:
     )
 
 
-def write(path: Path, cluster: str, server: str, pki: Pki) -> None:
-    """Only the owner may read it. The file is replaced at once, never half-written."""
-    temporary = path.with_suffix(".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text(cluster, server, pki))
-    temporary.replace(path)
+def check(paths: ClusterPaths) -> None:
+    """Raises DamagedFile where a kubeconfig is there that cannot be read: it may hold contexts of the user's."""
+    _existing(paths)
+
+
+def write(paths: ClusterPaths, server: str, pki: Pki) -> None:
+    """Replaced at once, never half-written."""
+    ours = text(paths.name, server, pki)
+    existing = _existing(paths)
+    if existing is not None and not existing.empty:
+        ours = _merged(existing, kubeconfig.parse(ours.encode(), paths.kubeconfig)) or ours
+    private_files.write(paths.kubeconfig, ours.encode())
+
+
+def _existing(paths: ClusterPaths) -> Kubeconfig | None:
+    try:
+        return kubeconfig.load_all([paths.kubeconfig])
+    except UnreadableConfig as error:
+        raise DamagedFile(
+            paths.kubeconfig, f"is not a kubeconfig ({error})", "correct it, or delete it: the next start writes it anew"
+        ) from None
+
+
+def _merged(existing: Kubeconfig, ours: Kubeconfig) -> str | None:
+    """None where the user added nothing."""
+    name = ours.current_context
+    mine = existing.contexts.pop(name, {})
+    existing.clusters.pop(name, None)
+    existing.users.pop(name, None)
+    added = mine.get("namespace") or mine.get("extensions") or existing.current_context not in ("", name)
+    if not (added or existing.clusters or existing.users or existing.contexts):
+        return None
+    from kctl.apimachinery.yaml import dump
+
+    existing.contexts[name] = {**mine, **ours.contexts[name]}
+    existing.clusters[name] = ours.clusters[name]
+    existing.users[name] = ours.users[name]
+    existing.current_context = existing.current_context or name
+    merged: dict[str, Any] = existing.as_object()
+    return dump(merged)

@@ -9,7 +9,7 @@ from kctl.kube_apiserver.config import ApiServerConfig
 
 def api_server_config(pki: Pki | None, host: str, port: int = 6443) -> ApiServerConfig:
     """`pki` None: an embedded server that nobody reaches over TLS."""
-    if pki is None or not pki.complete:
+    if pki is None or not pki.exists:
         return ApiServerConfig(advertise_address=host, secure_port=port, not_acted_on=NOT_ACTED_ON)
     return ApiServerConfig(
         advertise_address=host,

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import random
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
-from kctl.daemon import admin_kubeconfig, logs, open_files, pki
+from kctl.daemon import admin_kubeconfig, logs, open_files, pki, port
+from kctl.daemon.cluster_files import make_private
 from kctl.daemon.components import component_list
 from kctl.daemon.config import ClusterConfig
+from kctl.daemon.damage import DamagedFile
 from kctl.daemon.lock import ClusterLock
-from kctl.daemon.paths import ClusterPaths
+from kctl.daemon.paths import ClusterPaths, siblings
 from kctl.daemon.static_pods import static_pods
 from kctl.daemon.supervisor import ComponentState, Supervisor
 
@@ -28,7 +30,8 @@ _SWITCH_SECONDS = 0.0005
 
 
 class Cluster:
-    """`run` serves until `stop` is set. Raises lock.AlreadyServed, components.PortInUse, supervisor.ComponentCrashed."""
+    """`run` serves until `stop` is set. Raises lock.AlreadyServed, damage.DamagedFile, components.PortInUse,
+    supervisor.ComponentCrashed."""
 
     def __init__(self, paths: ClusterPaths, config: ClusterConfig, clock: Clock, randomness: random.Random) -> None:
         self._paths = paths
@@ -36,6 +39,8 @@ class Cluster:
         self._clock = clock
         self._randomness = randomness
         self.url = ""
+        self.notices: list[str] = []
+        """What the user should know although the cluster starts: kubeconfigs given out that are no longer right."""
 
     async def run(
         self,
@@ -47,6 +52,7 @@ class Cluster:
     ) -> None:
         lock = ClusterLock(self._paths.process_id)
         lock.acquire()
+        make_private(self._paths)
         handler = logs.install(self._paths.logs, verbose=verbose)
         open_files.raise_limit()
         gc.set_threshold(*_GC_THRESHOLDS)
@@ -60,9 +66,11 @@ class Cluster:
     async def _serve(
         self, lock: ClusterLock, stop: asyncio.Event, on_component: Callable[[str], None], on_ready: Callable[[], None]
     ) -> None:
-        keys = pki.ensure(self._paths.pki, now=self._clock.now(), hosts=[socket.gethostname(), self._config.host])
-        config = replace(self._config, starts=self._config.starts + 1)
-        config.save(self._paths.settings)
+        admin_kubeconfig.check(self._paths)
+        keys = self._keys()
+        config = replace(self._config, starts=self._config.starts + 1, port=port.wanted(self._config, _others(self._paths)))
+        if not self._paths.settings.exists():
+            self._config.save(self._paths.settings)
         supervisor: Supervisor | None = None
 
         def state_of(name: str) -> ComponentState | None:
@@ -74,7 +82,8 @@ class Cluster:
         try:
             await supervisor.start(on_component)
             self.url = apiserver.url
-            admin_kubeconfig.write(self._paths.kubeconfig, config.name, self.url, keys)
+            self._remember(config.starts, apiserver.port)
+            admin_kubeconfig.write(self._paths, self.url, keys)
             lock.publish(self.url, times.rfc3339(self._clock.now()))
             gc.collect()
             gc.freeze()
@@ -83,9 +92,27 @@ class Cluster:
         finally:
             await supervisor.stop()
 
+    def _keys(self) -> pki.Pki:
+        """Of the cluster's authority. New ones make void what a cluster that was started before has given out."""
+        if self._config.starts and not pki.Pki(self._paths.pki).exists:
+            self.notices.append(f"{self._paths.pki} was gone: there are new keys now, and kubeconfigs and tokens given out before are void")
+        return pki.ensure(self._paths.pki, now=self._clock.now(), hosts=[socket.gethostname(), self._config.host])
 
-def delete_files(directory: Path) -> None:
-    """Forget a stopped cluster."""
-    import shutil
+    def _remember(self, starts: int, served: int) -> None:
+        """The port stays the cluster's own."""
+        before = self._config.served_port
+        if before and served != before and self._config.port <= port.ANY:
+            self.notices.append(
+                f"port {before} is taken by another program, so the API server is on port {served} now: {self._paths.kubeconfig} is right "
+                f"again, copies of it are not. (To have the old port back, free it and start with --port {before}.)"
+            )
+        replace(self._config, starts=starts, served_port=served).save(self._paths.settings)
 
-    shutil.rmtree(directory)
+
+def _others(paths: ClusterPaths) -> Iterator[ClusterConfig]:
+    """The settings of this machine's other clusters, those that can be read."""
+    for other in siblings(paths):
+        with contextlib.suppress(DamagedFile):
+            config = ClusterConfig.load(other.settings)
+            if config is not None:
+                yield config

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
+
+from kctl.apimachinery import quantity
+from kctl.daemon import private_files
+from kctl.daemon.damage import DamagedFile, json_object, read_small
 
 DEFAULT_PORT_OR_FREE = -1
+MAXIMUM_NODES = 20000
+ADVICE = "correct it, or move it away and give the settings once more: kctl run-cluster --name {name} --nodes ..."
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterConfig:
-    """`node_*` are quantities for every simulated node. `port` 0 = any free port, -1 = 6443 where free, else any. `starts` counts
-    the daemon's starts; the mirror pods show it as restarts."""
+    """`node_*` are quantities for every simulated node. `port` 0 = any free port, -1 = 6443 where free, else any; `served_port` is
+    the one it had last, kept so that a kubeconfig stays right. `starts` counts the daemon's starts; the mirror pods show it as
+    restarts."""
 
     name: str
     nodes: int = 3
@@ -23,19 +32,56 @@ class ClusterConfig:
     node_pods: int = 110
     control_plane_taint: bool = False
     starts: int = 0
+    served_port: int = 0
 
     @classmethod
     def load(cls, path: Path) -> ClusterConfig | None:
-        """None where there is no such cluster yet. Unknown fields (of a newer kctl) are dropped."""
-        try:
-            stored = json.loads(path.read_text())
-        except FileNotFoundError:
+        """None where there is no such cluster yet. Unknown fields (of a newer kctl) are dropped. Raises DamagedFile."""
+        advice = ADVICE.format(name=path.parent.name)
+        data = read_small(path, advice)
+        if data is None:
             return None
+        stored = {"name": path.parent.name} | json_object(path, data, advice)
         known = {entry.name for entry in fields(cls)}
-        return cls(**{key: value for key, value in stored.items() if key in known})
+        config = cls(**{key: value for key, value in stored.items() if key in known})
+        wrong = [name for name, valid in _VALID.items() if not valid(getattr(config, name))]
+        if wrong:
+            values = ", ".join(f"{name} {getattr(config, name)!r:.40}" for name in wrong)
+            raise DamagedFile(path, f"has invalid values: {values}", advice)
+        if config.name != path.parent.name:
+            raise DamagedFile(
+                path,
+                f"is of the cluster {config.name!r:.80}",
+                f"rename its folder back to that, or correct the name in it to {path.parent.name!r}",
+            )
+        return config
 
     def save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
-        temporary.replace(path)
+        private_files.make_folder(path.parent)
+        private_files.write(path, (json.dumps(asdict(self), indent=2) + "\n").encode(), durable=True)
+
+
+def _whole(minimum: int, maximum: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and minimum <= value <= maximum
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) < 256
+
+
+def _quantity(value: Any) -> bool:
+    return _text(value) and quantity.valid(value)
+
+
+_VALID: dict[str, Callable[[Any], bool]] = {
+    "name": _text,
+    "nodes": _whole(1, MAXIMUM_NODES),
+    "host": _text,
+    "port": _whole(DEFAULT_PORT_OR_FREE, 65535),
+    "node_cpu": _quantity,
+    "node_memory": _quantity,
+    "node_pods": _whole(1, 2**31 - 1),
+    "control_plane_taint": lambda value: isinstance(value, bool),
+    "starts": _whole(0, 2**53),
+    "served_port": _whole(0, 65535),
+}

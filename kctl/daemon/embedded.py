@@ -13,6 +13,7 @@ from kctl.apimachinery import user
 from kctl.apimachinery.clock import RealClock
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, Transport
 from kctl.daemon.api_server_config import api_server_config
+from kctl.daemon.cluster_files import make_private
 from kctl.daemon.lock import ClusterLock
 from kctl.daemon.paths import ClusterPaths
 from kctl.daemon.pki import Pki
@@ -45,18 +46,22 @@ class EmbeddedTransport:
 
 
 async def open_embedded(directory: Path) -> EmbeddedTransport:
-    """Raises lock.AlreadyServed while a daemon or another embedded command has the cluster."""
+    """Raises lock.AlreadyServed while a daemon or another embedded command has the cluster, damage.DamagedFile."""
     from kctl.kube_apiserver.server import ApiServer
     from store.sqlite import SqliteStore
 
     paths = ClusterPaths(directory)
+    keys = Pki(paths.pki)
+    if keys.exists:
+        keys.check()
     lock = ClusterLock(paths.process_id)
     lock.acquire()
+    make_private(paths)
     store = SqliteStore(paths.state)
     server: ApiServer | None = None
     try:
         await store.start()
-        server = ApiServer(store, clock=RealClock(), randomness=random.Random(), config=api_server_config(Pki(paths.pki), "127.0.0.1"))
+        server = ApiServer(store, clock=RealClock(), randomness=random.Random(), config=api_server_config(keys, "127.0.0.1"))
         await server.start()
     except BaseException:
         await store.close()

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import orjson
+
+from kctl.daemon import private_files
+from kctl.daemon.damage import DamagedFile
+
+_RECORD_BYTES = 512
+"""Written with one call and always as long, so that a reader never meets half a record."""
+
+_ATTEMPTS, _ATTEMPT_SECONDS = 5, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +45,25 @@ class ClusterLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        private_files.make_folder(self._path.parent)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            found = _read(descriptor)
-            os.close(descriptor)
-            raise AlreadyServed(self._path, found) from None
+            descriptor = private_files.open_file(self._path, os.O_RDWR)
+        except OSError as error:
+            raise _unusable(self._path, error) from None
+        if not _locked(descriptor):
+            try:
+                raise AlreadyServed(self._path, _read(self._path, descriptor))
+            finally:
+                os.close(descriptor)
         self._descriptor = descriptor
         self.publish("")
 
     def publish(self, server: str, started_at: str = "") -> None:
         """Say where the cluster is served."""
         assert self._descriptor is not None
-        record = json.dumps({"pid": os.getpid(), "server": server, "startedAt": started_at})
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, record.encode(), 0)
+        record = orjson.dumps({"pid": os.getpid(), "server": server, "startedAt": started_at})
+        os.pwrite(self._descriptor, record.ljust(_RECORD_BYTES - 1) + b"\n", 0)
+        os.ftruncate(self._descriptor, _RECORD_BYTES)
 
     def release(self) -> None:
         if self._descriptor is not None:
@@ -66,25 +79,53 @@ class ClusterLock:
         self.release()
 
 
-def holder(path: Path) -> Holder | None:
-    """Who serves the cluster whose run.pid this is; None when nobody does."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return None
-    try:
+def _locked(descriptor: int) -> bool:
+    """Tried for a moment: whoever asks for the `holder` holds the lock for an instant too."""
+    for _ in range(_ATTEMPTS):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
         except BlockingIOError:
-            return _read(descriptor)
+            time.sleep(_ATTEMPT_SECONDS)
+    return False
+
+
+def holder(path: Path) -> Holder | None:
+    """Who serves the cluster whose run.pid this is; None when nobody does. Raises DamagedFile."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(path, error) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _read(path, descriptor)
         return None
     finally:
         os.close(descriptor)
 
 
-def _read(descriptor: int) -> Holder:
+def _unusable(path: Path, error: OSError) -> Exception:
+    """A read-only folder is not damaged, it is read-only."""
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return error
+    what = "is a symbolic link" if error.errno == errno.ELOOP else f"cannot be opened ({(error.strerror or str(error)).lower()})"
+    return DamagedFile(path, what, "move it away; kctl makes it anew")
+
+
+def _read(path: Path, descriptor: int) -> Holder:
+    """What the holder wrote. It has locked the file before it writes: an empty one is of a holder that has just begun."""
+    data = os.pread(descriptor, _RECORD_BYTES, 0)
+    if not data.strip():
+        return Holder(0, "")
     try:
-        record: dict[str, Any] = json.loads(os.pread(descriptor, 4096, 0))
-    except ValueError:
-        record = {}
-    return Holder(int(record.get("pid") or 0), str(record.get("server") or ""), str(record.get("startedAt") or ""))
+        record: Any = orjson.loads(data)
+        process_id, server, started_at = record["pid"], record["server"], record["startedAt"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        process_id = server = started_at = None
+    if type(process_id) is not int or process_id < 2 or not isinstance(server, str) or not isinstance(started_at, str):
+        raise DamagedFile(path, "is locked by a process but does not say by which", f"find and stop that process (fuser {path})")
+    return Holder(process_id, server, started_at)

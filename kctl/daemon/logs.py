@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kctl.apimachinery.clock import Clock
+from kctl.daemon import private_files
 
 _OWNERS = (
     ("store", "etcd"),
@@ -52,7 +53,7 @@ class ComponentFiles(logging.Handler):
 
     def __init__(self, directory: Path) -> None:
         super().__init__()
-        directory.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(directory)
         self._directory = directory
         self._files: dict[str, int] = {}
         self.setFormatter(KlogFormatter())
@@ -70,7 +71,7 @@ class ComponentFiles(logging.Handler):
             path.replace(path.with_suffix(".log.1"))
             descriptor = None
         if descriptor is None:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            descriptor = private_files.open_file(path, os.O_WRONLY | os.O_APPEND)
             self._files[component] = descriptor
         return descriptor
 

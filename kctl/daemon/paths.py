@@ -1,4 +1,8 @@
-"""Where a cluster keeps its files: $XDG_DATA_HOME/kctl/<cluster>/ (default ~/.local/share/kctl/<cluster>/)."""
+"""Where a cluster keeps its files: $XDG_DATA_HOME/kctl/<cluster>/ (default ~/.local/share/kctl/<cluster>/).
+
+A cluster's name becomes a folder's name, so every name passes `ClusterPaths.of`, whoever gave it: a flag, the environment, a
+kubeconfig or the file that says which cluster is the current one.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,13 @@ from pathlib import Path
 
 DEFAULT_CLUSTER = "kctl"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class InvalidClusterName(Exception):
+    def __init__(self, name: str, source: str = "") -> None:
+        super().__init__(
+            f"invalid cluster name {name!r}{source}: a lowercase RFC 1123 label is needed (letters, digits and '-', 63 at most)"
+        )
 
 
 def data_home(environment: Mapping[str, str] = os.environ) -> Path:
@@ -29,6 +40,9 @@ class ClusterPaths:
 
     @classmethod
     def of(cls, name: str, environment: Mapping[str, str] = os.environ) -> ClusterPaths:
+        """Raises InvalidClusterName."""
+        if not valid_cluster_name(name):
+            raise InvalidClusterName(name)
         return cls(data_home(environment) / name)
 
     @property
@@ -62,10 +76,24 @@ class ClusterPaths:
         """cluster.json: what the cluster was started with, so that a restart needs no flags."""
         return self.directory / "cluster.json"
 
+    @property
+    def exist(self) -> bool:
+        """Whether there is such a cluster: settings, or a store that commands made with nothing running."""
+        return os.path.lexists(self.settings) or os.path.lexists(self.state)
+
 
 def clusters(environment: Mapping[str, str] = os.environ) -> list[ClusterPaths]:
-    """Every cluster that has settings on this machine, by name."""
-    home = data_home(environment)
+    """Every cluster on this machine, by name."""
+    return _in(data_home(environment))
+
+
+def siblings(paths: ClusterPaths) -> list[ClusterPaths]:
+    """The other clusters beside this one."""
+    return [other for other in _in(paths.directory.parent) if other != paths]
+
+
+def _in(home: Path) -> list[ClusterPaths]:
     if not home.is_dir():
         return []
-    return [ClusterPaths(folder) for folder in sorted(home.iterdir()) if (folder / "cluster.json").is_file()]
+    found = [ClusterPaths(folder) for folder in sorted(home.iterdir()) if valid_cluster_name(folder.name)]
+    return [paths for paths in found if paths.exist]

@@ -5,18 +5,23 @@
     admin.crt admin.key           client certificate of kubernetes-admin in system:masters
     sa.key                        signs service account tokens
 
-Made once, at the first start; importing `cryptography` is then not needed on later starts.
+Made once, at the first start, and checked at every later one, for which importing `cryptography` is not needed.
 """
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kctl.daemon import private_files
+from kctl.daemon.damage import DamagedFile
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -25,6 +30,17 @@ if TYPE_CHECKING:
 CA_DAYS = 3650
 LEAF_DAYS = 3650
 _CLOCK_SKEW = timedelta(minutes=5)
+_DER_SEQUENCE = 0x30
+
+
+FILES = ("ca.crt", "ca.key", "apiserver.crt", "apiserver.key", "admin.crt", "admin.key", "sa.key")
+UNFINISHED = "pki.new"
+"""The folder they are made in; it becomes pki/ when all are there."""
+_PAIRS = ("ca", "apiserver", "admin")
+_MAXIMUM_BYTES = 64 * 1024
+_ADVICE = (
+    "restore it from a copy; or move the folder {folder} away, then new keys are made and all kubeconfigs and tokens given out are void"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +51,72 @@ class Pki:
         return self.directory / name
 
     @property
-    def complete(self) -> bool:
-        names = ("ca.crt", "ca.key", "apiserver.crt", "apiserver.key", "admin.crt", "admin.key", "sa.key")
-        return all((self.directory / name).is_file() for name in names)
+    def exists(self) -> bool:
+        return os.path.lexists(self.directory)
+
+    def check(self) -> None:
+        """Every file is there, whole, and each certificate goes with its key. Raises DamagedFile."""
+        import ssl
+
+        for name in FILES:
+            self._check_pem(self[name])
+        for pair in _PAIRS:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self[f"{pair}.crt"], self[f"{pair}.key"])
+            except (ssl.SSLError, OSError):
+                raise self._damaged(self[f"{pair}.crt"], f"and {pair}.key do not belong together") from None
+
+    def _check_pem(self, path: Path) -> None:
+        try:
+            with path.open("rb") as file:
+                text = file.read(_MAXIMUM_BYTES)
+        except FileNotFoundError:
+            raise self._damaged(path, "is missing") from None
+        except OSError as error:
+            raise self._damaged(path, f"cannot be read ({(error.strerror or str(error)).lower()})") from None
+        if not _is_pem(text):
+            raise self._damaged(
+                path, "is empty" if not text.strip() else f"is not a PEM {'certificate' if path.suffix == '.crt' else 'key'}"
+            )
+
+    def _damaged(self, path: Path, why: str) -> DamagedFile:
+        return DamagedFile(path, why, _ADVICE.format(folder=self.directory))
+
+
+def _is_pem(text: bytes) -> bool:
+    """One object between BEGIN and END lines, base64 of DER that is as long as it says."""
+    found = re.fullmatch(rb"\s*-----BEGIN ([A-Z ]+)-----\s+([A-Za-z0-9+/=\s]+)-----END \1-----\s*", text)
+    try:
+        data = base64.b64decode(b"".join(found.group(2).split()), validate=True) if found else b""
+    except ValueError:
+        return False
+    if len(data) < 2 or data[0] != _DER_SEQUENCE:
+        return False
+    extra = data[1] & 0x7F if data[1] & 0x80 else 0
+    length = int.from_bytes(data[2 : 2 + extra], "big") if extra else data[1]
+    return len(data) == 2 + extra + length
 
 
 def ensure(directory: Path, *, now: datetime, hosts: Sequence[str]) -> Pki:
-    """The PKI in `directory`, made where it is not there yet. `hosts`: further names and addresses for the server."""
+    """The PKI in `directory`, made where there is none. `hosts`: further names and addresses for the server. Raises DamagedFile
+    where a part is missing or broken: a new authority would make every kubeconfig and token void."""
     pki = Pki(directory)
-    if not pki.complete:
-        _make(pki, now, hosts)
+    if pki.exists:
+        pki.check()
+    else:
+        unfinished = Pki(directory.with_name(UNFINISHED))
+        private_files.make_folder(unfinished.directory)
+        _make(unfinished, now, hosts)
+        unfinished.directory.rename(directory)
     return pki
 
 
 def _make(pki: Pki, now: datetime, hosts: Sequence[str]) -> None:
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    pki.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _certificate("kubernetes", "", authority_key, None, authority_key, now, CA_DAYS)
-    _write(pki["ca.key"], _key_pem(authority_key), secret=True)
+    _write(pki["ca.key"], _key_pem(authority_key))
     _write(pki["ca.crt"], _certificate_pem(authority))
     names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
     for file, common_name, organization, subjects in (
@@ -63,9 +125,9 @@ def _make(pki: Pki, now: datetime, hosts: Sequence[str]) -> None:
     ):
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = _certificate(common_name, organization, key, authority, authority_key, now, LEAF_DAYS, subjects)
-        _write(pki[f"{file}.key"], _key_pem(key), secret=True)
+        _write(pki[f"{file}.key"], _key_pem(key))
         _write(pki[f"{file}.crt"], _certificate_pem(leaf))
-    _write(pki["sa.key"], _key_pem(ec.generate_private_key(ec.SECP256R1())), secret=True)
+    _write(pki["sa.key"], _key_pem(ec.generate_private_key(ec.SECP256R1())))
 
 
 def _certificate(
@@ -147,7 +209,6 @@ def _certificate_pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _write(path: Path, data: bytes, *, secret: bool = False) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if secret else 0o644)
-    with os.fdopen(descriptor, "wb") as file:
+def _write(path: Path, data: bytes) -> None:
+    with os.fdopen(private_files.open_file(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
         file.write(data)

@@ -8,22 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.differential import ROOT
-from tests.e2e.live import eventually, kctl, stop_all
+from tests.e2e.live import eventually, kctl
 
 pytestmark = pytest.mark.process
 NGINX = "manifests/examples/nginx.yaml"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    stop_all(tmp_path)
 
 
 def _ready(home: Path, name: str) -> int:
@@ -75,6 +68,8 @@ def test_ctrl_c_stops_cleanly(home: Path) -> None:
 
 
 def test_with_nothing_running_commands_work_and_the_next_start_picks_up(home: Path) -> None:
+    assert kctl(home, "run-cluster", "--detach", "--port", "0").returncode == 0
+    assert kctl(home, "cluster", "stop").returncode == 0
     applied = kctl(home, "apply", "-f", NGINX)
     assert applied.stdout == "deployment.apps/nginx created\nservice/nginx created\n", applied.stderr
     assert kctl(home, "get", "deployment", "nginx", "-o", "name").stdout == "deployment.apps/nginx\n"

@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 
 from kctl.apimachinery.clock import FakeClock
+from kctl.client import kubeconfig, plain_yaml
 from kctl.daemon import admin_kubeconfig, logs, pki
 from kctl.daemon.config import ClusterConfig
 from kctl.daemon.lock import AlreadyServed, ClusterLock, holder
@@ -91,10 +92,36 @@ def test_certificates_are_made_once_and_chain_to_the_authority(tmp_path: Path) -
 
 
 def test_kubeconfig_is_private_and_names_the_context(tmp_path: Path) -> None:
-    made = pki.ensure(tmp_path / "pki", now=NOW, hosts=[])
-    admin_kubeconfig.write(tmp_path / "kubeconfig", "dev", "https://127.0.0.1:1", made)
-    assert "current-context: kctl-dev\n" in (tmp_path / "kubeconfig").read_text()
-    assert ((tmp_path / "kubeconfig").stat().st_mode & 0o777) == 0o600
+    paths = ClusterPaths(tmp_path / "dev")
+    made = pki.ensure(paths.pki, now=NOW, hosts=[])
+    admin_kubeconfig.write(paths, "https://127.0.0.1:1", made)
+    assert "current-context: kctl-dev\n" in paths.kubeconfig.read_text()
+    assert (paths.kubeconfig.stat().st_mode & 0o777) == 0o600
+
+
+def test_what_a_user_added_to_the_kubeconfig_survives_the_next_start(tmp_path: Path) -> None:
+    paths = ClusterPaths(tmp_path / "dev")
+    made = pki.ensure(paths.pki, now=NOW, hosts=[])
+    admin_kubeconfig.write(paths, "https://127.0.0.1:1", made)
+    admin_kubeconfig.write(paths, "https://127.0.0.1:2", made)
+    assert paths.kubeconfig.read_text() == admin_kubeconfig.text("dev", "https://127.0.0.1:2", made)
+    text = paths.kubeconfig.read_text().replace("    user: kctl-dev\n", "    namespace: team\n    user: kctl-dev\n", 1)
+    paths.kubeconfig.write_text(text.replace("contexts:\n", "contexts:\n- name: mine\n  context: {cluster: kctl-dev, user: kctl-dev}\n"))
+    admin_kubeconfig.write(paths, "https://127.0.0.1:3", made)
+    config = kubeconfig.load(paths.kubeconfig)
+    assert set(config.contexts) == {"kctl-dev", "mine"} and config.current_context == "kctl-dev"
+    assert config.contexts["kctl-dev"] == {"cluster": "kctl-dev", "user": "kctl-dev", "namespace": "team"}
+    assert config.clusters["kctl-dev"]["server"] == "https://127.0.0.1:3"
+    assert kubeconfig.local_cluster(config.clusters["kctl-dev"]) == "dev"
+
+
+@pytest.mark.parametrize("name", ["123", "null", "yes", "1e3", "0x1f"])
+def test_a_clusters_name_is_text_in_its_kubeconfig(tmp_path: Path, name: str) -> None:
+    paths = ClusterPaths(tmp_path / name)
+    admin_kubeconfig.write(paths, "https://127.0.0.1:1", pki.ensure(paths.pki, now=NOW, hosts=[]))
+    assert plain_yaml.read(paths.kubeconfig.read_text()) is not None  # no YAML library is needed to read it
+    (entry,) = kubeconfig.load(paths.kubeconfig).clusters.values()
+    assert kubeconfig.local_cluster(entry) == name
 
 
 @pytest.mark.parametrize(
