@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kctl.daemon import logs, pki
-from kctl.daemon.paths import ClusterPaths
+from kctl.daemon.paths import CURRENT_CLUSTER_FILE, ClusterPaths
 from kctl.daemon.private_files import restrict
 
 _DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.lock")
@@ -45,6 +45,7 @@ class ForeignFiles(Exception):
 def make_private(paths: ClusterPaths) -> None:
     """0700 and 0600 for what exists, whatever an older kctl or the umask made of it."""
     restrict(paths.directory.parent)
+    restrict(paths.directory.parent / CURRENT_CLUSTER_FILE)
     restrict(paths.directory)
     for name in FILES:
         restrict(paths.directory / name)

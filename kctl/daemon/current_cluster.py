@@ -1,7 +1,7 @@
 """Which local cluster is meant: the one that is named, else $KCTL_CLUSTER, else the current one.
 
-The current cluster is the one started last or chosen with `kctl cluster use`; its name is in $XDG_DATA_HOME/kctl/current_cluster
-(no cluster can be called that: '_' is not allowed in a label). Where nothing says, a single cluster is the current one.
+The current cluster is the one started last or chosen with `kctl cluster use`; its name is in $XDG_DATA_HOME/kctl/current_cluster.
+Where nothing says, a single cluster is the current one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kctl.daemon.damage import DamagedFile, read_small
-from kctl.daemon.paths import DEFAULT_CLUSTER, ClusterPaths, InvalidClusterName, clusters, data_home, valid_cluster_name
+from kctl.daemon.paths import (
+    CURRENT_CLUSTER_FILE,
+    DEFAULT_CLUSTER,
+    ClusterPaths,
+    InvalidClusterName,
+    clusters,
+    data_home,
+    valid_cluster_name,
+)
 from kctl.daemon.private_files import make_folder, write
 
 VARIABLE = "KCTL_CLUSTER"
@@ -23,7 +31,7 @@ class NoCluster(Exception):
 
 
 def file_path(environment: Mapping[str, str] = os.environ) -> Path:
-    return data_home(environment) / "current_cluster"
+    return data_home(environment) / CURRENT_CLUSTER_FILE
 
 
 def find(name: str = "", environment: Mapping[str, str] = os.environ) -> ClusterPaths:

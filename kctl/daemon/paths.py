@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DEFAULT_CLUSTER = "kctl"
+CURRENT_CLUSTER_FILE = "current_cluster"
+"""Beside the clusters' folders; no cluster can be called that, for '_' is not allowed in a label."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 

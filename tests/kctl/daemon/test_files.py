@@ -34,7 +34,11 @@ def test_where_a_cluster_lives(environment: dict[str, str], expected: str) -> No
     assert str(ClusterPaths.of("dev", environment).directory) == expected
 
 
-@pytest.mark.parametrize(("name", "valid"), [("kctl", True), ("a-1", True), ("", False), ("A", False), ("../x", False), ("-a", False)])
+@pytest.mark.parametrize(
+    ("name", "valid"),
+    [(name, True) for name in ("kctl", "a-1", "9", "a" * 63)]
+    + [(name, False) for name in ("", "A", "../x", "-a", "a-", "a.b", "a/b", ".", "..", "a\n", "a\0", "ä", "a" * 64)],
+)
 def test_cluster_names(name: str, valid: bool) -> None:
     assert valid_cluster_name(name) is valid
 
