@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kctl.daemon.config import ClusterConfig
     from kctl.daemon.paths import ClusterPaths
 
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """One start of a cluster, as asked for."""
