@@ -14,7 +14,7 @@ from kctl.daemon.damage import DamagedFile, json_object, read_small
 
 DEFAULT_PORT_OR_FREE = -1
 MAXIMUM_NODES = 20000
-ADVICE = "correct it, or move it away and give the settings once more: kctl run-cluster --name {name} --nodes ..."
+ADVICE = "correct it, or write {{}} into it and give the settings once more: kctl run-cluster --name {name} --nodes ..."
 
 
 @dataclass(frozen=True, slots=True)

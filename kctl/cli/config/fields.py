@@ -58,8 +58,16 @@ def ordered(section: str, entry: Mapping[str, Any]) -> Entry:
     for name, kind in OF_SECTION[section].items():
         value = entry.get(name)
         if value or name in _ALWAYS[section]:
-            found[name] = _plugin(value) if name == "exec" else ("" if value is None and kind == "string" else value)
+            found[name] = _shaped(name, kind, value)
     return found
+
+
+def _shaped(name: str, kind: str, value: Any) -> Any:
+    if name == "exec":
+        return _plugin(value)
+    if name == "extensions" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return [{"name": one.get("name") or "", "extension": one.get("extension")} for one in value]
+    return "" if value is None and kind == "string" else value
 
 
 def _plugin(plugin: Any) -> Entry:
