@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from controllers.kube_controller_manager.clusterrole_aggregation import ClusterRoleAggregation
+from controllers.kube_controller_manager.cronjob import CronJobController
 from controllers.kube_controller_manager.deployment.controller import DeploymentController
 from controllers.kube_controller_manager.endpoints import EndpointsController
 from controllers.kube_controller_manager.endpointslice import EndpointSliceController
@@ -65,6 +66,7 @@ CONTROLLERS: dict[str, Factory] = {
     "replicaset-controller": lambda context, options: ReplicaSetController(context),
     "replicationcontroller-controller": lambda context, options: ReplicationControllerController(context),
     "job-controller": lambda context, options: JobController(context),
+    "cronjob-controller": lambda context, options: CronJobController(context),
     "ttl-after-finished-controller": lambda context, options: TtlAfterFinishedController(context),
     "endpointslice-controller": lambda context, options: EndpointSliceController(context),
     "endpoints-controller": lambda context, options: EndpointsController(context),

@@ -48,8 +48,6 @@ _RESOURCE = "resource.k8s.io"
 NOT_ACTED_ON = (
     NotActedOn(("statefulsets.apps",), "StatefulSets are stored only: no controller creates their pods yet"),
     NotActedOn(("daemonsets.apps",), "DaemonSets are stored only: no controller creates their pods yet"),
-    NotActedOn(("jobs.batch",), "Jobs are stored only: no controller creates their pods yet"),
-    NotActedOn(("cronjobs.batch",), "CronJobs are stored only: no controller creates their Jobs yet"),
     NotActedOn(("horizontalpodautoscalers.autoscaling",), "HorizontalPodAutoscalers are stored only: nothing is scaled by them yet"),
     NotActedOn(
         ("poddisruptionbudgets.policy",), "PodDisruptionBudgets are stored only: no controller computes how many disruptions they allow yet"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from controllers.kube_controller_manager.job import intervals, rules
 from controllers.kube_controller_manager.job.backoff import Failures, seconds_left
 
 Object = dict[str, Any]
-INDEXES = st.sets(st.integers(0, 40))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -21,8 +19,14 @@ def as_intervals(indexes: set[int]) -> intervals.Intervals:
     return intervals.with_indexes([], indexes)
 
 
-@given(INDEXES, INDEXES)
-def test_intervals_are_sets(some: set[int], others: set[int]) -> None:
+def some_indexes(randomness: random.Random) -> set[int]:
+    return {index for index in range(41) if randomness.random() < 0.4}
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_intervals_are_sets(seed: int) -> None:
+    randomness = random.Random(seed)
+    some, others = some_indexes(randomness), some_indexes(randomness)
     one, other = as_intervals(some), as_intervals(others)
     assert intervals.parse(intervals.text_of(one), 41) == one
     assert intervals.total(one) == len(some)
@@ -31,8 +35,10 @@ def test_intervals_are_sets(some: set[int], others: set[int]) -> None:
     assert [index for index in range(41) if intervals.contains(one, index)] == sorted(some)
 
 
-@given(INDEXES, st.integers(0, 10), st.integers(0, 45))
-def test_the_first_missing_indexes(taken: set[int], count: int, completions: int) -> None:
+@pytest.mark.parametrize("seed", range(50))
+def test_the_first_missing_indexes(seed: int) -> None:
+    randomness = random.Random(seed)
+    taken, count, completions = some_indexes(randomness), randomness.randrange(11), randomness.randrange(46)
     expected = [index for index in range(completions) if index not in taken][:count]
     assert intervals.first_missing(as_intervals(taken), count, completions) == expected
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from kctl.apimachinery import cron
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import workload_validation as rules
-from kctl.kube_apiserver.registry.batch import cron_schedule
 from kctl.kube_apiserver.registry.batch.job import default_job_template_spec
 from kctl.kube_apiserver.registry.batch.job_validation import validate_job_spec
 from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
@@ -83,8 +83,8 @@ def _pods(obj: Object) -> Object:
 def _schedule(schedule: str, zone: str | None, allow_zone: bool) -> list[FieldError]:
     errors: list[FieldError] = []
     try:
-        cron_schedule.check(schedule)
-    except cron_schedule.ScheduleError as error:
+        cron.parse(schedule)
+    except cron.ScheduleError as error:
         errors.append(fe.invalid("spec.schedule", schedule, str(error)))
     if "TZ" in schedule and zone is not None:
         why = "cannot use both timeZone field and TZ or CRON_TZ in schedule"

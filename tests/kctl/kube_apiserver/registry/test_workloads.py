@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from kctl.apimachinery import cron
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.kube_apiserver.registry.autoscaling.conversion import from_storage, to_storage
-from kctl.kube_apiserver.registry.batch.cron_schedule import ScheduleError, check
 from tests.kctl.kube_apiserver.registry.harness import Harness
 
 TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
@@ -127,7 +127,7 @@ def test_refused_jobs(spec: dict[str, Any], expected: str) -> None:
 
 @pytest.mark.parametrize("schedule", ["* * * * *", "*/5 0-4 1,15 jan-mar MON", "@daily", "@every 1h30m", "0 0 1/2 * ?"])
 def test_valid_schedules(schedule: str) -> None:
-    check(schedule)
+    cron.parse(schedule)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_valid_schedules(schedule: str) -> None:
     ],
 )
 def test_wrong_schedules(schedule: str, message: str) -> None:
-    with pytest.raises(ScheduleError) as caught:
-        check(schedule)
+    with pytest.raises(cron.ScheduleError) as caught:
+        cron.parse(schedule)
     assert str(caught.value) == message
 
 
