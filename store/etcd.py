@@ -58,9 +58,10 @@ class Etcd(Protocol):
         Raises Compacted, FutureRevision."""
         ...
 
-    async def range(self, start: str, end: str, *, revision: int = 0, limit: int = 0) -> RangeResult:
+    async def range(self, start: str, end: str, *, revision: int = 0, limit: int = 0, counted: bool = True) -> RangeResult:
         """Keys k with start <= k < end (code point order) now or at `revision`; at most `limit` of them
-        (0 = all), `more` telling whether keys were left out. Raises Compacted, FutureRevision."""
+        (0 = all), `more` telling whether keys were left out. Not `counted`, `count` is only that of the keys given, and a range
+        with a limit costs no more than the limit. Raises Compacted, FutureRevision."""
         ...
 
     async def create(self, key: str, value: bytes, *, tag: object = None) -> int:

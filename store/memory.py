@@ -70,12 +70,13 @@ class MemoryStore:
     async def get(self, key: str, *, revision: int = 0) -> KeyValue | None:
         return self._state(revision).get(key)
 
-    async def range(self, start: str, end: str, *, revision: int = 0, limit: int = 0) -> RangeResult:
+    async def range(self, start: str, end: str, *, revision: int = 0, limit: int = 0, counted: bool = True) -> RangeResult:
         state = self._state(revision)
         keys = self._keys if state is self._now else sorted(state)
         found = keys[bisect.bisect_left(keys, start) : bisect.bisect_left(keys, end)]
         chosen = found[:limit] if limit else found
-        return RangeResult([state[key] for key in chosen], revision or self.revision, len(found), len(chosen) < len(found))
+        count = len(found) if counted else len(chosen)
+        return RangeResult([state[key] for key in chosen], revision or self.revision, count, len(chosen) < len(found))
 
     def listen(self, prefix: str, listener: Listener) -> Subscription:
         return self._broadcaster.listen(prefix, listener)

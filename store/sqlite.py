@@ -253,15 +253,18 @@ class SqliteStore:
         ).fetchone()
         return None if row is None or row[4] else _key_value(row)
 
-    async def range(self, start: str, end: str, *, revision: int = 0, limit: int = 0) -> RangeResult:
+    async def range(self, start: str, end: str, *, revision: int = 0, limit: int = 0, counted: bool = True) -> RangeResult:
         self._check_readable(revision)
         at = revision or self._committed
-        parameters = {"start": start, "end": end, "revision": at, "limit": limit or -1}
+        parameters = {"start": start, "end": end, "revision": at, "limit": limit + 1 if limit else -1}
         rows = self._reader.execute(f"{_STATE} ORDER BY key LIMIT :limit", parameters).fetchall()
+        more = 0 < limit < len(rows)
+        if more:
+            rows.pop()
         count = len(rows)
-        if limit and count == limit:
+        if more and counted:
             count = self._reader.execute(f"SELECT count(*) FROM ({_STATE})", parameters).fetchone()[0]
-        return RangeResult([_key_value(row) for row in rows], at, count, count > len(rows))
+        return RangeResult([_key_value(row) for row in rows], at, count, more)
 
     def listen(self, prefix: str, listener: Listener) -> Subscription:
         return self._broadcaster.listen(prefix, listener)

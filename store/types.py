@@ -36,7 +36,7 @@ class Event(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class RangeResult:
     """`key_values` in key order; `revision` is the store's revision the answer is true at;
-    `count` the number of keys in the whole range at that revision, ignoring the limit."""
+    `count` the number of keys in the whole range at that revision, ignoring the limit (where it was asked for)."""
 
     key_values: Sequence[KeyValue]
     revision: int

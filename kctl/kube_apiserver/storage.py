@@ -169,16 +169,26 @@ class Storage:
         except StoreError as error:
             raise _translate(error) from error
 
-    async def list_at(self, cache: WatchCache, namespace: str, after: str, revision: int, limit: int) -> tuple[list[Entry], bool, int]:
-        """Entries after the key `after` as they were at `revision`: (entries, more, how many remain). Raises TooOld."""
-        prefix = self._store_key(cache, f"{namespace}/" if namespace else "")
-        start = self._store_key(cache, after) + "\0" if after else prefix
+    async def list_at(self, cache: WatchCache, namespace: str, after: str, revision: int, limit: int) -> tuple[list[Entry], bool]:
+        """Up to `limit` entries after the key `after` as they were at `revision`, and whether there are more. Raises TooOld."""
+        start, end = self._range(cache, namespace, after)
         try:
-            found = await self._store.range(start, prefix[:-1] + "0", revision=revision, limit=limit)
+            found = await self._store.range(start, end, revision=revision, limit=limit, counted=False)
         except StoreError as error:
             raise _translate(error) from error
-        entries = [Entry(_decode(item.value, item.mod_revision), item.mod_revision) for item in found.key_values]
-        return entries, found.more, found.count - len(entries)
+        return [Entry(_decode(item.value, item.mod_revision), item.mod_revision) for item in found.key_values], found.more
+
+    async def count_at(self, cache: WatchCache, namespace: str, after: str, revision: int) -> int:
+        """How many there were after the key `after` at `revision`. Raises TooOld."""
+        start, end = self._range(cache, namespace, after)
+        try:
+            return (await self._store.range(start, end, revision=revision, limit=1)).count
+        except StoreError as error:
+            raise _translate(error) from error
+
+    def _range(self, cache: WatchCache, namespace: str, after: str) -> tuple[str, str]:
+        prefix = self._store_key(cache, f"{namespace}/" if namespace else "")
+        return self._store_key(cache, after) + "\0" if after else prefix, prefix[:-1] + "0"
 
     async def get_at(self, cache: WatchCache, key: str, revision: int) -> Entry | None:
         try:

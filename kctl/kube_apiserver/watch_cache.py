@@ -7,10 +7,9 @@ most once, without kind and apiVersion: list items have none, and whoever needs 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -159,7 +158,9 @@ class WatchCache:
         self.namespaced = namespaced
         self.entries: dict[str, Entry] = {}
         self._by_namespace: dict[str, dict[str, Entry]] = {}
-        self._sorted: dict[str, list[str]] = {}
+        self._order: list[str] | None = None
+        """All keys in the store's order, once somebody has asked; replaced, never changed. It lacks what `_moved` says."""
+        self._moved: set[str] = set()
         self._window: deque[Change] = deque(maxlen=WINDOW)
         self._window_start = 0
         self.last_revision = 0
@@ -199,7 +200,7 @@ class WatchCache:
             else:
                 self._put(change.key, change.entry)
             if change.type != "MODIFIED":
-                self._forget_order(change.key)
+                self._note_order(change.key)
             if len(window) == WINDOW:
                 self._window_start = window[0].entry.revision
             window.append(change)
@@ -207,24 +208,40 @@ class WatchCache:
         for watcher in tuple(self._watchers):
             watcher.push(changes)
 
-    def _forget_order(self, key: str) -> None:
-        if self._sorted:
-            self._sorted.pop("", None)
-            self._sorted.pop(key.rpartition("/")[0], None)
+    def _note_order(self, key: str) -> None:
+        """`key` has come or gone."""
+        if self._order is None:
+            return
+        self._moved.add(key)
+        if len(self._moved) > len(self._order) + WINDOW:  # nobody lists any more
+            self._order = None
+            self._moved.clear()
 
-    def sorted_keys(self, namespace: str = "") -> list[str]:
-        """Keys in the store's order (by namespace, then name); '' = all namespaces."""
-        found = self._sorted.get(namespace)
-        if found is None:
-            inside = self._by_namespace.get(namespace, {}) if namespace else self.entries
-            found = self._sorted[namespace] = sorted(inside)
-        return found
+    def _ordered(self) -> list[str]:
+        order, moved = self._order, self._moved
+        if order is None:
+            order = sorted(self.entries)
+        elif moved:
+            order = [key for key in order if key not in moved]
+            order += sorted(key for key in moved if key in self.entries)
+            order.sort()  # two runs, which costs one comparison for each key
+            self._moved = set()
+        self._order = order
+        return order
 
-    def list(self, namespace: str = "", after: str = "") -> Iterator[Entry]:
+    def keys(self, namespace: str = "", after: str = "") -> tuple[Sequence[str], int, int]:
+        """All keys in the store's order (by namespace, then name), and from where to where they are of `namespace` ('' = all) and
+        after the key `after`. The sequence stays as it is, whatever comes."""
+        order = self._ordered()
+        first = bisect_left(order, f"{namespace}/") if namespace else 0
+        last = bisect_left(order, f"{namespace}0", first) if namespace else len(order)
+        return order, max(first, bisect_right(order, after, first, last)) if after else first, last
+
+    def list(self, namespace: str = "", after: str = "") -> list[Entry]:
         """In key order, those after the key `after`."""
-        keys = self.sorted_keys(namespace)
-        start = bisect_right(keys, after) if after else 0
-        return (self.entries[key] for key in (islice(keys, start, None) if start else keys))
+        order, first, last = self.keys(namespace, after)
+        entries = self.entries
+        return [entries[key] for key in (order if last - first == len(order) else order[first:last])]
 
     def unordered(self, namespace: str = "") -> Iterable[Entry]:
         return (self._by_namespace.get(namespace, {}) if namespace else self.entries).values()

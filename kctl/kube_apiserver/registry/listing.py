@@ -5,23 +5,29 @@ A continue token holds the revision of the first page and the last key given, so
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
 
+from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest, Expired, ServiceUnavailable, Timeout
 from kctl.kube_apiserver.handlers import go_json
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.list_options import ListOptions
 from kctl.kube_apiserver.registry.selection import Selection, select
-from kctl.kube_apiserver.storage import StorageError, TooOld
+from kctl.kube_apiserver.storage import Storage, StorageError, TooOld
 from kctl.kube_apiserver.watch_cache import Entry
 
+_AT_ONCE = 2000
+"""Objects a selector looks at before others have their turn."""
+_READ_AT_ONCE = 100
+"""Objects read and decoded from the store before others have theirs."""
 _INVALID_TOKEN = "invalid continue token: continue key is not valid: "
 EXPIRED_TOKEN = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without the "
@@ -41,62 +47,105 @@ class ListResult:
     remaining: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page begins: what a continue token says. `revision` 0 is now (nothing has been given yet), -1 now too, in a list that
+    has become inconsistent. `remaining` is how many there are from here on, None where it is not known."""
+
+    revision: int
+    after: str = ""
+    remaining: int | None = None
+
+
 async def list_objects(
     registry: Registry, endpoint: Endpoint, namespace: str, query: Mapping[str, str], options: ListOptions
 ) -> ListResult:
     """Raises BadRequest, Expired (410), Timeout (a resourceVersion not reached yet)."""
     selection = select(endpoint, namespace, query)
     if options.continue_token:
-        revision, after = _decode_token(options.continue_token)
-        return await _page(registry, endpoint, selection, options.limit, revision, after)
+        return await _page(registry, endpoint, selection, options.limit, _decode_token(options.continue_token))
     if options.exact:
-        return await _page(registry, endpoint, selection, options.limit, options.revision, "")
+        return await _page(registry, endpoint, selection, options.limit, _Place(options.revision))
     if options.revision > registry.storage.revision:
         raise too_large(options.revision, registry.storage.revision)
-    if not options.limit or (options.revision == 0 and options.revision_given):
-        matches = selection.matches
-        found = list(_candidates(endpoint, selection, ""))
-        if matches is not None:
-            found = [entry for entry in found if matches(entry.object)]
-        return ListResult(found, registry.storage.revision)
-    return await _page(registry, endpoint, selection, options.limit, 0, "")
+    limit = 0 if options.revision == 0 and options.revision_given else options.limit
+    return await _page(registry, endpoint, selection, limit, _Place(0))
 
 
-def _candidates(endpoint: Endpoint, selection: Selection, after: str) -> list[Entry]:
+async def _page(registry: Registry, endpoint: Endpoint, selection: Selection, limit: int, place: _Place) -> ListResult:
+    """Up to `limit` (0 = all) matching objects from `place` on."""
+    storage = registry.storage
+    at = storage.revision if place.revision <= 0 else place.revision
+    if at > storage.revision:
+        raise too_large(at, storage.revision)
+    if at < storage.compact_revision:  # also where nothing of this kind has changed since: other pages may come from elsewhere
+        raise _expired(place)
+    if at >= endpoint.cache.last_revision:
+        return await _present(endpoint, selection, limit, place, at)
+    try:
+        return await _past(storage, endpoint, selection, limit, place, at)
+    except TooOld:
+        raise _expired(place) from None
+    except StorageError as error:
+        raise ServiceUnavailable(str(error)) from None
+
+
+async def _present(endpoint: Endpoint, selection: Selection, limit: int, place: _Place, at: int) -> ListResult:
+    """From the cache: nothing of this resource has changed since `at`."""
     cache = endpoint.cache
     if selection.name and (selection.namespace or not endpoint.resource.namespaced):
         key = endpoint.key(selection.namespace, selection.name)
-        entry = cache.entries.get(key)
-        return [entry] if entry is not None and key > after else []
-    return list(cache.list(selection.namespace, after))
+        entry = cache.entries.get(key) if key > place.after else None
+        found = [entry] if entry is not None and (selection.matches is None or selection.matches(entry.object)) else []
+        return ListResult(found, at)
+    if selection.matches is not None:
+        return await _matching(endpoint, cache.list(selection.namespace, place.after), selection.matches, limit, place, at)
+    keys, first, last = cache.keys(selection.namespace, place.after)
+    end = min(first + limit, last) if limit else last
+    entries = [cache.entries[keys[index]] for index in range(first, end)]
+    return _result(endpoint, entries, place, at, last - end)
 
 
-async def _page(registry: Registry, endpoint: Endpoint, selection: Selection, limit: int, revision: int, after: str) -> ListResult:
-    """Up to `limit` (0 = all) matching objects after the key `after`, as of `revision` (0 = now; -1 = now, tokens
-    of an inconsistent list)."""
-    storage = registry.storage
-    at = storage.revision if revision <= 0 else revision
-    if at > storage.revision:
-        raise too_large(at, storage.revision)
-    if at >= endpoint.cache.last_revision:
-        entries = _candidates(endpoint, selection, after)
-    else:
-        try:
-            entries, _, _ = await storage.list_at(endpoint.cache, selection.namespace, after, at, 0)
-        except TooOld:
-            raise _expired(endpoint, revision, after) from None
-        except StorageError as error:
-            raise ServiceUnavailable(str(error)) from None
+async def _matching(
+    endpoint: Endpoint, candidates: Sequence[Entry], matches: Callable[[Object], bool], limit: int, place: _Place, at: int
+) -> ListResult:
+    """As upstream: a full page ends there, whether or not anything that follows matches."""
     kept: list[Entry] = []
-    for index, entry in enumerate(entries):
-        if selection.matches is not None and not selection.matches(entry.object):
-            continue
+    for index, entry in enumerate(candidates):
         if limit and len(kept) == limit:
-            token = _encode_token(at if revision >= 0 else -1, _key(endpoint, kept[-1]))
-            remaining = None if selection.matches is not None else len(entries) - index
-            return ListResult(kept, at, token, remaining)
-        kept.append(entry)
+            return _result(endpoint, kept, place, at, None)
+        if matches(entry.object):
+            kept.append(entry)
+        if index % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
     return ListResult(kept, at)
+
+
+async def _past(storage: Storage, endpoint: Endpoint, selection: Selection, limit: int, place: _Place, at: int) -> ListResult:
+    """From the store's history, some at a time."""
+    cache, kept, after, more = endpoint.cache, list[Entry](), place.after, True
+    while more and not (limit and len(kept) == limit):
+        some = min(limit - len(kept), _READ_AT_ONCE) if limit else _READ_AT_ONCE
+        entries, more = await storage.list_at(cache, selection.namespace, after, at, some)
+        if entries:
+            after = _key(endpoint, entries[-1])
+        kept += entries if selection.matches is None else (entry for entry in entries if selection.matches(entry.object))
+        await asyncio.sleep(0)
+    if not more:
+        return ListResult(kept, at)
+    if selection.matches is not None:
+        return _result(endpoint, kept, place, at, None)
+    if place.remaining is not None:
+        return _result(endpoint, kept, place, at, max(place.remaining - len(kept), 1))
+    return _result(endpoint, kept, place, at, await storage.count_at(cache, selection.namespace, after, at))
+
+
+def _result(endpoint: Endpoint, kept: list[Entry], place: _Place, at: int, remaining: int | None) -> ListResult:
+    """A page that others follow, unless 0 remain."""
+    if remaining == 0:
+        return ListResult(kept, at)
+    token = _encode_token(_Place(at if place.revision >= 0 else -1, _key(endpoint, kept[-1]), remaining))
+    return ListResult(kept, at, token, remaining)
 
 
 def _key(endpoint: Endpoint, entry: Entry) -> str:
@@ -104,18 +153,22 @@ def _key(endpoint: Endpoint, entry: Entry) -> str:
     return endpoint.key(meta.get("namespace", ""), meta["name"])
 
 
-def _encode_token(revision: int, key: str) -> str:
-    payload = orjson.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": key + "\0"})
-    return base64.urlsafe_b64encode(payload).rstrip(b"=").decode()
+def _encode_token(place: _Place) -> str:
+    """Upstream's fields, and how many remain: to count them again would cost as much as all of them."""
+    payload = {"v": "meta.k8s.io/v1", "rv": place.revision, "start": place.after + "\0"}
+    if place.remaining is not None:
+        payload["remaining"] = place.remaining
+    return base64.urlsafe_b64encode(orjson.dumps(payload)).rstrip(b"=").decode()
 
 
-def _decode_token(token: str) -> tuple[int, str]:
+def _decode_token(token: str) -> _Place:
     try:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         payload = json.loads(raw.decode("latin-1"))
         if payload.get("v") != "meta.k8s.io/v1":
             raise BadRequest(_INVALID_TOKEN + f'server does not recognize this encoded version "{payload.get("v", "")}"')
         revision, start = int(payload.get("rv") or 0), str(payload.get("start") or "")
+        remaining = int(payload["remaining"]) if "remaining" in payload else None
     except json.JSONDecodeError:
         raise BadRequest(f"{_INVALID_TOKEN}{go_json.explain(raw.decode('latin-1'))}") from None
     except (binascii.Error, ValueError, AttributeError, TypeError) as error:
@@ -124,14 +177,14 @@ def _decode_token(token: str) -> tuple[int, str]:
         raise BadRequest(_INVALID_TOKEN + "encoded start key empty (version meta.k8s.io/v1)")
     if revision == 0:
         raise BadRequest(_INVALID_TOKEN + "incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
-    return revision, start.removesuffix("\0")
+    return _Place(revision, start.removesuffix("\0"), remaining)
 
 
-def _expired(endpoint: Endpoint, revision: int, after: str) -> Expired:
-    if not after:
-        return Expired(f"The resourceVersion for the provided list is too old: {revision}")
+def _expired(place: _Place) -> Expired:
+    if not place.after:
+        return Expired(f"The resourceVersion for the provided list is too old: {place.revision}")
     error = Expired(EXPIRED_TOKEN)
-    error.status["metadata"] = {"continue": _encode_token(-1, after)}
+    error.status["metadata"] = {"continue": _encode_token(_Place(-1, place.after))}
     return error
 
 
