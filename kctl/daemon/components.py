@@ -173,7 +173,7 @@ class Parts:
         self._informers: InformerFactory | None = None
 
     def client_for(self, who: User) -> Client:
-        return Client(self.api_server.transport(who))
+        return Client(self.api_server.component_transport(who))
 
     @property
     def informers(self) -> InformerFactory:

@@ -1,23 +1,43 @@
-"""Cluster IPs and node ports: which are taken, rebuilt from the stored Services at start, kept in memory only.
-
-Strategies find them as context.services["cluster_ips"] and ["node_ports"].
-"""
+"""Cluster IPs and node ports: which are taken, rebuilt from the stored Services at start, kept in memory only."""
 
 from __future__ import annotations
 
 import ipaddress
 import random
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from kctl.apimachinery import objects
-from kctl.apimachinery.resources import SERVICES
 from kctl.kube_apiserver.config import ApiServerConfig
 
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.registry.generic import Registry
+Value = TypeVar("Value")
 
 FULL = "range is full"
+
+
+class Allocator(Protocol, Generic[Value]):
+    """A shared pool of which each value has one holder at the most."""
+
+    def allocate(self, preferred: Value | None = None, dry_run: bool = False) -> Value:
+        """`preferred`, or any free value; a dry run keeps nothing. Raises ValueError with the API's words."""
+        ...
+
+    def hold(self, value: Value) -> None:
+        """It is taken, whatever the range."""
+        ...
+
+    def release(self, value: Value) -> None:
+        """Give it back; nothing happens where it is free."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allocators:
+    """The pools that Services take from."""
+
+    cluster_ips: Allocator[str]
+    node_ports: Allocator[int]
 
 
 class ClusterIPs:
@@ -68,8 +88,11 @@ class ClusterIPs:
                     return address
         raise ValueError(FULL)
 
-    def release(self, address: str) -> None:
-        self._taken.discard(address)
+    def hold(self, value: str) -> None:
+        self._taken.add(value)
+
+    def release(self, value: str) -> None:
+        self._taken.discard(value)
 
 
 class NodePorts:
@@ -102,19 +125,25 @@ class NodePorts:
                 return port
         raise ValueError(FULL)
 
-    def release(self, port: int) -> None:
-        self._taken.discard(port)
+    def hold(self, value: int) -> None:
+        self._taken.add(value)
+
+    def release(self, value: int) -> None:
+        self._taken.discard(value)
 
 
-def install(services: dict[str, Any], config: ApiServerConfig, registry: Registry) -> None:
-    """Make the allocators and let them know what stored Services hold."""
-    ips = ClusterIPs(config.service_cluster_ip_range, registry.randomness)
-    ports = NodePorts(*config.service_node_port_range, registry.randomness)
-    services["cluster_ips"], services["node_ports"] = ips, ports
-    for service in registry.list_cached(SERVICES, ""):
+def empty(config: ApiServerConfig, randomness: random.Random) -> Allocators:
+    """Pools nothing is taken from."""
+    return Allocators(ClusterIPs(config.service_cluster_ip_range, randomness), NodePorts(*config.service_node_port_range, randomness))
+
+
+def take_what_is_held(allocators: Allocators, services: Iterable[objects.Object]) -> None:
+    """What stored Services hold is taken, be it inside today's ranges or not."""
+    for service in services:
         for address in held_addresses(service):
-            ips._taken.add(address)
-        ports._taken.update(held_ports(service))
+            allocators.cluster_ips.hold(address)
+        for port in held_ports(service):
+            allocators.node_ports.hold(port)
 
 
 def held_addresses(service: objects.Object) -> Iterable[str]:

@@ -6,14 +6,16 @@ The objects go through the registry like anybody's (defaults, validation), all a
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from importlib.resources import files
 
 from kctl.apimachinery import yaml
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import AlreadyExists
 from kctl.apimachinery.user import APISERVER
+from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.config import ApiServerConfig
-from kctl.kube_apiserver.registry.generic import Caller, Registry
+from kctl.kube_apiserver.registry.generic import Registry
 
 
 async def apply(registry: Registry, config: ApiServerConfig) -> None:
@@ -54,7 +56,7 @@ async def _create(registry: Registry, obj: Object) -> None:
 
 def _kubernetes_service(registry: Registry, config: ApiServerConfig) -> list[Object]:
     """The API server's own Service and its endpoints; the first address of the range is always its."""
-    network = registry.services["cluster_ips"].network
+    network = ipaddress.ip_network(config.service_cluster_ip_range)
     address = str(network.network_address + 1)
     family = "IPv4" if network.version == 4 else "IPv6"
     meta = {"name": "kubernetes", "namespace": "default"}

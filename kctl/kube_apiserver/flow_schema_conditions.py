@@ -11,11 +11,12 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import built_in
 from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import APISERVER
-from kctl.kube_apiserver.registry.generic import Caller, Registry
+from kctl.kube_apiserver.caller import CANONICAL, Caller
+from kctl.kube_apiserver.registry.generic import Registry
 
 FLOW_SCHEMAS = built_in("flowcontrol.apiserver.k8s.io/v1", "FlowSchema")
 PRIORITY_LEVELS = built_in("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration")
-_CALLER = Caller(APISERVER, trusted=True)
+_CALLER = Caller(APISERVER, body=CANONICAL)
 
 
 def dangling(schema: Object, level_exists: bool, now: str) -> Object:

@@ -1,13 +1,16 @@
 """The way of every request, in-process and over HTTPS: the only place that orders the filters.
 
 Each filter is `with_<name>(handler, ...) -> handler`. Read from the bottom: the last one wrapped is the first to see a request.
-Places kept for what is to come are named where they belong.
+Places kept for what is to come are named where they belong. In-process requests pass the same filters as those over HTTPS; a filter
+that has nothing to do with a request passes on the next handler's awaitable, so that it costs no coroutine.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kctl.kube_apiserver.filters.deadline import with_deadline
+from kctl.kube_apiserver.filters.request_log import with_request_log
 from kctl.kube_apiserver.filters.warnings import with_warnings
 from kctl.kube_apiserver.request import Handler
 
@@ -27,21 +30,17 @@ def build_handler_chain(
     config: ApiServerConfig,
     in_flight: InFlight,
 ) -> Handler:
-    """For requests that come over HTTPS."""
+    """For requests that come over HTTPS: first find out what is asked and by whom, then as in-process."""
     from kctl.kube_apiserver.filters.authentication import with_authentication
-    from kctl.kube_apiserver.filters.deadline import with_deadline
     from kctl.kube_apiserver.filters.impersonation import with_impersonation
     from kctl.kube_apiserver.filters.max_in_flight import with_max_in_flight
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
     from kctl.kube_apiserver.filters.request_info import with_request_info
-    from kctl.kube_apiserver.filters.request_log import with_request_log
 
-    handler = build_in_process_chain(handler, config)
+    handler = _shared(handler, config)
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
-    # audit belongs here: after impersonation, so that it knows both users
     handler = with_impersonation(handler)
-    handler = with_deadline(handler)
     # anonymous requests end here unless their path is public
     handler = with_authentication(handler, authenticator)
     # every later filter may ask which resource and verb it is
@@ -51,7 +50,14 @@ def build_handler_chain(
     return with_request_log(handler, metrics)
 
 
-def build_in_process_chain(handler: Handler, config: ApiServerConfig) -> Handler:
+def build_in_process_chain(handler: Handler, metrics: Metrics, config: ApiServerConfig) -> Handler:
     """For components of this daemon and embedded commands: they are who they say, and their requests are already taken apart."""
+    return with_request_log(_shared(handler, config), metrics)
+
+
+def _shared(handler: Handler, config: ApiServerConfig) -> Handler:
+    """What every request passes, whoever sends it. Each of these returns at once what it has nothing to do with."""
+    handler = with_warnings(handler, config.not_acted_on)
     # authorization belongs here: whoever is authenticated is admin for now
-    return with_warnings(handler, config.not_acted_on)
+    # audit belongs here: it knows the real and the impersonated user
+    return with_deadline(handler)

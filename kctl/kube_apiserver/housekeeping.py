@@ -16,8 +16,9 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import EVENTS
 from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import APISERVER
+from kctl.kube_apiserver.caller import CANONICAL, Caller
 from kctl.kube_apiserver.registry.deletion import DeleteOptions, delete
-from kctl.kube_apiserver.registry.generic import Caller, Registry
+from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.storage import StorageError
 
 _LOG = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Housekeeping:
         return len(expired)
 
     async def _delete(self, namespace: str, name: str) -> None:
-        caller = Caller(APISERVER, trusted=True)
+        caller = Caller(APISERVER, body=CANONICAL)
         try:
             await delete(self._registry, self._registry.endpoint(EVENTS), namespace, name, DeleteOptions(), caller)
         except ApiError:

@@ -55,6 +55,7 @@ def make_request(method: str, target: str, headers: Mapping[str, str], body: byt
         query=query,
         content_type=headers.get("content-type", ""),
         accept=headers.get("accept", ""),
+        program=headers.get("user-agent", ""),
     )
     if user is not None:
         request.user = user

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.user import User
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
+from kctl.kube_apiserver.caller import Body
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.watching import Bookmark, WatchFailure, WatchStream
 from kctl.kube_apiserver.request import ListAnswer, Request, Response
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 
 
 class InProcessTransport:
-    """One user's way in. `trusted`: bodies are canonical objects and values (see Request)."""
+    """One user's way in. `form` is that of all bodies."""
 
-    def __init__(self, server: ApiServer, user: User, *, trusted: bool) -> None:
+    def __init__(self, server: ApiServer, user: User, form: Body) -> None:
         self._server = server
         self._user = user
-        self._trusted = trusted
+        self._form = form
+        self._program = user.name.rpartition(":")[2]
 
     async def request(self, request: ApiRequest) -> ApiResponse:
         inner = Request(
@@ -37,7 +39,8 @@ class InProcessTransport:
             request.content_type,
             request.accept,
             self._user,
-            self._trusted,
+            self._form,
+            self._program,
         )
         response = await self._server.handle_in_process(inner)
         if response.object is not None and not request.accept:

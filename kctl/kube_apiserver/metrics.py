@@ -7,11 +7,12 @@ import os
 import resource as process
 from typing import TYPE_CHECKING
 
+from kctl.apimachinery.clock import Clock
 from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.storage import Storage
 
 if TYPE_CHECKING:
     from kctl.kube_apiserver.filters.max_in_flight import InFlight
-    from kctl.kube_apiserver.registry.generic import Registry
 
 _BUCKETS = (
     0.005,
@@ -39,31 +40,30 @@ _BUCKETS = (
     60.0,
 )
 _Key = tuple[str, str, str, str, str]
+"""verb in capitals, group, version, plural, subresource"""
 
 
 class Metrics:
-    """Counts requests over HTTPS; what components do in-process is not HTTP and is not counted."""
+    """Counts all requests, those of components in the daemon among them, as they are in a cluster of processes."""
 
-    def __init__(self, registry: Registry, in_flight: InFlight) -> None:
-        self._registry = registry
+    def __init__(self, storage: Storage, clock: Clock, in_flight: InFlight) -> None:
+        self._storage = storage
         self._in_flight = in_flight
-        self._requests: dict[tuple[str, str, str, str, str, int], int] = {}
-        self._durations: dict[_Key, list[float]] = {}
-        self._started = registry.clock.now().timestamp()
+        self._seen: dict[tuple[str, str, str, str, str, int], list[float]] = {}
+        """For each kind of request and status: how many took how long (by bucket), and their seconds together."""
+        self._started = clock.now().timestamp()
 
     def observe(self, request: Request, status: int, seconds: float) -> None:
         resource = request.resource
-        group, version, plural = (resource.group, resource.version, resource.plural) if resource else ("", "", "")
-        key = (request.verb.upper(), group, version, plural, request.subresource)
-        counted = (*key, status)
-        self._requests[counted] = self._requests.get(counted, 0) + 1
-        if request.verb == "watch":
-            return
-        found = self._durations.get(key)
-        if found is None:
-            found = self._durations[key] = [0.0] * (len(_BUCKETS) + 2)
-        found[bisect.bisect_left(_BUCKETS, seconds)] += 1
-        found[-1] += seconds
+        if resource is not None:
+            key = (request.verb, resource.group, resource.version, resource.plural, request.subresource, status)
+        else:
+            key = (request.verb, "", "", "", "", status)
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = self._seen[key] = [0.0] * (len(_BUCKETS) + 2)
+        seen[bisect.bisect_left(_BUCKETS, seconds)] += 1
+        seen[-1] += seconds
 
     def text(self) -> str:
         lines: list[str] = []
@@ -81,14 +81,14 @@ class Metrics:
             "counter",
             "Counter of apiserver requests broken out for each verb, resource and code.",
         )
-        for (verb, group, version, plural, subresource, code), count in sorted(self._requests.items()):
-            labels = _labels(verb, group, version, plural, subresource)
-            lines.append(f'apiserver_request_total{{code="{code}",{labels}}} {count}')
+        for (verb, group, version, plural, subresource, code), seen in sorted(self._seen.items()):
+            labels = _labels(verb.upper(), group, version, plural, subresource)
+            lines.append(f'apiserver_request_total{{code="{code}",{labels}}} {int(sum(seen[:-1]))}')
 
     def _duration_lines(self, lines: list[str]) -> None:
         name = "apiserver_request_duration_seconds"
         _head(lines, name, "histogram", "Response latency distribution in seconds for each verb and resource.")
-        for key, found in sorted(self._durations.items()):
+        for key, found in sorted(self._durations().items()):
             labels = _labels(*key)
             total = 0.0
             for bound, count in zip((*_BUCKETS, float("inf")), found, strict=False):
@@ -107,6 +107,15 @@ class Metrics:
         _head(lines, name, "counter", "Number of requests refused with 429 because too many were in flight, by kind.")
         lines += [f'{name}{{request_kind="{kind}"}} {slots.refused}' for kind, slots in kinds.items()]
 
+    def _durations(self) -> dict[_Key, list[float]]:
+        """Those of all statuses together; watches last as long as they like."""
+        durations: dict[_Key, list[float]] = {}
+        for (verb, *rest, _), seen in self._seen.items():
+            if verb != "watch":
+                known = durations.get((verb.upper(), *rest))  # type: ignore[arg-type]
+                durations[verb.upper(), *rest] = list(seen) if known is None else [a + b for a, b in zip(known, seen, strict=True)]  # type: ignore[index]
+        return durations
+
     def _object_lines(self, lines: list[str]) -> None:
         _head(
             lines,
@@ -114,7 +123,7 @@ class Metrics:
             "gauge",
             "Number of stored objects at the time of last check split by kind.",
         )
-        for cache in sorted(self._registry.storage.caches(), key=lambda entry: (entry.plural, entry.group)):
+        for cache in sorted(self._storage.caches(), key=lambda entry: (entry.plural, entry.group)):
             resource = f"{cache.plural}.{cache.group}" if cache.group else cache.plural
             lines.append(f'apiserver_storage_objects{{resource="{resource}"}} {cache.count()}')
 

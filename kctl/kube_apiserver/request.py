@@ -9,9 +9,9 @@ from typing import Any
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import ANONYMOUS, User
+from kctl.kube_apiserver.caller import CANONICAL, WIRE, Body, Caller, manager_of
 from kctl.kube_apiserver.columns.columns import Columns
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import Caller
 from kctl.kube_apiserver.registry.watching import WatchStream
 from kctl.kube_apiserver.watch_cache import Entry
 
@@ -35,8 +35,10 @@ class Request:
     content_type: str = ""
     accept: str = ""
     user: User = ANONYMOUS
-    trusted: bool = False
-    """A component of this daemon: its bodies are canonical objects (see generic.Caller)."""
+    form: Body = WIRE
+    """Of the body; in-process callers hand over canonical objects or what a person wrote."""
+    program: str = ""
+    """The user agent, or a component's name."""
     method: str = ""
     path: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -56,11 +58,16 @@ class Request:
             done, self.on_answered = self.on_answered, None
             done()
 
+    @property
+    def is_canonical(self) -> bool:
+        return self.form is CANONICAL
+
     def dry_run(self) -> bool:
         return "dryRun" in self.query
 
     def caller(self) -> Caller:
-        return Caller(self.user, self.trusted, "dryRun" in self.query, self.warnings)
+        query = self.query
+        return Caller(self.user, query.get("fieldManager") or manager_of(self.program), self.form, "dryRun" in query, self.warnings)
 
 
 @dataclass(slots=True)

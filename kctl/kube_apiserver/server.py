@@ -12,20 +12,26 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.clock import Clock
-from kctl.apimachinery.resources import ResourceTable, ResourceType
+from kctl.apimachinery.resources import SERVICES, ResourceTable, ResourceType
 from kctl.apimachinery.schema import registry as schemas
 from kctl.apimachinery.user import User
 from kctl.client.kubelet import KubeletConnector
 from kctl.client.transport import RawResponse, Transport
+from kctl.kube_apiserver import allocators
 from kctl.kube_apiserver.admission import chain as admission_chain
+from kctl.kube_apiserver.authentication.authenticator import Authenticator
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
+from kctl.kube_apiserver.caller import CANONICAL, WIRE
 from kctl.kube_apiserver.config import ApiServerConfig
+from kctl.kube_apiserver.filters.max_in_flight import InFlight
 from kctl.kube_apiserver.handler_chain import build_handler_chain, build_in_process_chain
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.in_process import InProcessTransport
+from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.registry.endpoint import ObjectSchema
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.storage import Storage
 
 if TYPE_CHECKING:
@@ -43,11 +49,13 @@ class ApiServer:
         self.clock = clock
         self.table = ResourceTable()
         self.storage = Storage(store)
-        self.services: dict[str, Any] = {}
-        self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.services, self.table)
-        self.services["registry"] = self.registry
-        self.services["config"] = self.config
-        self._in_process: Handler = build_in_process_chain(self._dispatch, self.config)
+        tokens = ServiceAccountTokens(self.storage, clock, randomness, self.config.service_account_key, self.config.service_account_issuer)
+        authenticator = Authenticator(self.config, tokens)
+        self.parts = ServerParts(self.config, allocators.empty(self.config, randomness), tokens, authenticator)
+        self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.parts, self.table)
+        self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, clock)
+        self.metrics = Metrics(self.storage, clock, self._in_flight)
+        self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config)
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
@@ -57,11 +65,11 @@ class ApiServer:
 
     @property
     def kubelet_connector(self) -> KubeletConnector | None:
-        return self.services.get("kubelet_connector")
+        return self.parts.kubelets.connector
 
     @kubelet_connector.setter
     def kubelet_connector(self, connector: KubeletConnector | None) -> None:
-        self.services["kubelet_connector"] = connector
+        self.parts.kubelets.connector = connector
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -69,12 +77,7 @@ class ApiServer:
     async def start(self) -> None:
         """Load what is stored; create what a new cluster contains. Afterwards requests are answered."""
         await self.storage.start()
-        from kctl.kube_apiserver import allocators
-
-        allocators.install(self.services, self.config, self.registry)
-        self.services["service_account_tokens"] = ServiceAccountTokens(
-            self.registry, self.config.service_account_key, self.config.service_account_issuer
-        )
+        allocators.take_what_is_held(self.parts.allocators, self.storage.list_cached(SERVICES, ""))
         if self.config.bootstrap:
             from kctl.kube_apiserver import bootstrap
 
@@ -86,12 +89,13 @@ class ApiServer:
 
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
 
-    def transport(self, user: User, *, trusted: bool | None = None) -> Transport:
-        """The in-process way in. `trusted` (default: the user is a system: identity) means that bodies are
-        canonical objects that nobody changes afterwards; a person's manifests are not."""
-        if trusted is None:
-            trusted = user.name.startswith("system:")
-        return InProcessTransport(self, user, trusted=trusted)
+    def transport(self, user: User) -> Transport:
+        """The in-process way in for what a person wrote: bodies are checked as over HTTPS."""
+        return InProcessTransport(self, user, WIRE)
+
+    def component_transport(self, user: User) -> Transport:
+        """The way in for a component of this daemon: its bodies are canonical objects that nobody changes afterwards."""
+        return InProcessTransport(self, user, CANONICAL)
 
     async def _dispatch(self, request: Request) -> Response:
         return await dispatch(self.registry, request)
@@ -106,19 +110,10 @@ class ApiServer:
 
     def _https_chain(self) -> Handler:
         if self._https is None:
-            from kctl.kube_apiserver.authentication.authenticator import Authenticator
-            from kctl.kube_apiserver.filters.max_in_flight import InFlight
-            from kctl.kube_apiserver.metrics import Metrics
             from kctl.kube_apiserver.paths import Paths
 
-            config = self.config
-            in_flight = InFlight(config.max_requests_inflight, config.max_mutating_requests_inflight, self.clock)
-            metrics = Metrics(self.registry, in_flight)
-            self.services["metrics"] = metrics
-            paths = Paths(self, metrics)
-            self.services["paths"] = paths
-            authenticator = Authenticator(config, self.services)
-            self._https = build_handler_chain(paths.handle, authenticator, metrics, self.table, config, in_flight)
+            handle = Paths(self, self.metrics).handle
+            self._https = build_handler_chain(handle, self.parts.authenticator, self.metrics, self.table, self.config, self._in_flight)
         return self._https
 
     async def handle_raw(

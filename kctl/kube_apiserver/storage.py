@@ -107,6 +107,13 @@ class Storage:
     def cache_of(self, resource: ResourceType) -> WatchCache:
         return self.cache(resource.group, resource.plural, resource.namespaced)
 
+    def get_cached(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
+        entry = self.cache_of(resource).entries.get(f"{namespace}/{name}" if resource.namespaced else name)
+        return entry.object if entry is not None else None
+
+    def list_cached(self, resource: ResourceType, namespace: str) -> Iterable[Object]:
+        return (entry.object for entry in self.cache_of(resource).unordered(namespace))
+
     def caches(self) -> Iterable[WatchCache]:
         return self._caches.values()
 

@@ -93,12 +93,12 @@ class ControlPlane:
         await self.server.start()
         self.client = Client(self.server.transport(ADMIN))
         identity = component("kube-controller-manager")
-        self.informers = InformerFactory(Client(self.server.transport(identity)), self.clock)
+        self.informers = InformerFactory(Client(self.server.component_transport(identity)), self.clock)
         names = ("node-0", "node-1", "node-2")
-        kubelets = Client(self.server.transport(component("kubelet")))
+        kubelets = Client(self.server.component_transport(component("kubelet")))
         self.nodes = HollowNodes(kubelets, self.informers, self.clock, names)
         self.manager = KubeControllerManager(
-            lambda user: Client(self.server.transport(user)),
+            lambda user: Client(self.server.component_transport(user)),
             self.informers,
             self.clock,
             random.Random(1),

@@ -45,7 +45,7 @@ class Plane:
     async def start(self) -> None:
         await self.server.start()
         self.client = Client(self.server.transport(ADMIN))
-        self.binder = FailingBinder(self.server.transport(component("kube-scheduler")))
+        self.binder = FailingBinder(self.server.component_transport(component("kube-scheduler")))
         self.informers = InformerFactory(self.binder, self.clock)
         self.component = KubeScheduler(self.binder, self.informers, self.clock, random.Random(1))
         ready, self._stop = asyncio.Event(), asyncio.Event()

@@ -7,7 +7,7 @@ default_ingress_class, storage_object_in_use_protection, persistent_volume_claim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib import import_module
 
 from kctl.apimachinery.objects import Object
@@ -23,6 +23,26 @@ _MODULES = (
 )
 
 
+Hook = Callable[[AdmissionPlugin], Awaitable[None] | None]
+
+
+def _in_turn(plugins: Iterator[AdmissionPlugin], hook: Hook) -> Awaitable[None] | None:
+    """One after the other. As long as none has to wait this is a plain loop: no coroutine is made for plugins that answer at once."""
+    for plugin in plugins:
+        pending = hook(plugin)
+        if pending is not None:
+            return _rest(pending, plugins, hook)
+    return None
+
+
+async def _rest(pending: Awaitable[None], plugins: Iterator[AdmissionPlugin], hook: Hook) -> None:
+    await pending
+    for plugin in plugins:
+        more = hook(plugin)
+        if more is not None:
+            await more
+
+
 class AdmissionChain:
     def __init__(self, plugins: Sequence[AdmissionPlugin]) -> None:
         self.plugins = tuple(plugins)
@@ -36,19 +56,21 @@ class AdmissionChain:
             found = self._wanted[key] = tuple(plugin for plugin in self.plugins if plugin.wants(operation))
         return found
 
-    def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
-        for plugin in self._for(operation):
-            plugin.admit(context, obj, old, operation)
+    def concerns(self, operation: Operation) -> bool:
+        """Whether any plugin wants to see it."""
+        return bool(self._for(operation))
 
-    def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
-        for plugin in self._for(operation):
-            plugin.validate(context, obj, old, operation)
+    def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
+        """None where every plugin was content at once; else what to wait for (a webhook among them)."""
+        return _in_turn(iter(self._for(operation)), lambda plugin: plugin.admit(context, obj, old, operation))
 
-    def validate_each(self, context: Context, obj: Object, operation: Operation) -> None:
+    def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
+        return _in_turn(iter(self._for(operation)), lambda plugin: plugin.validate(context, obj, old, operation))
+
+    def validate_each(self, context: Context, obj: Object, operation: Operation) -> Awaitable[None] | None:
         """Only the plugins whose verdict differs from object to object, for an object whose spec is already admitted."""
-        for plugin in self._for(operation):
-            if plugin.per_object:
-                plugin.validate(context, obj, None, operation)
+        plugins = (plugin for plugin in self._for(operation) if plugin.per_object)
+        return _in_turn(plugins, lambda plugin: plugin.validate(context, obj, None, operation))
 
     def depends_on(self, operation: Operation) -> tuple[tuple[str, str], ...]:
         return tuple(dict.fromkeys(entry for plugin in self._for(operation) for entry in plugin.depends_on))

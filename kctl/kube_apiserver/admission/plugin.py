@@ -6,6 +6,7 @@ validation. They refuse by raising an ApiError, usually status.forbidden(...).
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +43,14 @@ class AdmissionPlugin:
     depends_on: tuple[tuple[str, str], ...] = ()
     """(group, plural) of the objects whose change may change the outcome."""
 
-    def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
-        """Change `obj` (private) in place, or refuse."""
+    def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
+        """Change `obj` (private) in place, or refuse. None when that is done; a plugin that must wait for somebody (a webhook, a new
+        namespace's account) returns what to await, and only then does the request wait."""
+        return None
 
-    def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
-        """Refuse; change nothing. For DELETE `obj` is the stored object."""
+    def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
+        """Refuse; change nothing. For DELETE `obj` is the stored object. What it returns is as for `admit`."""
+        return None
 
     def wants(self, operation: Operation) -> bool:
         if operation.operation not in self.operations or operation.subresource not in self.subresources:

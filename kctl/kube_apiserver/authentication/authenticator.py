@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kctl.apimachinery.status import Unauthorized
 from kctl.apimachinery.user import SYSTEM_AUTHENTICATED, User
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
 from kctl.kube_apiserver.config import ApiServerConfig
-from kctl.kube_apiserver.request import Request
 
 
 class Authenticator:
-    def __init__(self, config: ApiServerConfig, services: dict[str, Any]) -> None:
+    def __init__(self, config: ApiServerConfig, service_account_tokens: ServiceAccountTokens) -> None:
         self._tokens = config.tokens
-        self._services = services
+        self._service_account_tokens = service_account_tokens
 
-    def authenticate(self, request: Request) -> User | None:
-        """None for a request without credentials; raises Unauthorized for wrong ones."""
-        header = request.headers.get("authorization", "")
+    def authenticate(self, headers: Mapping[str, str], client_certificate: Mapping[str, Any] | None) -> User | None:
+        """None for a request without credentials; raises Unauthorized for wrong ones. Header names are in lower case."""
+        header = headers.get("authorization", "")
         if header:
             kind, _, token = header.partition(" ")
             user = self.by_token(token.strip()) if kind.lower() == "bearer" else None
             if user is None:
                 raise Unauthorized
             return user
-        if request.client_certificate:
-            return by_certificate(request.client_certificate)
-        return None
+        return by_certificate(client_certificate) if client_certificate else None
 
     def by_token(self, token: str) -> User | None:
         user = self._tokens.get(token)
@@ -35,8 +33,7 @@ class Authenticator:
             return user
         if token.count(".") != 2:
             return None
-        tokens: ServiceAccountTokens = self._services["service_account_tokens"]
-        return tokens.verify(token)
+        return self._service_account_tokens.verify(token)
 
 
 def by_certificate(certificate: Any) -> User | None:

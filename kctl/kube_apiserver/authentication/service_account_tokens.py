@@ -6,18 +6,18 @@ A token is refused once what it is bound to is gone. Only the key is held, so to
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from kctl.apimachinery import objects
+from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, ResourceType
 from kctl.apimachinery.user import User, service_account
 from kctl.kube_apiserver.registry.metadata import new_uid
-
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.storage import Storage
 
 _BOUND: dict[str, ResourceType] = {"pod": PODS, "secret": SECRETS, "node": NODES}
 _LEEWAY = 60.0
@@ -27,8 +27,10 @@ _LEEWAY = 60.0
 class ServiceAccountTokens:
     """`key` is a PEM private key (EC or RSA); one is made where it is empty."""
 
-    def __init__(self, registry: Registry, key: bytes, issuer: str) -> None:
-        self._registry = registry
+    def __init__(self, storage: Storage, clock: Clock, randomness: random.Random, key: bytes, issuer: str) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._randomness = randomness
         self._issuer = issuer
         self._pem = key
         self._private: Any = None
@@ -66,7 +68,7 @@ class ServiceAccountTokens:
         """A token for a ServiceAccount; `bound` is ("pod", the pod) or the like."""
         import jwt
 
-        now = self._registry.clock.now()
+        now = self._clock.now()
         claims: dict[str, Any] = {
             "namespace": objects.namespace(account),
             "serviceaccount": {"name": objects.name(account), "uid": objects.uid(account)},
@@ -79,7 +81,7 @@ class ServiceAccountTokens:
             "iat": int(now.timestamp()),
             "nbf": int(now.timestamp()),
             "iss": self._issuer,
-            "jti": new_uid(self._registry.randomness),
+            "jti": new_uid(self._randomness),
             "kubernetes.io": claims,
             "sub": f"system:serviceaccount:{objects.namespace(account)}:{objects.name(account)}",
         }
@@ -88,7 +90,7 @@ class ServiceAccountTokens:
     def verify(self, token: str, audiences: Sequence[str] = ()) -> User | None:
         """The account a token speaks for; None where it is not ours, expired, for others, or bound to something gone."""
         payload = self._signed_payload(token, list(audiences) or self.default_audiences)
-        if payload is None or not _is_valid_at(payload, self._registry.clock.now().timestamp()):
+        if payload is None or not _is_valid_at(payload, self._clock.now().timestamp()):
             return None
         return self._user(payload)
 
@@ -131,7 +133,7 @@ class ServiceAccountTokens:
         return User(user.name, user.groups, user.uid, extra)
 
     def _alive(self, resource: ResourceType, namespace: str, reference: _Reference) -> bool:
-        found = self._registry.get_cached(resource, namespace if resource.namespaced else "", reference.name)
+        found = self._storage.get_cached(resource, namespace if resource.namespaced else "", reference.name)
         return found is not None and objects.uid(found) == reference.uid
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 from kctl.apimachinery import times
 from kctl.apimachinery.status import BadRequest, Timeout
@@ -10,16 +11,17 @@ from kctl.kube_apiserver.request import Handler, Request, Response
 
 
 def with_deadline(handler: Handler) -> Handler:
-    async def limit(request: Request) -> Response:
+    def limit(request: Request) -> Awaitable[Response]:
         text = request.query.get("timeout")
         if not text or request.verb in ("watch", "connect"):
-            return await handler(request)
+            return handler(request)
         try:
             seconds = times.parse_duration(text)
         except ValueError as error:
             raise BadRequest(f"invalid timeout specified in the request URL - {error}") from None
-        if seconds <= 0:
-            return await handler(request)
+        return handler(request) if seconds <= 0 else within(request, seconds)
+
+    async def within(request: Request, seconds: float) -> Response:
         try:
             async with asyncio.timeout(seconds):
                 return await handler(request)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
+from kctl.apimachinery.resources import ResourceType
 from kctl.client.transport import APPLY_PATCH
 from kctl.kube_apiserver.config import NotActedOn
 from kctl.kube_apiserver.request import Handler, Request, Response
@@ -15,13 +16,14 @@ _DEPRECATED = {
 
 
 def with_warnings(handler: Handler, not_acted_on: Iterable[NotActedOn] = ()) -> Handler:
-    """Components of the daemon (trusted callers) read no warnings and get none."""
+    """Components of the daemon (canonical bodies) read no warnings and get none."""
     on_create, on_apply = _by_resource(not_acted_on)
 
-    async def warn(request: Request) -> Response:
+    def warn(request: Request) -> Awaitable[Response]:
         resource = request.resource
-        if resource is None or request.trusted:
-            return await handler(request)
+        return handler(request) if resource is None or request.is_canonical else about(request, resource)
+
+    async def about(request: Request, resource: ResourceType) -> Response:
         text = _DEPRECATED.get((resource.group, resource.version, resource.plural))
         if text:
             request.warnings.append(text)

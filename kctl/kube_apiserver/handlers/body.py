@@ -1,6 +1,6 @@
 """Request bodies into objects: media type, syntax, kind, fields; each failure with the API server's words.
 
-In-process components hand over canonical objects, which pass untouched (Request.trusted).
+In-process components hand over canonical objects, which pass untouched (caller.Body).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def media_type(content_type: str) -> str:
 
 def decode(request: Request, endpoint: Endpoint, subresource: str = "") -> Object:
     """The body as a private canonical object of the endpoint's (or its subresource's) kind."""
-    if request.trusted:
+    if request.is_canonical:
         return request.body  # type: ignore[no-any-return]
     resource = endpoint.resource
     api_version, kind = resource.api_version, resource.kind

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from kctl.apimachinery.status import NotFound
+from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.handlers import options
 from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.deletion import delete
-from kctl.kube_apiserver.registry.generic import Caller, Registry
+from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.listing import list_objects
 from kctl.kube_apiserver.request import ListAnswer, Request, Response
 from kctl.kube_apiserver.watch_cache import Entry

@@ -18,7 +18,7 @@ META_GROUP = "meta.k8s.io"
 
 def check_write(request: Request, kind: str, *, apply: bool = False) -> None:
     """Raises Invalid for parameters that are not allowed."""
-    if request.trusted and not apply:
+    if request.is_canonical and not apply:
         return
     query = request.query
     errors: list[FieldError] = []
@@ -61,7 +61,7 @@ def delete_options(request: Request) -> tuple[DeleteOptions, bool]:
     given = body.decode_delete_options(request)
     if given is None:
         given = _from_query(request)
-    elif request.trusted:
+    elif request.is_canonical:
         return plain_delete_options(given), given.get("dryRun") == ["All"]
     _check_delete(given)
     return plain_delete_options(given), given.get("dryRun") == ["All"]

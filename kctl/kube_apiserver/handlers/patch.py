@@ -23,7 +23,7 @@ async def handle(registry: Registry, request: Request) -> Response:
 
     def make(old: Object) -> Object:
         patched = patcher.apply(old)
-        if request.trusted:
+        if request.is_canonical:
             return parts.take(request.subresource, patched, old)
         decoded = body.decode_patched(request, endpoint, patched, patcher)
         body.check_name(request, decoded)

@@ -11,9 +11,10 @@ from kctl.apimachinery import times
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.status import conflict
 from kctl.kube_apiserver.admission.plugin import Operation
+from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.registry.conversion import storage_group
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import Caller, Registry
+from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.metadata import FOREGROUND, ORPHAN
 from kctl.kube_apiserver.registry.strategy import Context
 from kctl.kube_apiserver.watch_cache import Entry
@@ -43,13 +44,15 @@ async def delete(registry: Registry, endpoint: Endpoint, namespace: str, name: s
     resource, cache, key = endpoint.resource, endpoint.cache, endpoint.key(namespace, name)
     context = registry.context(endpoint, namespace, caller)
     operation = Operation("DELETE", resource, namespace, name, "", options)
-    if not caller.trusted:
+    if not caller.is_canonical:
         caller.warnings += endpoint.strategy.warnings_on_delete(context, options.propagation_policy)
 
     async def attempt() -> Deleted:
         entry = registry.entry(endpoint, namespace, name)
         _check_preconditions(endpoint, name, entry, options)
-        registry.admission.validate(context, entry.object, None, operation)
+        pending = registry.admission.validate(context, entry.object, None, operation)
+        if pending is not None:
+            await pending
         marked, write = _mark(endpoint, context, entry.object, options)
         stays = write is not None
         if caller.dry_run or (stays and not write):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from kctl.apimachinery import go_numbers
@@ -27,35 +26,23 @@ from kctl.apimachinery.status import (
     invalid,
     not_found,
 )
-from kctl.apimachinery.user import User
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.admission.plugin import Operation
+from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.registry import catalog, conversion, metadata
 from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpecs
 from kctl.kube_apiserver.registry.endpoint import Endpoint, ObjectSchema
 from kctl.kube_apiserver.registry.guaranteed_update import GuaranteedUpdate, failure
 from kctl.kube_apiserver.registry.strategy import Context
+from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.storage import Exists, Stale, Storage, StorageError
 from kctl.kube_apiserver.watch_cache import Entry
 
 NAME_RETRIES = 8
 
 
-@dataclass(slots=True)
-class Caller:
-    """Who writes, and how. `trusted`: a component of this very daemon, whose objects are canonical and are values (shared,
-    never copied where nothing must be changed). `warnings` collects what the answer warns of. `validates` is False for what the
-    server itself makes against the rules for users (endpoints on the loopback address)."""
-
-    user: User
-    trusted: bool = False
-    dry_run: bool = False
-    warnings: list[str] = field(default_factory=list)
-    validates: bool = True
-
-
 class Registry:
-    """`services` are the shared parts strategies may use, by name (Context.services)."""
+    """All served resources. `parts` are what else of the server its handlers and strategies may use."""
 
     def __init__(
         self,
@@ -64,7 +51,7 @@ class Registry:
         schema_of: Callable[[ResourceType, str], ObjectSchema],
         clock: Clock,
         randomness: random.Random,
-        services: dict[str, Any] | None = None,
+        parts: ServerParts,
         table: ResourceTable | None = None,
     ) -> None:
         self.storage = storage
@@ -72,7 +59,7 @@ class Registry:
         self.clock = clock
         self.randomness = randomness
         self.guaranteed_update = GuaranteedUpdate()
-        self.services = services if services is not None else {}
+        self.parts = parts
         self.table = table or ResourceTable()
         self._schema_of = schema_of
         self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
@@ -105,15 +92,14 @@ class Registry:
             self.list_cached,
             subresource,
             caller.dry_run,
-            self.services,
+            self.parts.allocators,
         )
 
     def get_cached(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
-        entry = self.storage.cache_of(resource).entries.get(f"{namespace}/{name}" if resource.namespaced else name)
-        return entry.object if entry is not None else None
+        return self.storage.get_cached(resource, namespace, name)
 
     def list_cached(self, resource: ResourceType, namespace: str) -> Iterable[Object]:
-        return (entry.object for entry in self.storage.cache_of(resource).unordered(namespace))
+        return self.storage.list_cached(resource, namespace)
 
     def entry(self, endpoint: Endpoint, namespace: str, name: str) -> Entry:
         """The stored object now. Raises NotFound."""
@@ -128,7 +114,7 @@ class Registry:
         generated = not given.get("name") and bool(given.get("generateName"))
         given_revision = given.get("resourceVersion") or ""
         for attempt in range(NAME_RETRIES if generated else 1):
-            private = self._prepare_create(endpoint, namespace, obj, caller)
+            private = await self._prepare_create(endpoint, namespace, obj, caller)
             name = private["metadata"]["name"]
             key = endpoint.key(namespace, name)
             if key in endpoint.cache.entries:
@@ -139,7 +125,7 @@ class Registry:
             if caller.dry_run:
                 self._abandon(endpoint, namespace, private, caller)
                 return endpoint.from_storage(_with_revision(private, given_revision))
-            if given_revision and not caller.trusted:
+            if given_revision:
                 self._abandon(endpoint, namespace, private, caller)
                 raise ApiError("resourceVersion should not be set on objects to be created", code=500)
             try:
@@ -163,7 +149,7 @@ class Registry:
         """Give back what preparing a create took (cluster IPs)."""
         endpoint.strategy.after_delete(self.context(endpoint, namespace, caller), obj)
 
-    def _prepare_create(self, endpoint: Endpoint, namespace: str, obj: Object, caller: Caller) -> Object:
+    async def _prepare_create(self, endpoint: Endpoint, namespace: str, obj: Object, caller: Caller) -> Object:
         """The object to be stored: complete, admitted, valid; its metadata dict is new."""
         strategy, resource = endpoint.strategy, endpoint.resource
         source = endpoint.to_storage(obj)
@@ -178,23 +164,23 @@ class Registry:
         if strategy.has_generation:
             meta["generation"] = 1
         operation = Operation("CREATE", resource, namespace, meta.get("name", ""))
-        if caller.trusted and strategy.shares_admitted_spec:
-            return self._create_from_template(endpoint, context, source, meta, operation, caller)
-        return self._admit_create(endpoint, context, self._private(source, meta, caller), operation, caller)
+        if caller.is_canonical and strategy.shares_admitted_spec:
+            return await self._create_from_template(endpoint, context, source, meta, operation, caller)
+        return await self._admit_create(endpoint, context, self._private(source, meta, caller), operation, caller)
 
     def _private(self, source: Object, meta: dict[str, Any], caller: Caller) -> Object:
-        if not caller.trusted:
+        if not caller.is_canonical:
             return {**source, "metadata": meta}
         return deep_copy({**source, "metadata": meta})  # type: ignore[no-any-return]
 
-    def _create_from_template(
+    async def _create_from_template(
         self, endpoint: Endpoint, context: Context, source: Object, meta: dict[str, Any], operation: Operation, caller: Caller
     ) -> Object:
         plural, namespace = endpoint.resource.plural, context.namespace
         state = tuple(self.storage.cache(group, other, True).last_revision for group, other in self.admission.depends_on(operation))
         known = self._admitted.find(plural, namespace, source, state)
         if known is None:
-            private = self._admit_create(endpoint, context, self._private(source, meta, caller), operation, caller)
+            private = await self._admit_create(endpoint, context, self._private(source, meta, caller), operation, caller)
             self._admitted.remember(plural, namespace, source, private, state)
             return private
         if known.annotations:
@@ -205,13 +191,17 @@ class Registry:
         errors = self._metadata_errors(endpoint, meta)
         if errors:
             raise self._invalid(endpoint, meta.get("name", ""), errors)
-        self.admission.validate_each(context, obj, operation)
+        pending = self.admission.validate_each(context, obj, operation)
+        if pending is not None:
+            await pending
         return obj
 
-    def _admit_create(self, endpoint: Endpoint, context: Context, obj: Object, operation: Operation, caller: Caller) -> Object:
+    async def _admit_create(self, endpoint: Endpoint, context: Context, obj: Object, operation: Operation, caller: Caller) -> Object:
         strategy, meta = endpoint.strategy, obj["metadata"]
         strategy.default(context, obj)
-        self.admission.admit(context, obj, None, operation)
+        pending = self.admission.admit(context, obj, None, operation)
+        if pending is not None:
+            await pending
         if endpoint.has_status and strategy.reset_status_on_create:
             _reset(obj, endpoint.zero, strategy.status_fields)
         strategy.prepare_for_create(context, obj)
@@ -219,9 +209,11 @@ class Registry:
             errors = self._metadata_errors(endpoint, meta) + strategy.validate(context, obj)
             if errors and caller.validates:
                 raise self._invalid(endpoint, meta.get("name", ""), errors)
-            if not caller.trusted:
+            if not caller.is_canonical:
                 caller.warnings += strategy.warnings_on_create(context, obj)
-            self.admission.validate(context, obj, None, operation)
+            pending = self.admission.validate(context, obj, None, operation)
+            if pending is not None:
+                await pending
         except ApiError:
             strategy.after_delete(context, obj)
             raise
@@ -260,7 +252,7 @@ class Registry:
             old = entry.object
             made = endpoint.to_storage(make(endpoint.from_storage(old)))
             pinned = self._check_revision(endpoint, name, made, entry, caller) and not patch
-            obj = self._prepare_update(endpoint, namespace, made, old, caller, subresource)
+            obj = await self._prepare_update(endpoint, namespace, made, old, caller, subresource)
             if caller.dry_run or _same(obj, old):
                 self._settle(endpoint, namespace, caller, obj, old, stored=False)
                 obj["metadata"]["resourceVersion"] = str(entry.revision)
@@ -319,7 +311,7 @@ class Registry:
             raise wrong_uid(resource, entry.object, uid)
         revision = meta.get("resourceVersion") or "0"
         if revision == "0":
-            if not endpoint.strategy.allow_unconditional_update and not caller.trusted:
+            if not endpoint.strategy.allow_unconditional_update:
                 why = invalid_field("metadata.resourceVersion", 0, "must be specified for an update")
                 raise invalid(resource.group, resource.plural, name, [why])
             return False
@@ -331,12 +323,15 @@ class Registry:
             raise conflict(resource.group, resource.plural, name, MODIFIED)
         return True
 
-    def _prepare_update(self, endpoint: Endpoint, namespace: str, made: Object, old: Object, caller: Caller, subresource: str) -> Object:
+    async def _prepare_update(
+        self, endpoint: Endpoint, namespace: str, made: Object, old: Object, caller: Caller, subresource: str
+    ) -> Object:
         """The object to be stored, with a metadata dict of its own and no resourceVersion."""
-        if caller.trusted and subresource == "status":
-            return _trusted_status(made, old, endpoint.strategy.status_fields)
         strategy, resource = endpoint.strategy, endpoint.resource
-        obj = deep_copy(made) if caller.trusted else dict(made)
+        operation = Operation("UPDATE", resource, namespace, old["metadata"]["name"], subresource)
+        if caller.is_canonical and subresource == "status" and not self.admission.concerns(operation):
+            return _canonical_status(made, old, strategy.status_fields)
+        obj = deep_copy(made) if caller.is_canonical else dict(made)
         meta = obj["metadata"] = dict(obj.get("metadata") or {})
         meta.pop("resourceVersion", None)
         old_meta = old["metadata"]
@@ -344,8 +339,9 @@ class Registry:
         context = self.context(endpoint, namespace, caller, subresource)
         _restore(obj, old, endpoint, subresource)
         strategy.default(context, obj)
-        operation = Operation("UPDATE", resource, namespace, old_meta["name"], subresource)
-        self.admission.admit(context, obj, old, operation)
+        pending = self.admission.admit(context, obj, old, operation)
+        if pending is not None:
+            await pending
         strategy.prepare_for_update(context, obj, old)
         meta = obj["metadata"]
         counts = strategy.has_generation and subresource != "status"
@@ -360,9 +356,11 @@ class Registry:
         if errors:
             self._settle(endpoint, namespace, caller, obj, old, stored=False)
             raise self._invalid(endpoint, old_meta["name"], errors)
-        if not caller.trusted:
+        if not caller.is_canonical:
             caller.warnings += strategy.warnings_on_update(context, obj, old)
-        self.admission.validate(context, obj, old, operation)
+        pending = self.admission.validate(context, obj, old, operation)
+        if pending is not None:
+            await pending
         return obj
 
     def _emptied(self, endpoint: Endpoint, obj: Object) -> bool:
@@ -423,8 +421,9 @@ def _restore(obj: Object, old: Object, endpoint: Endpoint, subresource: str) -> 
             obj.pop(part, None)
 
 
-def _trusted_status(made: Object, old: Object, fields: Iterable[str]) -> Object:
-    """A component's status write: nothing is copied or checked, everything but the status is the stored object's."""
+def _canonical_status(made: Object, old: Object, fields: Iterable[str]) -> Object:
+    """The status of a canonical object that no admission plugin has an interest in: shared, not copied; everything but the status
+    is the stored object's."""
     obj = {**old, "metadata": dict(old["metadata"])}
     meta, given = obj["metadata"], made["metadata"]
     del meta["resourceVersion"]

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import User
+from kctl.kube_apiserver.allocators import Allocators
 
 
 @dataclass(slots=True)
@@ -39,8 +39,8 @@ class Context:
     list: Callable[[ResourceType, str], Iterable[Object]]
     subresource: str = ""
     dry_run: bool = False
-    services: Mapping[str, Any] = field(default_factory=dict)
-    """Shared parts of the server by name: 'cluster_ips', 'node_ports' (allocators)."""
+    allocators: Allocators | None = None
+    """The pools of cluster IPs and node ports; None where a strategy is used by itself."""
 
 
 class Strategy:

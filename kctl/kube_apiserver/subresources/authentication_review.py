@@ -8,8 +8,6 @@ from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.user import User
-from kctl.kube_apiserver.authentication.authenticator import Authenticator
-from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
 from kctl.kube_apiserver.handlers import body, options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
@@ -46,9 +44,9 @@ def user_info(user: User) -> dict[str, Any]:
 
 
 def _token_status(registry: Registry, spec: dict[str, Any]) -> dict[str, Any]:
-    tokens: ServiceAccountTokens = registry.services["service_account_tokens"]
+    tokens = registry.parts.service_account_tokens
     token, audiences = spec.get("token") or "", spec.get("audiences") or []
-    user = Authenticator(registry.services["config"], registry.services).by_token(token) if not audiences else None
+    user = registry.parts.authenticator.by_token(token) if not audiences else None
     if user is None:
         user = tokens.verify(token, audiences)
     if user is None:

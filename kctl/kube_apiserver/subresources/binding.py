@@ -14,7 +14,7 @@ from kctl.kube_apiserver.request import Request, Response
 
 async def handle(registry: Registry, request: Request) -> Response:
     endpoint = registry.endpoint(PODS)
-    if request.trusted:
+    if request.is_canonical:
         binding: Object = request.body
     elif request.subresource:
         binding = body.decode(request, endpoint, "binding")
@@ -22,7 +22,7 @@ async def handle(registry: Registry, request: Request) -> Response:
         assert request.resource is not None
         binding = body.decode(request, registry.endpoint(request.resource))
     name = request.name or objects.name(binding)
-    if not request.trusted:
+    if not request.is_canonical:
         _validate(binding)
         if request.name and objects.name(binding) not in ("", request.name):
             raise BadRequest("name in URL does not match name in Binding object")

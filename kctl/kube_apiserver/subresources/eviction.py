@@ -8,11 +8,12 @@ from kctl.apimachinery import labels, objects, times
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import POD_DISRUPTION_BUDGETS
 from kctl.apimachinery.status import ApiError, BadRequest, TooManyRequests
+from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.handlers import body
 from kctl.kube_apiserver.handlers.options import plain_delete_options
 from kctl.kube_apiserver.registry.deletion import delete
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import Caller, Registry
+from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
 
 _VIOLATED = "Cannot evict pod as it would violate the pod's disruption budget."

@@ -7,7 +7,6 @@ from kctl.apimachinery.field_errors import FieldError, forbidden, invalid
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest, ServiceUnavailable
 from kctl.apimachinery.status import invalid as invalid_status
-from kctl.client.kubelet import KubeletConnector
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.list_options import parse_int
 from kctl.kube_apiserver.request import Request, Response
@@ -24,7 +23,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     node = objects.spec(pod).get("nodeName")
     if not node:
         return Response(204, raw=b"", content_type="")
-    connector: KubeletConnector | None = registry.services.get("kubelet_connector")
+    connector = registry.parts.kubelets.connector
     if connector is None:
         raise ServiceUnavailable(f"the kubelet of node {node} cannot be reached: no kubelets run with this server")
     options = {key: value for key, value in request.query.items() if key != "container"}

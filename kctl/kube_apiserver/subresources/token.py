@@ -11,7 +11,6 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS, SECRETS
 from kctl.apimachinery.status import BadRequest, conflict, not_found
 from kctl.apimachinery.status import invalid as invalid_status
-from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
 from kctl.kube_apiserver.handlers import body, options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
@@ -28,7 +27,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     _check(review)
     spec = objects.spec(review)
     seconds = spec.get("expirationSeconds") or 3600
-    tokens: ServiceAccountTokens = registry.services["service_account_tokens"]
+    tokens = registry.parts.service_account_tokens
     bound = _bound(registry, request, spec.get("boundObjectRef"))
     audiences = spec.get("audiences") or tokens.default_audiences
     token = tokens.sign(account, audiences, seconds, bound)

@@ -37,7 +37,7 @@ class Cluster:
         config = ApiServerConfig(advertise_address="192.0.2.1")
         self.server = ApiServer(self.store, clock=self.clock, randomness=random.Random(1), config=config)
         self.client = Client(self.server.transport(user.ADMIN))
-        self.informers = InformerFactory(Client(self.server.transport(user.component("kubelet"))), self.clock)
+        self.informers = InformerFactory(Client(self.server.component_transport(user.component("kubelet"))), self.clock)
         self.fleet: KubeletFleet | None = None
         self._runtime_for = runtime_for
 
@@ -51,7 +51,7 @@ class Cluster:
         with contextlib.suppress(AlreadyExists):  # no mounted token: nobody publishes the cluster's CA here
             await self.client.create(SERVICE_ACCOUNTS, {**account, "automountServiceAccountToken": False})
         self.fleet = KubeletFleet(
-            lambda who: Client(self.server.transport(who)),
+            lambda who: Client(self.server.component_transport(who)),
             self.informers,
             self.clock,
             random.Random(2),

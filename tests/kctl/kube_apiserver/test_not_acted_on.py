@@ -94,7 +94,7 @@ async def test_a_plain_pod_is_created_without_a_word(server: ApiServer) -> None:
 
 async def test_components_are_not_warned(server: ApiServer) -> None:
     await ready(server)
-    assert await create(server.transport(component("replicaset-controller")), pod(topologySpreadConstraints=SPREAD)) == []
+    assert await create(server.component_transport(component("replicaset-controller")), pod(topologySpreadConstraints=SPREAD)) == []
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ async def server() -> AsyncIterator[ApiServer]:
 
 @pytest.fixture
 def controller(server: ApiServer) -> Client:
-    return Client(server.transport(component("kube-controller-manager")))
+    return Client(server.component_transport(component("kube-controller-manager")))
 
 
 def pod(name: str, spec: dict[str, Any]) -> dict[str, Any]:

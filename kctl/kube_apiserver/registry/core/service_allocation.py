@@ -1,7 +1,6 @@
 """Cluster IPs and node ports of Services: which families, which addresses, what a change of type gives back.
 
-`context.services` holds the allocators `cluster_ips` (str) and `node_ports` (int); both have
-`allocate(preferred, dry_run)`, which raises ValueError with the reason, and `release(value)`. A cluster is single-stack IPv4.
+They come from the pools of `context.allocators`; without any nothing is allocated. A cluster is single-stack IPv4.
 """
 
 from __future__ import annotations
@@ -12,10 +11,13 @@ from typing import Any
 from kctl.apimachinery import field_errors, objects, status
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.allocators import Allocator
 from kctl.kube_apiserver.registry.core import service_validation as rules
 from kctl.kube_apiserver.registry.strategy import Context
 
 Spec = dict[str, Any]
+Taken = tuple[Allocator[Any], Any]
+"""A pool and what was taken from it."""
 FAMILIES = ("IPv4",)
 _ALREADY = "provided port is already allocated"
 
@@ -103,7 +105,7 @@ def _policy_fits(spec: Spec, single: bool) -> list[FieldError]:
 def allocate(context: Context, obj: Object, old: Object | None) -> None:
     """Give the service what it needs and does not have; refuses with `Invalid` and keeps nothing then."""
     init_families(obj, old)
-    taken: list[tuple[str, Any]] = []
+    taken: list[Taken] = []
     try:
         _allocate_cluster_ip(context, obj, old, taken)
         _allocate_node_ports(context, obj, old, taken)
@@ -113,35 +115,33 @@ def allocate(context: Context, obj: Object, old: Object | None) -> None:
         raise
 
 
-def _release(context: Context, taken: Iterable[tuple[str, Any]]) -> None:
-    for pool, value in taken:
-        allocator = context.services.get(pool)
-        if allocator is not None and not context.dry_run:
+def _release(context: Context, taken: Iterable[Taken]) -> None:
+    if not context.dry_run:
+        for allocator, value in taken:
             allocator.release(value)
 
 
-def _allocate_cluster_ip(context: Context, obj: Object, old: Object | None, taken: list[tuple[str, Any]]) -> None:
-    spec, allocator = obj["spec"], context.services.get("cluster_ips")
-    if not needs_cluster_ip(spec) or spec.get("clusterIP") == "None" or allocator is None:
+def _allocate_cluster_ip(context: Context, obj: Object, old: Object | None, taken: list[Taken]) -> None:
+    spec = obj["spec"]
+    if not needs_cluster_ip(spec) or spec.get("clusterIP") == "None" or context.allocators is None:
         return
     if old is not None and needs_cluster_ip(objects.spec(old)):
         return
     wanted = spec.get("clusterIP") or None
     try:
-        address = allocator.allocate(wanted, context.dry_run)
+        address = context.allocators.cluster_ips.allocate(wanted, context.dry_run)
     except ValueError as error:
         why = f"failed to allocate IP {wanted}: {error}"
         refuse(obj, [field_errors.invalid("spec.clusterIPs", spec.get("clusterIPs"), why)])
         raise status.InternalError(f"failed to allocate a serviceIP: {error}") from error
-    taken.append(("cluster_ips", address))
+    taken.append((context.allocators.cluster_ips, address))
     spec["clusterIP"], spec["clusterIPs"] = address, [address]
 
 
-def _allocate_node_ports(context: Context, obj: Object, old: Object | None, taken: list[tuple[str, Any]]) -> None:
+def _allocate_node_ports(context: Context, obj: Object, old: Object | None, taken: list[Taken]) -> None:
     """Ports of one number (TCP and UDP) share a node port; what the old service had is kept."""
-    spec, allocator = obj["spec"], context.services.get("node_ports")
-    wants = spec.get("type") in ("NodePort", "LoadBalancer")
-    if not wants or allocator is None:
+    spec, allocators = obj["spec"], context.allocators
+    if spec.get("type") not in ("NodePort", "LoadBalancer") or allocators is None:
         return
     held = set(node_ports(old)) if old else set()
     ports, by_number = spec.get("ports") or [], dict[int, int]()
@@ -156,7 +156,7 @@ def _allocate_node_ports(context: Context, obj: Object, old: Object | None, take
         if shared and ((protocol, wanted) in used or by_number.get(number) != wanted):
             refuse(obj, [field_errors.invalid(path, wanted, _ALREADY)])
         if not shared and not (wanted and wanted in held):
-            wanted = _take(context, obj, path, wanted, taken)
+            wanted = _take(context, allocators.node_ports, obj, path, wanted, taken)
         port["nodePort"] = wanted
         by_number.setdefault(number, wanted)
         used.add((protocol, wanted))
@@ -166,24 +166,24 @@ def _requested(ports: list[dict[str, Any]], number: int) -> int:
     return next((port["nodePort"] for port in ports if port.get("port") == number and port.get("nodePort")), 0)
 
 
-def _take(context: Context, obj: Object, path: str, wanted: int, taken: list[tuple[str, Any]]) -> int:
+def _take(context: Context, ports: Allocator[int], obj: Object, path: str, wanted: int, taken: list[Taken]) -> int:
     try:
-        value = int(context.services["node_ports"].allocate(wanted or None, context.dry_run))
+        value = ports.allocate(wanted or None, context.dry_run)
     except ValueError as error:
         refuse(obj, [field_errors.invalid(path, wanted, str(error))] if wanted else [])
         raise status.InternalError(f"failed to allocate a nodePort: {error}") from error
-    taken.append(("node_ports", value))
+    taken.append((ports, value))
     return value
 
 
-def _allocate_health_check(context: Context, obj: Object, old: Object | None, taken: list[tuple[str, Any]]) -> None:
+def _allocate_health_check(context: Context, obj: Object, old: Object | None, taken: list[Taken]) -> None:
     spec = obj["spec"]
-    if not rules.needs_health_check(spec) or "node_ports" not in context.services:
+    if not rules.needs_health_check(spec) or context.allocators is None:
         return
     wanted = spec.get("healthCheckNodePort") or 0
     if old is not None and wanted and wanted == objects.spec(old).get("healthCheckNodePort"):
         return
-    spec["healthCheckNodePort"] = _take(context, obj, "spec.healthCheckNodePort", wanted, taken)
+    spec["healthCheckNodePort"] = _take(context, context.allocators.node_ports, obj, "spec.healthCheckNodePort", wanted, taken)
 
 
 def node_ports(obj: Object) -> list[int]:
@@ -200,6 +200,9 @@ def cluster_ips(obj: Object) -> list[str]:
 
 def release(context: Context, obj: Object, keep: Object | None = None) -> None:
     """Give back what `obj` holds, except what `keep` (its successor, or predecessor) holds too."""
+    pools = context.allocators
+    if pools is None:
+        return
     kept_ips, kept_ports = (set(cluster_ips(keep)), set(node_ports(keep))) if keep else (set(), set())
-    _release(context, [("cluster_ips", ip) for ip in cluster_ips(obj) if ip not in kept_ips])
-    _release(context, [("node_ports", port) for port in node_ports(obj) if port not in kept_ports])
+    _release(context, [(pools.cluster_ips, ip) for ip in cluster_ips(obj) if ip not in kept_ips])
+    _release(context, [(pools.node_ports, port) for port in node_ports(obj) if port not in kept_ports])

@@ -11,6 +11,7 @@ from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.resources import ResourceType, built_in
 from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import User
+from kctl.kube_apiserver.allocators import Allocators
 from kctl.kube_apiserver.registry import catalog
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
@@ -32,15 +33,18 @@ class Pool:
             self.taken.append(value)
         return value
 
+    def hold(self, value: Any) -> None:
+        self.taken.append(value)
+
     def release(self, value: Any) -> None:
         self.taken.remove(value)
 
 
 class Harness:
-    def __init__(self, api_version: str, kind: str, **services: Any) -> None:
+    def __init__(self, api_version: str, kind: str, allocators: Allocators | None = None) -> None:
         self.resource = built_in(api_version, kind)
         self.strategy: Strategy = catalog.load()[self.resource.group, self.resource.plural]
-        self.services = services
+        self.allocators = allocators
 
     def context(self, subresource: str = "", dry_run: bool = False) -> Context:
         def nothing(resource: ResourceType, namespace: str, name: str) -> Object | None:
@@ -51,7 +55,7 @@ class Harness:
 
         user = User("jane", ("system:authenticated",), "u1")
         space = "default" if self.resource.namespaced else ""
-        return Context(self.resource, space, user, NOW, random.Random(1), nothing, none, subresource, dry_run, self.services)
+        return Context(self.resource, space, user, NOW, random.Random(1), nothing, none, subresource, dry_run, self.allocators)
 
     def _complete(self, obj: Object) -> Object:
         meta = {

@@ -6,12 +6,21 @@ from typing import Any
 
 import pytest
 
+from kctl.kube_apiserver.allocators import Allocators
 from tests.kctl.kube_apiserver.registry.harness import Harness, Pool
 
 
 @pytest.fixture
 def services() -> Harness:
-    return Harness("v1", "Service", cluster_ips=Pool("10.96.0.10", "10.96.0.11"), node_ports=Pool(30001, 30002, 30003))
+    return Harness("v1", "Service", Allocators(Pool("10.96.0.10", "10.96.0.11"), Pool(30001, 30002, 30003)))
+
+
+def held(services: Harness) -> tuple[list[Any], list[Any]]:
+    """The addresses and the node ports that are taken."""
+    assert services.allocators is not None
+    addresses, ports = services.allocators.cluster_ips, services.allocators.node_ports
+    assert isinstance(addresses, Pool) and isinstance(ports, Pool)
+    return addresses.taken, ports.taken
 
 
 def spec(**fields: Any) -> dict[str, Any]:
@@ -74,12 +83,12 @@ def test_a_node_port_asked_for_twice_is_refused_and_nothing_is_kept(services: Ha
     ports = [{"name": "a", "port": 80, "nodePort": 30001}, {"name": "b", "port": 81, "nodePort": 30001}]
     found = services.problems(spec(type="NodePort", ports=ports))
     assert found == ["spec.ports[1].nodePort: Invalid value: 30001: provided port is already allocated"]
-    assert services.services["node_ports"].taken == [] == services.services["cluster_ips"].taken
+    assert held(services) == ([], [])
 
 
 def test_a_dry_run_keeps_nothing(services: Harness) -> None:
     services.create(spec(type="NodePort"), dry_run=True)
-    assert services.services["node_ports"].taken == [] == services.services["cluster_ips"].taken
+    assert held(services) == ([], [])
 
 
 def test_an_update_that_leaves_out_allocated_values_keeps_them(services: Harness) -> None:
@@ -88,7 +97,7 @@ def test_an_update_that_leaves_out_allocated_values_keeps_them(services: Harness
     assert problems == []
     assert made["spec"]["clusterIP"] == old["spec"]["clusterIP"]
     assert made["spec"]["ports"][0]["nodePort"] == 30001
-    assert services.services["node_ports"].taken == [30001]
+    assert held(services)[1] == [30001]
 
 
 def test_changing_to_cluster_ip_gives_the_node_port_back(services: Harness) -> None:
@@ -98,8 +107,8 @@ def test_changing_to_cluster_ip_gives_the_node_port_back(services: Harness) -> N
     assert "nodePort" not in made["spec"]["ports"][0]
     assert "externalTrafficPolicy" not in made["spec"]
     services.strategy.after_update(services.context(), made, old)
-    assert services.services["node_ports"].taken == []
-    assert services.services["cluster_ips"].taken == ["10.96.0.10"]
+    assert held(services)[1] == []
+    assert held(services)[0] == ["10.96.0.10"]
 
 
 def test_changing_to_external_name_gives_everything_back(services: Harness) -> None:
@@ -108,7 +117,7 @@ def test_changing_to_external_name_gives_everything_back(services: Harness) -> N
     assert problems == []
     assert not {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"} & set(made["spec"])
     services.strategy.after_update(services.context(), made, old)
-    assert services.services["cluster_ips"].taken == []
+    assert held(services)[0] == []
 
 
 def test_a_cluster_ip_never_changes(services: Harness) -> None:

@@ -1,0 +1,27 @@
+"""What request handlers and strategies may use of the server besides the registry: made once by the composition of server.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kctl.client.kubelet import KubeletConnector
+from kctl.kube_apiserver.allocators import Allocators
+from kctl.kube_apiserver.authentication.authenticator import Authenticator
+from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
+from kctl.kube_apiserver.config import ApiServerConfig
+
+
+@dataclass(slots=True)
+class KubeletLink:
+    """The way to the kubelets, which start after the server: `connector` is None until they do."""
+
+    connector: KubeletConnector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerParts:
+    config: ApiServerConfig
+    allocators: Allocators
+    service_account_tokens: ServiceAccountTokens
+    authenticator: Authenticator
+    kubelets: KubeletLink = field(default_factory=KubeletLink)
