@@ -41,7 +41,7 @@ async def issuer() -> AsyncIterator[Issuer]:
     await server.start()
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a"}}
     made = await Client(server.transport(ADMIN), field_manager="test").create(SERVICE_ACCOUNTS, account, "default")
-    yield Issuer(server.services["service_account_tokens"], made, server.now().timestamp())
+    yield Issuer(server.parts.service_account_tokens, made, server.now().timestamp())
     await server.stop()
     await store.close()
 
