@@ -94,7 +94,7 @@ async def test_admission_waits_for_a_plugin_that_must_ask(make: Make) -> None:
     with pytest.raises(NotFound):
         await client.get(CONFIG_MAPS, "a", "default")
     slow.answers.set()
-    assert objects.annotations(await creating) == {"marked": operation.operation}
+    assert objects.annotations(await creating) == {"marked": "CREATE"}
     await client.patch(CONFIG_MAPS, "a", {"data": {"k": "w"}}, "default")
     await client.delete(CONFIG_MAPS, "a", "default")
     assert slow.seen == [
