@@ -41,10 +41,10 @@ class Pool:
 
 
 class Harness:
-    def __init__(self, api_version: str, kind: str, allocators: Allocators | None = None) -> None:
+    def __init__(self, api_version: str, kind: str, cluster_ips: Pool | None = None, node_ports: Pool | None = None) -> None:
         self.resource = built_in(api_version, kind)
         self.strategy: Strategy = catalog.load()[self.resource.group, self.resource.plural]
-        self.allocators = allocators
+        self.allocators = Allocators(cluster_ips, node_ports) if cluster_ips and node_ports else None
 
     def context(self, subresource: str = "", dry_run: bool = False) -> Context:
         def nothing(resource: ResourceType, namespace: str, name: str) -> Object | None:

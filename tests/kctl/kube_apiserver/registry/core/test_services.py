@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from kctl.kube_apiserver.allocators import Allocators
 from tests.kctl.kube_apiserver.registry.harness import Harness, Pool
 
 
 @pytest.fixture
 def services() -> Harness:
-    return Harness("v1", "Service", Allocators(Pool("10.96.0.10", "10.96.0.11"), Pool(30001, 30002, 30003)))
+    return Harness("v1", "Service", cluster_ips=Pool("10.96.0.10", "10.96.0.11"), node_ports=Pool(30001, 30002, 30003))
 
 
 def held(services: Harness) -> tuple[list[Any], list[Any]]:
