@@ -29,6 +29,7 @@ from controllers.kube_controller_manager.replication_controller import Replicati
 from controllers.kube_controller_manager.root_ca_publisher import RootCaPublisher
 from controllers.kube_controller_manager.service_account import ServiceAccountController
 from controllers.kube_controller_manager.service_account_token import ServiceAccountTokenController
+from controllers.kube_controller_manager.statefulset.controller import StatefulSetController
 from controllers.kube_controller_manager.taint_eviction import TaintEvictionController
 from controllers.kube_controller_manager.ttl import TtlController
 from controllers.kube_controller_manager.ttl_after_finished import TtlAfterFinishedController
@@ -65,6 +66,7 @@ CONTROLLERS: dict[str, Factory] = {
     "deployment-controller": lambda context, options: DeploymentController(context),
     "replicaset-controller": lambda context, options: ReplicaSetController(context),
     "replicationcontroller-controller": lambda context, options: ReplicationControllerController(context),
+    "statefulset-controller": lambda context, options: StatefulSetController(context),
     "job-controller": lambda context, options: JobController(context),
     "cronjob-controller": lambda context, options: CronJobController(context),
     "ttl-after-finished-controller": lambda context, options: TtlAfterFinishedController(context),

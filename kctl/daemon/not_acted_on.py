@@ -46,7 +46,6 @@ _RBAC = "rbac.authorization.k8s.io"
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
-    NotActedOn(("statefulsets.apps",), "StatefulSets are stored only: no controller creates their pods yet"),
     NotActedOn(("daemonsets.apps",), "DaemonSets are stored only: no controller creates their pods yet"),
     NotActedOn(("horizontalpodautoscalers.autoscaling",), "HorizontalPodAutoscalers are stored only: nothing is scaled by them yet"),
     NotActedOn(
