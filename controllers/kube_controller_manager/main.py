@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from controllers.kube_controller_manager.clusterrole_aggregation import ClusterRoleAggregation
 from controllers.kube_controller_manager.cronjob import CronJobController
+from controllers.kube_controller_manager.daemonset.controller import DaemonSetController
 from controllers.kube_controller_manager.deployment.controller import DeploymentController
 from controllers.kube_controller_manager.endpoints import EndpointsController
 from controllers.kube_controller_manager.endpointslice import EndpointSliceController
@@ -67,6 +68,7 @@ CONTROLLERS: dict[str, Factory] = {
     "replicaset-controller": lambda context, options: ReplicaSetController(context),
     "replicationcontroller-controller": lambda context, options: ReplicationControllerController(context),
     "statefulset-controller": lambda context, options: StatefulSetController(context),
+    "daemonset-controller": lambda context, options: DaemonSetController(context),
     "job-controller": lambda context, options: JobController(context),
     "cronjob-controller": lambda context, options: CronJobController(context),
     "ttl-after-finished-controller": lambda context, options: TtlAfterFinishedController(context),

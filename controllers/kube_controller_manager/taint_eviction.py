@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from controllers.runtime import pods
@@ -10,6 +10,7 @@ from controllers.runtime.events import NORMAL
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
 from controllers.runtime.sources import For, Source, Watches
+from controllers.runtime.tolerations import tolerates
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS
@@ -17,23 +18,13 @@ from kctl.apimachinery.status import NotFound
 from kctl.apimachinery.times import rfc3339
 from kctl.client.transport import STRATEGIC_MERGE_PATCH
 
-Taint = Mapping[str, Any]
+Taint = dict[str, Any]
 
 _TAINTED = "no-execute-taints"
 
 
 def no_execute(node: Object) -> list[Taint]:
     return [taint for taint in objects.spec(node).get("taints") or () if taint["effect"] == "NoExecute"]
-
-
-def tolerates(toleration: Mapping[str, Any], taint: Taint) -> bool:
-    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
-        return False
-    if toleration.get("key") and toleration["key"] != taint["key"]:
-        return False
-    if (toleration.get("operator") or "Equal") == "Exists":
-        return True
-    return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")
 
 
 def seconds_tolerated(pod: Object, taints: Sequence[Taint]) -> float | None:

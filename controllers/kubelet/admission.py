@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from controllers.runtime.host_ports import HostPort, host_ports, is_free
-from kctl.apimachinery import labels, objects, quantity
+from controllers.runtime.node_affinity import matches_node
+from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.objects import Object
 
 Requests = dict[str, int]
@@ -100,36 +100,3 @@ def problem(pod: Object, node_labels: Mapping[str, str], node_name: str, usage: 
 def _out_of(resource: str, requested: int, used: int, capacity: int) -> tuple[str, str]:
     figures = f"requested: {requested}, used: {used}, capacity: {capacity}"
     return (f"OutOf{resource}", f"Node didn't have enough resource: {resource}, {figures}")
-
-
-def matches_node(spec: Object, node_labels: Mapping[str, str], node_name: str) -> bool:
-    """nodeSelector and required node affinity."""
-    for key, value in (spec.get("nodeSelector") or {}).items():
-        if node_labels.get(key) != value:
-            return False
-    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
-    if not required:
-        return True
-    return any(_term_matches(term, node_labels, node_name) for term in required.get("nodeSelectorTerms") or ())
-
-
-def _term_matches(term: Object, node_labels: Mapping[str, str], node_name: str) -> bool:
-    expressions, fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
-    if not expressions and not fields:
-        return False
-    return all(_requirement(entry).matches(node_labels) for entry in expressions) and all(
-        _requirement(entry).matches({"metadata.name": node_name}) for entry in fields
-    )
-
-
-_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": "gt", "Lt": "lt"}
-
-
-def _requirement(entry: Object) -> labels.Requirement:
-    return _parsed(str(entry.get("key")), str(entry.get("operator")), tuple(entry.get("values") or ()))
-
-
-@lru_cache(maxsize=1024)
-def _parsed(key: str, operator: str, values: tuple[str, ...]) -> labels.Requirement:
-    return labels.Requirement(key, _OPERATORS.get(operator, "in"), values)

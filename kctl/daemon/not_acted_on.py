@@ -46,7 +46,6 @@ _RBAC = "rbac.authorization.k8s.io"
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
-    NotActedOn(("daemonsets.apps",), "DaemonSets are stored only: no controller creates their pods yet"),
     NotActedOn(("horizontalpodautoscalers.autoscaling",), "HorizontalPodAutoscalers are stored only: nothing is scaled by them yet"),
     NotActedOn(
         ("poddisruptionbudgets.policy",), "PodDisruptionBudgets are stored only: no controller computes how many disruptions they allow yet"

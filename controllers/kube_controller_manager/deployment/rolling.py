@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from controllers.runtime import deployment_revisions as revisions
 from controllers.runtime.deployment_revisions import replicas
-from kctl.apimachinery import objects
+from kctl.apimachinery import int_or_percent, objects
 from kctl.apimachinery.objects import Object
 
 Scale = list[tuple[Object, int]]
@@ -21,21 +20,11 @@ def is_rolling(deployment: Object) -> bool:
     return bool((objects.spec(deployment).get("strategy") or {}).get("type", "RollingUpdate") == "RollingUpdate")
 
 
-def _scaled(value: Any, total: int, *, up: bool) -> int:
-    """An IntOrString: a number, or a percentage of `total`."""
-    if value is None:
-        return 0
-    if isinstance(value, str) and value.endswith("%"):
-        share = int(value[:-1]) * total
-        return math.ceil(share / 100) if up else share // 100
-    return int(value)
-
-
 def _fence_posts(deployment: Object) -> tuple[int, int]:
     """(maxSurge, maxUnavailable); both zero would mean no progress, so then one may be unavailable."""
     options = (objects.spec(deployment).get("strategy") or {}).get("rollingUpdate") or {}
-    surge = _scaled(options.get("maxSurge"), replicas(deployment), up=True)
-    unavailable = _scaled(options.get("maxUnavailable"), replicas(deployment), up=False)
+    surge = int_or_percent.scaled(options.get("maxSurge"), replicas(deployment), round_up=True)
+    unavailable = int_or_percent.scaled(options.get("maxUnavailable"), replicas(deployment), round_up=False)
     return (surge, 1) if surge == 0 and unavailable == 0 else (surge, unavailable)
 
 

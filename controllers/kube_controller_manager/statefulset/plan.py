@@ -13,7 +13,7 @@ from typing import Any
 
 from controllers.kube_controller_manager.statefulset import identity
 from controllers.runtime import pods
-from kctl.apimachinery import objects
+from kctl.apimachinery import int_or_percent, objects
 from kctl.apimachinery.objects import Object
 
 
@@ -155,10 +155,7 @@ class Planner:
 
 
 def _max_unavailable(rolling: Any, count: int) -> int:
-    wished = rolling.get("maxUnavailable", 1)
-    if isinstance(wished, str):
-        wished = int(wished.rstrip("%")) * count // 100
-    return max(int(wished), 1)
+    return max(int_or_percent.scaled(rolling.get("maxUnavailable", 1), count, round_up=False), 1)
 
 
 def status_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controllers.kube_scheduler.cache import NodeInfo
 from controllers.kube_scheduler.framework import ClusterEvent, CycleState, DependsOn, Status, Wake, unresolvable
 from controllers.kube_scheduler.pod_info import PodInfo, Reads
-from controllers.kube_scheduler.tolerations import tolerates
+from controllers.runtime.tolerations import tolerates
 
 _TAINT = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from kctl.apimachinery.objects import Object
 
 
@@ -20,6 +22,12 @@ def tolerates(toleration: Object, taint: Object) -> bool:
         case "Gt" | "Lt" as operator:
             return _compares(operator, value, toleration.get("value") or "")
     return False
+
+
+def untolerated(tolerations: Iterable[Object], taints: Iterable[Object], effects: Collection[str]) -> Object | None:
+    """The first taint of one of these effects that nothing covers."""
+    known = list(tolerations)
+    return next((taint for taint in taints if taint.get("effect") in effects and not any(tolerates(each, taint) for each in known)), None)
 
 
 def _compares(operator: str, taint_value: str, bound: str) -> bool:
