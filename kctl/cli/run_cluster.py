@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import signal
 import sys
 from collections.abc import Callable
@@ -188,17 +187,18 @@ def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
     import asyncio
 
     from kctl.apimachinery.clock import RealClock
-    from kctl.daemon import current_cluster
+    from kctl.daemon import current_cluster, process_tuning
     from kctl.daemon.cluster import Cluster
-    from kctl.daemon.components import PortInUse
     from kctl.daemon.damage import DamagedFile
     from kctl.daemon.lock import AlreadyServed
+    from kctl.daemon.secure_serving import PortInUse
     from kctl.daemon.supervisor import ComponentCrashed
 
-    os.umask(0o077)  # this process makes nothing but files of the cluster
-    cluster = Cluster(start.paths, start.config, RealClock(), random.Random())
+    process_tuning.tune()
+    cluster = Cluster(start.paths, start.config, RealClock())
 
     def ready() -> None:
+        process_tuning.freeze()
         current_cluster.use(start.paths)
         for text in cluster.notices:
             report.notice(text)

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import random
+import logging
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
-from kctl.daemon import admin_kubeconfig, logs, open_files, pki, port
+from kctl.daemon import admin_kubeconfig, components, logs, pki, port
+from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.cluster_files import make_private
-from kctl.daemon.components import component_list
+from kctl.daemon.component import Seed
 from kctl.daemon.config import ClusterConfig
+from kctl.daemon.control_plane import ControlPlane
 from kctl.daemon.damage import DamagedFile
 from kctl.daemon.lock import ClusterLock
+from kctl.daemon.nodes import simulated_nodes
 from kctl.daemon.paths import ClusterPaths, siblings
+from kctl.daemon.secure_serving import SecureServing
 from kctl.daemon.static_pods import static_pods
-from kctl.daemon.supervisor import ComponentState, Supervisor
+from kctl.daemon.supervisor import ComponentCrashed, ComponentState
 
-_GC_THRESHOLDS = (50_000, 20, 50)
-"""Objects are trees of dicts without cycles; collecting as often as Python's default costs a tenth of all CPU."""
-_SWITCH_SECONDS = 0.0005
-"""How long the store's writer thread waits for a busy event loop: Python's 5 ms would be the latency of every write."""
+_log = logging.getLogger(__name__)
 
 
 class Cluster:
-    """`run` serves until `stop` is set. Raises lock.AlreadyServed, damage.DamagedFile, components.PortInUse,
-    supervisor.ComponentCrashed."""
+    """`run` serves until `stop` is set. Raises lock.AlreadyServed, damage.DamagedFile, and supervisor.ComponentCrashed, whose cause may
+    be secure_serving.PortInUse."""
 
-    def __init__(self, paths: ClusterPaths, config: ClusterConfig, clock: Clock, randomness: random.Random) -> None:
+    def __init__(self, paths: ClusterPaths, config: ClusterConfig, clock: Clock, seed: Seed = None) -> None:
         self._paths = paths
         self._config = config
         self._clock = clock
-        self._randomness = randomness
+        self._seed = seed
         self.url = ""
         self.notices: list[str] = []
         """What the user should know although the cluster starts: kubeconfigs given out that are no longer right."""
@@ -54,11 +54,11 @@ class Cluster:
         lock.acquire()
         make_private(self._paths)
         handler = logs.install(self._paths.logs, verbose=verbose)
-        open_files.raise_limit()
-        gc.set_threshold(*_GC_THRESHOLDS)
-        sys.setswitchinterval(_SWITCH_SECONDS)
         try:
             await self._serve(lock, stop, on_component, on_ready)
+        except ComponentCrashed as crash:
+            _log.critical("%s", crash, exc_info=crash.__cause__)
+            raise
         finally:
             lock.release()
             handler.close()
@@ -71,26 +71,36 @@ class Cluster:
         config = replace(self._config, starts=self._config.starts + 1, port=port.wanted(self._config, _others(self._paths)))
         if not self._paths.settings.exists():
             self._config.save(self._paths.settings)
-        supervisor: Supervisor | None = None
-
-        def state_of(name: str) -> ComponentState | None:
-            return supervisor.states[name] if supervisor is not None else None
-
-        pods = static_pods(config, self._paths.logs, self._clock, state_of)
-        components, apiserver = component_list(self._paths.state, keys, config, self._clock, self._randomness, pods)
-        supervisor = Supervisor(components, self._clock)
+        plane = self._control_plane(config, keys)
         try:
-            await supervisor.start(on_component)
-            self.url = apiserver.url
-            self._remember(config.starts, apiserver.port)
+            await plane.start(on_component)
+            serving = plane.component(SecureServing)
+            self.url = serving.url
+            self._remember(config.starts, serving.port)
             admin_kubeconfig.write(self._paths, self.url, keys)
             lock.publish(self.url, times.rfc3339(self._clock.now()))
-            gc.collect()
-            gc.freeze()
             on_ready()
-            await supervisor.wait(stop)
+            await plane.wait(stop)
         finally:
-            await supervisor.stop()
+            await plane.stop()
+
+    def _control_plane(self, config: ClusterConfig, keys: pki.Pki) -> ControlPlane:
+        from store.sqlite import SqliteStore
+
+        def state_of(name: str) -> ComponentState | None:
+            return plane.states.get(name)
+
+        pods = static_pods(config, self._paths.logs, self._clock, state_of)
+        serving = partial(SecureServing, pki=keys, host=config.host, port=config.port)
+        plane = ControlPlane(
+            SqliteStore(self._paths.state),
+            self._clock,
+            self._seed,
+            simulated_nodes(config, pods),
+            (components.EtcdComponent, serving, *components.CLIENTS_OF_THE_API_SERVER),
+            config=api_server_config(keys, config.host),
+        )
+        return plane
 
     def _keys(self) -> pki.Pki:
         """Of the cluster's authority. New ones make void what a cluster that was started before has given out."""

@@ -5,7 +5,6 @@ What such a command creates is picked up by controllers, scheduler and kubelets 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -14,9 +13,12 @@ from kctl.apimachinery.clock import RealClock
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, Transport
 from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.cluster_files import make_private
+from kctl.daemon.components import API_SERVER_ALONE
+from kctl.daemon.control_plane import ControlPlane
 from kctl.daemon.lock import ClusterLock
 from kctl.daemon.paths import ClusterPaths
 from kctl.daemon.pki import Pki
+from kctl.daemon.supervisor import ComponentCrashed
 
 
 class EmbeddedTransport:
@@ -46,8 +48,8 @@ class EmbeddedTransport:
 
 
 async def open_embedded(directory: Path) -> EmbeddedTransport:
-    """Raises lock.AlreadyServed while a daemon or another embedded command has the cluster, damage.DamagedFile."""
-    from kctl.kube_apiserver.server import ApiServer
+    """Raises lock.AlreadyServed while a daemon or another embedded command has the cluster, damage.DamagedFile, and what store or server
+    cannot start for."""
     from store.sqlite import SqliteStore
 
     paths = ClusterPaths(directory)
@@ -56,22 +58,19 @@ async def open_embedded(directory: Path) -> EmbeddedTransport:
         keys.check()
     lock = ClusterLock(paths.process_id)
     lock.acquire()
-    make_private(paths)
-    store = SqliteStore(paths.state)
-    server: ApiServer | None = None
     try:
-        await store.start()
-        server = ApiServer(store, clock=RealClock(), randomness=random.Random(), config=api_server_config(keys, "127.0.0.1"))
-        await server.start()
-    except BaseException:
-        await store.close()
+        make_private(paths)
+        config = api_server_config(keys, "127.0.0.1")
+        plane = ControlPlane(SqliteStore(paths.state), RealClock(), components=API_SERVER_ALONE, config=config)
+        await plane.start()
+    except BaseException as error:
         lock.release()
+        if isinstance(error, ComponentCrashed) and error.__cause__ is not None:
+            raise error.__cause__ from None
         raise
 
     async def close_all() -> None:
-        assert server is not None
-        await server.stop()
-        await store.close()
+        await plane.stop()
         lock.release()
 
-    return EmbeddedTransport(server.transport(user.ADMIN), close_all)
+    return EmbeddedTransport(plane.client(user.ADMIN).transport, close_all)

@@ -82,7 +82,6 @@ class Supervisor:
         error = culprit.task.exception() if not culprit.task.cancelled() else None
         why = f"{type(error).__name__}: {error}" if error is not None else "it ended"
         culprit.state.ready, culprit.state.error = False, why
-        _log.critical("%s stopped: %s", culprit.component.name, why, exc_info=error)
         await self.stop()
         raise ComponentCrashed(culprit.component.name, why) from error
 

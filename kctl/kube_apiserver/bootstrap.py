@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 
 from kctl.apimachinery import yaml
@@ -28,12 +30,14 @@ async def apply(registry: Registry, config: ApiServerConfig) -> None:
         await asyncio.gather(*(_create(registry, obj) for obj in stage if not _exists(registry, obj)))
 
 
-def _manifests() -> list[Object]:
+@cache
+def _manifests() -> Sequence[Object]:
+    """Read once, however many API servers this process starts; what is stored of them is decoded anew."""
     folder = files("manifests") / "bootstrap"
     if not folder.is_dir():
-        return []
+        return ()
     texts = [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda item: item.name) if entry.name.endswith(".yaml")]
-    return [obj for text in texts for obj in yaml.load_all(text) if obj]
+    return tuple(obj for text in texts for obj in yaml.load_all(text) if obj)
 
 
 def _exists(registry: Registry, obj: Object) -> bool:

@@ -49,11 +49,12 @@ async def _sync(registry: Registry, name: str, *, lenient: bool) -> None:
         return
     level = (objects.spec(schema).get("priorityLevelConfiguration") or {}).get("name") or ""
     exists = registry.get_cached(PRIORITY_LEVELS, "", level) is not None
-    wanted = dangling(schema, exists, times.rfc3339(registry.clock.now()))
+    wanted = dangling(schema, exists, "")
     present = objects.condition(schema, "Dangling")
     compared = ("status",) if lenient else ("status", "reason", "message")
     if present is not None and all(present.get(field) == wanted[field] for field in compared):
         return
+    wanted["lastTransitionTime"] = times.rfc3339(registry.clock.now())
 
     def change(obj: Object) -> Object:
         others = [entry for entry in objects.status(obj).get("conditions") or () if entry.get("type") != "Dangling"]
