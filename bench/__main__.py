@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import http_scenes, measures
+from bench import http_scenes, in_memory, measures
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -25,6 +25,7 @@ def _kubectl() -> str:
 
 SCENES: dict[str, Callable[[], measures.Figures]] = {
     "cold-start": measures.cold_start,
+    "in-memory-ready": in_memory.ready,
     "idle": measures.idle,
     "deployment-100": lambda: measures.deployment(100, 100),
     "deployment-1000": lambda: measures.deployment(1000, 100),

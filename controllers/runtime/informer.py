@@ -1,4 +1,5 @@
-"""Shared informers: one watch per resource type fills one cache that every component of the process reads.
+"""Shared informers: one watch per resource type fills one cache that everybody in a component reads. Other components of the process
+have caches of their own, filled by what they themselves may read; the objects in them are the same ones.
 
 Starts with a watch that sends the present state first (sendInitialEvents), or list + watch where the server refuses that;
 resumes from the last resourceVersion; relists on 410 Gone. Handlers run synchronously once per event batch, which is one
@@ -45,8 +46,8 @@ Handler = Callable[[Sequence[Change]], None]
 
 def _revision(obj: Object) -> int:
     try:
-        return int(objects.resource_version(obj) or 0)
-    except ValueError:
+        return int(obj["metadata"]["resourceVersion"])
+    except (ValueError, KeyError, TypeError):
         return 0
 
 
@@ -213,6 +214,7 @@ class Informer:
     def _apply(self, batch: Sequence[WatchEvent]) -> None:
         changes: _Changes = []
         failure: ApiError | None = None
+        last: Object | None = None
         for kind, obj in batch:
             if kind == "ERROR":
                 failure = from_status(obj)
@@ -225,7 +227,9 @@ class Informer:
                     changes.append(Change(self._indexer.remove(key), None))
             elif kind != "BOOKMARK":
                 self._put(obj, changes)
-            self._last_revision = max(self._last_revision, _revision(obj))
+            last = obj
+        if last is not None:  # the batch is in the order of revisions
+            self._last_revision = max(self._last_revision, _revision(last))
         self._deliver(changes)
         if failure is not None:
             raise failure
@@ -234,7 +238,7 @@ class Informer:
         key = objects.key(obj)
         old = self._indexer.get(key)
         if old is not None:
-            if _revision(obj) <= _revision(old):
+            if old is obj or _revision(obj) <= _revision(old):
                 return  # already observed
             if objects.uid(old) != objects.uid(obj):
                 # Deleted and created again between two looks: two changes, so that nobody mixes up two objects.
@@ -255,7 +259,7 @@ class Informer:
 
 
 class InformerFactory:
-    """The process's informers: one per resource type, however many ask for it."""
+    """A component's informers: one per resource type, however many ask for it, all reading as the client's user."""
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client

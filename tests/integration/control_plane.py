@@ -1,4 +1,4 @@
-"""The real API server and kube-controller-manager in one event loop, on a standing clock, with hollow nodes.
+"""A control plane of API server, kube-controller-manager and hollow nodes, in memory and on a standing clock.
 
 The hollow nodes stand for scheduler and kubelets: they bind pods round robin, report them Running and Ready, and remove
 those that are being deleted. `settle` lets everything run until nothing has anything to do.
@@ -8,39 +8,53 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
-from controllers.kube_controller_manager.main import KubeControllerManager, Options
-from controllers.runtime.informer import Change, InformerFactory
+from controllers.kube_controller_manager.main import KubeControllerManager
+from controllers.kubelet.node_config import NodeConfig
+from controllers.runtime.informer import Change
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import Clock, FakeClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import EVENTS, NODES, PODS, ResourceType
-from kctl.apimachinery.status import ApiError, NotFound
+from kctl.apimachinery.status import NotFound
 from kctl.apimachinery.times import rfc3339
-from kctl.apimachinery.user import ADMIN, component
-from kctl.client.client import Client
-from kctl.kube_apiserver.server import ApiServer
+from kctl.apimachinery.user import component
+from kctl.daemon.component import ComponentContext
+from kctl.daemon.components import API_SERVER_ALONE, KubeControllerManagerComponent
+from kctl.daemon.control_plane import ControlPlane as WholeControlPlane
+from kctl.kube_apiserver.config import ApiServerConfig
 from store.memory import MemoryStore
+
+NODE_NAMES = ("node-0", "node-1", "node-2")
 
 
 class HollowNodes:
-    """`ready(pod)` decides whether a pod becomes ready; `enabled` stops everything."""
+    """A component. `ready(pod)` decides whether a pod becomes ready; `enabled` stops everything."""
 
-    def __init__(self, client: Client, informers: InformerFactory, clock: Clock, names: Sequence[str]) -> None:
-        self.client = client
-        self.clock = clock
-        self.names = names
+    name = "kubelet"
+    dependencies: tuple[str, ...] = ("kube-apiserver",)
+
+    def __init__(self, context: ComponentContext) -> None:
+        self._context = context
+        self.client = context.client_for(component("kubelet"))
+        self.clock = context.clock
+        self.names = [node.name for node in context.nodes]
         self.enabled = True
         self.ready: Callable[[Object], bool] = lambda pod: True
         self.busy = 0
         self._next = 0
         self._address = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self.pods = informers.informer(PODS)
-        self.pods.add_handler(self._changed)
+
+    async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        async with self._context.informers(component("kubelet")) as informers:
+            informers.informer(PODS).add_handler(self._changed)
+            await informers.start()
+            ready()
+            await stop.wait()
 
     def _changed(self, changes: Sequence[Change]) -> None:
         for _, pod in changes:
@@ -85,38 +99,20 @@ class HollowNodes:
 class ControlPlane:
     def __init__(self, clock: Clock, controllers: Sequence[str]) -> None:
         self.clock = clock
-        self.server = ApiServer(MemoryStore(), clock=clock, randomness=random.Random(1))
-        self._controllers = controllers
-        self.tasks: list[asyncio.Task[None]] = []
-
-    async def start(self) -> None:
-        await self.server.start()
-        self.client = Client(self.server.transport(ADMIN))
-        identity = component("kube-controller-manager")
-        self.informers = InformerFactory(Client(self.server.component_transport(identity)), self.clock)
-        names = ("node-0", "node-1", "node-2")
-        kubelets = Client(self.server.component_transport(component("kubelet")))
-        self.nodes = HollowNodes(kubelets, self.informers, self.clock, names)
-        self.manager = KubeControllerManager(
-            lambda user: Client(self.server.component_transport(user)),
-            self.informers,
-            self.clock,
-            random.Random(1),
-            self._controllers,
-            options=Options(root_ca="-----BEGIN CERTIFICATE-----\n"),
+        self.whole = WholeControlPlane(
+            MemoryStore(),
+            clock,
+            1,
+            [NodeConfig(name) for name in NODE_NAMES],
+            (*API_SERVER_ALONE, partial(KubeControllerManagerComponent, controllers=controllers), HollowNodes),
+            config=ApiServerConfig(cluster_ca=b"-----BEGIN CERTIFICATE-----\n"),
         )
-        ready, self._stop = asyncio.Event(), asyncio.Event()
-        self.tasks = [asyncio.create_task(self.manager.run(ready.set, self._stop))]
-        waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait({self.tasks[0], waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if self.tasks[0].done():
-            self.tasks[0].result()
+        self.client = self.whole.client()
+        self.nodes = self.whole.component(HollowNodes)
 
-    async def stop(self) -> None:
-        self._stop.set()
-        await asyncio.gather(*self.tasks)
-        await self.informers.stop()
-        await self.server.stop()
+    @property
+    def manager(self) -> KubeControllerManager:
+        return self.whole.component(KubeControllerManagerComponent).manager
 
     async def settle(self, seconds: float = 0.0) -> None:
         """Until everything is quiet; then `seconds` pass in small steps, each till quiet again."""
@@ -187,14 +183,10 @@ class ControlPlane:
 @contextlib.asynccontextmanager
 async def control_plane(*controllers: str, clock: Clock | None = None) -> AsyncIterator[ControlPlane]:
     plane = ControlPlane(clock or FakeClock(), ("serviceaccount-controller", *(controllers or ("*",))))
-    await plane.start()
-    if isinstance(plane.clock, FakeClock):
-        await plane.settle()  # no pod is admitted before its ServiceAccount is there
-    try:
+    async with plane.whole:
+        if isinstance(plane.clock, FakeClock):
+            await plane.settle()  # no pod is admitted before its ServiceAccount is there
         yield plane
-    finally:
-        with contextlib.suppress(ApiError):
-            await plane.stop()
 
 
 def deployment(name: str = "web", replicas: int = 3, image: str = "img:1", **spec: Any) -> Object:
