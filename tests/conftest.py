@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
+from kctl.apimachinery.virtual_time import VirtualTimeLoop
 from kctl.kube_apiserver import storage
 from tests.shared_values import Witness
+
+_SIMULATED = Path(__file__).parent / "controllers"
+_LONGEST_TEST_SECONDS = 7 * 86_400.0
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Controllers and kubelets run in simulated time, and so does what asks for it by the mark `virtual_time`."""
+    if item.get_closest_marker("virtual_time") or item.path.is_relative_to(_SIMULATED):
+        return {"virtual": lambda: VirtualTimeLoop(_LONGEST_TEST_SECONDS)}
+    return {"real": asyncio.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

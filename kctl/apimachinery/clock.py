@@ -1,6 +1,11 @@
-"""Time as a dependency: components get a Clock by constructor and never ask the operating system.
+"""Time as a dependency: components get a Clock by constructor and never ask the operating system or the event loop.
 
-`RealClock` is what a cluster runs on; `FakeClock` stands still until a test steps it.
+A clock is a thin view of the running loop's time, so that a component's timers and asyncio's own never disagree:
+
+RealClock     what a cluster runs on: the loop's time is the machine's
+VirtualClock  on a `virtual_time.VirtualTimeLoop`, whose time passes when nothing else is left to do
+ScaledClock   on an ordinary loop: a second lasts 1/speed, while sockets keep real time
+FakeClock     of no loop: stands still until a test moves it
 """
 
 from __future__ import annotations
@@ -9,9 +14,14 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+from kctl.apimachinery.virtual_time import VirtualTimeLoop
+
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Timer(Protocol):
@@ -34,18 +44,81 @@ class Clock(Protocol):
         ...
 
 
+@asynccontextmanager
+async def timeout(clock: Clock, seconds: float) -> AsyncIterator[None]:
+    """asyncio.timeout in the clock's time: cancels what is inside after `seconds` and raises TimeoutError."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as scope:
+        timer = clock.call_later(seconds, lambda: scope.reschedule(loop.time()))
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
 class RealClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.monotonic()  # which is loop.time(), and may be asked without a loop
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(seconds, callback)
+
+
+class VirtualClock:
+    """`start` is the wall time at the loop's 0."""
+
+    def __init__(self, start: datetime = NEW_YEAR) -> None:
+        self._start = start
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
+    async def step(self, seconds: float = 0.0) -> None:
+        """Everything under way comes to rest, `seconds` pass with all that happens in them, and it comes to rest again."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop), "stepping needs a VirtualTimeLoop (in tests: the mark virtual_time)"
+        await loop.quiet()
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+            await loop.quiet()
+
+
+class ScaledClock:
+    """`speed` seconds pass in one of the loop. Begins at `start` when first asked."""
+
+    def __init__(self, speed: float, start: datetime) -> None:
+        if speed <= 0:
+            raise ValueError("time passes forwards: speed must be greater than 0")
+        self._speed = speed
+        self._start = start
+        self._began = time.monotonic()
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._began) * self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self._speed)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        return asyncio.get_running_loop().call_later(seconds / self._speed, callback)
 
 
 class _FakeTimer:
@@ -60,9 +133,9 @@ class _FakeTimer:
 
 
 class FakeClock:
-    """Stands still. `await step(seconds)` runs every timer due on the way, in order, letting tasks run in between."""
+    """Stands still, for what needs a time but no passing of it, or real sockets beside a time that is moved by hand."""
 
-    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+    def __init__(self, start: datetime = NEW_YEAR) -> None:
         self._start = start
         self._elapsed = 0.0
         self._timers: list[tuple[float, int, _FakeTimer]] = []
@@ -92,19 +165,12 @@ class FakeClock:
         heapq.heappush(self._timers, (self._elapsed + max(seconds, 0.0), next(self._sequence), timer))
         return timer
 
-    async def step(self, seconds: float, *, settle: int = 10) -> None:
-        """Advance by `seconds`; after each instant with due timers the loop gets `settle` turns."""
+    def advance(self, seconds: float) -> None:
+        """Move on by `seconds` and run every timer due on the way, in order. What these wake runs when the loop gets its turn."""
         target = self._elapsed + seconds
-        for _ in range(settle):  # what is already under way may set timers too
-            await asyncio.sleep(0)
         while self._timers and self._timers[0][0] <= target:
-            self._elapsed = max(self._elapsed, self._timers[0][0])
-            while self._timers and self._timers[0][0] <= self._elapsed:
-                timer = heapq.heappop(self._timers)[2]
-                if not timer.cancelled:
-                    timer.callback()
-            for _ in range(settle):
-                await asyncio.sleep(0)
+            due, _, timer = heapq.heappop(self._timers)
+            self._elapsed = max(self._elapsed, due)
+            if not timer.cancelled:
+                timer.callback()
         self._elapsed = target
-        for _ in range(settle):
-            await asyncio.sleep(0)

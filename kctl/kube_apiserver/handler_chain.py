@@ -15,6 +15,7 @@ from kctl.kube_apiserver.filters.warnings import with_warnings
 from kctl.kube_apiserver.request import Handler
 
 if TYPE_CHECKING:
+    from kctl.apimachinery.clock import Clock
     from kctl.apimachinery.resources import ResourceTable
     from kctl.kube_apiserver.authentication.authenticator import Authenticator
     from kctl.kube_apiserver.config import ApiServerConfig
@@ -29,6 +30,7 @@ def build_handler_chain(
     table: ResourceTable,
     config: ApiServerConfig,
     in_flight: InFlight,
+    clock: Clock,
 ) -> Handler:
     """For requests that come over HTTPS: first find out what is asked and by whom, then as in-process."""
     from kctl.kube_apiserver.filters.authentication import with_authentication
@@ -37,7 +39,7 @@ def build_handler_chain(
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
     from kctl.kube_apiserver.filters.request_info import with_request_info
 
-    handler = _shared(handler, config)
+    handler = _shared(handler, config, clock)
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
     handler = with_impersonation(handler)
@@ -50,14 +52,14 @@ def build_handler_chain(
     return with_request_log(handler, metrics)
 
 
-def build_in_process_chain(handler: Handler, metrics: Metrics, config: ApiServerConfig) -> Handler:
+def build_in_process_chain(handler: Handler, metrics: Metrics, config: ApiServerConfig, clock: Clock) -> Handler:
     """For components of this daemon and embedded commands: they are who they say, and their requests are already taken apart."""
-    return with_request_log(_shared(handler, config), metrics)
+    return with_request_log(_shared(handler, config, clock), metrics)
 
 
-def _shared(handler: Handler, config: ApiServerConfig) -> Handler:
+def _shared(handler: Handler, config: ApiServerConfig, clock: Clock) -> Handler:
     """What every request passes, whoever sends it. Each of these returns at once what it has nothing to do with."""
     handler = with_warnings(handler, config.not_acted_on)
     # authorization belongs here: whoever is authenticated is admin for now
     # audit belongs here: it knows the real and the impersonated user
-    return with_deadline(handler)
+    return with_deadline(handler, clock)

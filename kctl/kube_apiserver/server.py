@@ -55,7 +55,7 @@ class ApiServer:
         self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.parts, self.table)
         self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, clock)
         self.metrics = Metrics(self.storage, clock, self._in_flight)
-        self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config)
+        self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, clock)
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
@@ -113,7 +113,9 @@ class ApiServer:
             from kctl.kube_apiserver.paths import Paths
 
             handle = Paths(self, self.metrics).handle
-            self._https = build_handler_chain(handle, self.parts.authenticator, self.metrics, self.table, self.config, self._in_flight)
+            self._https = build_handler_chain(
+                handle, self.parts.authenticator, self.metrics, self.table, self.config, self._in_flight, self.clock
+            )
         return self._https
 
     async def handle_raw(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -113,8 +114,13 @@ class _Bookmarks:
     async def wait(self, step: asyncio.Task[Batch]) -> bytes | None:
         """A bookmark to send, or None when `step` is done."""
         while True:
-            done, _ = await asyncio.wait([step], timeout=BOOKMARK_SECONDS)
-            if done:
+            quiet = asyncio.get_running_loop().create_future()
+            timer = self._server.clock.call_later(BOOKMARK_SECONDS, partial(quiet.set_result, None))
+            try:
+                await asyncio.wait((step, quiet), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                timer.cancel()
+            if step.done():
                 return None
             revision = self._stream.revision
             if revision != self._sent and not step.done():

@@ -13,7 +13,7 @@ import pytest
 from controllers.kube_scheduler.main import KubeScheduler
 from controllers.runtime.informer import InformerFactory
 from kctl.apimachinery import objects
-from kctl.apimachinery.clock import FakeClock
+from kctl.apimachinery.clock import VirtualClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import EVENTS, NODES, PODS, SERVICE_ACCOUNTS
 from kctl.apimachinery.status import ApiError, Conflict
@@ -21,6 +21,8 @@ from kctl.apimachinery.user import ADMIN, component
 from kctl.client.client import Client
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
+
+pytestmark = pytest.mark.virtual_time
 
 
 class FailingBinder(Client):
@@ -39,7 +41,7 @@ class FailingBinder(Client):
 
 class Plane:
     def __init__(self) -> None:
-        self.clock = FakeClock()
+        self.clock = VirtualClock()
         self.server = ApiServer(MemoryStore(), clock=self.clock, randomness=random.Random(1))
 
     async def start(self) -> None:
@@ -61,10 +63,7 @@ class Plane:
         await self.server.stop()
 
     async def settle(self, seconds: float = 0.0) -> None:
-        for _ in range(60):
-            await asyncio.sleep(0)
-        if seconds:
-            await self.clock.step(seconds, settle=60)
+        await self.clock.step(seconds)
 
     async def node(self, name: str, cpu: str = "2", **spec: Any) -> None:
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"name": name}}, "spec": spec}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 
 from kctl.apimachinery import times
+from kctl.apimachinery.clock import Clock, timeout
 from kctl.apimachinery.status import BadRequest, Timeout
 from kctl.kube_apiserver.request import Handler, Request, Response
 
 
-def with_deadline(handler: Handler) -> Handler:
+def with_deadline(handler: Handler, clock: Clock) -> Handler:
     def limit(request: Request) -> Awaitable[Response]:
         text = request.query.get("timeout")
         if not text or request.verb in ("watch", "connect"):
@@ -23,7 +23,7 @@ def with_deadline(handler: Handler) -> Handler:
 
     async def within(request: Request, seconds: float) -> Response:
         try:
-            async with asyncio.timeout(seconds):
+            async with timeout(clock, seconds):
                 return await handler(request)
         except TimeoutError:
             raise Timeout("Timeout: request did not complete within the allotted timeout") from None

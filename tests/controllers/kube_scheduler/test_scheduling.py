@@ -12,7 +12,7 @@ from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes, pod_requests
 from controllers.kube_scheduler.profile import default_profile
 from controllers.kube_scheduler.queue import SchedulingQueue, backoff_seconds
-from kctl.apimachinery.clock import FakeClock
+from kctl.apimachinery.clock import FakeClock, VirtualClock
 
 Object = dict[str, Any]
 
@@ -210,7 +210,7 @@ def test_backoff_doubles_to_ten_seconds() -> None:
 
 
 async def test_a_refused_pod_waits_for_an_event_and_its_backoff() -> None:
-    clock, woken = FakeClock(), []
+    clock, woken = VirtualClock(), []
     queue = SchedulingQueue(clock, lambda queued: (queued.added_at,), lambda: woken.append(1))
     queue.add(PodInfo.of(pod(), Shapes(PROFILE.reads)))
     (queued,) = queue.pop_all()
@@ -224,7 +224,7 @@ async def test_a_refused_pod_waits_for_an_event_and_its_backoff() -> None:
 
 
 async def test_a_move_during_backoff_waits_for_its_end() -> None:
-    clock = FakeClock()
+    clock = VirtualClock()
     queue = SchedulingQueue(clock, lambda queued: (queued.added_at,), lambda: None)
     queue.add(PodInfo.of(pod(), Shapes(PROFILE.reads)))
     queue.refused(queue.pop_all()[0], [])
@@ -235,7 +235,7 @@ async def test_a_move_during_backoff_waits_for_its_end() -> None:
 
 
 async def test_whoever_waited_five_minutes_is_tried_anyway() -> None:
-    clock = FakeClock()
+    clock = VirtualClock()
     queue = SchedulingQueue(clock, lambda queued: (queued.added_at,), lambda: None)
     queue.add(PodInfo.of(pod(), Shapes(PROFILE.reads)))
     queue.refused(queue.pop_all()[0], ["NodeAffinity"])

@@ -1,8 +1,7 @@
-"""A cluster of nothing but an API server in memory and simulated kubelets, on a clock that the test steps."""
+"""A cluster of nothing but an API server in memory and simulated kubelets, in simulated time that the test steps."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from controllers.kubelet.node_config import NodeConfig
 from controllers.kubelet.runtime import ContainerRuntime
 from controllers.runtime.informer import InformerFactory
 from kctl.apimachinery import objects, user
-from kctl.apimachinery.clock import FakeClock
+from kctl.apimachinery.clock import VirtualClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import EVENTS, NODES, PODS, SERVICE_ACCOUNTS
 from kctl.apimachinery.status import AlreadyExists, NotFound
@@ -29,10 +28,10 @@ class Cluster:
     def __init__(
         self,
         store: MemoryStore | None = None,
-        clock: FakeClock | None = None,
+        clock: VirtualClock | None = None,
         runtime_for: Callable[[NodeConfig], ContainerRuntime | None] | None = None,
     ) -> None:
-        self.clock = clock or FakeClock()
+        self.clock = clock or VirtualClock()
         self.store = store or MemoryStore()
         config = ApiServerConfig(advertise_address="192.0.2.1")
         self.server = ApiServer(self.store, clock=self.clock, randomness=random.Random(1), config=config)
@@ -68,12 +67,11 @@ class Cluster:
         await self.informers.stop()
         await self.server.stop()
 
-    async def settle(self, turns: int = 60) -> None:
-        for _ in range(turns):
-            await asyncio.sleep(0)
+    async def settle(self) -> None:
+        await self.clock.step()
 
     async def step(self, seconds: float) -> None:
-        await self.clock.step(seconds, settle=60)
+        await self.clock.step(seconds)
 
     async def create(self, pod: Object) -> Object:
         made = await self.client.create(PODS, pod)

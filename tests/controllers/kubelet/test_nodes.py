@@ -81,7 +81,7 @@ async def test_node_created_as_an_object_gets_a_kubelet(cluster: Cluster) -> Non
     meta = {"name": "extra", "annotations": {"kctl.dev/simulated": "true"}, "labels": {"a": "b"}}
     given = {"capacity": {"cpu": "8", "example.com/gpu": "2"}}
     await cluster.client.create(NODES, {"apiVersion": "v1", "kind": "Node", "metadata": meta, "status": given})
-    await cluster.settle(200)
+    await cluster.settle()
     node = await cluster.node("extra")
     assert objects.is_condition_true(node, "Ready")
     assert objects.labels(node)["a"] == "b" and objects.labels(node)["kubernetes.io/os"] == "linux"
@@ -124,7 +124,7 @@ async def test_addresses_are_unique_even_where_the_range_is_too_small() -> None:
         names = [f"p{number}" for number in range(30)]
         for number, name in enumerate(names):
             await cluster.client.create(PODS, pod(name, nodeName=f"n{number % 3 + 1}"))
-        await cluster.settle(200)
+        await cluster.settle()
         given = [objects.status(await cluster.pod(name))["podIP"] for name in names]
         assert len(set(given)) == 30
         assert sum(address.startswith("10.244.") for address in given) == 15

@@ -332,7 +332,7 @@ async def test_readiness_gate(cluster: Cluster) -> None:
 )
 async def test_missing_sources_are_waited_for(cluster: Cluster, spec: dict[str, Any], resource: Any, reason: str, message: str) -> None:
     await cluster.create(pod(**spec))
-    await cluster.settle(300)
+    await cluster.settle()
     present = await cluster.pod()
     wanted = "ContainerCreating" if reason == "FailedMount" else "CreateContainerConfigError"
     assert state(present) == f"waiting {wanted}"

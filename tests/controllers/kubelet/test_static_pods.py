@@ -70,7 +70,7 @@ async def test_deleted_mirror_comes_back() -> None:
     try:
         first = await mirror(cluster)
         await cluster.client.delete(PODS, "kube-scheduler-n1", "kube-system")
-        await cluster.settle(200)
+        await cluster.settle()
         second = await mirror(cluster)
         assert objects.uid(second) != objects.uid(first)
         assert objects.status(second)["phase"] == "Running"

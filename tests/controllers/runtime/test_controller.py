@@ -10,13 +10,13 @@ import pytest
 from controllers.runtime.controller import Controller
 from controllers.runtime.reconciler import Result, TerminalError
 from controllers.runtime.workqueue import WorkQueue
-from kctl.apimachinery.clock import FakeClock
+from kctl.apimachinery.clock import FakeClock, VirtualClock
 from kctl.apimachinery.status import conflict
 from tests.controllers.fake_api import turns
 
 
 class Recorded:
-    def __init__(self, clock: FakeClock, act: Callable[[str], Awaitable[Result | None]] | None = None) -> None:
+    def __init__(self, clock: VirtualClock, act: Callable[[str], Awaitable[Result | None]] | None = None) -> None:
         self.clock = clock
         self.seen: list[tuple[str, float]] = []
         self.act = act
@@ -27,7 +27,7 @@ class Recorded:
 
 
 def test_queue_deduplicates_and_brings_back_what_was_added_in_work() -> None:
-    queue = WorkQueue(FakeClock(), lambda: None)
+    queue = WorkQueue(VirtualClock(), lambda: None)
     queue.add("a")
     queue.add("a")
     queue.add("b")
@@ -39,7 +39,7 @@ def test_queue_deduplicates_and_brings_back_what_was_added_in_work() -> None:
 
 
 async def test_of_several_delays_the_shortest_counts() -> None:
-    clock = FakeClock()
+    clock = VirtualClock()
     queue = WorkQueue(clock, lambda: None)
     queue.add_after("a", 5)
     queue.add_after("a", 1)
@@ -60,7 +60,7 @@ def test_back_off_doubles_to_its_limit_and_is_forgotten() -> None:
 
 
 async def test_a_key_is_never_worked_on_twice_at_a_time() -> None:
-    clock, gate = FakeClock(), asyncio.Event()
+    clock, gate = VirtualClock(), asyncio.Event()
     running = 0
 
     async def act(key: str) -> None:
@@ -87,7 +87,7 @@ async def test_a_key_is_never_worked_on_twice_at_a_time() -> None:
 
 
 async def test_no_more_workers_than_allowed() -> None:
-    clock, gate = FakeClock(), asyncio.Event()
+    clock, gate = VirtualClock(), asyncio.Event()
 
     async def act(key: str) -> None:
         await gate.wait()
@@ -111,7 +111,7 @@ async def test_no_more_workers_than_allowed() -> None:
     ids=["error", "conflict", "terminal"],
 )
 async def test_errors_are_retried_with_back_off_unless_terminal(failure: Exception, times: int) -> None:
-    clock = FakeClock()
+    clock = VirtualClock()
 
     async def act(key: str) -> None:
         raise failure
@@ -126,7 +126,7 @@ async def test_errors_are_retried_with_back_off_unless_terminal(failure: Excepti
 
 
 async def test_requeue_after() -> None:
-    clock = FakeClock()
+    clock = VirtualClock()
 
     async def act(key: str) -> Result:
         return Result(requeue_after=10)
@@ -141,7 +141,7 @@ async def test_requeue_after() -> None:
 
 
 async def test_pace_merges_a_stream_of_changes() -> None:
-    clock = FakeClock()
+    clock = VirtualClock()
     reconciler = Recorded(clock)
     loop = Controller("test", reconciler, clock, pace_seconds=0.05)
     loop.start()

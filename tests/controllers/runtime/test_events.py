@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controllers.runtime.events import EventRecorder
 from kctl.apimachinery import objects
-from kctl.apimachinery.clock import FakeClock
+from kctl.apimachinery.clock import VirtualClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import EVENTS
 from kctl.client.client import Client
@@ -19,7 +19,7 @@ def stored(api: FakeApi) -> list[Object]:
 
 
 async def test_shape() -> None:
-    api, clock = FakeApi(), FakeClock()
+    api, clock = FakeApi(), VirtualClock()
     recorder = EventRecorder(Client(api), clock, "kubelet", "node-1")
     recorder.event(POD, "Normal", "Pulled", "It is here", field_path="spec.containers{c}")
     await recorder.sink.flush()
@@ -42,7 +42,7 @@ async def test_shape() -> None:
 
 
 async def test_writing_waits_a_moment_and_never_blocks() -> None:
-    api, clock = FakeApi(), FakeClock()
+    api, clock = FakeApi(), VirtualClock()
     recorder = EventRecorder(Client(api), clock, "kubelet")
     recorder.event(POD, "Normal", "Started", "x")
     await turns()
@@ -52,7 +52,7 @@ async def test_writing_waits_a_moment_and_never_blocks() -> None:
 
 
 async def test_the_same_event_again_raises_the_count() -> None:
-    api, clock = FakeApi(), FakeClock()
+    api, clock = FakeApi(), VirtualClock()
     recorder = EventRecorder(Client(api), clock, "kubelet")
     for _ in range(3):
         recorder.event(POD, "Warning", "BackOff", "again")
@@ -66,7 +66,7 @@ async def test_the_same_event_again_raises_the_count() -> None:
 
 
 async def test_similar_events_are_combined_and_a_talkative_source_is_cut_off() -> None:
-    api, clock = FakeApi(), FakeClock()
+    api, clock = FakeApi(), VirtualClock()
     recorder = EventRecorder(Client(api), clock, "replicaset-controller")
     for number in range(100):
         recorder.event(POD, "Normal", "SuccessfulCreate", f"Created pod: web-{number}")
@@ -84,7 +84,7 @@ async def test_similar_events_are_combined_and_a_talkative_source_is_cut_off() -
 
 
 async def test_with_an_action_the_newer_form_is_written() -> None:
-    api, clock = FakeApi(), FakeClock()
+    api, clock = FakeApi(), VirtualClock()
     recorder = EventRecorder(Client(api), clock, "default-scheduler")
     recorder.event(POD, "Normal", "Scheduled", "Successfully assigned", action="Binding")
     await recorder.sink.flush()
@@ -99,7 +99,7 @@ async def test_with_an_action_the_newer_form_is_written() -> None:
 
 
 async def test_an_expired_event_starts_anew_and_name_clashes_are_avoided() -> None:
-    api, clock = FakeApi(), FakeClock()
+    api, clock = FakeApi(), VirtualClock()
     first = EventRecorder(Client(api), clock, "a")
     second = EventRecorder(Client(api), clock, "a")
     first.event(POD, "Normal", "r", "m")

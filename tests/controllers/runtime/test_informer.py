@@ -8,7 +8,7 @@ import pytest
 
 from controllers.runtime.informer import Change, Informer, InformerFactory
 from kctl.apimachinery import objects
-from kctl.apimachinery.clock import FakeClock
+from kctl.apimachinery.clock import VirtualClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CONFIG_MAPS, PODS
 from kctl.client.client import Client
@@ -22,7 +22,7 @@ def pod(name: str, node: str = "", uid: str = "u") -> Object:
 
 
 async def started(api: FakeApi) -> Informer:
-    factory = InformerFactory(Client(api), FakeClock())
+    factory = InformerFactory(Client(api), VirtualClock())
     informer = factory.informer(PODS)
     assert factory.informer(PODS) is informer
     await factory.start()

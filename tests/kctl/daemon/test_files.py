@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from kctl.apimachinery.clock import FakeClock
+from kctl.apimachinery.clock import FakeClock, VirtualClock
 from kctl.client import kubeconfig, plain_yaml
 from kctl.daemon import admin_kubeconfig, logs, pki
 from kctl.daemon.config import ClusterConfig
@@ -158,8 +158,9 @@ async def test_a_component_log_is_klog_and_can_be_tailed(tmp_path: Path) -> None
     assert lines[0].startswith("I") and "test_files.py:" in lines[0]
 
 
+@pytest.mark.virtual_time
 async def test_a_component_log_can_be_followed(tmp_path: Path) -> None:
-    clock, path = FakeClock(), tmp_path / "etcd.log"
+    clock, path = VirtualClock(), tmp_path / "etcd.log"
     path.write_bytes(b"one\n")
     chunks = logs.read(path, {"follow": "true"}, clock)
     assert await anext(chunks) == b"one\n"

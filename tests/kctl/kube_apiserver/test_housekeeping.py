@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from kctl.apimachinery.clock import FakeClock
+from kctl.apimachinery.clock import VirtualClock
 from kctl.apimachinery.resources import CONFIG_MAPS, EVENTS
 from kctl.apimachinery.user import ADMIN
 from kctl.client.client import Client
@@ -15,21 +15,19 @@ from kctl.kube_apiserver.server import ApiServer
 from store.errors import Compacted
 from store.memory import MemoryStore
 
-
-async def settle(clock: FakeClock, seconds: float) -> None:
-    await clock.step(seconds, settle=40)
+pytestmark = pytest.mark.virtual_time
 
 
 async def test_history_is_compacted_one_round_late() -> None:
-    clock, store = FakeClock(), MemoryStore()
+    clock, store = VirtualClock(), MemoryStore()
     await store.start()
     server = ApiServer(store, clock=clock, randomness=random.Random(1))
     await server.start()
     client = Client(server.transport(ADMIN))
     first = await client.create(CONFIG_MAPS, {"metadata": {"name": "a"}}, "default")
-    await settle(clock, INTERVAL_SECONDS)
+    await clock.step(INTERVAL_SECONDS)
     assert store.compact_revision < int(first["metadata"]["resourceVersion"])
-    await settle(clock, INTERVAL_SECONDS)
+    await clock.step(INTERVAL_SECONDS)
     assert store.compact_revision >= int(first["metadata"]["resourceVersion"])
     with pytest.raises(Compacted):
         await store.get("/registry/core/configmaps/default/a", revision=1)
@@ -37,7 +35,7 @@ async def test_history_is_compacted_one_round_late() -> None:
 
 
 async def test_events_expire_an_hour_after_they_were_seen() -> None:
-    clock, store = FakeClock(), MemoryStore()
+    clock, store = VirtualClock(), MemoryStore()
     await store.start()
     server = ApiServer(store, clock=clock, randomness=random.Random(1))
     await server.start()
@@ -47,9 +45,9 @@ async def test_events_expire_an_hour_after_they_were_seen() -> None:
         return {"metadata": {"name": name}, "involvedObject": {"namespace": "default"}, "type": "Normal", "reason": "R"}
 
     await client.create(EVENTS, event("old"), "default")
-    await settle(clock, 1800)
+    await clock.step(1800)
     await client.create(EVENTS, event("young"), "default")
-    await settle(clock, 2400)
+    await clock.step(2400)
     left = await client.list(EVENTS, "default")
     assert [item["metadata"]["name"] for item in left["items"]] == ["young"]
     await server.stop()

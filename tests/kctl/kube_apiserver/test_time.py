@@ -1,0 +1,45 @@
+"""What kube-apiserver does by time it does by its clock: bookmarks, the end of a watch, the deadline of a request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+
+import pytest
+
+from kctl.apimachinery.clock import NEW_YEAR, ScaledClock
+from kctl.apimachinery.resources import NAMESPACES
+from kctl.apimachinery.status import Timeout
+from kctl.apimachinery.user import ADMIN
+from kctl.client.client import Client
+from kctl.kube_apiserver.filters.deadline import with_deadline
+from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.server import ApiServer
+from store.memory import MemoryStore
+
+
+async def test_a_quiet_watch_gets_bookmarks_and_ends_by_the_servers_clock() -> None:
+    server = ApiServer(MemoryStore(), clock=ScaledClock(1000, NEW_YEAR), randomness=random.Random(1))
+    await server.start()
+    query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": "200", "resourceVersion": str(server.storage.revision)}
+    watching = asyncio.create_task(server.handle_raw("GET", "/api/v1/configmaps", query, None, {}, ADMIN))
+    await asyncio.sleep(0)
+    await Client(server.transport(ADMIN)).create(NAMESPACES, {"metadata": {"name": "elsewhere"}})
+    body = (await asyncio.wait_for(watching, 30)).body
+    events = [json.loads(line) for line in body.splitlines()]
+    assert [event["type"] for event in events] == ["BOOKMARK"]
+    assert events[0]["object"]["metadata"] == {"resourceVersion": str(server.storage.revision)}
+    await server.stop()
+
+
+async def test_the_deadline_of_a_request_is_the_servers_time() -> None:
+    clock = ScaledClock(1000, NEW_YEAR)
+
+    async def slow(request: Request) -> Response:
+        await clock.sleep(3600)
+        return Response()
+
+    limited = with_deadline(slow, clock)
+    with pytest.raises(Timeout, match="request did not complete within the allotted timeout"):
+        await asyncio.wait_for(limited(Request("list", query={"timeout": "20s"})), 3)
