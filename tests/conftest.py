@@ -12,13 +12,15 @@ from kctl.apimachinery.virtual_time import VirtualTimeLoop
 from kctl.kube_apiserver import storage
 from tests.shared_values import Witness
 
-_SIMULATED = Path(__file__).parent / "controllers"
+_SIMULATED = [Path(__file__).parent / folder for folder in ("controllers", "integration")]
 _LONGEST_TEST_SECONDS = 7 * 86_400.0
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Controllers and kubelets run in simulated time, and so does what asks for it by the mark `virtual_time`."""
-    if item.get_closest_marker("virtual_time") or item.path.is_relative_to(_SIMULATED):
+    """Controllers and kubelets run in simulated time, and so does what asks for it by the mark `virtual_time`. What has threads or
+    processes of its own there asks for `real_time`."""
+    simulated = any(item.path.is_relative_to(folder) for folder in _SIMULATED) and not item.get_closest_marker("real_time")
+    if simulated or item.get_closest_marker("virtual_time"):
         return {"virtual": lambda: VirtualTimeLoop(_LONGEST_TEST_SECONDS)}
     return {"real": asyncio.new_event_loop}
 

@@ -11,13 +11,21 @@ are not seen: give the store its synchronous mode.
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import selectors
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
+from contextvars import Context, copy_context
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
 _Ts = TypeVarTuple("_Ts")
 _T = TypeVar("_T")
+
+
+_SHORTEST_SECONDS = 1e-6
 
 
 class TimeIsUp(Exception):
@@ -29,10 +37,10 @@ class Deadlock(Exception):
 
 
 class _Selector(selectors.BaseSelector):
-    """Asked by the loop to wait for input for at most `timeout`: looks for input, and where there is none asks `idle`, which lets
-    time pass or says (True) that this time the waiting is real."""
+    """Asked by the loop to wait for input: looks for input, and where there is none asks `idle`, which lets time pass or says (True)
+    that this time the waiting is real."""
 
-    def __init__(self, idle: Callable[[float | None], bool]) -> None:
+    def __init__(self, idle: Callable[[], bool]) -> None:
         self._inner = selectors.DefaultSelector()
         self._idle = idle
 
@@ -52,27 +60,52 @@ class _Selector(selectors.BaseSelector):
         self._inner.close()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """`timeout` is 0 while the loop has something else to do; there are no timers but ours, so otherwise it is None."""
         found = self._inner.select(0)
-        if found or (timeout is not None and timeout <= 0):
+        if found or timeout is not None:
             return found
-        return self._inner.select(None) if self._idle(timeout) else []
+        return self._inner.select(None) if self._idle() else []
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Time starts at 0. `limit_seconds`: a loop that gets there raises TimeIsUp instead of running forever."""
+    """Time starts at 0. Timers of one instant run in the order they were set. `limit_seconds`: a loop that gets there raises TimeIsUp
+    instead of running forever."""
 
     def __init__(self, limit_seconds: float = float("inf")) -> None:
         self._now = 0.0
         self._limit_seconds = limit_seconds
+        self._timers: list[tuple[float, int, asyncio.TimerHandle, Callable[[], object]]] = []
+        self._sequence = itertools.count()
         self._jobs = 0
-        self._quiet: list[asyncio.Future[None]] = []
+        self._quiet: deque[asyncio.Future[None]] = deque()
         selector = _Selector(self._idle)
         super().__init__(selector)
-        self._own_files = len(selector.get_map())
         self._files = selector.get_map
+        self._own_files = len(self._files())
 
     def time(self) -> float:
         return self._now
+
+    def call_later(
+        self, delay: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Any delay at all is a microsecond at least. Who waits for the rest of a time (of which rounding may leave some 1e-14 s) would
+        otherwise ask again at the same instant for ever."""
+        return self.call_at(self._now + max(delay, _SHORTEST_SECONDS) if delay > 0 else self._now, callback, *args, context=context)
+
+    def call_at(self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+
+        def fire() -> None:
+            if not handle.cancelled():
+                callback(*args)
+
+        if when <= self._now:
+            self.call_soon(fire, context=context)
+        else:
+            run: Callable[[], object] = partial(self.call_soon, fire, context=context or copy_context())
+            heapq.heappush(self._timers, (when, next(self._sequence), handle, run))
+        return handle
 
     async def quiet(self) -> None:
         """Returns when nothing is left to do at the present time. Of several who wait the first one goes on first, and the others
@@ -97,22 +130,30 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _job_done(self, job: asyncio.Future[Any]) -> None:
         self._jobs -= 1
 
-    def _idle(self, timeout: float | None) -> bool:
+    def _idle(self) -> bool:
         if self._jobs:
             return True
         while self._quiet:
-            waiter = self._quiet.pop(0)
+            waiter = self._quiet.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return False
-        if timeout is None:
-            if len(self._files()) > self._own_files:
-                return True
+        while self._timers and self._timers[0][2].cancelled():
+            heapq.heappop(self._timers)
+        if self._timers:
+            self._pass_time(self._timers[0][0])
+        elif len(self._files()) > self._own_files:
+            return True
+        else:
             raise Deadlock("every task waits, no timer is set and no connection is open")
-        if self._now + timeout > self._limit_seconds:
-            raise TimeIsUp(f"the simulated time has reached {self._limit_seconds:g} s")
-        self._now += timeout
         return False
+
+    def _pass_time(self, to: float) -> None:
+        if to > self._limit_seconds:
+            raise TimeIsUp(f"the simulated time has reached {self._limit_seconds:g} s")
+        self._now = to
+        while self._timers and self._timers[0][0] <= to:
+            heapq.heappop(self._timers)[3]()
 
 
 def run(main: Coroutine[Any, Any, _T], *, limit_seconds: float = float("inf")) -> _T:

@@ -21,6 +21,8 @@ from kctl.client.client import Client
 from kctl.kube_apiserver.server import ApiServer
 from store.sqlite import SqliteStore
 
+pytestmark = pytest.mark.real_time
+
 
 class CountingStore(SqliteStore):
     updates = 0

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import pytest
-
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import DEPLOYMENTS, PODS, REPLICA_SETS, REPLICATION_CONTROLLERS
 from tests.integration.control_plane import ControlPlane, control_plane, deployment, new_image
-
-pytestmark = pytest.mark.virtual_time
 
 WORKLOADS = ("deployment-controller", "replicaset-controller", "replicationcontroller-controller")
 

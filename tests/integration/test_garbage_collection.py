@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-import pytest
 
 from controllers.kube_controller_manager.garbage_collector.controller import GarbageCollector
 from kctl.apimachinery import objects, status
@@ -14,8 +13,6 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, PODS, REPLICA_SETS, SECRETS
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, Transport
 from tests.integration.control_plane import ControlPlane, control_plane, deployment
-
-pytestmark = pytest.mark.virtual_time
 
 CASCADE = ("garbage-collector-controller", "deployment-controller", "replicaset-controller")
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from controllers.kube_controller_manager.clusterrole_aggregation import CLUSTER_ROLES
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -24,8 +22,6 @@ from kctl.apimachinery.resources import (
 )
 from kctl.apimachinery.times import rfc3339_micro
 from tests.integration.control_plane import ControlPlane, control_plane, deployment
-
-pytestmark = pytest.mark.virtual_time
 
 NODE_CONTROLLERS = ("node-lifecycle-controller", "taint-eviction-controller", "node-ipam-controller", "ttl-controller")
 

@@ -22,8 +22,6 @@ from kctl.client.client import Client
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
 
-pytestmark = pytest.mark.virtual_time
-
 
 class FailingBinder(Client):
     """Refuses the next `failures` bindings."""

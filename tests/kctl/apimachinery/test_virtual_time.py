@@ -27,6 +27,21 @@ def test_a_day_passes_at_once_and_in_order() -> None:
     assert seen == [1, 60, 3600, 86_400]
 
 
+def test_timers_of_one_instant_run_in_the_order_they_were_set_unless_cancelled() -> None:
+    seen: list[int] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_at(10, lambda: timers[8].cancel())
+        timers = [loop.call_at(10, seen.append, number) for number in range(50)]
+        timers[7].cancel()
+        await asyncio.sleep(10)
+        assert timers[0].when() == 10
+
+    virtual_time.run(main())
+    assert seen == [number for number in range(50) if number not in (7, 8)]
+
+
 def test_time_stands_still_while_there_is_work() -> None:
     async def main() -> None:
         clock = VirtualClock()
@@ -95,6 +110,23 @@ def test_a_step_ends_when_what_it_woke_is_done() -> None:
         assert woken == [10] and task.done()
 
     virtual_time.run(main())
+
+
+def test_a_rest_of_time_too_small_to_be_added_passes_nevertheless() -> None:
+    """1020 + 1e-14 is 1020."""
+    waits = []
+
+    async def main() -> None:
+        clock = VirtualClock()
+        await clock.sleep(1020)
+        due = clock.monotonic() + 1e-14
+        while not waits or clock.monotonic() <= due:
+            waits.append(clock.monotonic())
+            await clock.sleep(1e-14)
+            assert len(waits) < 10
+
+    virtual_time.run(main())
+    assert len(waits) == 1
 
 
 def test_who_waits_for_ever_is_told() -> None:
