@@ -21,7 +21,7 @@ from store.errors import Compacted, FutureRevision, StoreClosed, StoreError
 from store.etcd import Listener, Subscription
 from store.history import KeyState, event_of, judge
 from store.types import Delete, Event, KeyValue, Operation, Put, RangeResult
-from store.writer import Job, Row, Writer, insert, open_connection
+from store.writer import Job, Row, SynchronousWriter, Writer, insert, open_connection
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +45,12 @@ class _Write:
 
 
 class SqliteStore:
-    """Keeps the contract of store.etcd.Etcd in the file at `path`."""
+    """Keeps the contract of store.etcd.Etcd in the file at `path`. `synchronous`: commits on the event loop, which waits for the disk;
+    for a loop that must not wait for threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, synchronous: bool = False) -> None:
         self._path = path
+        self._synchronous = synchronous
         self._keys: dict[str, KeyState] = {}
         self._assigned = 0
         self._committed = 0
@@ -77,7 +79,7 @@ class SqliteStore:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         try:
-            self._writer = Writer(self._path)
+            self._writer = (SynchronousWriter if self._synchronous else Writer)(self._path)
             schema.prepare(self._writer.connection)
             self._load(self._writer.connection)
             self._reader = open_connection(self._path)
@@ -122,7 +124,10 @@ class SqliteStore:
             self._failure = StoreClosed("the store is closed")
         for buffer in list(self._watches):
             buffer.close()
-        await asyncio.get_running_loop().run_in_executor(None, self._writer.stop)
+        if self._synchronous:
+            self._writer.stop()
+        else:
+            await asyncio.get_running_loop().run_in_executor(None, self._writer.stop)
         self._reader.close()
         if self._lock >= 0:
             self._release_lock()
@@ -207,8 +212,11 @@ class SqliteStore:
         )
 
     def _on_loop(self, callback: Callable[[], None]) -> None:
-        """From the writer's thread."""
-        self._loop.call_soon_threadsafe(callback)
+        """From the writer's thread, if it has one."""
+        if self._synchronous:
+            self._loop.call_soon(callback)
+        else:
+            self._loop.call_soon_threadsafe(callback)
 
     def _finish(self, batch: Sequence[_Write], error: Exception | None) -> None:
         """On the loop again: publish, answer, and commit what has queued up meanwhile."""

@@ -2,6 +2,8 @@
 
 Python's sqlite3 gives up the interpreter lock at every statement and must win it back from a busy event loop, so a batch is
 few statements: BEGIN, inserts of many rows each, COMMIT. While one batch is made durable the next one queues up.
+
+On an event loop whose time is simulated there must be no thread, or time would pass while it works: `SynchronousWriter`.
 """
 
 from __future__ import annotations
@@ -55,17 +57,30 @@ class Writer:
     def _run(self) -> None:
         while (entry := self._jobs.get()) is not None:
             job, done = entry
-            try:
-                self.connection.execute("BEGIN IMMEDIATE")
-                job(self.connection)
-                self.connection.execute("COMMIT")
-            except Exception as error:
-                with contextlib.suppress(sqlite3.Error):
-                    if self.connection.in_transaction:
-                        self.connection.execute("ROLLBACK")
-                done(error)
-            else:
-                done(None)
+            done(self.transaction(job))
+
+    def transaction(self, job: Job) -> Exception | None:
+        """What it failed with, after which nothing of it is stored."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            job(self.connection)
+            self.connection.execute("COMMIT")
+        except Exception as error:
+            with contextlib.suppress(sqlite3.Error):
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+            return error
+        return None
+
+
+class SynchronousWriter(Writer):
+    """Does each job in the thread that submits it, before `submit` returns."""
+
+    def start(self) -> None:
+        return
+
+    def submit(self, job: Job, done: Callable[[Exception | None], None]) -> None:
+        done(self.transaction(job))
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:

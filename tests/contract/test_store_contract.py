@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,16 @@ from store.sqlite import SqliteStore
 from store.types import Delete, Event, Put
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+STORES: dict[str, Callable[[Path], Etcd]] = {
+    "memory": lambda path: MemoryStore(),
+    "sqlite": SqliteStore,
+    "sqlite-synchronous": lambda path: SqliteStore(path, synchronous=True),
+}
+
+
+@pytest.fixture(params=STORES)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Etcd]:
-    made: Etcd = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "state.db")
+    made = STORES[request.param](tmp_path / "state.db")
     await made.start()
     yield made
     await made.close()
