@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from kctl.daemon.component import ComponentContext
 from kctl.daemon.components import KubeApiserverComponent
 from kctl.daemon.config import DEFAULT_PORT_OR_FREE
+from kctl.daemon.port import DEFAULT_PORT
 
 if TYPE_CHECKING:
     import ssl
 
     from kctl.daemon.pki import Pki
-
-DEFAULT_PORT = 6443
 
 
 class PortInUse(Exception):

@@ -14,7 +14,6 @@ from store.memory import MemoryStore
 from store.sqlite import SqliteStore
 from store.types import Delete, Event, Put
 
-
 STORES: dict[str, Callable[[Path], Etcd]] = {
     "memory": lambda path: MemoryStore(),
     "sqlite": SqliteStore,
