@@ -27,7 +27,7 @@ async def create(plane: ControlPlane, **spec: Any) -> Object:
 
 async def pass_minutes(plane: ControlPlane, minutes: int, *, finish: bool = True, failed: bool = False) -> None:
     for _ in range(minutes):
-        await plane.clock.step(60, settle=3)  # type: ignore[attr-defined]
+        await plane.settle(60)
         await plane.settle(1)
         if finish:
             await end_pods(plane, "Failed" if failed else "Succeeded")
