@@ -15,6 +15,7 @@ from controllers.kube_controller_manager.clusterrole_aggregation import ClusterR
 from controllers.kube_controller_manager.cronjob import CronJobController
 from controllers.kube_controller_manager.daemonset.controller import DaemonSetController
 from controllers.kube_controller_manager.deployment.controller import DeploymentController
+from controllers.kube_controller_manager.disruption import DisruptionController
 from controllers.kube_controller_manager.endpoints import EndpointsController
 from controllers.kube_controller_manager.endpointslice import EndpointSliceController
 from controllers.kube_controller_manager.garbage_collector.controller import GarbageCollector
@@ -72,6 +73,7 @@ CONTROLLERS: dict[str, Factory] = {
     "job-controller": lambda context, options: JobController(context),
     "cronjob-controller": lambda context, options: CronJobController(context),
     "ttl-after-finished-controller": lambda context, options: TtlAfterFinishedController(context),
+    "disruption-controller": lambda context, options: DisruptionController(context),
     "endpointslice-controller": lambda context, options: EndpointSliceController(context),
     "endpoints-controller": lambda context, options: EndpointsController(context),
     "namespace-controller": lambda context, options: NamespaceController(context),

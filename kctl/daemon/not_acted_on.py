@@ -47,9 +47,6 @@ _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
     NotActedOn(("horizontalpodautoscalers.autoscaling",), "HorizontalPodAutoscalers are stored only: nothing is scaled by them yet"),
-    NotActedOn(
-        ("poddisruptionbudgets.policy",), "PodDisruptionBudgets are stored only: no controller computes how many disruptions they allow yet"
-    ),
     NotActedOn(("resourcequotas",), "ResourceQuotas are stored only: usage is neither counted nor limited yet"),
     NotActedOn(("limitranges",), "LimitRanges are stored only: their defaults and limits are not applied yet"),
     NotActedOn(("persistentvolumeclaims", "persistentvolumes"), "volumes are stored only: nothing binds or provisions them yet"),
