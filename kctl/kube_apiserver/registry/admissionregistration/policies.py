@@ -6,20 +6,17 @@ Expressions are compiled as far as expressions.py does.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
-from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration import expressions, rules
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.rules.language import Struct, each, field, optional, pointer, struct, when
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 
 Spec = dict[str, Any]
-_REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
-_RESULTS = {"ApplyConfiguration": "Object", "JSONPatch": "list(JSONPatch)"}
-_ACTIONS = ("Audit", "Deny", "Warn")
 _ONE_ITEM = "validations or auditAnnotations must contain at least one item"
 _MAX_ANNOTATIONS = 20
 _REPEATS = (
@@ -28,96 +25,31 @@ _REPEATS = (
 )
 
 
-class PolicyStrategy(Strategy):
-    allow_unconditional_update = False
-
-    def default(self, context: Context, obj: Object) -> None:
-        spec = obj.setdefault("spec", {})
-        if spec.get("failurePolicy") is None:
-            spec["failurePolicy"] = "Fail"
-        rules.default_match_resources(spec.get("matchConstraints"))
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        spec = objects.spec(obj)
-        errors = field_checks.required_enum("spec.failurePolicy", spec.get("failurePolicy"), rules.FAILURE_POLICIES)
-        if spec.get("paramKind") is not None:
-            errors += _param_kind(spec["paramKind"], "spec.paramKind")
-        constraints, path = spec.get("matchConstraints"), "spec.matchConstraints"
-        if constraints is None:
-            errors.append(field_errors.required(path))
-        else:
-            errors += rules.match_resources_errors(constraints, path)
-            errors += field_checks.required(f"{path}.resourceRules", constraints.get("resourceRules"))
-        errors += rules.match_condition_errors(spec.get("matchConditions"), "spec.matchConditions", _declared(spec))
-        for index, variable in enumerate(spec.get("variables") or ()):
-            errors += _variable(variable, f"spec.variables[{index}]", _declared(spec))
-        return errors + self.body(obj, spec)
-
-    def body(self, obj: Object, spec: Spec) -> list[FieldError]:
-        validations, annotations = spec.get("validations") or [], spec.get("auditAnnotations") or []
-        if not validations and not annotations:
-            return [field_errors.required(f"spec.{name}", _ONE_ITEM) for name in ("validations", "auditAnnotations")]
-        errors: list[FieldError] = []
-        for index, validation in enumerate(validations):
-            errors += _validation(validation, f"spec.validations[{index}]", _declared(spec))
-        return errors + _audit_annotations(annotations, objects.name(obj), _declared(spec))
-
-
-class MutatingPolicyStrategy(PolicyStrategy):
-    def body(self, obj: Object, spec: Spec) -> list[FieldError]:
-        mutations = spec.get("mutations") or []
-        if not mutations:
-            why = "mutations must contain at least one item"
-            return [field_errors.required("spec.mutations", why)]
-        errors: list[FieldError] = []
-        for index, mutation in enumerate(mutations):
-            path, kind = f"spec.mutations[{index}]", mutation.get("patchType")
-            if not kind:
-                errors.append(field_errors.required(f"{path}.patchType"))
-                continue
-            field = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}.get(kind)
-            if field is None:
-                errors += field_checks.enum(f"{path}.patchType", kind, ("ApplyConfiguration", "JSONPatch"))
-            elif mutation.get(field) is None:
-                errors.append(field_errors.required(f"{path}.{field}", f"must be specified when patchType is {kind}"))
-            else:
-                expression, why = mutation[field].get("expression") or "", "expression is not specified"
-                where = f"{path}.{field}.expression"
-                errors += _compiled(where, expression, _declared(spec), _RESULTS[kind], why)
-        policy = spec.get("reinvocationPolicy")
-        errors += field_checks.required_enum("spec.reinvocationPolicy", policy, ("IfNeeded", "Never"))
-        return errors
-
-
-def _declared(spec: Spec) -> tuple[str, ...]:
+def _declared(obj: Any) -> tuple[str, ...]:
     """The names a policy's expressions may use."""
+    spec = objects.spec(obj)
     params = ("params",) if spec.get("paramKind") is not None else ()
     return (*rules.VARIABLES, *params, *(("variables",) if spec.get("variables") else ()))
 
 
-def _compiled(path: str, text: str, declared: tuple[str, ...], wanted: str, missing: str) -> list[FieldError]:
-    if not text.strip():
-        return [field_errors.required(path, missing)]
-    return rules.expression_errors(path, text, declared, wanted)
+def _compiled(wanted: str, missing: str = "expression is not specified") -> Callable[[str, str, Any], list[FieldError]]:
+    def check(text: str, path: str, root: Any) -> list[FieldError]:
+        if not text.strip():
+            return [field_errors.required(path, missing)]
+        return rules.expression_errors(path, text, _declared(root), wanted)
+
+    return check
 
 
-def _param_kind(kind: Spec, path: str) -> list[FieldError]:
-    version, errors = kind.get("apiVersion") or "", []
-    if not version:
-        errors.append(field_errors.required(f"{path}.apiVersion"))
-    elif version.count("/") > 1:
-        why = f"unexpected GroupVersion string: {version}"
-        errors.append(field_errors.invalid(f"{path}.apiVersion", version, why))
-    else:
-        errors += _group_version(version, f"{path}.apiVersion")
-    name = kind.get("kind") or ""
-    if not name:
-        return [*errors, field_errors.required(f"{path}.kind")]
+def _version(version: str, path: str) -> list[FieldError]:
+    if version.count("/") > 1:
+        return [field_errors.invalid(path, version, f"unexpected GroupVersion string: {version}")]
+    return _group_version(version, path)
+
+
+def _kind(name: str) -> list[str]:
     problems = names.dns1035_label(name.lower())
-    if problems:
-        why = "may have mixed case, but should otherwise match: " + ",".join(problems)
-        errors.append(field_errors.invalid(f"{path}.kind", name, why))
-    return errors
+    return ["may have mixed case, but should otherwise match: " + ",".join(problems)] if problems else []
 
 
 def _group_version(text: str, path: str) -> list[FieldError]:
@@ -132,78 +64,109 @@ def _group_version(text: str, path: str) -> list[FieldError]:
     return errors
 
 
-def _variable(variable: Spec, path: str, declared: tuple[str, ...]) -> list[FieldError]:
-    name, expression = variable.get("name") or "", variable.get("expression") or ""
-    errors: list[FieldError] = []
+def _variable_name(name: str, path: str) -> list[FieldError]:
     if not name.strip():
-        errors.append(field_errors.required(f"{path}.name", "name is not specified"))
-    elif not re.fullmatch("[_a-zA-Z][_a-zA-Z0-9]*", name):
-        errors.append(field_errors.invalid(f"{path}.name", name, "must be a valid CEL identifier"))
-    where = f"{path}.expression"
-    return errors + _compiled(where, expression, declared, expressions.DYN, "expression is not specified")
+        return [field_errors.required(path, "name is not specified")]
+    known = re.fullmatch("[_a-zA-Z][_a-zA-Z0-9]*", name)
+    return [] if known else [field_errors.invalid(path, name, "must be a valid CEL identifier")]
 
 
-def _validation(validation: Spec, path: str, declared: tuple[str, ...]) -> list[FieldError]:
-    expression, why = validation.get("expression") or "", "expression is not specified"
-    errors = _compiled(f"{path}.expression", expression, declared, expressions.BOOL, why)
-    text = validation.get("messageExpression") or ""
-    if text and not text.strip():
-        errors.append(field_errors.invalid(f"{path}.messageExpression", text, "must be non-empty if specified"))
-    elif text:
-        names_in_message = [name for name in declared if name != "authorizer"]
-        errors += rules.expression_errors(f"{path}.messageExpression", text, names_in_message, expressions.STRING)
-    message = validation.get("message") or ""
-    if message and not message.strip():
-        errors.append(field_errors.invalid(f"{path}.message", message, "message must be non-empty if specified"))
-    elif "\n" in message.strip():
-        errors.append(field_errors.invalid(f"{path}.message", message, "message must not contain line breaks"))
-    if validation.get("reason") is not None:
-        errors += field_checks.enum(f"{path}.reason", validation["reason"], _REASONS)
-    return errors
+def _message_expression(text: str, path: str, root: Any) -> list[FieldError]:
+    if not text.strip():
+        return [field_errors.invalid(path, text, "must be non-empty if specified")]
+    declared = [name for name in _declared(root) if name != "authorizer"]
+    return rules.expression_errors(path, text, declared, expressions.STRING)
 
 
-def _audit_annotations(annotations: list[Spec], policy: str, declared: tuple[str, ...]) -> list[FieldError]:
-    path, errors = "spec.auditAnnotations", []
-    if len(annotations) > _MAX_ANNOTATIONS:
-        why = f"must not have more than {_MAX_ANNOTATIONS} auditAnnotations"
-        errors.append(field_errors.invalid(path, annotations, why))
-    seen: set[str] = set()
-    for index, annotation in enumerate(annotations):
-        here, key = f"{path}[{index}]", annotation.get("key") or ""
-        problems = names.qualified_name(f"{policy}/{key}" if policy else key)
-        errors += [field_errors.invalid(f"{here}.key", f"{policy}/{key}" if policy else key, why) for why in problems]
-        text, why = annotation.get("valueExpression") or "", "valueExpression is not specified"
-        errors += _compiled(f"{here}.valueExpression", text, declared, expressions.STRING, why)
-        if key in seen:
-            errors.append(field_errors.duplicate(f"{here}.key", key))
-        seen.add(key)
-    return errors
+def _message(message: str) -> list[str]:
+    if not message.strip():
+        return ["message must be non-empty if specified"]
+    return ["message must not contain line breaks"] if "\n" in message.strip() else []
 
 
-class PolicyBindingStrategy(Strategy):
+def _annotation_key(key: str, path: str, root: Any) -> list[FieldError]:
+    full = f"{objects.name(root)}/{key}" if objects.name(root) else key
+    return names.errors(path, full, names.qualified_name)
+
+
+def _audit_annotations(annotations: list[Spec], path: str) -> list[FieldError]:
+    why = f"must not have more than {_MAX_ANNOTATIONS} auditAnnotations"
+    return [field_errors.invalid(path, annotations, why)] if len(annotations) > _MAX_ANNOTATIONS else []
+
+
+def _patch(mutation: Spec, path: str, root: Any) -> list[FieldError]:
+    kind = mutation.get("patchType") or ""
+    if kind not in _PATCHES:
+        return [field_errors.unsupported(f"{path}.patchType", kind, tuple(_PATCHES))] if kind else []
+    name, wanted = _PATCHES[kind]
+    if mutation.get(name) is None:
+        return [field_errors.required(f"{path}.{name}", f"must be specified when patchType is {kind}")]
+    return _compiled(wanted)(mutation[name].get("expression") or "", f"{path}.{name}.expression", root)
+
+
+def _something(spec: Spec, path: str) -> list[FieldError]:
+    given = spec.get("validations") or spec.get("auditAnnotations")
+    return [] if given else [field_errors.required(f"{path}.{name}", _ONE_ITEM) for name in ("validations", "auditAnnotations")]
+
+
+_PATCHES = {"ApplyConfiguration": ("applyConfiguration", "Object"), "JSONPatch": ("jsonPatch", "list(JSONPatch)")}
+_HEAD = (
+    pointer("failurePolicy", default="Fail"),
+    field("failurePolicy", required=True, enum=rules.FAILURE_POLICIES),
+    pointer("paramKind", struct(field("apiVersion", _version, required=True), field("kind", _kind, required=True))),
+    pointer("matchConstraints", rules.MATCH_RESOURCES, struct(field("resourceRules", required=True)), required=True),
+    rules.match_conditions(_declared),
+    field("variables", each(struct(field("name", _variable_name), field("expression", _compiled(expressions.DYN))))),
+)
+_VALIDATION = struct(
+    field("expression", _compiled(expressions.BOOL)),
+    optional("messageExpression", _message_expression),
+    optional("message", _message),
+    pointer("reason", enum=("Forbidden", "Invalid", "RequestEntityTooLarge")),
+)
+_MUTATION = struct(field("patchType", required=True), _patch)
+_ANNOTATION = struct(
+    field("key", _annotation_key),
+    field("valueExpression", _compiled(expressions.STRING, "valueExpression is not specified")),
+)
+
+
+class PolicyStrategy(RuledStrategy):
     allow_unconditional_update = False
-    has_actions = True
-
-    def default(self, context: Context, obj: Object) -> None:
-        rules.default_match_resources(objects.spec(obj).get("matchResources"))
-        reference = objects.spec(obj).get("paramRef")
-        if reference is not None and reference.get("parameterNotFoundAction") is None:
-            reference["parameterNotFoundAction"] = "Deny"
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        spec = objects.spec(obj)
-        errors = field_checks.required_name("spec.policyName", spec.get("policyName"), names.dns1123_subdomain)
-        if spec.get("paramRef") is not None:
-            errors += _param_ref(spec["paramRef"], "spec.paramRef")
-        errors += rules.match_resources_errors(spec.get("matchResources"), "spec.matchResouces")  # spelt so upstream
-        return errors + (_actions(spec.get("validationActions") or []) if self.has_actions else [])
+    rules = struct(
+        field(
+            "spec",
+            struct(
+                *_HEAD,
+                _something,
+                field("validations", each(_VALIDATION)),
+                field("auditAnnotations", _audit_annotations, each(_ANNOTATION, unique="key", empty=True), zero=()),
+            ),
+            default={},
+        )
+    )
 
 
-class MutatingPolicyBindingStrategy(PolicyBindingStrategy):
-    has_actions = False
+class MutatingPolicyStrategy(RuledStrategy):
+    allow_unconditional_update = False
+    rules = struct(
+        field(
+            "spec",
+            struct(
+                *_HEAD,
+                field(
+                    "mutations",
+                    each(struct(field("patchType", required=True), _patch)),
+                    required="mutations must contain at least one item",
+                ),
+                when(lambda spec: spec.get("mutations"), field("reinvocationPolicy", required=True, enum=("IfNeeded", "Never"))),
+            ),
+            default={},
+        )
+    )
 
 
-def _param_ref(reference: Spec, path: str) -> list[FieldError]:
+def _name_or_selector(reference: Spec, path: str) -> list[FieldError]:
     name, selector = reference.get("name") or "", reference.get("selector")
     errors: list[FieldError] = []
     if name:
@@ -216,27 +179,44 @@ def _param_ref(reference: Spec, path: str) -> list[FieldError]:
             errors.append(field_errors.forbidden(f"{path}.selector", "name and selector are mutually exclusive"))
     elif not name:
         errors.append(field_errors.required(path, "one of name or selector must be specified"))
-    action = reference.get("parameterNotFoundAction")
-    if action not in ("Allow", "Deny"):
-        choices = ("Deny", "Allow")
-        errors.append(
-            field_errors.unsupported(f"{path}.parameterNotFoundAction", action, choices)
-            if action
-            else field_errors.required(f"{path}.parameterNotFoundAction")
-        )
     return errors
 
 
-def _actions(actions: list[str]) -> list[FieldError]:
-    path = "spec.validationActions"
-    errors: list[FieldError] = []
-    for index, action in enumerate(actions):
-        errors += field_checks.enum(f"{path}[{index}]", action, _ACTIONS)
-        if action in actions[:index]:
-            errors.append(field_errors.duplicate(f"{path}[{index}]", action))
-    if {"Deny", "Warn"} <= set(actions):
-        errors.append(field_errors.invalid(path, actions, _REPEATS))
-    return errors + field_checks.required(path, actions, "at least one validation action is required")
+def _exclusive(actions: list[str], path: str) -> list[FieldError]:
+    return [field_errors.invalid(path, actions, _REPEATS)] if {"Deny", "Warn"} <= set(actions) else []
+
+
+def _known_action(action: str, path: str) -> list[FieldError]:
+    known = ("Audit", "Deny", "Warn")
+    return [] if action in known else [field_errors.unsupported(path, action, known)]
+
+
+def _binding(*more: Any) -> Struct:
+    reference = struct(
+        _name_or_selector,
+        pointer("parameterNotFoundAction", default="Deny"),
+        field("parameterNotFoundAction", required=True, enum=("Deny", "Allow")),
+    )
+    policy = field("policyName", names.dns1123_subdomain, required=True)
+    misspelt = pointer("matchResources", rules.MATCH_RESOURCES, shown="matchResouces")  # spelt so upstream
+    return struct(field("spec", struct(policy, pointer("paramRef", reference), misspelt, *more)))
+
+
+class PolicyBindingStrategy(RuledStrategy):
+    allow_unconditional_update = False
+    rules = _binding(
+        field(
+            "validationActions",
+            each(_known_action, unique=True),
+            _exclusive,
+            required="at least one validation action is required",
+        )
+    )
+
+
+class MutatingPolicyBindingStrategy(RuledStrategy):
+    allow_unconditional_update = False
+    rules = _binding()
 
 
 VALIDATING = PolicyStrategy()

@@ -2,56 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
-from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration import expressions
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
+from kctl.kube_apiserver.registry.rules.checks import alone, most_items
+from kctl.kube_apiserver.registry.rules.language import Field, each, field, pointer, struct
 
-Rule = dict[str, Any]
 OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 FAILURE_POLICIES = ("Fail", "Ignore")
 MATCH_POLICIES = ("Equivalent", "Exact")
 VARIABLES = ("object", "oldObject", "request", "authorizer", "namespaceObject")
-_SCOPES = ("*", "Cluster", "Namespaced")
 _MAX_CONDITIONS = 64
-
-
-def default_rules(rules: list[Rule] | None) -> None:
-    for rule in rules or ():
-        if rule.get("scope") is None:
-            rule["scope"] = "*"
-
-
-def rule_errors(rule: Rule, path: str) -> list[FieldError]:
-    operations, here = rule.get("operations") or [], f"{path}.operations"
-    errors = field_checks.required(here, operations)
-    errors += _alone(here, operations, "operations")
-    for index, operation in enumerate(operations):
-        errors += field_checks.enum(f"{here}[{index}]", operation, OPERATIONS)
-    for field, what in (("apiGroups", "API groups"), ("apiVersions", "API versions")):
-        values = rule.get(field) or []
-        errors += field_checks.required(f"{path}.{field}", values)
-        errors += _alone(f"{path}.{field}", values, what)
-    for index, version in enumerate(rule.get("apiVersions") or ()):
-        errors += field_checks.required(f"{path}.apiVersions[{index}]", version)
-    errors += _resources(rule.get("resources") or [], f"{path}.resources")
-    if rule.get("scope") is not None:
-        errors += field_checks.enum(f"{path}.scope", rule["scope"], _SCOPES)
-    return errors
-
-
-def _alone(path: str, values: list[str], what: str) -> list[FieldError]:
-    if len(values) > 1 and "*" in values:
-        return [field_errors.invalid(path, values, f"if '*' is present, must not specify other {what}")]
-    return []
+Declared = Callable[[Any], Iterable[str]]
+"""The names that expressions of a whole object may use."""
 
 
 def _resources(resources: list[str], path: str) -> list[FieldError]:
-    errors = field_checks.required(path, resources)
+    errors: list[FieldError] = []
     wide: set[str] = set()
     sub_wide: set[str] = set()
     plain = False
@@ -86,49 +57,37 @@ def expression_errors(path: str, expression: str, declared: Iterable[str], wante
     return [field_errors.invalid(path, expression, problem)] if problem else []
 
 
-def match_condition_errors(conditions: list[dict[str, Any]] | None, path: str, declared: Iterable[str] = VARIABLES) -> list[FieldError]:
-    given = conditions or []
-    errors: list[FieldError] = []
-    if len(given) > _MAX_CONDITIONS:
-        errors.append(field_errors.too_many(path, len(given), _MAX_CONDITIONS))
-    seen: set[str] = set()
-    for index, condition in enumerate(given):
-        here, name = f"{path}[{index}]", condition.get("name") or ""
-        expression = (condition.get("expression") or "").strip()
-        if expression:
-            errors += expression_errors(f"{here}.expression", expression, declared, expressions.BOOL)
-        else:
-            errors.append(field_errors.required(f"{here}.expression"))
-        errors += field_checks.required_name(f"{here}.name", name, names.qualified_name)
-        if name and name in seen:
-            errors.append(field_errors.duplicate(f"{here}.name", name))
-        seen.add(name)
-    return errors
+_EACH_OPERATION = each(lambda value, path: [] if value in OPERATIONS else [field_errors.unsupported(path, value, OPERATIONS)])
+_EACH_VERSION = each(lambda value, path: [] if value else [field_errors.required(path)])
+_RULE = (
+    field("operations", required=True),
+    field("operations", alone("operations"), _EACH_OPERATION, zero=()),
+    field("apiGroups", alone("API groups"), required=True),
+    field("apiVersions", alone("API versions"), required=True),
+    field("apiVersions", _EACH_VERSION),
+    field("resources", _resources, required=True),
+    pointer("scope", enum=("*", "Cluster", "Namespaced"), default="*"),
+)
+RULES = each(struct(*_RULE))
+_NAMED_RULES = each(struct(field("resourceNames", each(names.path_segment_name), each(unique=True)), *_RULE))
 
 
-def default_match_resources(resources: dict[str, Any] | None) -> None:
-    if resources is None:
-        return
-    if resources.get("matchPolicy") is None:
-        resources["matchPolicy"] = "Equivalent"
-    resources.setdefault("namespaceSelector", {})
-    resources.setdefault("objectSelector", {})
-    default_rules(resources.get("resourceRules"))
-    default_rules(resources.get("excludeResourceRules"))
+def match_conditions(declared: Declared = lambda root: VARIABLES) -> Field:
+    def compiled(text: str, path: str, root: Any) -> list[FieldError]:
+        return expression_errors(path, text.strip(), declared(root), expressions.BOOL) if text.strip() else [field_errors.required(path)]
+
+    condition = struct(field("expression", compiled), field("name", names.qualified_name, required=True))
+    return field("matchConditions", most_items(_MAX_CONDITIONS), each(condition, unique="name"), zero=())
 
 
-def match_resources_errors(resources: dict[str, Any] | None, path: str) -> list[FieldError]:
-    if resources is None:
-        return []
-    errors = field_checks.required_enum(f"{path}.matchPolicy", resources.get("matchPolicy"), MATCH_POLICIES)
-    for field in ("namespaceSelector", "objectSelector"):
-        errors += validate_label_selector(resources.get(field), f"{path}.{field}")
-    for field in ("resourceRules", "excludeResourceRules"):
-        for index, rule in enumerate(resources.get(field) or ()):
-            here = f"{path}.{field}[{index}]"
-            wanted = rule.get("resourceNames") or []
-            for number, name in enumerate(wanted):
-                errors += names.errors(f"{here}.resourceNames[{number}]", name, names.path_segment_name)
-            errors += field_checks.unique(f"{here}.resourceNames", wanted)
-            errors += rule_errors(rule, here)
-    return errors
+SELECTORS = (
+    pointer("namespaceSelector", validate_label_selector, default={}),
+    pointer("objectSelector", validate_label_selector, default={}),
+)
+MATCH_RESOURCES = struct(
+    pointer("matchPolicy", default="Equivalent"),
+    field("matchPolicy", required=True, enum=MATCH_POLICIES),
+    *SELECTORS,
+    field("resourceRules", _NAMED_RULES),
+    field("excludeResourceRules", _NAMED_RULES),
+)

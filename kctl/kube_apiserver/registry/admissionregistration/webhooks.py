@@ -8,93 +8,23 @@ from urllib.parse import urlsplit
 
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError, go_value
-from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration import rules
-from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.rules.checks import between
+from kctl.kube_apiserver.registry.rules.language import Struct, each, field, pointer, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 
-Webhook = dict[str, Any]
 _ACCEPTED = ("v1", "v1beta1")
 _SIDE_EFFECTS = ("None", "NoneOnDryRun")
 _URL_HINT = "; desired format: https://host[/path]"
 
 
-class WebhookStrategy(Strategy):
-    allow_unconditional_update = False
-    generation_fields = ("webhooks",)
-    mutating = False
-
-    def default(self, context: Context, obj: Object) -> None:
-        for hook in obj.get("webhooks") or ():
-            for name, value in (("failurePolicy", "Fail"), ("matchPolicy", "Equivalent"), ("timeoutSeconds", 10)):
-                if hook.get(name) is None:
-                    hook[name] = value
-            hook.setdefault("namespaceSelector", {})
-            hook.setdefault("objectSelector", {})
-            if self.mutating and hook.get("reinvocationPolicy") is None:
-                hook["reinvocationPolicy"] = "Never"
-            rules.default_rules(hook.get("rules"))
-            service = (hook.get("clientConfig") or {}).get("service")
-            if service is not None and service.get("port") is None:
-                service["port"] = 443
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors: list[FieldError] = []
-        seen: set[str] = set()
-        for index, hook in enumerate(obj.get("webhooks") or ()):
-            path, name = f"webhooks[{index}]", hook.get("name") or ""
-            errors += _webhook(hook, path, self.mutating)
-            errors += _versions(hook.get("admissionReviewVersions") or [], f"{path}.admissionReviewVersions")
-            if name and name in seen:
-                errors.append(field_errors.duplicate(f"{path}.name", name))
-            seen.add(name)
-        return errors
-
-
-class MutatingWebhookStrategy(WebhookStrategy):
-    mutating = True
-
-
-def _webhook(hook: Webhook, path: str, mutating: bool) -> list[FieldError]:
-    errors = _qualified(f"{path}.name", hook.get("name") or "")
-    for index, rule in enumerate(hook.get("rules") or ()):
-        errors += rules.rule_errors(rule, f"{path}.rules[{index}]")
-    for field, choices in (("failurePolicy", rules.FAILURE_POLICIES), ("matchPolicy", rules.MATCH_POLICIES)):
-        if hook.get(field) is not None:
-            errors += field_checks.enum(f"{path}.{field}", hook[field], choices)
-    if not hook.get("sideEffects"):
-        errors.append(field_errors.required(f"{path}.sideEffects", f"must specify one of {', '.join(_SIDE_EFFECTS)}"))
-    else:
-        errors += field_checks.enum(f"{path}.sideEffects", hook["sideEffects"], _SIDE_EFFECTS)
-    timeout = hook.get("timeoutSeconds")
-    if timeout is not None and not 1 <= timeout <= 30:
-        why = "the timeout value must be between 1 and 30 seconds"
-        errors.append(field_errors.invalid(f"{path}.timeoutSeconds", timeout, why))
-    for field in ("namespaceSelector", "objectSelector"):
-        errors += validate_label_selector(hook.get(field), f"{path}.{field}")
-    if mutating and hook.get("reinvocationPolicy") is not None:
-        choices = ("IfNeeded", "Never")
-        errors += field_checks.enum(f"{path}.reinvocationPolicy", hook["reinvocationPolicy"], choices)
-    errors += client_config_errors(hook.get("clientConfig") or {}, f"{path}.clientConfig")
-    return errors + rules.match_condition_errors(hook.get("matchConditions"), f"{path}.matchConditions")
-
-
-def _qualified(path: str, name: str) -> list[FieldError]:
-    if not name:
-        return [field_errors.required(path)]
-    problems = names.dns1123_subdomain(name)
-    if problems:
-        return [field_errors.invalid(path, name, ",".join(problems))]
-    if name.count(".") < 2:
-        why = "should be a domain with at least three segments separated by dots"
-        return [field_errors.invalid(path, name, why)]
-    return []
+def _qualified(name: str) -> list[str]:
+    if problems := names.dns1123_subdomain(name):
+        return [",".join(problems)]
+    return ["should be a domain with at least three segments separated by dots"] if name.count(".") < 2 else []
 
 
 def _versions(versions: list[str], path: str) -> list[FieldError]:
-    if not versions:
-        return [field_errors.required(path, f"must specify one of {', '.join(_ACCEPTED)}")]
     errors: list[FieldError] = []
     for index, version in enumerate(versions):
         if version in versions[:index]:
@@ -104,16 +34,6 @@ def _versions(versions: list[str], path: str) -> list[FieldError]:
     if not set(versions) & set(_ACCEPTED):
         errors.append(field_errors.invalid(path, versions, f"must include at least one of {', '.join(_ACCEPTED)}"))
     return errors
-
-
-def client_config_errors(config: dict[str, Any], path: str) -> list[FieldError]:
-    """Also the conversion webhooks of custom resource definitions."""
-    url, service = config.get("url"), config.get("service")
-    if (url is None) == (service is None):
-        return [field_errors.required(path, "exactly one of url or service is required")]
-    if url is not None:
-        return _url(url, f"{path}.url")
-    return _service(service or {}, f"{path}.service")
 
 
 def _url(url: str, path: str) -> list[FieldError]:
@@ -161,29 +81,61 @@ def _malformed(url: str) -> str:
     return f'invalid port ":{port}" after host' if colon_mark and port and not port.isdigit() else ""
 
 
-def _service(service: dict[str, Any], path: str) -> list[FieldError]:
-    errors = field_checks.required(f"{path}.name", service.get("name"), "service name is required")
-    errors += field_checks.required(f"{path}.namespace", service.get("namespace"), "service namespace is required")
-    port = service.get("port")
-    if port is not None and names.port_number(port):
-        why = f"port is not valid: {names.in_range(1, names.MAX_PORT)}"
-        errors.append(field_errors.invalid(f"{path}.port", port, why))
-    text = service.get("path")
-    if text is None:
-        return errors
-    here = f"{path}.path"
+def _port(port: int) -> list[str]:
+    return [f"port is not valid: {names.in_range(1, names.MAX_PORT)}"] if names.port_number(port) else []
+
+
+def _path(text: str) -> list[str]:
     if not text.startswith("/"):
-        return [*errors, field_errors.invalid(here, text, "must start with a '/'")]
-    if text == "/":
-        return errors
-    steps = text[1:].removesuffix("/").split("/")
-    for index, step in enumerate(steps):
-        if not step:
-            errors.append(field_errors.invalid(here, text, f"segment[{index}] may not be empty"))
-            continue
-        for problem in names.dns1123_subdomain(step):
-            errors.append(field_errors.invalid(here, text, f"segment[{index}]: {problem}"))
-    return errors
+        return ["must start with a '/'"]
+    steps = text[1:].removesuffix("/").split("/") if text != "/" else ()
+    found = [[f": {why}" for why in names.dns1123_subdomain(step)] if step else [" may not be empty"] for step in steps]
+    return [f"segment[{index}]{why}" for index, problems in enumerate(found) for why in problems]
+
+
+_SERVICE_DEFAULTS = struct(pointer("port", default=443))
+_SERVICE = struct(
+    field("name", required="service name is required"),
+    field("namespace", required="service namespace is required"),
+    pointer("port", _port),
+    pointer("path", _path),
+)
+
+
+def client_config_errors(config: dict[str, Any], path: str) -> list[FieldError]:
+    """Also the conversion webhooks of custom resource definitions."""
+    url, service = config.get("url"), config.get("service")
+    if (url is None) == (service is None):
+        return [field_errors.required(path, "exactly one of url or service is required")]
+    return _url(url, f"{path}.url") if url is not None else _SERVICE.errors_at(service, f"{path}.service")
+
+
+def _configuration(*more: Any) -> Struct:
+    hook = struct(
+        field("name", _qualified, required=True),
+        field("rules", rules.RULES),
+        pointer("failurePolicy", enum=rules.FAILURE_POLICIES, default="Fail"),
+        pointer("matchPolicy", enum=rules.MATCH_POLICIES, default="Equivalent"),
+        field("sideEffects", enum=_SIDE_EFFECTS, required=f"must specify one of {', '.join(_SIDE_EFFECTS)}"),
+        pointer("timeoutSeconds", between(1, 30, "the timeout value must be between 1 and 30 seconds"), default=10),
+        *rules.SELECTORS,
+        *more,
+        field("clientConfig", client_config_errors, zero={}),
+        field("clientConfig", struct(pointer("service", _SERVICE_DEFAULTS))),
+        rules.match_conditions(),
+        field("admissionReviewVersions", _versions, required=f"must specify one of {', '.join(_ACCEPTED)}"),
+    )
+    return struct(field("webhooks", each(hook, unique="name")))
+
+
+class WebhookStrategy(RuledStrategy):
+    allow_unconditional_update = False
+    generation_fields = ("webhooks",)
+    rules = _configuration()
+
+
+class MutatingWebhookStrategy(WebhookStrategy):
+    rules = _configuration(pointer("reinvocationPolicy", enum=("IfNeeded", "Never"), default="Never"))
 
 
 MUTATING = MutatingWebhookStrategy()

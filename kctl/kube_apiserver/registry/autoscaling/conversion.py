@@ -93,11 +93,7 @@ def from_storage(obj: Object, api_version: str) -> Object:
         notes[CONDITIONS] = _dumps([{f: c.get(f) for f in _CONDITION_FIELDS if f in c} for c in conditions])
     if notes:
         meta["annotations"] = notes
-    status = {
-        "currentReplicas": status.pop("currentReplicas", 0),
-        "desiredReplicas": status.pop("desiredReplicas", 0),
-        **status,
-    }
+    status = {"currentReplicas": status.pop("currentReplicas", 0), "desiredReplicas": status.pop("desiredReplicas", 0), **status}
     return {**obj, "apiVersion": _V1, "metadata": meta, "spec": spec, "status": status}
 
 

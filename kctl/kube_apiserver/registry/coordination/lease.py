@@ -5,32 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kctl.apimachinery import field_errors, go_numbers, names, objects
+from kctl.apimachinery import field_errors, go_numbers, names
 from kctl.apimachinery.field_errors import FieldError
-from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
-
-
-class LeaseStrategy(Strategy):
-    allow_create_on_update = True
-    allow_unconditional_update = False
-    has_generation = False
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        spec = objects.spec(obj)
-        errors: list[FieldError] = []
-        seconds = spec.get("leaseDurationSeconds")
-        if seconds is not None and seconds <= 0:
-            errors.append(field_errors.invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
-        errors += field_checks.non_negative("spec.leaseTransitions", spec.get("leaseTransitions"))
-        if spec.get("strategy") is not None:
-            errors += _strategy("spec.strategy", spec["strategy"])
-        if spec.get("preferredHolder") and not spec.get("strategy"):
-            why = "may only be specified if `strategy` is defined"
-            errors.append(field_errors.forbidden("spec.preferredHolder", why))
-        return errors
-
+from kctl.kube_apiserver.registry.rules.checks import at_least, number
+from kctl.kube_apiserver.registry.rules.language import field, pointer, struct, when
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 
 _OLDEST = "OldestEmulationVersion"
 _SEMVER = re.compile(
@@ -40,7 +20,7 @@ _SEMVER = re.compile(
 Version = tuple[int, int, int, bool, list[tuple[bool, int, str]]]
 
 
-def _strategy(path: str, value: str) -> list[FieldError]:
+def _strategy(value: str, path: str) -> list[FieldError]:
     """Upstream names the field twice."""
     here = f"{path}.strategy"
     return names.errors(here, value, names.qualified_name) if "/" in value else field_checks.enum(here, value, (_OLDEST,))
@@ -57,7 +37,7 @@ def _semver(text: str) -> Version | None:
     return first, second, third, not parts, words
 
 
-def _versions(spec: dict[str, Any], path: str) -> list[FieldError]:
+def _versions(spec: Any, path: str) -> list[FieldError]:
     emulated, binary = spec.get("emulationVersion") or "", spec.get("binaryVersion") or ""
     errors: list[FieldError] = []
     if emulated and _semver(emulated) is None:
@@ -73,25 +53,51 @@ def _versions(spec: dict[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
-class LeaseCandidateStrategy(Strategy):
+def _holder(spec: Any, path: str) -> list[FieldError]:
+    why = "may only be specified if `strategy` is defined"
+    alone = spec.get("preferredHolder") and not spec.get("strategy")
+    return [field_errors.forbidden(f"{path}.preferredHolder", why)] if alone else []
+
+
+def _emulated(spec: Any, path: str) -> list[FieldError]:
+    if spec["strategy"] != _OLDEST or _semver(spec.get("emulationVersion") or "0.0.0") not in (None, _semver("0.0.0")):
+        return []
+    return [field_errors.required(f"{path}.emulationVersion", f"must be specified when `strategy` is '{_OLDEST}'")]
+
+
+class LeaseStrategy(RuledStrategy):
+    allow_create_on_update = True
+    allow_unconditional_update = False
+    has_generation = False
+    rules = struct(
+        field(
+            "spec",
+            struct(
+                pointer("leaseDurationSeconds", number(lambda seconds: seconds > 0, "must be greater than 0")),
+                pointer("leaseTransitions", at_least(0)),
+                pointer("strategy", _strategy),
+                _holder,
+            ),
+        )
+    )
+
+
+class LeaseCandidateStrategy(RuledStrategy):
     allow_create_on_update = True
     allow_unconditional_update = False
     has_generation = False
     name_validator = "config_map_key"
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        spec = objects.spec(obj)
-        errors = field_checks.required("spec.leaseName", spec.get("leaseName")) + _versions(spec, "spec")
-        if not spec.get("strategy"):
-            return [*errors, field_errors.required("spec.strategy")]
-        if spec["strategy"] == _OLDEST and _semver(spec.get("emulationVersion") or "0.0.0") in (None, _semver("0.0.0")):
-            why = f"must be specified when `strategy` is '{_OLDEST}'"
-            errors.append(field_errors.required("spec.emulationVersion", why))
-        return errors + _strategy("spec.strategy", spec["strategy"])
-
-    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        new, before = objects.spec(obj).get("leaseName") or "", objects.spec(old).get("leaseName") or ""
-        return self.validate(context, obj) + field_checks.immutable("spec.leaseName", new, before)
+    rules = struct(
+        field(
+            "spec",
+            struct(
+                field("leaseName", required=True, immutable=True),
+                _versions,
+                field("strategy", required=True),
+                when(lambda spec: spec.get("strategy"), _emulated, field("strategy", _strategy)),
+            ),
+        )
+    )
 
 
 LEASE = LeaseStrategy()

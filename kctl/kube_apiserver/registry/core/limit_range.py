@@ -18,13 +18,7 @@ _COMPARISONS = (
     ("min", "max", "min", "min", "min value {0} is greater than max value {1}"),
     ("min", "defaultRequest", "defaultRequest", "defaultRequest", "min value {0} is greater than default request value {1}"),
     ("defaultRequest", "max", "defaultRequest", "defaultRequest", "default request value {0} is greater than max value {1}"),
-    (
-        "defaultRequest",
-        "default",
-        "defaultRequest",
-        "defaultRequest",
-        "default request value {0} is greater than default limit value {1}",
-    ),
+    ("defaultRequest", "default", "defaultRequest", "defaultRequest", "default request value {0} is greater than default limit value {1}"),
     ("min", "default", "default", "min", "min value {0} is greater than default value {1}"),
     ("default", "max", "default", "max", "default value {0} is greater than max value {1}"),
 )

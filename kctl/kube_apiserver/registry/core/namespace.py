@@ -23,10 +23,7 @@ class NamespaceStrategy(Strategy):
     has_generation = False
     name_validator = "label"
     returns_deleted_object = True
-    selectable_fields = {
-        "status.phase": lambda obj: str(objects.status(obj).get("phase") or ""),
-        "name": objects.name,
-    }
+    selectable_fields = {"status.phase": lambda obj: str(objects.status(obj).get("phase") or ""), "name": objects.name}
 
     def default(self, context: Context, obj: Object) -> None:
         _name_label(obj)

@@ -18,9 +18,7 @@ EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 class NodeStrategy(Strategy):
     has_generation = False
     reset_status_on_create = False
-    selectable_fields = {
-        "spec.unschedulable": lambda obj: "true" if objects.spec(obj).get("unschedulable") else "false",
-    }
+    selectable_fields = {"spec.unschedulable": lambda obj: "true" if objects.spec(obj).get("unschedulable") else "false"}
 
     def default(self, context: Context, obj: Object) -> None:
         spec = obj.setdefault("spec", {})

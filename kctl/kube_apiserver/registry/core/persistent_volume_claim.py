@@ -90,17 +90,9 @@ def _normalize_sources(spec: Spec) -> None:
     """dataSource and dataSourceRef say the same unless the reference names a namespace."""
     source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
     if source and not reference:
-        spec["dataSourceRef"] = {
-            "apiGroup": source.get("apiGroup"),
-            "kind": source.get("kind"),
-            "name": source.get("name"),
-        }
+        spec["dataSourceRef"] = {"apiGroup": source.get("apiGroup"), "kind": source.get("kind"), "name": source.get("name")}
     elif reference and not source and not reference.get("namespace"):
-        spec["dataSource"] = {
-            "apiGroup": reference.get("apiGroup"),
-            "kind": reference.get("kind"),
-            "name": reference.get("name"),
-        }
+        spec["dataSource"] = {"apiGroup": reference.get("apiGroup"), "kind": reference.get("kind"), "name": reference.get("name")}
 
 
 def access_mode_errors(modes: list[str], path: str) -> list[FieldError]:

@@ -15,11 +15,7 @@ from kctl.kube_apiserver.registry.core.pod_annotations import validate_annotatio
 from kctl.kube_apiserver.registry.core.pod_profile_annotations import sync_app_armor, validate_profiles_match
 from kctl.kube_apiserver.registry.core.pod_qos import qos_class
 from kctl.kube_apiserver.registry.core.pod_status_validation import validate_status
-from kctl.kube_apiserver.registry.core.pod_update_validation import (
-    validate_ephemeral_update,
-    validate_resize,
-    validate_spec_update,
-)
+from kctl.kube_apiserver.registry.core.pod_update_validation import validate_ephemeral_update, validate_resize, validate_spec_update
 from kctl.kube_apiserver.registry.core.pod_validation import validate_only_for_pods, validate_pod_spec
 from kctl.kube_apiserver.registry.core.pod_warnings import pod_warnings
 from kctl.kube_apiserver.registry.strategy import Context, Strategy

@@ -118,12 +118,7 @@ def _default_env(variable: Spec) -> None:
 
 
 def _default_probe(probe: Spec) -> None:
-    for field, value in (
-        ("timeoutSeconds", 1),
-        ("periodSeconds", 10),
-        ("successThreshold", 1),
-        ("failureThreshold", 3),
-    ):
+    for field, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
         if not probe.get(field):
             probe[field] = value
     if probe.get("httpGet") is not None:

@@ -8,11 +8,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
-from kctl.kube_apiserver.registry.label_selector_validation import (
-    validate_label_name,
-    validate_label_selector,
-    validate_label_value,
-)
+from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name, validate_label_selector, validate_label_value
 
 Object = Mapping[str, Any]
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

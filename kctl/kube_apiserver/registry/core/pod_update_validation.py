@@ -91,10 +91,7 @@ def _tolerations(new: Sequence[Spec], old: Sequence[Spec]) -> list[FieldError]:
 def _gates(new: Sequence[Spec], old: Sequence[Spec]) -> list[FieldError]:
     known = {gate.get("name") for gate in old}
     return [
-        fe.forbidden(
-            f"spec.schedulingGates[{index}].name",
-            f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'",
-        )
+        fe.forbidden(f"spec.schedulingGates[{index}].name", f"only deletion is allowed, but found new scheduling gate '{gate.get('name')}'")
         for index, gate in enumerate(new)
         if gate.get("name") not in known
     ]

@@ -19,11 +19,7 @@ from kctl.kube_apiserver.registry.core.pod_container_validation import (
     validate_init_containers,
 )
 from kctl.kube_apiserver.registry.core.pod_resources_validation import validate_overhead, validate_pod_level
-from kctl.kube_apiserver.registry.core.pod_scheduling_validation import (
-    validate_affinity,
-    validate_spread,
-    validate_tolerations,
-)
+from kctl.kube_apiserver.registry.core.pod_scheduling_validation import validate_affinity, validate_spread, validate_tolerations
 from kctl.kube_apiserver.registry.core.pod_volume_validation import validate_volumes
 from kctl.kube_apiserver.registry.label_selector_validation import validate_labels
 

@@ -9,27 +9,14 @@ from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names, quantity
 from kctl.apimachinery.field_errors import FieldError
 from kctl.kube_apiserver.registry.core import pod_claim_template, pod_legacy_volumes
-from kctl.kube_apiserver.registry.core.pod_env_validation import (
-    VOLUME_FIELDS,
-    validate_field_ref,
-    validate_resource_field_ref,
-)
+from kctl.kube_apiserver.registry.core.pod_env_validation import VOLUME_FIELDS, validate_field_ref, validate_resource_field_ref
 from kctl.kube_apiserver.registry.core.pod_paths import local_non_reserved_path, no_backsteps
 from kctl.kube_apiserver.registry.core.pod_projected_validation import validate_projected
 
 Source = Mapping[str, Any]
 _MODE = "must be a number between 0 and 0777 (octal), both inclusive"
 _MORE = "may not specify more than 1 volume type"
-_HOST_PATH_TYPES = (
-    "",
-    "BlockDevice",
-    "CharDevice",
-    "Directory",
-    "DirectoryOrCreate",
-    "File",
-    "FileOrCreate",
-    "Socket",
-)
+_HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
 
 # (field, path element of "more than 1", path element of the source's own errors), in the order they are checked.
 _SOURCES = (

@@ -114,10 +114,7 @@ def _annotations(annotations: Mapping[str, str], spec: Spec, path: str) -> Itera
         yield f'{path}[{_CRITICAL}]: non-functional in v1.16+; use the "priorityClassName" field instead'
     for container, _ in containers_of(spec, ""):
         context = container.get("securityContext") or {}
-        for prefix, field, text in (
-            (SECCOMP_PREFIX, "seccompProfile", seccomp),
-            (APP_ARMOR_PREFIX, "appArmorProfile", armor),
-        ):
+        for prefix, field, text in ((SECCOMP_PREFIX, "seccompProfile", seccomp), (APP_ARMOR_PREFIX, "appArmorProfile", armor)):
             key = f"{prefix}{container.get('name')}"
             if key in annotations and context.get(field) is None:
                 yield f"{path}[{key}]: {text}"
@@ -175,12 +172,7 @@ def _container(container: Spec, path: str) -> Iterator[str]:
 def _duplicate_ports(ports: Sequence[Spec], path: str) -> Iterator[str]:
     first: dict[tuple[Any, ...], int] = {}
     for index, port in enumerate(ports):
-        key = (
-            port.get("protocol") or "",
-            port.get("containerPort") or 0,
-            port.get("hostPort") or 0,
-            port.get("hostIP") or "",
-        )
+        key = (port.get("protocol") or "", port.get("containerPort") or 0, port.get("hostPort") or 0, port.get("hostIP") or "")
         if key in first:
             yield f"{path}[{index}]: duplicate port definition with {path}[{first[key]}]"
         first.setdefault(key, index)

@@ -93,9 +93,7 @@ def _policy_fits(spec: Spec, single: bool) -> list[FieldError]:
         return []
     return [
         field_errors.invalid(
-            "spec.ipFamilyPolicy",
-            "SingleStack",
-            f"must be 'RequireDualStack' or 'PreferDualStack' when multiple {what} are specified",
+            "spec.ipFamilyPolicy", "SingleStack", f"must be 'RequireDualStack' or 'PreferDualStack' when multiple {what} are specified"
         )
         for name, what in (("clusterIPs", "cluster IPs"), ("ipFamilies", "IP families"))
         if len(spec.get(name) or ()) == 2

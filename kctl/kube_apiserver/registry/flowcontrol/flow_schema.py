@@ -114,9 +114,8 @@ _SPEC = struct(
     ),
     field("rules", each(_RULE)),
 )
-CONDITIONS = struct(
-    field("status", struct(field("conditions", each(struct(field("type", required="must not be empty")), unique="type", first=True)))),
-)
+_CONDITION = struct(field("type", required="must not be empty"))
+CONDITIONS = struct(field("status", struct(field("conditions", each(_CONDITION, unique="type", first=True, empty=True)))))
 
 
 class FlowSchemaStrategy(RuledStrategy):

@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
-from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
-from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.rules.checks import non_negative
+from kctl.kube_apiserver.registry.rules.language import field, pointer, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.workload_validation import int_or_percent, not_more_than_100_percent
 
-_POLICIES = ("AlwaysAllow", "IfHealthyBudget")
+
+def _one_bound(spec: Any, path: str) -> list[FieldError]:
+    if spec.get("minAvailable") is None or spec.get("maxUnavailable") is None:
+        return []
+    form = go_form("policy.v1.PodDisruptionBudgetSpec", spec)
+    return [fe.invalid(path, form, "minAvailable and maxUnavailable cannot be both set")]
+
+
+_SPEC = struct(
+    _one_bound,
+    pointer("minAvailable", int_or_percent, not_more_than_100_percent),
+    pointer("maxUnavailable", int_or_percent, not_more_than_100_percent),
+    pointer("selector", validate_label_selector),
+    pointer("unhealthyPodEvictionPolicy", enum=("AlwaysAllow", "IfHealthyBudget")),
+)
 _COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
 
 
-class PodDisruptionBudgetStrategy(Strategy):
+class PodDisruptionBudgetStrategy(RuledStrategy):
     """Upstream checks the name only as a path segment, and insists on a resourceVersion."""
 
     allow_unconditional_update = False
     name_validator = "path_segment"
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        spec = obj.get("spec") or {}
-        low, high = spec.get("minAvailable"), spec.get("maxUnavailable")
-        errors: list[FieldError] = []
-        if low is not None and high is not None:
-            errors.append(
-                fe.invalid("spec", go_form("policy.v1.PodDisruptionBudgetSpec", spec), "minAvailable and maxUnavailable cannot be both set")
-            )
-        for field, value in (("minAvailable", low), ("maxUnavailable", high)):
-            if value is not None:
-                errors += rules.int_or_percent(value, f"spec.{field}")
-                errors += rules.not_more_than_100_percent(value, f"spec.{field}")
-        errors += validate_label_selector(spec.get("selector"), "spec.selector")
-        policy = spec.get("unhealthyPodEvictionPolicy")
-        if policy is not None and policy not in _POLICIES:
-            errors.append(fe.unsupported("spec.unhealthyPodEvictionPolicy", policy, _POLICIES))
-        return errors
-
-    def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        return rules.status_counts(obj.get("status") or {}, *_COUNTS)
+    rules = struct(field("spec", _SPEC))
+    status_rules = struct(field("status", struct(*(field(name, non_negative) for name in _COUNTS))))

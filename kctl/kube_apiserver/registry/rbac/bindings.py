@@ -8,36 +8,41 @@ from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
-from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.rules.checks import only_if_set
+from kctl.kube_apiserver.registry.rules.language import Struct, each, field, struct, when
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 GROUP = "rbac.authorization.k8s.io"
-_EMPTY = {"User": "user name cannot be empty", "Group": "group name cannot be empty"}
 
 
-class BindingStrategy(Strategy):
+def _is(*kinds: str) -> Any:
+    return lambda subject: subject.get("kind") in kinds
+
+
+def _binding(roles: tuple[str, ...], *of_accounts: Any) -> Struct:
+    role = struct(
+        field("apiGroup", enum=(GROUP,), default=GROUP),
+        field("kind", enum=roles),
+        field("name", names.path_segment_name, required=True),
+    )
+    account = when(_is("ServiceAccount"), field("name", only_if_set(names.dns1123_subdomain)), field("apiGroup", enum=("",)), *of_accounts)
+    someone = when(_is("User", "Group"), field("apiGroup", enum=(GROUP,)))
+    subject = struct(field("name", required=True), account, someone, field("kind", enum=("ServiceAccount", "User", "Group")))
+    return struct(field("roleRef", role, default={}), field("subjects", each(subject)))
+
+
+class BindingStrategy(RuledStrategy):
     allow_create_on_update = True
     has_generation = False
     name_validator = "path_segment"
-    namespaced = True
-    roles: tuple[str, ...] = ("Role", "ClusterRole")
+    rules = _binding(("Role", "ClusterRole"))
 
     def default(self, context: Context, obj: Object) -> None:
-        reference = obj.setdefault("roleRef", {})
-        if not reference.get("apiGroup"):
-            obj["roleRef"] = {**reference, "apiGroup": GROUP}
+        super().default(context, obj)
         for subject in obj.get("subjects") or ():
             if not subject.get("apiGroup") and subject.get("kind") in ("User", "Group"):
                 subject["apiGroup"] = GROUP
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        reference = obj.get("roleRef") or {}
-        errors = field_checks.enum("roleRef.apiGroup", reference.get("apiGroup") or "", (GROUP,))
-        errors += field_checks.enum("roleRef.kind", reference.get("kind") or "", self.roles)
-        errors += field_checks.required_name("roleRef.name", reference.get("name"), names.path_segment_name)
-        for index, subject in enumerate(obj.get("subjects") or ()):
-            errors += _subject(subject, f"subjects[{index}]", self.namespaced)
-        return errors
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)
@@ -47,25 +52,7 @@ class BindingStrategy(Strategy):
 
 
 class ClusterBindingStrategy(BindingStrategy):
-    namespaced = False
-    roles = ("ClusterRole",)
-
-
-def _subject(subject: dict[str, Any], path: str, namespaced: bool) -> list[FieldError]:
-    kind, name, group = subject.get("kind") or "", subject.get("name") or "", subject.get("apiGroup") or ""
-    errors = field_checks.required(f"{path}.name", name)
-    match kind:
-        case "ServiceAccount":
-            if name:
-                errors += names.errors(f"{path}.name", name, names.dns1123_subdomain)
-            errors += field_checks.enum(f"{path}.apiGroup", group, ("",))
-            if not namespaced:
-                errors += field_checks.required(f"{path}.namespace", subject.get("namespace"))
-        case "User" | "Group":
-            errors += field_checks.enum(f"{path}.apiGroup", group, (GROUP,))
-        case _:
-            errors += field_checks.enum(f"{path}.kind", kind, ("ServiceAccount", "User", "Group"))
-    return errors
+    rules = _binding(("ClusterRole",), field("namespace", required=True))
 
 
 ROLE_BINDING = BindingStrategy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from kctl.apimachinery import field_errors, names, objects
@@ -12,22 +11,20 @@ from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration import expressions
 from kctl.kube_apiserver.registry.metadata import annotation_errors, label_errors
-from kctl.kube_apiserver.registry.resource.internal_claim import (
-    fully_qualified,
-    opaque_errors,
-    toleration_errors,
-)
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.resource.internal_claim import OPAQUE, fully_qualified, toleration
+from kctl.kube_apiserver.registry.rules.language import Field, each, field, pointer, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 Spec = dict[str, Any]
 MAX_REQUESTS = 32
 MAX_SELECTORS = 32
 MAX_FIRST_AVAILABLE = 8
 MAX_EXPRESSION = 10 * 1024
-EFFECTS = ("NoExecute", "NoSchedule", "None")
+_EFFECTS = ("NoExecute", "NoSchedule", "None")
 _REFERENCE = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
 _ONE_ATTRIBUTE = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
-_MODES = ("All", "ExactCount")
+_ONE_KIND = "exactly one of `exactly` or `firstAvailable` is required"
 
 
 def default_claim_spec(spec: Spec) -> None:
@@ -40,97 +37,69 @@ def default_claim_spec(spec: Spec) -> None:
                 detail["allocationMode"] = "ExactCount"
             if detail["allocationMode"] == "ExactCount" and not detail.get("count"):
                 detail["count"] = 1
-            for toleration in detail.get("tolerations") or ():
-                if not toleration.get("operator"):
-                    toleration["operator"] = "Equal"
+            for tolerated in detail.get("tolerations") or ():
+                tolerated["operator"] = tolerated.get("operator") or "Equal"
 
 
-def claim_spec_errors(spec: Spec, path: str) -> list[FieldError]:
-    devices, here = spec.get("devices") or {}, f"{path}.devices"
-    requests = devices.get("requests") or []
-    known = {request.get("name") or "": [one.get("name") or "" for one in request.get("firstAvailable") or ()] for request in requests}
-    errors = _named(requests, f"{here}.requests", MAX_REQUESTS, _request)
-    constraints, configs = devices.get("constraints") or [], devices.get("config") or []
-    for entries, name in ((constraints, "constraints"), (configs, "config")):
-        if len(entries) > MAX_REQUESTS:
-            errors.append(field_errors.too_many(f"{here}.{name}", len(entries), MAX_REQUESTS))
-            continue
-        for index, entry in enumerate(entries):
-            where = f"{here}.{name}[{index}]"
-            errors += _references(entry.get("requests") or [], f"{where}.requests", known)
-            errors += _attribute(entry, where) if name == "constraints" else opaque_errors(entry.get("opaque"), where)
-    return errors
+def _limited(name: str, most: int, *rules: Any, unique: str = "", **options: Any) -> Field:
+    """A list that is not looked into where it is too long; names that repeat are found at the list's own items."""
+    inner = each(*rules)
+
+    def check(items: list[Any], path: str, root: Any) -> list[FieldError]:
+        if len(items) > most:
+            return [field_errors.too_many(path, len(items), most)]
+        errors = inner.errors_at(items, path, root)
+        return errors + field_checks.unique(path, (item.get(unique) or "" for item in items)) if unique else errors
+
+    return field(name, check, zero=(), **options)
 
 
-def _named(entries: list[Spec], path: str, most: int, check: Callable[[Spec, str], list[FieldError]]) -> list[FieldError]:
-    """A list whose entries have names of their own."""
-    if len(entries) > most:
-        return [field_errors.too_many(path, len(entries), most)]
-    errors = [error for index, entry in enumerate(entries) for error in check(entry, f"{path}[{index}]")]
-    return errors + field_checks.unique(path, (entry.get("name") or "" for entry in entries))
+def _expression(text: str, path: str) -> list[FieldError]:
+    """Compiled as far as expressions.py does."""
+    if len(text.encode()) > MAX_EXPRESSION:
+        return [field_errors.too_long(path, MAX_EXPRESSION)]
+    problem = expressions.problem(text, ("device",), expressions.BOOL)
+    problem = problem.replace("must evaluate to bool but got ", "must evaluate to bool or the unknown type, not ")
+    return [field_errors.invalid(path, text, problem)] if problem else []
 
 
-def _request(request: Spec, path: str) -> list[FieldError]:
-    errors = names.errors(f"{path}.name", request.get("name") or "", names.dns1123_label)
-    exactly, alternatives = request.get("exactly"), request.get("firstAvailable")
-    if "deviceClassName" in request and exactly is None:
-        return errors + _detail(request, path)
-    if exactly is None and not alternatives:
-        why = "exactly one of `exactly` or `firstAvailable` is required"
-        return [*errors, field_errors.required(path, why)]
-    if exactly is not None and alternatives:
-        why = "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set"
-        return [*errors, field_errors.invalid(path, None, why)]
-    if exactly is not None:
-        return errors + _detail(exactly, f"{path}.exactly")
-    return errors + _named(alternatives or [], f"{path}.firstAvailable", MAX_FIRST_AVAILABLE, _alternative)
-
-
-def _alternative(alternative: Spec, path: str) -> list[FieldError]:
-    errors = names.errors(f"{path}.name", alternative.get("name") or "", names.dns1123_label)
-    return errors + _detail(alternative, path)
-
-
-def _detail(detail: Spec, path: str) -> list[FieldError]:
-    name = detail.get("deviceClassName")
-    errors = field_checks.required_name(f"{path}.deviceClassName", name, names.dns1123_subdomain)
-    errors += selectors_errors(detail.get("selectors") or [], f"{path}.selectors")
+def _count(detail: Any, path: str) -> list[FieldError]:
     mode, count = detail.get("allocationMode"), detail.get("count") or 0
-    if mode == "All":
-        if count:
-            errors.append(field_errors.invalid(f"{path}.count", count, "must not be specified when allocationMode is 'All'"))
-    elif mode == "ExactCount":
-        if count <= 0:
-            errors.append(field_errors.invalid(f"{path}.count", count, "must be greater than zero"))
-    else:
-        errors.append(field_errors.unsupported(f"{path}.allocationMode", mode or "", _MODES))
-    for index, toleration in enumerate(detail.get("tolerations") or ()):
-        errors += toleration_errors(toleration, f"{path}.tolerations[{index}]", EFFECTS)
-    return errors
+    if mode == "All" and count:
+        return [field_errors.invalid(f"{path}.count", count, "must not be specified when allocationMode is 'All'")]
+    if mode == "ExactCount" and count <= 0:
+        return [field_errors.invalid(f"{path}.count", count, "must be greater than zero")]
+    return []
 
 
-def selectors_errors(selectors: list[Spec], path: str) -> list[FieldError]:
-    """CEL expressions are compiled as far as expressions.py does."""
-    if len(selectors) > MAX_SELECTORS:
-        return [field_errors.too_many(path, len(selectors), MAX_SELECTORS)]
-    errors: list[FieldError] = []
-    for index, selector in enumerate(selectors):
-        where = f"{path}[{index}].cel"
-        if selector.get("cel") is None:
-            errors.append(field_errors.required(where))
-            continue
-        text = selector["cel"].get("expression") or ""
-        if len(text.encode()) > MAX_EXPRESSION:
-            errors.append(field_errors.too_long(f"{where}.expression", MAX_EXPRESSION))
-            continue
-        problem = expressions.problem(text, ("device",), expressions.BOOL)
-        if problem:
-            problem = problem.replace("must evaluate to bool but got ", "must evaluate to bool or the unknown type, not ")
-            errors.append(field_errors.invalid(f"{where}.expression", text, problem))
-    return errors
+_SELECTORS = _limited("selectors", MAX_SELECTORS, struct(pointer("cel", struct(field("expression", _expression)), required=True)))
+_DETAIL = (
+    field("deviceClassName", names.dns1123_subdomain, required=True),
+    _SELECTORS,
+    _count,
+    field("allocationMode", enum=("All", "ExactCount")),
+    field("tolerations", each(toleration(_EFFECTS))),
+)
+_NAME = field("name", names.dns1123_label)
+_EXACTLY = struct(*_DETAIL)
+_ALTERNATIVES = struct(_limited("firstAvailable", MAX_FIRST_AVAILABLE, struct(_NAME, *_DETAIL), unique="name"))
 
 
-def _references(wanted: list[str], path: str, known: dict[str, list[str]]) -> list[FieldError]:
+def _details(request: Any, path: str) -> list[FieldError]:
+    exactly, alternatives = request.get("exactly"), request.get("firstAvailable")
+    if exactly is None and "deviceClassName" in request:  # v1beta1
+        return _EXACTLY.errors_at(request, path)
+    if exactly is None and not alternatives:
+        return [field_errors.required(path, _ONE_KIND)]
+    if exactly is not None and alternatives:
+        return [field_errors.invalid(path, None, f"{_ONE_KIND}, but multiple fields are set")]
+    return _ALTERNATIVES.errors_at(request, path) if exactly is None else _EXACTLY.errors_at(exactly, f"{path}.exactly")
+
+
+def _references(wanted: list[str], path: str, root: Any) -> list[FieldError]:
+    spec = objects.spec(root)
+    requests = ((spec.get("devices") or (spec.get("spec") or {}).get("devices")) or {}).get("requests") or ()
+    known = {request.get("name") or "": [one.get("name") or "" for one in request.get("firstAvailable") or ()] for request in requests}
     errors: list[FieldError] = []
     for index, name in enumerate(wanted):
         where, parts = f"{path}[{index}]", name.split("/")
@@ -142,26 +111,34 @@ def _references(wanted: list[str], path: str, known: dict[str, list[str]]) -> li
     return errors + field_checks.unique(path, wanted)
 
 
-def _attribute(constraint: Spec, path: str) -> list[FieldError]:
+def _attribute(constraint: Any, path: str) -> list[FieldError]:
     for name in ("matchAttribute", "distinctAttribute"):
         if constraint.get(name) is not None:
             return fully_qualified(constraint[name], f"{path}.{name}")
     return [field_errors.required(path, _ONE_ATTRIBUTE)]
 
 
-class ResourceClaimStrategy(Strategy):
+_REFERENCES = field("requests", _references, zero=())
+_CLAIM = struct(
+    field(
+        "devices",
+        struct(
+            _limited("requests", MAX_REQUESTS, struct(_NAME, _details), unique="name"),
+            _limited("constraints", MAX_REQUESTS, struct(_REFERENCES, _attribute)),
+            _limited("config", MAX_REQUESTS, struct(_REFERENCES, OPAQUE)),
+        ),
+    )
+)
+
+
+class ResourceClaimStrategy(RuledStrategy):
     returns_deleted_object = True
     has_generation = False
-
-    def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
-        if context.subresource == "status":
-            field_checks.keep_metadata(obj, old)
+    status_keeps_metadata = True
+    rules = struct(field("spec", _CLAIM))
 
     def default(self, context: Context, obj: Object) -> None:
         default_claim_spec(obj.setdefault("spec", {}))
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        return claim_spec_errors(objects.spec(obj), "spec")
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return _unchanged("ResourceClaimSpec", obj, old)
@@ -180,26 +157,32 @@ class ResourceClaimStrategy(Strategy):
         return errors
 
 
-class ResourceClaimTemplateStrategy(Strategy):
+class ResourceClaimTemplateStrategy(RuledStrategy):
     returns_deleted_object = True
     has_generation = False
+    rules = struct(
+        field(
+            "spec",
+            struct(
+                field(
+                    "metadata",
+                    struct(
+                        field("annotations", lambda value, path: annotation_errors(path, value), zero={}),
+                        field("labels", lambda value, path: label_errors(path, value), zero={}),
+                    ),
+                ),
+                field("spec", _CLAIM),
+            ),
+        )
+    )
 
     def default(self, context: Context, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         spec.setdefault("metadata", {})
         default_claim_spec(spec.setdefault("spec", {}))
 
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        spec = objects.spec(obj)
-        return _metadata(spec.get("metadata") or {}) + claim_spec_errors(spec.get("spec") or {}, "spec.spec")
-
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return _unchanged("ResourceClaimTemplateSpec", obj, old)
-
-
-def _metadata(meta: Spec) -> list[FieldError]:
-    errors = annotation_errors("spec.metadata.annotations", meta.get("annotations") or {})
-    return errors + label_errors("spec.metadata.labels", meta.get("labels") or {})
 
 
 def _unchanged(type_name: str, obj: Object, old: Object) -> list[FieldError]:
@@ -207,25 +190,16 @@ def _unchanged(type_name: str, obj: Object, old: Object) -> list[FieldError]:
     return [] if new == before else [field_errors.invalid("spec", new, field_checks.IMMUTABLE)]
 
 
-class DeviceClassStrategy(Strategy):
-    returns_deleted_object = True
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        spec = objects.spec(obj)
-        errors = selectors_errors(spec.get("selectors") or [], "spec.selectors")
-        for index, config in enumerate(spec.get("config") or ()):
-            errors += opaque_errors(config.get("opaque"), f"spec.config[{index}]")
-        name = spec.get("extendedResourceName")
-        if name is not None and not _extended(name):
-            why = "must be a valid extended resource name"
-            errors.append(field_errors.invalid("spec.extendedResourceName", name, why))
-        return errors
-
-
-def _extended(name: str) -> bool:
+def _extended(name: str) -> list[str]:
     """A resource of a domain that is not Kubernetes' own."""
     native = "/" not in name or "kubernetes.io/" in name
-    return not native and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
+    foreign = not native and not name.startswith("requests.") and not names.qualified_name(f"requests.{name}")
+    return [] if foreign else ["must be a valid extended resource name"]
+
+
+class DeviceClassStrategy(RuledStrategy):
+    returns_deleted_object = True
+    rules = struct(field("spec", struct(_SELECTORS, field("config", each(struct(OPAQUE))), pointer("extendedResourceName", _extended))))
 
 
 CLAIM = ResourceClaimStrategy()

@@ -122,9 +122,9 @@ def struct(*parts: Rule) -> Struct:
     return Struct(parts)
 
 
-def each(*rules: Rule, unique: bool | str = False, first: bool = False) -> Checked:
+def each(*rules: Rule, unique: bool | str = False, first: bool = False, empty: bool = False) -> Checked:
     """Of every item of a list; `unique`: of the items, or of this field of theirs where it is set; with `first`, repetitions are found
-    before what the rules find, and those of an empty field too."""
+    before what the rules find. `empty`: repetitions of an empty field count too."""
     check, inner = _all(rules), checked_of(rules[0]) if rules else None
     key = unique if isinstance(unique, str) else ""
 
@@ -136,7 +136,7 @@ def each(*rules: Rule, unique: bool | str = False, first: bool = False) -> Check
                 check(item, here, errors, root)
             if unique:
                 mark = (item.get(key) or "") if key else item
-                if mark in seen and (mark or first or not key):
+                if mark in seen and (mark or empty or not key):
                     errors.append(field_errors.duplicate(f"{here}.{key}" if key else here, mark))
                 seen.append(mark)
             if first:

@@ -9,22 +9,20 @@ from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.rules.language import each, field, optional, pointer, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 _MAX_PARAMETERS = 512
 _MAX_PARAMETER_BYTES = 256 * 1024
 
 
-def parameter_errors(parameters: dict[str, str] | None, path: str) -> list[FieldError]:
-    given = parameters or {}
-    errors: list[FieldError] = []
+def _parameters(given: dict[str, str], path: str) -> list[FieldError]:
     if len(given) > _MAX_PARAMETERS:
         return [field_errors.too_long(path, _MAX_PARAMETERS)]
-    if "" in given:
-        errors.append(field_errors.invalid(path, "", "field can not be empty."))
-    if sum(len(key.encode()) + len(value.encode()) for key, value in given.items()) > _MAX_PARAMETER_BYTES:
-        errors.append(field_errors.too_long(path, _MAX_PARAMETER_BYTES))
-    return errors
+    errors = [field_errors.invalid(path, "", "field can not be empty.")] if "" in given else []
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in given.items())
+    return [*errors, field_errors.too_long(path, _MAX_PARAMETER_BYTES)] if size > _MAX_PARAMETER_BYTES else errors
 
 
 def csi_driver_name(path: str, name: str) -> list[FieldError]:
@@ -34,77 +32,62 @@ def csi_driver_name(path: str, name: str) -> list[FieldError]:
     return errors + [field_errors.invalid(path, name, why) for why in names.dns1123_subdomain(name.lower())]
 
 
-def _provisioner(path: str, name: str) -> list[FieldError]:
-    if not name:
-        return [field_errors.required(path)]
+def driver_name(name: str, path: str) -> list[FieldError]:
+    return csi_driver_name(path, name)
+
+
+def _provisioner(name: str, path: str) -> list[FieldError]:
     return names.errors(path, name.lower(), names.qualified_name)
 
 
-class StorageClassStrategy(Strategy):
-    returns_deleted_object = True
-    has_generation = False
-
-    def default(self, context: Context, obj: Object) -> None:
-        obj.setdefault("reclaimPolicy", "Delete")
-        obj.setdefault("volumeBindingMode", "Immediate")
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors = _provisioner("provisioner", obj.get("provisioner") or "")
-        errors += parameter_errors(obj.get("parameters"), "parameters")
-        if obj.get("reclaimPolicy"):
-            errors += field_checks.enum("reclaimPolicy", obj["reclaimPolicy"], ("Delete", "Retain"))
-        modes = ("Immediate", "WaitForFirstConsumer")
-        errors += field_checks.enum("volumeBindingMode", obj.get("volumeBindingMode") or "", modes)
-        return errors + _topologies(obj.get("allowedTopologies"))
-
-    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        errors = self.validate(context, obj)
-        for name in ("parameters", "provisioner", "reclaimPolicy"):
-            if not field_checks.same(obj.get(name), old.get(name)):
-                errors.append(field_errors.forbidden(name, f"updates to {name} are forbidden."))
-        return errors + field_checks.immutable("volumeBindingMode", obj.get("volumeBindingMode"), old.get("volumeBindingMode"))
+def _frozen(field_name: str) -> str:
+    return f"updates to {field_name} are forbidden."
 
 
-def _topologies(terms: list[dict[str, Any]] | None) -> list[FieldError]:
+def _topologies(terms: list[dict[str, Any]], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: list[Any] = []
-    for index, term in enumerate(terms or ()):
-        path = f"allowedTopologies[{index}]"
+    for index, term in enumerate(terms):
+        here = f"{path}[{index}].matchLabelExpressions"
         keys: dict[str, list[str]] = {}
         for number, expression in enumerate(term.get("matchLabelExpressions") or ()):
-            here = f"{path}.matchLabelExpressions[{number}]"
-            values = expression.get("values") or []
-            if not values:
-                errors.append(field_errors.required(f"{here}.values"))
-            errors += field_checks.unique(f"{here}.values", values)
-            errors += validate_label_name(expression.get("key") or "", f"{here}.key")
+            errors += _EXPRESSION.errors_at(expression, f"{here}[{number}]")
             if expression.get("key") in keys:
-                errors.append(field_errors.duplicate(f"{here}.key", expression["key"]))
-            keys[expression.get("key") or ""] = sorted(set(values))
+                errors.append(field_errors.duplicate(f"{here}[{number}].key", expression["key"]))
+            keys[expression.get("key") or ""] = sorted(set(expression.get("values") or ()))
         if keys in seen:
-            errors.append(field_errors.duplicate(f"{path}.matchLabelExpressions", ""))
+            errors.append(field_errors.duplicate(here, ""))
         seen.append(keys)
     return errors
 
 
-class VolumeAttributesClassStrategy(Strategy):
+_EXPRESSION = struct(field("values", each(unique=True), required=True), field("key", validate_label_name))
+
+
+class StorageClassStrategy(RuledStrategy):
     returns_deleted_object = True
     has_generation = False
+    rules = struct(
+        field("provisioner", _provisioner, required=True),
+        field("parameters", _parameters, immutable=_frozen("parameters"), zero={}),
+        field("provisioner", immutable=_frozen("provisioner")),
+        pointer("reclaimPolicy", default="Delete", immutable=_frozen("reclaimPolicy")),
+        optional("reclaimPolicy", enum=("Delete", "Retain")),
+        pointer("volumeBindingMode", enum=("Immediate", "WaitForFirstConsumer"), default="Immediate", immutable=True),
+        field("allowedTopologies", _topologies, zero=()),
+    )
 
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors = _provisioner("driverName", obj.get("driverName") or "")
-        errors += parameter_errors(obj.get("parameters"), "parameters")
-        if not obj.get("parameters"):
-            errors.append(field_errors.required("parameters", "must contain at least one key/value pair"))
-        return errors
+
+class VolumeAttributesClassStrategy(RuledStrategy):
+    returns_deleted_object = True
+    has_generation = False
+    rules = struct(
+        field("driverName", _provisioner, required=True, immutable=_frozen("driverName")),
+        field("parameters", _parameters, required="must contain at least one key/value pair", immutable=_frozen("parameters"), zero={}),
+    )
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        errors: list[FieldError] = []
-        if obj.get("driverName") != old.get("driverName"):
-            errors.append(field_errors.forbidden("driverName", "updates to driverName are forbidden."))
-        if not field_checks.same(obj.get("parameters"), old.get("parameters")):
-            errors.append(field_errors.forbidden("parameters", "updates to parameters are forbidden."))
-        return errors + self.validate(context, obj)
+        return self.rules.changes(obj, old) + self.rules.errors(obj)
 
 
 STORAGE_CLASS = StorageClassStrategy()

@@ -10,8 +10,11 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
-from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.rules.checks import at_least
+from kctl.kube_apiserver.registry.rules.language import field, pointer, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.storage.classes import driver_name
+from kctl.kube_apiserver.registry.strategy import Context
 
 _SECRETS_WARNING = (
     "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of "
@@ -31,38 +34,50 @@ _COUNTED = (
 )
 
 
-class CSIDriverStrategy(Strategy):
+def _token_requests(requests: list[Any], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    audiences: set[str] = set()
+    for index, request in enumerate(requests):
+        here, audience, seconds = f"{path}[{index}]", request.get("audience") or "", request.get("expirationSeconds")
+        if audience in audiences:
+            errors.append(field_errors.duplicate(f"{here}.audience", audience))
+            continue
+        audiences.add(audience)
+        if seconds is not None and not 600 <= seconds <= 1 << 32:
+            why = f"may not specify a duration {'less than 10 minutes' if seconds < 600 else 'larger than 2^32 seconds'}"
+            errors.append(field_errors.invalid(f"{here}.expirationSeconds", seconds, why))
+    return errors
+
+
+def _modes(modes: list[str], path: str) -> list[FieldError]:
+    return [error for mode in modes for error in field_checks.enum(path, mode, ("Persistent", "Ephemeral"))]
+
+
+_DRIVER = struct(
+    pointer("attachRequired", required=True, default=True, immutable=True, shown="attachedRequired"),
+    pointer("podInfoOnMount", required=True, default=False),
+    pointer("storageCapacity", required=True, default=False),
+    pointer("fsGroupPolicy", enum=("File", "None", "ReadWriteOnceWithFSType"), default="ReadWriteOnceWithFSType"),
+    field("tokenRequests", _token_requests, zero=()),
+    field("volumeLifecycleModes", _modes, zero=(), default=["Persistent"], immutable=True),
+    pointer("requiresRepublish", default=False),
+    pointer("seLinuxMount", required=True, default=False),
+    pointer("nodeAllocatableUpdatePeriodSeconds", at_least(10, "must be greater than or equal to 10 seconds")),
+)
+
+
+class CSIDriverStrategy(RuledStrategy):
     """The generation is absent until a field of the spec changes."""
 
     returns_deleted_object = True
     allow_unconditional_update = False
     has_generation = False
-
-    def default(self, context: Context, obj: Object) -> None:
-        spec = obj.setdefault("spec", {})
-        spec.setdefault("attachRequired", True)
-        spec.setdefault("podInfoOnMount", False)
-        spec.setdefault("storageCapacity", False)
-        spec.setdefault("fsGroupPolicy", "ReadWriteOnceWithFSType")
-        if not spec.get("volumeLifecycleModes"):
-            spec["volumeLifecycleModes"] = ["Persistent"]
-        spec.setdefault("requiresRepublish", False)
-        spec.setdefault("seLinuxMount", False)
+    rules = struct(field("spec", _DRIVER, default={}))
 
     def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
         new, before = objects.spec(obj), objects.spec(old)
         if any(new.get(name) != before.get(name) for name in _COUNTED):
             obj["metadata"]["generation"] = objects.generation(old) + 1
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        return _driver_spec(objects.spec(obj))
-
-    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        new, before = objects.spec(obj), objects.spec(old)
-        errors = _driver_spec(new)
-        errors += field_checks.immutable("spec.attachedRequired", new.get("attachRequired"), before.get("attachRequired"))
-        modes, earlier = new.get("volumeLifecycleModes"), before.get("volumeLifecycleModes")
-        return errors + field_checks.immutable("spec.volumeLifecycleModes", modes, earlier)
 
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
         spec = objects.spec(obj)
@@ -70,65 +85,45 @@ class CSIDriverStrategy(Strategy):
         return [_SECRETS_WARNING] if unset else []
 
 
-def _driver_spec(spec: dict[str, Any]) -> list[FieldError]:
+def _node_id(value: str, path: str) -> list[FieldError]:
+    return [field_errors.invalid(path, value, "must be 256 characters or less")] if len(value.encode()) > 256 else []
+
+
+def _topology_keys(driver: Any, path: str) -> list[FieldError]:
+    """Found at the driver, not at the key."""
     errors: list[FieldError] = []
-    for name, shown in (
-        ("attachRequired", "attachedRequired"),
-        ("podInfoOnMount", "podInfoOnMount"),
-        ("storageCapacity",) * 2,
-    ):
-        if spec.get(name) is None:
-            errors.append(field_errors.required(f"spec.{shown}"))
-    policies = ("File", "None", "ReadWriteOnceWithFSType")
-    errors += field_checks.enum("spec.fsGroupPolicy", spec.get("fsGroupPolicy") or "", policies)
-    audiences: set[str] = set()
-    for index, request in enumerate(spec.get("tokenRequests") or ()):
-        path, audience = f"spec.tokenRequests[{index}]", request.get("audience") or ""
-        if audience in audiences:
-            errors.append(field_errors.duplicate(f"{path}.audience", audience))
-            continue
-        audiences.add(audience)
-        seconds = request.get("expirationSeconds")
-        if seconds is not None and seconds < 600:
-            why = "may not specify a duration less than 10 minutes"
-            errors.append(field_errors.invalid(f"{path}.expirationSeconds", seconds, why))
-        elif seconds is not None and seconds > 1 << 32:
-            why = "may not specify a duration larger than 2^32 seconds"
-            errors.append(field_errors.invalid(f"{path}.expirationSeconds", seconds, why))
-    for mode in spec.get("volumeLifecycleModes") or ():
-        errors += field_checks.enum("spec.volumeLifecycleModes", mode, ("Persistent", "Ephemeral"))
-    if spec.get("seLinuxMount") is None:
-        errors.append(field_errors.required("spec.seLinuxMount"))
-    period = spec.get("nodeAllocatableUpdatePeriodSeconds")
-    if period is not None and period < 10:
-        why = "must be greater than or equal to 10 seconds"
-        errors.append(field_errors.invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, why))
+    keys = driver.get("topologyKeys") or []
+    for number, key in enumerate(keys):
+        errors += field_checks.required(path, key)
+        if key in keys[:number]:
+            errors.append(field_errors.duplicate(path, key))
+        errors += names.errors(path, key, names.qualified_name)
     return errors
 
 
-class CSINodeStrategy(Strategy):
+def _unique_names(drivers: list[Any], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, driver in enumerate(drivers):
+        here, name = f"{path}[{index}]", driver.get("name") or ""
+        errors += _NODE_DRIVER.errors_at(driver, here)
+        if name in seen:
+            errors.append(field_errors.duplicate(f"{here}.name", name))
+        seen.add(name)
+        errors += _topology_keys(driver, here)
+    return errors
+
+
+_NODE_DRIVER = struct(
+    field("name", driver_name), field("nodeID", _node_id, required=True), field("allocatable", struct(pointer("count", at_least(0))))
+)
+
+
+class CSINodeStrategy(RuledStrategy):
     returns_deleted_object = True
     allow_unconditional_update = False
     has_generation = False
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors: list[FieldError] = []
-        seen: set[str] = set()
-        for index, driver in enumerate(objects.spec(obj).get("drivers") or ()):
-            path, name = f"spec.drivers[{index}]", driver.get("name") or ""
-            errors += csi_driver_name(f"{path}.name", name)
-            node_id = driver.get("nodeID") or ""
-            if not node_id:
-                errors.append(field_errors.required(f"{path}.nodeID", node_id))
-            elif len(node_id.encode()) > 256:
-                errors.append(field_errors.invalid(f"{path}.nodeID", node_id, "must be 256 characters or less"))
-            count = (driver.get("allocatable") or {}).get("count")
-            errors += field_checks.non_negative(f"{path}.allocatable.count", count)
-            if name in seen:
-                errors.append(field_errors.duplicate(f"{path}.name", name))
-            seen.add(name)
-            errors += _topology_keys(driver.get("topologyKeys") or [], path)
-        return errors
+    rules = struct(field("spec", struct(field("drivers", _unique_names, zero=()))))
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)
@@ -143,32 +138,18 @@ class CSINodeStrategy(Strategy):
         return errors
 
 
-def _topology_keys(keys: list[str], path: str) -> list[FieldError]:
-    """Found at the driver, not at the key."""
-    errors: list[FieldError] = []
-    for number, key in enumerate(keys):
-        errors += field_checks.required(path, key)
-        if key in keys[:number]:
-            errors.append(field_errors.duplicate(path, key))
-        errors += names.errors(path, key, names.qualified_name)
-    return errors
+def _capacity(value: Any, path: str) -> list[FieldError]:
+    return field_checks.non_negative_quantity(path, value)
 
 
-class CSIStorageCapacityStrategy(Strategy):
+class CSIStorageCapacityStrategy(RuledStrategy):
     allow_unconditional_update = False
     has_generation = False
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors = validate_label_selector(obj.get("nodeTopology"), "nodeTopology")
-        errors += names.errors("storageClassName", obj.get("storageClassName") or "", names.dns1123_subdomain)
-        if obj.get("capacity") is not None:
-            errors += field_checks.non_negative_quantity("capacity", obj["capacity"])
-        return errors
-
-    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        errors = self.validate(context, obj)
-        errors += field_checks.immutable("nodeTopology", obj.get("nodeTopology"), old.get("nodeTopology"))
-        return errors + field_checks.immutable("storageClassName", obj.get("storageClassName"), old.get("storageClassName"))
+    rules = struct(
+        field("nodeTopology", validate_label_selector, immutable=True, zero=None),
+        field("storageClassName", names.dns1123_subdomain, immutable=True),
+        pointer("capacity", _capacity),
+    )
 
 
 CSI_DRIVER = CSIDriverStrategy()

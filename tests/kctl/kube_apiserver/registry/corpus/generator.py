@@ -140,6 +140,8 @@ class Generator:
         return self._scalar(code, field, choice, wrong)
 
     def _scalar(self, code: str, field: str, choice: random.Random, wrong: float) -> Any:
+        if code == "s" and choice.random() < wrong * 0.3:
+            return ""
         name = field.rpartition(".")[2]
         hint = self.hints.get(field, self.hints.get(name))
         if hint and choice.random() > wrong:
