@@ -222,6 +222,7 @@ def delete(name: str | None) -> None:
     """Stop a cluster and remove its state, keys and logs. Only files that kctl made are removed."""
     from kctl.daemon import cluster_files, current_cluster
     from kctl.daemon.damage import DamagedFile
+    from kctl.daemon.lock import AlreadyServed
 
     paths = _paths(name)
     _check_deletable(paths)
@@ -229,7 +230,7 @@ def delete(name: str | None) -> None:
     with Progress(sys.stderr, f'Deleting cluster "{paths.name}"'):
         try:
             cluster_files.delete(paths)
-        except cluster_files.ForeignFiles as error:
+        except (cluster_files.ForeignFiles, AlreadyServed) as error:
             _fail(str(error))
         except OSError as error:
             _fail(

@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import BUILT_IN, NAMESPACES, PODS, ResourceType
 from kctl.cli.command import Command, Group, load
+from kctl.cli.connection import uses_local_cluster
 from kctl.cli.flags import Flag
 from kctl.cli.options import GLOBAL_FLAGS, HELP_FLAG
 from kctl.cli.session import Session
@@ -121,7 +122,7 @@ async def _values(session: Session, flag: Flag, arguments: list[str]) -> list[st
         case "context":
             return list(session.kubeconfig.contexts)
         case "cluster":
-            return list(session.kubeconfig.clusters)
+            return _local_clusters() if uses_local_cluster(session.flags) else list(session.kubeconfig.clusters)
         case "user":
             return list(session.kubeconfig.users)
         case "container" if arguments:

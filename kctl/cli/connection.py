@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from kctl.client.kubeconfig import (
     Overrides,
     ResolvedConfig,
     UnreadableConfig,
+    at_server,
     environment_paths,
     load,
     load_all,
@@ -205,7 +205,7 @@ async def connect(session: Session) -> Transport:
                 return ReportingTransport(embedded, session.warn)
         daemon = running(paths)
         if daemon is not None and configuration.server != daemon.server:
-            session.configuration = replace(configuration, server=daemon.server)
+            session.configuration = at_server(configuration, daemon.server)
     return _https(session)
 
 

@@ -6,15 +6,11 @@ server is named. A kubeconfig that `kctl run-cluster` wrote says which local clu
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import os
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from kctl.cli.errors import CommandError, NoLocalCluster
 from kctl.client import kubeconfig
@@ -83,14 +79,19 @@ def _gone(name: str, where: str) -> str:
 
 
 def _is_encoded(path: Path, data: Any) -> bool:
+    from binascii import b2a_base64
+
     try:
-        return bool(base64.b64encode(path.read_bytes()).decode() == data)
+        return bool(b2a_base64(path.read_bytes(), newline=False).decode() == data)
     except OSError:
         return False
 
 
 def _answers(server: str) -> bool:
     """A server on another machine, or behind a tunnel, is not ours to judge."""
+    import socket
+    from urllib.parse import urlsplit
+
     parts = urlsplit(server)
     if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         return True
@@ -110,6 +111,8 @@ def running(paths: ClusterPaths) -> Holder | None:
 
 async def open_stopped(session: Session, paths: ClusterPaths) -> Transport | None:
     """The API server in this process, working on the stopped cluster; None while a daemon serves it. Raises CommandError."""
+    import asyncio
+
     waited = 0.0
     while running(paths) is None:
         _refuse_without_daemon(session, paths)

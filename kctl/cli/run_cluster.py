@@ -87,6 +87,7 @@ def _paths(name: str) -> ClusterPaths:
     from kctl.daemon.paths import InvalidClusterName
 
     try:
+        current_cluster.check_writable()
         return current_cluster.to_start(name)
     except (current_cluster.NoCluster, InvalidClusterName, DamagedFile) as error:
         _fail(str(error))

@@ -203,6 +203,11 @@ def local_cluster(cluster: Mapping[str, Any]) -> str:
     return ""
 
 
+def at_server(config: ResolvedConfig, server: str) -> ResolvedConfig:
+    """The same cluster, reached at another address."""
+    return ResolvedConfig(server, config.cluster, config.user, config.namespace, config.namespace_is_explicit, config.context)
+
+
 DEFAULT_SERVER = "http://localhost:8080"
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kctl.daemon import logs, pki
+from kctl.daemon.lock import ClusterLock
 from kctl.daemon.paths import CURRENT_CLUSTER_FILE, ClusterPaths
 from kctl.daemon.private_files import restrict
 
@@ -64,8 +65,14 @@ def check_deletable(paths: ClusterPaths) -> None:
 
 
 def delete(paths: ClusterPaths) -> None:
-    """Remove a stopped cluster's folder. Raises ForeignFiles, having removed nothing."""
+    """Remove a stopped cluster's folder. Raises ForeignFiles or lock.AlreadyServed, having removed nothing."""
     check_deletable(paths)
+    with ClusterLock(paths.process_id):
+        _remove_all(paths)
+    paths.directory.rmdir()
+
+
+def _remove_all(paths: ClusterPaths) -> None:
     folder = os.open(paths.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         for name, names in FOLDERS.items():
@@ -73,7 +80,6 @@ def delete(paths: ClusterPaths) -> None:
         _remove(FILES, folder)
     finally:
         os.close(folder)
-    paths.directory.rmdir()
 
 
 def _foreign(directory: Path) -> Iterator[Path]:

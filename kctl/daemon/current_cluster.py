@@ -64,6 +64,13 @@ def is_current(paths: ClusterPaths, environment: Mapping[str, str] = os.environ)
         return False
 
 
+def check_writable(environment: Mapping[str, str] = os.environ) -> None:
+    """Raises DamagedFile where something else than a file is in its place."""
+    path = file_path(environment)
+    if path.is_dir():
+        raise DamagedFile(path, "is a directory", "move it away")
+
+
 def use(paths: ClusterPaths, environment: Mapping[str, str] = os.environ) -> None:
     """Make it the current cluster."""
     path = file_path(environment)

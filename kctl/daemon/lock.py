@@ -6,10 +6,9 @@ import errno
 import fcntl
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -22,8 +21,7 @@ _RECORD_BYTES = 512
 _ATTEMPTS, _ATTEMPT_SECONDS = 5, 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Who serves the cluster now. `server` is '' for an embedded command and while the daemon is still starting."""
 
     process_id: int
@@ -126,6 +124,6 @@ def _read(path: Path, descriptor: int) -> Holder:
         process_id, server, started_at = record["pid"], record["server"], record["startedAt"]
     except (ValueError, TypeError, KeyError, RecursionError):
         process_id = server = started_at = None
-    if type(process_id) is not int or process_id < 2 or not isinstance(server, str) or not isinstance(started_at, str):
+    if type(process_id) is not int or process_id < 1 or not isinstance(server, str) or not isinstance(started_at, str):
         raise DamagedFile(path, "is locked by a process but does not say by which", f"find and stop that process (fuser {path})")
     return Holder(process_id, server, started_at)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 DEFAULT_CLUSTER = "kctl"
 CURRENT_CLUSTER_FILE = "current_cluster"
@@ -36,8 +36,7 @@ def valid_cluster_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterPaths:
+class ClusterPaths(NamedTuple):
     directory: Path
 
     @classmethod

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kctl.daemon import current_cluster, pki
+from kctl.daemon import cluster_files, current_cluster, pki
 from kctl.daemon.config import ClusterConfig
 from kctl.daemon.damage import DamagedFile
-from kctl.daemon.lock import ClusterLock, holder
+from kctl.daemon.lock import AlreadyServed, ClusterLock, Holder, holder
 from kctl.daemon.paths import ClusterPaths
 from kctl.daemon.pki import FILES, Pki
 
@@ -118,6 +118,27 @@ def test_a_lock_that_does_not_say_by_whom_it_is_held(tmp_path: Path, text: str) 
         os.close(descriptor)
 
 
+def test_the_first_process_of_a_container_may_hold_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "run.pid"
+    path.write_text('{"pid": 1, "server": "https://x", "startedAt": ""}')
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        assert holder(path) == Holder(1, "https://x", "")
+    finally:
+        os.close(descriptor)
+
+
+def test_a_cluster_in_use_is_not_deleted(tmp_path: Path) -> None:
+    paths = ClusterPaths(tmp_path / "dev")
+    ClusterConfig("dev").save(paths.settings)
+    with ClusterLock(paths.process_id), pytest.raises(AlreadyServed):
+        cluster_files.delete(paths)
+    assert paths.settings.exists()
+    cluster_files.delete(paths)
+    assert not paths.directory.exists()
+
+
 def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("mine")
     (tmp_path / "run.pid").symlink_to(tmp_path / "victim")
@@ -137,3 +158,11 @@ def test_a_current_cluster_file_that_names_none(tmp_path: Path, text: str) -> No
     with pytest.raises(DamagedFile):
         current_cluster.to_start("", environment)
     assert current_cluster.to_start("dev", environment) == ClusterPaths.of("dev", environment)
+
+
+def test_a_folder_in_place_of_the_current_cluster_file_is_noticed_before_a_cluster_starts(tmp_path: Path) -> None:
+    environment = {"XDG_DATA_HOME": str(tmp_path)}
+    current_cluster.check_writable(environment)
+    current_cluster.file_path(environment).mkdir(parents=True)
+    with pytest.raises(DamagedFile, match="is a directory; move it away"):
+        current_cluster.check_writable(environment)
