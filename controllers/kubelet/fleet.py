@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
-from controllers.kubelet import node_status
+from controllers.kubelet import node_behaviour, node_status
 from controllers.kubelet.container_logs import container_logs
 from controllers.kubelet.context import KubeletContext, Waiter
 from controllers.kubelet.heartbeat import Heartbeats
@@ -60,7 +61,7 @@ class KubeletFleet:
         self._clock = clock
         self._configs = list(nodes)
         self._writer = StatusWriter(clock)
-        self._simulated = SimulatedRuntime(clock, randomness, Stages(profile))
+        self._simulated = SimulatedRuntime(clock, randomness, Stages(profile), self._pod_defaults)
         self._runtime_for = runtime_for or (lambda config: None)
         self._context = KubeletContext(clock, randomness, self._writer, self._look_up, self._wait_for)
         self._kubelets: dict[str, Kubelet] = {}
@@ -119,9 +120,13 @@ class KubeletFleet:
         else:
             recorder = self._recorder.for_host(config.name, client)
         runtime = self._runtime_for(config) or self._simulated
-        kubelet = Kubelet(config, address, self._context, runtime, client, recorder, self._forget)
+        kubelet = Kubelet(config, address, self._context, runtime, client, recorder, self._forget, self._spawn)
         self._kubelets[config.name] = kubelet
         return kubelet
+
+    def _pod_defaults(self, node: str) -> Mapping[str, str]:
+        kubelet = self._kubelets.get(node)
+        return kubelet.pod_defaults if kubelet is not None else {}
 
     async def _start_static(self, kubelet: Kubelet) -> None:
         runner = self._static[kubelet.name] = StaticPodRunner(kubelet)
@@ -132,8 +137,7 @@ class KubeletFleet:
         for runner in self._static.values():
             runner.refresh()
 
-    def _spawn(self, work: object) -> None:
-        assert asyncio.iscoroutine(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -220,7 +224,7 @@ class KubeletFleet:
             kubelet = self._kubelets.get(objects.name(new))
             if kubelet is not None:
                 kubelet.node_updated(new)
-            elif objects.annotations(new).get(node_status.SIMULATED_ANNOTATION) == "true":
+            elif objects.annotations(new).get(node_behaviour.SIMULATED) == "true":
                 self._spawn(self._add_node(new))
 
     def _node_deleted(self, name: str) -> None:

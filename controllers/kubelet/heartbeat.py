@@ -45,7 +45,7 @@ class Heartbeats:
         """The first lease of each node, at once; then the rhythm."""
         for kubelet in kubelets:
             self._join(kubelet)
-        await asyncio.gather(*(self._renew(kubelet) for kubelet in kubelets))
+        await asyncio.gather(*(self._renew(kubelet) for kubelet in kubelets if not kubelet.paused))
 
     def add(self, kubelet: Kubelet) -> None:
         self._join(kubelet)

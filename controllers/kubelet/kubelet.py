@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
-from controllers.kubelet import admission, node_status
+from controllers.kubelet import admission, node_behaviour, node_status
 from controllers.kubelet.context import KubeletContext
 from controllers.kubelet.node_config import NodeConfig
 from controllers.kubelet.pod_ips import PodAddresses
@@ -34,6 +35,7 @@ class Kubelet:
         client: Client,
         recorder: EventRecorder,
         forget: Callable[[str], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
     ) -> None:
         self.config = config
         self.name = config.name
@@ -45,6 +47,11 @@ class Kubelet:
         self.node: Object = {}
         self.paused = False
         """The node is cut off (annotation kctl.dev/kubelet: stopped): no heartbeat, no work, nothing forgotten."""
+        self.pod_defaults: Mapping[str, str] = {}
+        """Settings that the node's annotations give to its pods."""
+        self._state = node_behaviour.RUNNING
+        self._annotations: Mapping[str, str] = {}
+        self._spawn = spawn
         self._recorder = recorder
         self._forget = forget
         self._workers: dict[str, PodWorker] = {}
@@ -66,6 +73,8 @@ class Kubelet:
             if relabelled is not None:
                 present = await self.client.update(NODES, relabelled)
         self.node_updated(present)
+        if self.paused:
+            return  # still dead after a restart of the control plane
         if not objects.is_condition_true(present, "Ready"):
             await self.report_status()
         for reason, message in node_status.START_EVENTS:
@@ -74,7 +83,10 @@ class Kubelet:
     async def report_status(self) -> None:
         """The five-minute report; its heartbeat times show that the kubelet lives."""
         for _ in range(3):
-            status = node_status.status(self.config, self.address, self.runtime, self.context.stamp(), objects.status(self.node))
+            ready = self._state != node_behaviour.NOT_READY
+            status = node_status.status(
+                self.config, self.address, self.runtime, self.context.stamp(), objects.status(self.node), ready=ready
+            )
             try:
                 self.node_updated(await self.client.update_status(NODES, {**self.node, "status": status}))
                 return
@@ -86,9 +98,10 @@ class Kubelet:
         if self.node and revision(node) <= revision(self.node) and objects.uid(node) == objects.uid(self.node):
             return
         self.node = node
-        stopped = objects.annotations(node).get(node_status.STOPPED_ANNOTATION) == "stopped"
-        if stopped != self.paused:
-            self._pause(stopped)
+        annotations = objects.annotations(node)
+        if annotations != self._annotations:
+            self._annotations = annotations
+            self._behave(node)
         shown = objects.status(node).get("allocatable")
         if shown:
             self._usage.allocatable = node_status.amounts(shown)
@@ -102,20 +115,40 @@ class Kubelet:
     def node_event(self, type: str, reason: str, message: str) -> None:
         self._recorder.event(node_status.event_reference(self.name), type, reason, message)
 
-    def _pause(self, stopped: bool) -> None:
-        self.paused = stopped
-        if not stopped:
-            held, self._held = self._held, {}
-            for pod in held.values():
-                if pod is not None:
-                    self.pod_changed(pod)
+    def _behave(self, node: Object) -> None:
+        """The node's annotations changed."""
+        for problem in node_behaviour.node_problems(self._annotations):
+            self.node_event("Warning", "InvalidAnnotation", problem)
+        self.pod_defaults = node_behaviour.pod_defaults(node)
+        before, self._state = self._state, node_behaviour.kubelet_state(node)
+        if self._state == before:
+            return
+        self.paused = self._state == node_behaviour.STOPPED
+        if self._state != node_behaviour.STOPPED:
+            self._spawn(self._tell_state(before))
+        if self._state == node_behaviour.RUNNING:
+            self._serve_held()
+
+    async def _tell_state(self, before: str) -> None:
+        """A kubelet that is back, or lost its runtime, reports at once."""
+        await self.report_status()
+        ready = "NodeReady" if self._state == node_behaviour.RUNNING else "NodeNotReady"
+        if before == node_behaviour.STOPPED and self._state == node_behaviour.RUNNING:
+            self.node_event("Normal", "Starting", "Starting kubelet.")
+        self.node_event("Normal", ready, f"Node {self.name} status is now: {ready}")
+
+    def _serve_held(self) -> None:
+        held, self._held = self._held, {}
+        for pod in held.values():
+            if pod is not None:
+                self.pod_changed(pod)
 
     # ---- pods
 
     def pod_changed(self, pod: Object) -> None:
         """A pod bound to this node appeared or changed."""
         uid = pod["metadata"]["uid"]
-        if self.paused:
+        if self._state != node_behaviour.RUNNING:
             self._held[uid] = pod
             return
         worker = self._workers.get(uid)
@@ -126,6 +159,10 @@ class Kubelet:
         if annotations and MIRROR_ANNOTATION in annotations:
             return  # the static pod runner's
         self._add(pod, uid)
+
+    def _name_problems(self, pod: Object, annotations: Mapping[str, str]) -> None:
+        for problem in node_behaviour.pod_problems(annotations, node_behaviour.container_names(pod["spec"])):
+            self.event(pod, "Warning", "InvalidAnnotation", problem)
 
     def _add(self, pod: Object, uid: str) -> None:
         status = pod.get("status") or {}
@@ -149,6 +186,9 @@ class Kubelet:
             return
         self._usage.add(pod["spec"])
         worker.counted = True
+        annotations = pod["metadata"].get("annotations")
+        if annotations:
+            self._name_problems(pod, annotations)
         worker.start()
 
     def pod_removed(self, pod: Object) -> None:

@@ -13,8 +13,6 @@ from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.objects import Object
 
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
-SIMULATED_ANNOTATION = "kctl.dev/simulated"
-STOPPED_ANNOTATION = "kctl.dev/kubelet"
 _RESERVED_MEMORY = 100 * 1024 * 1024
 """The default hard eviction threshold memory.available, which is not allocatable."""
 
@@ -24,6 +22,9 @@ CONDITIONS = (
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
+
+NOT_READY = ("Ready", "False", "KubeletNotReady", "[container runtime is down]")
+"""What a kubelet reports whose runtime does not answer."""
 
 START_EVENTS = (
     ("Starting", "Starting kubelet."),
@@ -96,10 +97,10 @@ def node_info(config: NodeConfig, runtime: ContainerRuntime) -> Object:
     }
 
 
-def status(config: NodeConfig, address: str, runtime: ContainerRuntime, now: str, old: Object) -> Object:
+def status(config: NodeConfig, address: str, runtime: ContainerRuntime, now: str, old: Object, *, ready: bool = True) -> Object:
     """The whole status; `old` is the present one, {} at registration."""
     conditions = list(old.get("conditions") or ())
-    for kind, value, reason, message in CONDITIONS:
+    for kind, value, reason, message in CONDITIONS if ready else (*CONDITIONS[:-1], NOT_READY):
         said = {"type": kind, "status": value, "lastHeartbeatTime": now, "lastTransitionTime": now, "reason": reason, "message": message}
         conditions = objects.with_condition(conditions, said)
     kept = {field: value for field, value in old.items() if field in ("volumesInUse", "volumesAttached", "images", "config")}

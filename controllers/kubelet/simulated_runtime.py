@@ -227,10 +227,18 @@ class SimulatedRuntime:
     name = NAME
     version = VERSION
 
-    def __init__(self, clock: Clock, randomness: random.Random, stages: Stages) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        randomness: random.Random,
+        stages: Stages,
+        pod_defaults: Callable[[str], Mapping[str, str]] = lambda node: {},
+    ) -> None:
+        """`pod_defaults` are the settings that a node, by name, gives to its pods."""
         self.clock = clock
         self.randomness = randomness
         self._stages = stages
+        self._pod_defaults = pod_defaults
 
     def pod_address(self, pod: Object) -> str:
         return str(objects.status(pod).get("podIP") or "127.0.0.1")
@@ -293,7 +301,8 @@ class SimulatedRuntime:
         policy = str(container.get("restartPolicy") or objects.spec(pod).get("restartPolicy") or "Always")
         kind = ("sidecar" if container.get("restartPolicy") == "Always" else "init") if init else "regular"
         try:
-            return self._stages.behaviour(pod, str(container["name"]), kind, policy)
+            defaults = self._pod_defaults(str(objects.spec(pod).get("nodeName") or ""))
+            return self._stages.behaviour(pod, str(container["name"]), kind, policy, defaults)
         except BehaviourError as error:
             return f"annotation kctl.dev: {error}"
 

@@ -91,10 +91,10 @@ class Stages:
         self._profiles: dict[str, list[Stage]] = {}
         self._shared: dict[tuple[str, str], Behaviour] = {}
 
-    def behaviour(self, pod: Object, container: str, kind: str, restart_policy: str) -> Behaviour:
-        """Raises BehaviourError for an annotation that cannot be read."""
+    def behaviour(self, pod: Object, container: str, kind: str, restart_policy: str, defaults: Mapping[str, str]) -> Behaviour:
+        """`defaults` are the node's. Raises BehaviourError for an annotation of the pod that cannot be read."""
         annotations = objects.annotations(pod)
-        plain = not annotations or not any_settings(annotations)
+        plain = not defaults and (not annotations or not any_settings(annotations))
         if plain:
             shared = self._shared.get((kind, restart_policy))
             if shared is not None:
@@ -108,7 +108,7 @@ class Stages:
             if stage.selects(pod, kind, restart_policy):
                 settings = {**stage.settings, **settings}
         if not plain:
-            own = settings_of(annotations, container)
+            own = {**defaults, **settings_of(annotations, container)}
             if "oom-after" in own and "run-duration" not in own:
                 settings["run-duration"] = "forever"  # it is to end that way, not by the profile's default before
             settings |= own

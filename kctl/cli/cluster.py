@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from kctl.cli.cluster_node import node
 from kctl.cli.terminal import Colour, Progress, coloured
 
 if TYPE_CHECKING:
@@ -267,3 +268,6 @@ def cluster_names() -> list[str]:
     from kctl.daemon.paths import clusters
 
     return [paths.name for paths in clusters()]
+
+
+cluster.add_command(node)

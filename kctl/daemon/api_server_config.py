@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kctl.daemon.annotation_warnings import annotation_warnings
 from kctl.daemon.not_acted_on import NOT_ACTED_ON
 from kctl.daemon.pki import Pki
 from kctl.kube_apiserver.config import ApiServerConfig
@@ -10,11 +11,12 @@ from kctl.kube_apiserver.config import ApiServerConfig
 def api_server_config(pki: Pki | None, host: str, port: int = 6443) -> ApiServerConfig:
     """`pki` None: an embedded server that nobody reaches over TLS."""
     if pki is None or not pki.exists:
-        return ApiServerConfig(advertise_address=host, secure_port=port, not_acted_on=NOT_ACTED_ON)
+        return ApiServerConfig(advertise_address=host, secure_port=port, warnings_on_write=annotation_warnings, not_acted_on=NOT_ACTED_ON)
     return ApiServerConfig(
         advertise_address=host,
         secure_port=port,
         service_account_key=pki["sa.key"].read_bytes(),
         cluster_ca=pki["ca.crt"].read_bytes(),
+        warnings_on_write=annotation_warnings,
         not_acted_on=NOT_ACTED_ON,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import User
 
 
@@ -46,5 +47,7 @@ class ApiServerConfig:
     """gzip for lists of over 128 KiB to clients that take it (upstream's feature APIResponseCompression)."""
     cluster_ca: bytes = b""
     """PEM of the CA clients trust, for whoever publishes it."""
+    warnings_on_write: Callable[[ResourceType, Object], Sequence[str]] | None = None
+    """What the components beside this server would say to an object that was created or changed."""
     not_acted_on: tuple[NotActedOn, ...] = ()
     """What the components beside this server do not do yet (and what it does not do itself)."""

@@ -59,7 +59,7 @@ def build_in_process_chain(handler: Handler, metrics: Metrics, config: ApiServer
 
 def _shared(handler: Handler, config: ApiServerConfig, clock: Clock) -> Handler:
     """What every request passes, whoever sends it. Each of these returns at once what it has nothing to do with."""
-    handler = with_warnings(handler, config.not_acted_on)
+    handler = with_warnings(handler, config)
     # authorization belongs here: whoever is authenticated is admin for now
     # audit belongs here: it knows the real and the impersonated user
     return with_deadline(handler, clock)

@@ -1,4 +1,5 @@
-"""Warnings that belong to what is asked as such: its API version is deprecated, or nothing in this cluster acts on the object."""
+"""Warnings that belong to what is asked as such: its API version is deprecated, nothing in this cluster acts on the object, or the
+components beside this server do not understand something in it."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Awaitable, Iterable
 
 from kctl.apimachinery.resources import ResourceType
 from kctl.client.transport import APPLY_PATCH
-from kctl.kube_apiserver.config import NotActedOn
+from kctl.kube_apiserver.config import ApiServerConfig, NotActedOn
 from kctl.kube_apiserver.request import Handler, Request, Response
 
 _DEPRECATED = {
@@ -15,9 +16,13 @@ _DEPRECATED = {
 }
 
 
-def with_warnings(handler: Handler, not_acted_on: Iterable[NotActedOn] = ()) -> Handler:
+_WRITES = frozenset({"create", "update", "patch"})
+
+
+def with_warnings(handler: Handler, config: ApiServerConfig) -> Handler:
     """Components of the daemon (canonical bodies) read no warnings and get none."""
-    on_create, on_apply = _by_resource(not_acted_on)
+    on_create, on_apply = _by_resource(config.not_acted_on)
+    on_write = config.warnings_on_write
 
     def warn(request: Request) -> Awaitable[Response]:
         resource = request.resource
@@ -32,6 +37,8 @@ def with_warnings(handler: Handler, not_acted_on: Iterable[NotActedOn] = ()) -> 
             for known in on_create.get((resource.group, resource.plural), ()):
                 if known.concerns is None or known.concerns(response.object or {}):
                     request.warnings.append(known.text)
+        if on_write is not None and request.verb in _WRITES and not request.subresource and response.object is not None:
+            request.warnings += on_write(resource, response.object)
         if on_apply and request.verb == "patch" and request.content_type.startswith(APPLY_PATCH):
             request.warnings += on_apply
         return response

@@ -72,7 +72,7 @@ def test_wrong_stages(document: dict[str, Any]) -> None:
 def test_unknown_profile() -> None:
     pod = {"metadata": {"name": "p", "annotations": {"kctl.dev/profile": "../fast"}}}
     with pytest.raises(BehaviourError, match=r'there is no profile "\.\./fast"'):
-        Stages().behaviour(pod, "c", "regular", "Always")
+        Stages().behaviour(pod, "c", "regular", "Always", {})
 
 
 RULE = {"restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]}
