@@ -28,6 +28,7 @@ from controllers.kube_controller_manager.pv_protection import PvProtectionContro
 from controllers.kube_controller_manager.pvc_protection import PvcProtectionController
 from controllers.kube_controller_manager.replicaset import ReplicaSetController
 from controllers.kube_controller_manager.replication_controller import ReplicationControllerController
+from controllers.kube_controller_manager.resource_quota import ResourceQuotaController
 from controllers.kube_controller_manager.root_ca_publisher import RootCaPublisher
 from controllers.kube_controller_manager.service_account import ServiceAccountController
 from controllers.kube_controller_manager.service_account_token import ServiceAccountTokenController
@@ -76,6 +77,7 @@ CONTROLLERS: dict[str, Factory] = {
     "disruption-controller": lambda context, options: DisruptionController(context),
     "endpointslice-controller": lambda context, options: EndpointSliceController(context),
     "endpoints-controller": lambda context, options: EndpointsController(context),
+    "resourcequota-controller": lambda context, options: ResourceQuotaController(context),
     "namespace-controller": lambda context, options: NamespaceController(context),
     "clusterrole-aggregation-controller": lambda context, options: ClusterRoleAggregation(context),
     "persistentvolumeclaim-protection-controller": lambda context, options: PvcProtectionController(context),
