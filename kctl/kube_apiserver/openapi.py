@@ -16,9 +16,9 @@ import orjson
 
 from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.resources import ResourceTable, ResourceType
-from kctl.apimachinery.schema import bundle
+from kctl.apimachinery.schema import bundle, enums
 from kctl.apimachinery.status import NotAcceptable
-from kctl.kube_apiserver import openapi_enums, openapi_protobuf
+from kctl.kube_apiserver import openapi_protobuf
 from kctl.kube_apiserver.openapi_paths import META, Paths
 from kctl.kube_apiserver.request import Response
 
@@ -168,8 +168,8 @@ def _property(owner: str, name: str, schema: Document, v2: bool) -> Document:
         schema = {key: value for key, value in schema.items() if key != "enum"}
     out = convert(schema, v2=v2)
     short = owner.rpartition(".")[2]
-    if not v2 and (values := openapi_enums.values(short, name)):
+    if not v2 and (values := enums.values(short, name)):
         out["enum"] = values
-    if not v2 and (values := openapi_enums.item_values(short, name)):
+    if not v2 and (values := enums.item_values(short, name)):
         out["items"] = {**out["items"], "enum": values}
     return out

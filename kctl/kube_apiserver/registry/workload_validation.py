@@ -8,9 +8,15 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import go_numbers, labels, names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import json_form
 from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
+from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
 from kctl.kube_apiserver.registry.label_selector_validation import is_empty, validate_label_selector
+from kctl.kube_apiserver.registry.rules.checks import non_negative as not_negative
+from kctl.kube_apiserver.registry.rules.language import Checked, Field, Struct, field, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 NEGATIVE = "must be greater than or equal to 0"
 IMMUTABLE = "field is immutable"
@@ -137,3 +143,34 @@ def name_warnings(meta: Mapping[str, Any]) -> list[str]:
         "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is "
         f"recommended: [{' '.join(problems)}]"
     ]
+
+
+def counts(*names: str) -> Field:
+    """A status whose counts are not negative."""
+    return field("status", struct(*(field(name, not_negative) for name in names)))
+
+
+def rolling_defaults(defaults: Mapping[str, Any]) -> Struct:
+    """Of an update strategy: RollingUpdate with these parameters, unless it says otherwise."""
+
+    def fill(strategy: Any) -> None:
+        if strategy["type"] == "RollingUpdate":
+            rolling = strategy.setdefault("rollingUpdate", {})
+            rolling.update({name: value for name, value in defaults.items() if rolling.get(name) is None})
+
+    return struct(field("type", default="RollingUpdate"), Checked(lambda *_: None, {}, fill))
+
+
+class WorkloadStrategy(RuledStrategy):
+    """A kind with a pod template in spec.template, whose warnings it passes on; `names_pods` after itself."""
+
+    names_pods: bool = True
+
+    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
+        own = name_warnings(obj["metadata"]) if self.names_pods else []
+        return own + template_warnings(obj["spec"].get("template"), "spec.template")
+
+    def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
+        if context.subresource or obj["spec"].get("template") == old["spec"].get("template"):
+            return []
+        return template_warnings(obj["spec"].get("template"), "spec.template")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from kctl.apimachinery.resources import ResourceTable
+from kctl.apimachinery.schema import enums
 from kctl.apimachinery.status import NotAcceptable
-from kctl.kube_apiserver import openapi, openapi_enums
+from kctl.kube_apiserver import openapi
 
 TABLE = ResourceTable()
 
@@ -89,7 +90,7 @@ def test_enumerations_belong_to_string_fields() -> None:
     for name in definitions.names():
         for field, schema in (definitions.entry(name).get("properties") or {}).items():
             fields[f"{name.rpartition('.')[2]}.{field}"] = json.dumps(schema.get("type"))
-    assert {key: fields.get(key) for key in openapi_enums._VALUES if "string" not in fields.get(key, "")} == {}
-    assert {key: fields.get(key) for key in openapi_enums._ITEMS if "array" not in fields.get(key, "")} == {}
+    assert {key: fields.get(key) for key in enums._VALUES if "string" not in fields.get(key, "")} == {}
+    assert {key: fields.get(key) for key in enums._ITEMS if "array" not in fields.get(key, "")} == {}
     pod = get("/openapi/v3/api/v1")["components"]["schemas"]["io.k8s.api.core.v1.PodSpec"]["properties"]
     assert pod["restartPolicy"]["enum"] == ["Always", "Never", "OnFailure"]

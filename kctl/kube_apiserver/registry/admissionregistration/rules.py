@@ -7,14 +7,15 @@ from typing import Any
 
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.admissionregistration import expressions
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.rules.checks import alone, most_items
 from kctl.kube_apiserver.registry.rules.language import Field, each, field, pointer, struct
 
 OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
-FAILURE_POLICIES = ("Fail", "Ignore")
-MATCH_POLICIES = ("Equivalent", "Exact")
+FAILURE_POLICIES = enums.of("ValidatingWebhook.failurePolicy")
+MATCH_POLICIES = enums.of("ValidatingWebhook.matchPolicy")
 VARIABLES = ("object", "oldObject", "request", "authorizer", "namespaceObject")
 _MAX_CONDITIONS = 64
 Declared = Callable[[Any], Iterable[str]]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError, go_value
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.admissionregistration import rules
 from kctl.kube_apiserver.registry.rules.checks import between
 from kctl.kube_apiserver.registry.rules.language import Struct, each, field, pointer, struct
@@ -135,7 +136,7 @@ class WebhookStrategy(RuledStrategy):
 
 
 class MutatingWebhookStrategy(WebhookStrategy):
-    rules = _configuration(pointer("reinvocationPolicy", enum=("IfNeeded", "Never"), default="Never"))
+    rules = _configuration(pointer("reinvocationPolicy", enum=enums.of("MutatingWebhook.reinvocationPolicy"), default="Never"))
 
 
 MUTATING = MutatingWebhookStrategy()

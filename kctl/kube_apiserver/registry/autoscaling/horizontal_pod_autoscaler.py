@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object, deep_copy
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.autoscaling.metric_validation import METRICS, REFERENCE
 from kctl.kube_apiserver.registry.rules.checks import at_least, at_most, non_negative, number
 from kctl.kube_apiserver.registry.rules.language import each, field, pointer, struct
@@ -50,14 +51,14 @@ def _scale_to_zero(spec: Any, path: str) -> list[FieldError]:
 
 
 _POLICY = struct(
-    field("type", enum=("Percent", "Pods")),
+    field("type", enum=enums.of("HPAScalingPolicy.type")),
     field("value", _POSITIVE),
     field("periodSeconds", _POSITIVE, at_most(_MAX_PERIOD, f"must be less than or equal to {_MAX_PERIOD}")),
 )
 _WINDOW = (at_least(0, "must be greater than or equal to zero"), at_most(_MAX_WINDOW, f"must be less than or equal to {_MAX_WINDOW}"))
 _SCALING = struct(
     pointer("stabilizationWindowSeconds", *_WINDOW),
-    pointer("selectPolicy", enum=("Disabled", "Max", "Min")),
+    pointer("selectPolicy", enum=enums.of("HPAScalingRules.selectPolicy")),
     field("policies", each(_POLICY), required="must specify at least one Policy"),
 )
 _SPEC = struct(

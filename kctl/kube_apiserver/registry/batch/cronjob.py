@@ -8,13 +8,14 @@ from kctl.apimachinery import cron
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.batch.job import default_job_template_spec
 from kctl.kube_apiserver.registry.batch.job_validation import validate_job_spec
 from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
-_POLICIES = ("Allow", "Forbid", "Replace")
+_POLICIES = enums.of("CronJobSpec.concurrencyPolicy")
 _TEMPLATE = "spec.jobTemplate.spec"
 _ZONE_IN_SCHEDULE = (
     "CRON_TZ or TZ used in spec.schedule is not officially supported, see "

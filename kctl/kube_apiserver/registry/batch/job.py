@@ -13,9 +13,8 @@ from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.batch.job_validation import validate_job_spec
 from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
-from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector, validate_labels
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 UID_LABEL = "batch.kubernetes.io/controller-uid"
 NAME_LABEL = "batch.kubernetes.io/job-name"
@@ -39,7 +38,7 @@ def default_job_template_spec(spec: dict[str, Any]) -> None:
                 pattern["status"] = "True"
 
 
-class JobStrategy(Strategy):
+class JobStrategy(rules.WorkloadStrategy):
     """The selector is made from the Job's uid unless `manualSelector` asks otherwise."""
 
     default_propagation_policy = "Orphan"
@@ -109,14 +108,6 @@ class JobStrategy(Strategy):
 
     def warnings_on_delete(self, context: Context, propagation_policy: str) -> list[str]:
         return [] if propagation_policy else [_ORPHANS]
-
-    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
-        return rules.name_warnings(obj["metadata"]) + template_warnings(obj["spec"].get("template"), "spec.template")
-
-    def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
-        if context.subresource or obj["spec"].get("template") == old["spec"].get("template"):
-            return []
-        return template_warnings(obj["spec"].get("template"), "spec.template")
 
 
 def _default_labels(obj: Object) -> None:

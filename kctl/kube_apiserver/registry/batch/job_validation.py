@@ -10,13 +10,14 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import go_numbers, names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
 
 Spec = Mapping[str, Any]
 _COUNTS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished")
-_ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
+_ACTIONS = enums.of("PodFailurePolicyRule.action")
 _INDEXED = "requires indexed completion mode"
 _MAX_INDEXED = 100_000
 
@@ -228,5 +229,5 @@ def _replacement_policy(spec: Spec, path: str) -> list[FieldError]:
         return []
     if spec.get("podFailurePolicy") is not None:
         return [] if policy == "Failed" else [fe.unsupported(path, policy, ("Failed",))]
-    choices = ("Failed", "TerminatingOrFailed")
+    choices = enums.of("JobSpec.podReplacementPolicy")
     return [] if policy in choices else [fe.unsupported(path, policy, choices)]

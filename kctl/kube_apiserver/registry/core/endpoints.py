@@ -6,57 +6,53 @@ from typing import Any
 
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
-from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.core.service_validation import PROTOCOLS, external_address
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.rules.language import each, field, optional, pointer, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+
+_SPELLING = struct(
+    field("ip", names.ip_address),
+    optional("hostname", names.dns1123_label),
+    pointer("nodeName", names.dns1123_subdomain),
+)
 
 
-class EndpointsStrategy(Strategy):
+def _address(address: Any, path: str) -> list[FieldError]:
+    """One that is spelt well is looked at for what it means."""
+    return _SPELLING.errors_at(address, path) or external_address(f"{path}.ip", address.get("ip") or "")
+
+
+def _some_address(subset: Any, path: str) -> list[FieldError]:
+    given = subset.get("addresses") or subset.get("notReadyAddresses")
+    return [] if given else [field_errors.required(path, "must specify `addresses` or `notReadyAddresses`")]
+
+
+_PORT = (
+    field("port", names.port_number, zero=0),
+    field("protocol", required=True, enum=PROTOCOLS, default="TCP"),
+    pointer("appProtocol", names.qualified_name),
+)
+_SINGLE = each(struct(optional("name", names.dns1123_label), *_PORT))
+_SEVERAL = each(struct(field("name", names.dns1123_label, required=True), *_PORT))
+
+
+def _ports(ports: Any, path: str) -> list[FieldError]:
+    return (_SEVERAL if len(ports) > 1 else _SINGLE).errors_at(ports, path)
+
+
+_SUBSET = struct(
+    _some_address,
+    field("addresses", each(_address)),
+    field("notReadyAddresses", each(_address)),
+    field("ports", _ports, zero=()),
+    field("ports", each(struct(field("protocol", default="TCP")))),
+)
+
+
+class EndpointsStrategy(RuledStrategy):
     allow_create_on_update = True
     has_generation = False
-
-    def default(self, context: Context, obj: Object) -> None:
-        for subset in obj.get("subsets") or ():
-            for port in subset.get("ports") or ():
-                port["protocol"] = port.get("protocol") or "TCP"
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors: list[FieldError] = []
-        for index, subset in enumerate(obj.get("subsets") or ()):
-            path = f"subsets[{index}]"
-            if not subset.get("addresses") and not subset.get("notReadyAddresses"):
-                errors.append(field_errors.required(path, "must specify `addresses` or `notReadyAddresses`"))
-            for name in ("addresses", "notReadyAddresses"):
-                for number, address in enumerate(subset.get(name) or ()):
-                    errors += _address(address, f"{path}.{name}[{number}]")
-            ports = subset.get("ports") or []
-            for number, port in enumerate(ports):
-                errors += endpoint_port(port, f"{path}.ports[{number}]", len(ports) > 1)
-        return errors
-
-
-def _address(address: dict[str, Any], path: str) -> list[FieldError]:
-    ip = address.get("ip") or ""
-    errors = names.errors(f"{path}.ip", ip, names.ip_address)
-    if address.get("hostname"):
-        errors += names.errors(f"{path}.hostname", address["hostname"], names.dns1123_label)
-    if address.get("nodeName") is not None:
-        errors += names.errors(f"{path}.nodeName", address["nodeName"], names.dns1123_subdomain)
-    return errors or external_address(f"{path}.ip", ip)
-
-
-def endpoint_port(port: dict[str, Any], path: str, name_required: bool) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if port.get("name"):
-        errors += names.errors(f"{path}.name", port["name"], names.dns1123_label)
-    elif name_required:
-        errors.append(field_errors.required(f"{path}.name"))
-    errors += names.errors(f"{path}.port", port.get("port") or 0, names.port_number)
-    errors += field_checks.required_enum(f"{path}.protocol", port.get("protocol"), PROTOCOLS)
-    if port.get("appProtocol") is not None:
-        errors += names.errors(f"{path}.appProtocol", port["appProtocol"], names.qualified_name)
-    return errors
+    rules = struct(field("subsets", each(_SUBSET)))
 
 
 STRATEGY = EndpointsStrategy()

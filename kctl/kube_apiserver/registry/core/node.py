@@ -7,8 +7,10 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
+from kctl.kube_apiserver.registry.rules.language import field, optional, struct
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 NOT_READY_TAINT = "node.kubernetes.io/not-ready"
@@ -113,27 +115,20 @@ def taint_errors(taints: list[dict[str, Any]], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[tuple[str, str]] = set()
     for index, taint in enumerate(taints):
-        here = f"{path}[{index}]"
-        errors += validate_label_name(taint.get("key") or "", f"{here}.key")
-        problems = names.label_value(taint.get("value") or "")
-        if problems:
-            errors.append(field_errors.invalid(f"{here}.value", taint.get("value"), ";".join(problems)))
-        effect = taint.get("effect") or ""
-        errors += field_checks.required_enum(f"{here}.effect", effect, EFFECTS)
-        if (taint.get("key") or "", effect) in seen:
-            body = f"Duplicate value: {field_errors.go_value(_go_taint(taint))}: taints must be unique by key and effect pair"
-            errors.append(FieldError("Duplicate value", here, body))
-        seen.add((taint.get("key") or "", effect))
+        here, pair = f"{path}[{index}]", (taint.get("key") or "", taint.get("effect") or "")
+        errors += _TAINT.errors_at(taint, here)
+        if pair in seen:
+            shown = field_errors.go_value(go_form("core.v1.Taint", taint))
+            errors.append(FieldError("Duplicate value", here, f"Duplicate value: {shown}: taints must be unique by key and effect pair"))
+        seen.add(pair)
     return errors
 
 
-def _go_taint(taint: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "Key": taint.get("key") or "",
-        "Value": taint.get("value") or "",
-        "Effect": taint.get("effect") or "",
-        "TimeAdded": taint.get("timeAdded"),
-    }
+def _taint_value(value: str) -> list[str]:
+    problems = names.label_value(value)
+    return [";".join(problems)] if problems else []
 
+
+_TAINT = struct(field("key", validate_label_name), optional("value", _taint_value), field("effect", required=True, enum=EFFECTS))
 
 STRATEGY = NodeStrategy()

@@ -8,6 +8,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects, times
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.core import pod_legacy_volumes
@@ -23,8 +24,11 @@ from kctl.kube_apiserver.registry.core.pod_scheduling_validation import validate
 from kctl.kube_apiserver.registry.core.pod_volume_validation import host_path
 from kctl.kube_apiserver.registry.core.pod_warnings import node_term_warnings, source_warnings
 from kctl.kube_apiserver.registry.go_diff import form_diff
-from kctl.kube_apiserver.registry.storage.classes import csi_driver_name
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.rules.checks import given
+from kctl.kube_apiserver.registry.rules.language import field, optional, pointer, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.storage.classes import driver_name
+from kctl.kube_apiserver.registry.strategy import Context
 
 Spec = dict[str, Any]
 PROTECTION = "kubernetes.io/pv-protection"
@@ -53,7 +57,6 @@ SOURCES = (
     "storageos",
     "csi",
 )
-_RECLAIM = ("Delete", "Recycle", "Retain")
 _CSI_SECRETS = (
     "controllerPublishSecretRef",
     "nodeStageSecretRef",
@@ -67,16 +70,86 @@ _RECYCLE = "The Recycle reclaim policy is deprecated. Instead, the recommended a
 _FROZEN_SOURCE = "spec.persistentvolumesource is immutable after creation"
 
 
-class PersistentVolumeStrategy(Strategy):
+def _capacity(capacity: Any, path: str) -> list[FieldError]:
+    unknown = "storage" not in capacity or len(capacity) > 1
+    errors = [field_errors.unsupported(path, capacity or None, ("storage",))] if unknown else []
+    for name in sorted(capacity):
+        errors += field_checks.basic_quantity(f"{path}[{name}]", capacity[name])
+        errors += field_checks.positive_quantity(f"{path}[{name}]", capacity[name])
+    return errors
+
+
+def _sources(spec: Any, path: str) -> list[FieldError]:
+    """The first of them is looked into."""
+    present = given(spec, SOURCES)
+    if not present:
+        return [field_errors.required(path, "must specify a volume type")]
+    why = "may not specify more than 1 volume type"
+    errors = [field_errors.forbidden(f"{path}.{name}", why) for name in present[1:]]
+    name, source, here = present[0], spec[present[0]], f"{path}.{present[0]}"
+    if name == "hostPath":
+        return host_path(source, here) + errors
+    rules = _CSI if name == "csi" else _LOCAL if name == "local" else None
+    return (
+        (rules.errors_at(source, here) if rules else pod_legacy_volumes.validate(name, source, here))
+        + (_local_affinity(spec, path) if name == "local" else [])
+        + errors
+    )
+
+
+def _local_affinity(spec: Any, path: str) -> list[FieldError]:
+    missing = spec.get("nodeAffinity") is None
+    return [field_errors.required(f"{path}.nodeAffinity", "Local volume requires node affinity")] if missing else []
+
+
+def _recycled_root(spec: Any, path: str) -> list[FieldError]:
+    root = posixpath.normpath((spec.get("hostPath") or {}).get("path") or ".") == "/"
+    if not root or spec.get("persistentVolumeReclaimPolicy") != "Recycle":
+        return []
+    return [field_errors.forbidden(f"{path}.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'")]
+
+
+def _class_needs_csi(spec: Any, path: str) -> list[FieldError]:
+    missing = spec.get("volumeAttributesClassName") is not None and spec.get("csi") is None
+    return [field_errors.required(f"{path}.csi", "has to be specified when using volumeAttributesClassName")] if missing else []
+
+
+def _attributes_class(name: str, path: str) -> list[FieldError]:
+    return field_checks.required_name(path, name, names.dns1123_subdomain, "an empty string is disallowed")
+
+
+_SECRET = struct(field("name", names.dns1123_subdomain, required=True), field("namespace", names.dns1123_label, required=True))
+_CSI = struct(
+    field("driver", driver_name),
+    field("volumeHandle", required=True),
+    *(pointer(name, _SECRET) for name in _CSI_SECRETS),
+)
+_LOCAL = struct(field("path", no_backsteps, required=True))
+_NODES = struct(pointer("required", validate_node_selector, required="must specify required node constraints"))
+_SPEC_RULES = struct(
+    field("accessModes", required=True),
+    field("accessModes", access_mode_errors, zero=()),
+    field("capacity", required=True),
+    field("capacity", _capacity, zero={}),
+    optional("persistentVolumeReclaimPolicy", enum=enums.of("PersistentVolumeSpec.persistentVolumeReclaimPolicy"), default="Retain"),
+    pointer("nodeAffinity", _NODES),
+    _sources,
+    _recycled_root,
+    optional("storageClassName", names.dns1123_subdomain),
+    pointer("volumeMode", enum=VOLUME_MODES, default="Filesystem"),
+    pointer("volumeAttributesClassName", _attributes_class),
+    _class_needs_csi,
+)
+
+
+class PersistentVolumeStrategy(RuledStrategy):
     has_generation = False
     returns_deleted_object = True
+    rules = struct(field("spec", _SPEC_RULES, default={}))
 
     def default(self, context: Context, obj: Object) -> None:
-        spec = obj.setdefault("spec", {})
-        if not spec.get("persistentVolumeReclaimPolicy"):
-            spec["persistentVolumeReclaimPolicy"] = "Retain"
-        spec.setdefault("volumeMode", "Filesystem")
-        default_source(spec)
+        super().default(context, obj)
+        default_source(obj["spec"])
         if not objects.status(obj).get("phase"):
             obj["status"] = {**objects.status(obj), "phase": "Pending"}
 
@@ -92,9 +165,6 @@ class PersistentVolumeStrategy(Strategy):
         before, status = objects.status(old), obj.get("status") or {}
         if status.get("phase") != before.get("phase") and status.get("lastPhaseTransitionTime") == before.get("lastPhaseTransitionTime"):
             obj["status"] = {**status, "lastPhaseTransitionTime": times.rfc3339(context.now)}
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        return volume_spec_errors(objects.spec(obj), "spec")
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         new, before = objects.spec(obj), objects.spec(old)
@@ -125,91 +195,6 @@ class PersistentVolumeStrategy(Strategy):
 
     def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
         return self.warnings_on_create(context, obj)
-
-
-def volume_spec_errors(spec: Spec, path: str) -> list[FieldError]:
-    modes, capacity = spec.get("accessModes") or [], spec.get("capacity") or {}
-    errors = field_checks.required(f"{path}.accessModes", modes) + access_mode_errors(modes, f"{path}.accessModes")
-    errors += field_checks.required(f"{path}.capacity", capacity)
-    if "storage" not in capacity or len(capacity) > 1:
-        errors.append(field_errors.unsupported(f"{path}.capacity", capacity or None, ("storage",)))
-    for name in sorted(capacity):
-        errors += field_checks.basic_quantity(f"{path}.capacity[{name}]", capacity[name])
-        errors += field_checks.positive_quantity(f"{path}.capacity[{name}]", capacity[name])
-    policy = spec.get("persistentVolumeReclaimPolicy")
-    if policy:
-        errors += field_checks.enum(f"{path}.persistentVolumeReclaimPolicy", policy, _RECLAIM)
-    errors += _node_affinity(spec, path)
-    errors += _sources(spec, path)
-    if posixpath.normpath((spec.get("hostPath") or {}).get("path") or ".") == "/" and policy == "Recycle":
-        why = "may not be 'recycle' for a hostPath mount of '/'"
-        errors.append(field_errors.forbidden(f"{path}.persistentVolumeReclaimPolicy", why))
-    if spec.get("storageClassName"):
-        errors += names.errors(f"{path}.storageClassName", spec["storageClassName"], names.dns1123_subdomain)
-    if spec.get("volumeMode") is not None:
-        errors += field_checks.enum(f"{path}.volumeMode", spec["volumeMode"], VOLUME_MODES)
-    return errors + _attributes_class(spec, path)
-
-
-def _attributes_class(spec: Spec, path: str) -> list[FieldError]:
-    name = spec.get("volumeAttributesClassName")
-    if name is None:
-        return []
-    here = f"{path}.volumeAttributesClassName"
-    errors = field_checks.required_name(here, name, names.dns1123_subdomain, "an empty string is disallowed")
-    if spec.get("csi") is None:
-        errors.append(field_errors.required(f"{path}.csi", "has to be specified when using volumeAttributesClassName"))
-    return errors
-
-
-def _sources(spec: Spec, path: str) -> list[FieldError]:
-    given = [name for name in SOURCES if spec.get(name) is not None]
-    if not given:
-        return [field_errors.required(path, "must specify a volume type")]
-    why = "may not specify more than 1 volume type"
-    errors = [field_errors.forbidden(f"{path}.{name}", why) for name in given[1:]]
-    return _source(given[0], spec, f"{path}.{given[0]}") + errors
-
-
-def _source(name: str, spec: Spec, path: str) -> list[FieldError]:
-    source = spec[name]
-    match name:
-        case "hostPath":
-            return host_path(source, path)
-        case "local":
-            errors = _path(source, path)
-            if spec.get("nodeAffinity") is None:
-                parent = path.rpartition(".")[0]
-                errors.append(field_errors.required(f"{parent}.nodeAffinity", "Local volume requires node affinity"))
-            return errors
-        case "csi":
-            errors = csi_driver_name(f"{path}.driver", source.get("driver") or "")
-            errors += field_checks.required(f"{path}.volumeHandle", source.get("volumeHandle"))
-            for field in _CSI_SECRETS:
-                if source.get(field) is not None:
-                    errors += _secret(source[field], f"{path}.{field}")
-            return errors
-    return pod_legacy_volumes.validate(name, source, path)
-
-
-def _secret(reference: Spec, path: str) -> list[FieldError]:
-    errors = field_checks.required_name(f"{path}.name", reference.get("name"), names.dns1123_subdomain)
-    return errors + field_checks.required_name(f"{path}.namespace", reference.get("namespace"), names.dns1123_label)
-
-
-def _path(source: Spec, path: str) -> list[FieldError]:
-    value = source.get("path") or ""
-    return no_backsteps(value, f"{path}.path") if value else [field_errors.required(f"{path}.path")]
-
-
-def _node_affinity(spec: Spec, path: str) -> list[FieldError]:
-    affinity = spec.get("nodeAffinity")
-    if affinity is None:
-        return []
-    here, required = f"{path}.nodeAffinity.required", affinity.get("required")
-    if required is None:
-        return [field_errors.required(here, "must specify required node constraints")]
-    return validate_node_selector(required, here)
 
 
 STRATEGY = PersistentVolumeStrategy()

@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects, quantity
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.core.pod_warnings import resource_warnings
@@ -18,9 +19,9 @@ Spec = dict[str, Any]
 PROTECTION = "kubernetes.io/pvc-protection"
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 CLASS_ANNOTATION_INSTEAD = 'deprecated since v1.8; use "storageClassName" attribute instead'
-ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+ACCESS_MODES = enums.of("PersistentVolumeClaimSpec.accessModes")
 _SPEC = "core.v1.PersistentVolumeClaimSpec"
-VOLUME_MODES = ("Block", "Filesystem")
+VOLUME_MODES = enums.of("PersistentVolumeClaimSpec.volumeMode")
 _FROZEN = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"
 
 

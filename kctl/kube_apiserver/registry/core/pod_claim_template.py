@@ -8,9 +8,10 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names, quantity
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector, validate_labels
 
-_ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+_ACCESS_MODES = enums.of("PersistentVolumeClaimSpec.accessModes")
 
 
 def validate(template: Mapping[str, Any], path: str) -> list[FieldError]:
@@ -39,7 +40,7 @@ def validate_claim_spec(spec: Mapping[str, Any], path: str) -> list[FieldError]:
         errors += names.errors(f"{path}.storageClassName", spec["storageClassName"], names.dns1123_subdomain)
     mode = spec.get("volumeMode")
     if mode is not None and mode not in ("Block", "Filesystem"):
-        errors.append(fe.unsupported(f"{path}.volumeMode", mode, ("Block", "Filesystem")))
+        errors.append(fe.unsupported(f"{path}.volumeMode", mode, enums.of("PersistentVolumeClaimSpec.volumeMode")))
     for field in ("dataSource", "dataSourceRef"):
         if spec.get(field) is not None:
             errors += _data_source(spec[field], f"{path}.{field}")

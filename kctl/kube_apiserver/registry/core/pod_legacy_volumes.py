@@ -9,6 +9,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.core.pod_paths import local_descending_path
 
 Source = Mapping[str, Any]
@@ -153,9 +154,9 @@ def _azure_disk(source: Source, path: str) -> list[FieldError]:
     errors = require(source, path, "diskName", "diskURI")
     caching, kind, uri = source.get("cachingMode"), source.get("kind"), source.get("diskURI") or ""
     if caching is not None and caching not in ("None", "ReadOnly", "ReadWrite"):
-        errors.append(fe.unsupported(f"{path}.cachingMode", caching, ("None", "ReadOnly", "ReadWrite")))
+        errors.append(fe.unsupported(f"{path}.cachingMode", caching, enums.of("AzureDiskVolumeSource.cachingMode")))
     if kind is not None and kind not in ("Dedicated", "Managed", "Shared"):
-        errors.append(fe.unsupported(f"{path}.kind", kind, ("Dedicated", "Managed", "Shared")))
+        errors.append(fe.unsupported(f"{path}.kind", kind, enums.of("AzureDiskVolumeSource.kind")))
     if kind == "Managed" and not uri.startswith("/subscriptions/"):
         errors.append(fe.unsupported(f"{path}.diskURI", uri, (_DISK_MANAGED,)))
     if kind is not None and kind != "Managed" and not uri.startswith("https://"):

@@ -7,9 +7,10 @@ from typing import Any
 
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.core.pod_paths import local_descending_path, no_backsteps
 
-_PROPAGATION = ("Bidirectional", "HostToContainer", "None")
+_PROPAGATION = enums.of("VolumeMount.mountPropagation")
 _RECURSIVE = ("Disabled", "Enabled", "IfPossible")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 
 _NEGATIVE = "must be greater than or equal to 0"
 _PROBE_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
@@ -114,7 +115,7 @@ def _http_get(action: dict[str, Any], path: str) -> list[FieldError]:
     errors += port_number_or_name(action.get("port"), f"{path}.port")
     scheme = action.get("scheme") or ""
     if scheme not in ("HTTP", "HTTPS"):
-        errors.append(fe.unsupported(f"{path}.scheme", scheme, ("HTTP", "HTTPS")))
+        errors.append(fe.unsupported(f"{path}.scheme", scheme, enums.of("HTTPGetAction.scheme")))
     for header in action.get("httpHeaders") or ():
         errors += names.errors(f"{path}.httpHeaders", header.get("name") or "", names.http_header_name)
     return errors

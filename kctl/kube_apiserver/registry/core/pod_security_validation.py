@@ -9,6 +9,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry.core.pod_paths import local_descending_path
 
@@ -17,10 +18,10 @@ Object = Mapping[str, Any]
 _SYSCTL_TEXT = r"^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
 _SYSCTL = re.compile(_SYSCTL_TEXT)
 _IPC_SYSCTLS = ("kernel.shm", "kernel.msg", "fs.mqueue.")
-_PROFILE_TYPES = ("Localhost", "RuntimeDefault", "Unconfined")
+_PROFILE_TYPES = enums.of("SeccompProfile.type")
 _POLICIES = {
-    "fsGroupChangePolicy": ("Always", "OnRootMismatch"),
-    "supplementalGroupsPolicy": ("Merge", "Strict"),
+    "fsGroupChangePolicy": enums.of("PodSecurityContext.fsGroupChangePolicy"),
+    "supplementalGroupsPolicy": enums.of("PodSecurityContext.supplementalGroupsPolicy"),
     "seLinuxChangePolicy": ("MountOption", "Recursive"),
 }
 _USER_CHARACTERS = re.compile(r"[\"/\\:;|=,+*?<>@\[\]]")

@@ -8,6 +8,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names, quantity
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.core import pod_claim_template, pod_legacy_volumes
 from kctl.kube_apiserver.registry.core.pod_env_validation import VOLUME_FIELDS, validate_field_ref, validate_resource_field_ref
 from kctl.kube_apiserver.registry.core.pod_paths import local_non_reserved_path, no_backsteps
@@ -143,9 +144,9 @@ def _validate(field: str, source: Source, path: str, is_pod: bool) -> list[Field
 
 
 def validate_pull_policy(policy: str, path: str) -> list[FieldError]:
-    if policy in ("Always", "IfNotPresent", "Never"):
+    if policy in enums.of("Container.imagePullPolicy"):
         return []
-    return [fe.unsupported(path, policy, ("Always", "IfNotPresent", "Never"))] if policy else [fe.required(path)]
+    return [fe.unsupported(path, policy, enums.of("Container.imagePullPolicy"))] if policy else [fe.required(path)]
 
 
 def _empty_dir(source: Source, path: str) -> list[FieldError]:

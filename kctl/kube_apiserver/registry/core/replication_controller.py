@@ -10,11 +10,10 @@ from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.apps.replicaset import validate_replica_status
 from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
-from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 
-class ReplicationControllerStrategy(Strategy):
+class ReplicationControllerStrategy(rules.WorkloadStrategy):
     default_propagation_policy = "Orphan"
     selectable_fields: Mapping[str, Callable[[Object], str]] = {
         "status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas") or 0)
@@ -56,14 +55,6 @@ class ReplicationControllerStrategy(Strategy):
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return validate_replica_status(obj.get("status") or {})
-
-    def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
-        return rules.name_warnings(obj["metadata"]) + template_warnings(obj["spec"].get("template"), "spec.template")
-
-    def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
-        if context.subresource or obj["spec"].get("template") == old["spec"].get("template"):
-            return []
-        return template_warnings(obj["spec"].get("template"), "spec.template")
 
 
 STRATEGY = ReplicationControllerStrategy()

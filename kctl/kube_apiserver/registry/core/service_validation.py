@@ -7,14 +7,15 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_labels
 
 Spec = dict[str, Any]
 
-TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-PROTOCOLS = ("SCTP", "TCP", "UDP")
+TYPES = enums.of("ServiceSpec.type")
+PROTOCOLS = enums.of("ServicePort.protocol")
 KUBELET_PORT = 10250
 MAX_AFFINITY_SECONDS = 86400
 LOAD_BALANCER_ONLY = "may only be used when `type` is 'LoadBalancer'"
@@ -100,7 +101,7 @@ def port_or_name(path: str, value: Any) -> list[FieldError]:
 
 def _session_affinity(spec: Spec) -> list[FieldError]:
     affinity = spec.get("sessionAffinity")
-    errors = field_checks.required_enum("spec.sessionAffinity", affinity, ("ClientIP", "None"))
+    errors = field_checks.required_enum("spec.sessionAffinity", affinity, enums.of("ServiceSpec.sessionAffinity"))
     path, config = "spec.sessionAffinityConfig", spec.get("sessionAffinityConfig")
     if affinity == "ClientIP":
         why = "when session affinity type is ClientIP"
@@ -137,7 +138,7 @@ def cluster_ip_fields(spec: Spec) -> list[FieldError]:
         if family in families[:index]:
             errors.append(field_errors.duplicate(f"spec.ipFamilies[{index}]", family))
     if spec.get("ipFamilyPolicy") is not None:
-        policies = ("PreferDualStack", "RequireDualStack", "SingleStack")
+        policies = enums.of("ServiceSpec.ipFamilyPolicy")
         errors += field_checks.enum("spec.ipFamilyPolicy", spec["ipFamilyPolicy"], policies)
     return errors + _addresses(path, ips, families)
 

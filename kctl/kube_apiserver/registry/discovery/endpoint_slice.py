@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.core.service_validation import PROTOCOLS, external_address
 from kctl.kube_apiserver.registry.label_selector_validation import validate_labels
 from kctl.kube_apiserver.registry.rules.checks import most_items, only_if_set
@@ -14,7 +15,7 @@ from kctl.kube_apiserver.registry.rules.language import Field, each, field, poin
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 from kctl.kube_apiserver.registry.strategy import Context
 
-_ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
+_ADDRESS_TYPES = enums.of("EndpointSlice.addressType")
 _VERSIONS = {"IPv4": 4, "IPv6": 6}
 _MAX_ENDPOINTS, _MAX_PORTS, _MAX_ADDRESSES, _MAX_HINTS = 1000, 20000, 100, 8
 

@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.core.service_validation import load_balancer_ingress
 from kctl.kube_apiserver.registry.rules.checks import forbidden_if
 from kctl.kube_apiserver.registry.rules.language import each, field, optional, pointer, struct, when
@@ -14,7 +15,7 @@ from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 from kctl.kube_apiserver.registry.strategy import Context
 
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-_PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
+_PATH_TYPES = enums.of("HTTPIngressPath.pathType")
 _BAD_PARTS = ("//", "/./", "/../", "%2f", "%2F")
 _BAD_ENDS = ("/..", "/.")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.rules.checks import non_negative
@@ -26,7 +27,7 @@ _SPEC = struct(
     pointer("minAvailable", int_or_percent, not_more_than_100_percent),
     pointer("maxUnavailable", int_or_percent, not_more_than_100_percent),
     pointer("selector", validate_label_selector),
-    pointer("unhealthyPodEvictionPolicy", enum=("AlwaysAllow", "IfHealthyBudget")),
+    pointer("unhealthyPodEvictionPolicy", enum=enums.of("PodDisruptionBudgetSpec.unhealthyPodEvictionPolicy")),
 )
 _COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
 

@@ -72,7 +72,7 @@ def field(
 
     required   missing or empty is `Required value`, with these words if any; the rules then have nothing to say
     enum       one of these, listed in this order
-    default    what a missing value becomes; a function gets the structure around
+    default    what a missing value becomes; a function gets the structure around, and may answer UNSET
     immutable  an update with another value is refused, with `Forbidden` and these words if any
     shown      the name in paths where upstream has another
     """
@@ -280,7 +280,9 @@ def _fill(part: Field) -> list[Fill]:
         def fill(parent: Any) -> None:
             value = parent.get(name)
             if value is None or (not absent_only and not value and value is not False):
-                parent[name] = default(parent) if callable(default) else _fresh(default)
+                made = default(parent) if callable(default) else _fresh(default)
+                if made is not UNSET:
+                    parent[name] = made
 
         fills.append(fill)
     if inner is not None:

@@ -7,6 +7,7 @@ from typing import Any
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
 from kctl.kube_apiserver.registry.rules.language import each, field, optional, pointer, struct
@@ -73,7 +74,7 @@ class StorageClassStrategy(RuledStrategy):
         field("provisioner", immutable=_frozen("provisioner")),
         pointer("reclaimPolicy", default="Delete", immutable=_frozen("reclaimPolicy")),
         optional("reclaimPolicy", enum=("Delete", "Retain")),
-        pointer("volumeBindingMode", enum=("Immediate", "WaitForFirstConsumer"), default="Immediate", immutable=True),
+        pointer("volumeBindingMode", enum=enums.of("StorageClass.volumeBindingMode"), default="Immediate", immutable=True),
         field("allowedTopologies", _topologies, zero=()),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kctl.kube_apiserver.openapi_enums import _ITEMS, _VALUES
+from kctl.apimachinery.schema.enums import _ITEMS, _VALUES
 
 HINTS: dict[str, Sequence[Any]] = {
     **{key: text.split() for key, text in {**_VALUES, **_ITEMS}.items()},

@@ -1,10 +1,12 @@
-"""Allowed values of string fields, which the OpenAPI documents list and `explain` shows; by Type.field.
+"""Allowed values of string fields, by Type.field: the OpenAPI documents list them, `explain` shows them, validation asks for them.
 
-The published definitions we build from leave them out.
+The published definitions we build from leave them out. Fields whose values OpenAPI does not list (or which validation lists in
+another order than the alphabet's) name theirs where they are validated.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 _PROTOCOL = "SCTP TCP UDP"
@@ -98,6 +100,12 @@ _ITEMS: Final[dict[str, str]] = {
     "ResourceQuotaSpec.scopes": "BestEffort CrossNamespacePodAffinity NotBestEffort NotTerminating "
     "PriorityClass Terminating VolumeAttributesClass",
 }
+
+
+@cache
+def of(field: str) -> tuple[str, ...]:
+    """The values of a field, or of the entries of a list field, given as Type.field. KeyError where OpenAPI lists none."""
+    return tuple((_VALUES.get(field) or _ITEMS[field]).split())
 
 
 def values(owner: str, field: str) -> list[str]:
