@@ -36,11 +36,24 @@ def _has_claims(obj: Object) -> bool:
     return any("persistentVolumeClaim" in volume or "ephemeral" in volume for volume in volumes)
 
 
+def _has_claim_templates(obj: Object) -> bool:
+    return bool((obj.get("spec") or {}).get("volumeClaimTemplates"))
+
+
 def _is_remote(obj: Object) -> bool:
     return bool((obj.get("spec") or {}).get("service"))
 
 
-_PODS = ("pods", "deployments.apps", "replicasets.apps", "replicationcontrollers")
+_PODS = (
+    "pods",
+    "deployments.apps",
+    "replicasets.apps",
+    "replicationcontrollers",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "jobs.batch",
+    "cronjobs.batch",
+)
 _ADMISSION = "admissionregistration.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _RESOURCE = "resource.k8s.io"
@@ -95,5 +108,6 @@ NOT_ACTED_ON = (
         concerns=_has("topologySpreadConstraints"),
     ),
     NotActedOn(_PODS, "persistent volume claims are not waited for or mounted yet", concerns=_has_claims),
+    NotActedOn(("statefulsets.apps",), "the claims of volumeClaimTemplates are made but not bound yet", concerns=_has_claim_templates),
     NotActedOn(("*",), "server-side apply merges fields but does not record or check who owns them yet", on_apply=True),
 )
