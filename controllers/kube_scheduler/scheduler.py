@@ -60,7 +60,7 @@ class Scheduler:
         self._wake = asyncio.Event()
         self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set)
         self._assigner = Assigner(profile, self.cache, randomness)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
 
     # ---- what the informers bring
 
@@ -199,8 +199,8 @@ class Scheduler:
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     # ---- binding
 

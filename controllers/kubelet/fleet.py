@@ -72,7 +72,7 @@ class KubeletFleet:
         self._caches: dict[str, Informer] = {}
         self._held_for_secrets: list[Object] = []
         self._addresses_given = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
 
     # ---- running
 
@@ -139,8 +139,8 @@ class KubeletFleet:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     # ---- pods
 

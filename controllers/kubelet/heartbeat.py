@@ -38,7 +38,7 @@ class Heartbeats:
         self._leases: dict[str, Object] = {}
         self._renewals: dict[str, int] = {}
         self._timers: dict[int, Timer] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._added = 0
 
     async def start(self, kubelets: Sequence[Kubelet]) -> None:
@@ -87,8 +87,8 @@ class Heartbeats:
 
     def _spawn(self, kubelets: list[Kubelet]) -> None:
         task = asyncio.get_running_loop().create_task(self._renew_all(kubelets))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     async def _renew_all(self, kubelets: list[Kubelet]) -> None:
         await asyncio.gather(*(self._beat_once(kubelet) for kubelet in kubelets))

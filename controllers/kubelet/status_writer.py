@@ -66,7 +66,7 @@ class StatusWriter:
         self._clock = clock
         self._turns: dict[StatusSource, _Turn] = {}
         self._queue: deque[StatusSource] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._stopped = False
 
     def want_status(self, source: StatusSource) -> None:
@@ -96,8 +96,8 @@ class StatusWriter:
         self._queue.append(source)
         if len(self._tasks) < _IN_FLIGHT:
             task = asyncio.get_running_loop().create_task(self._run())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
 
     async def stop(self) -> None:
         """What is being written is finished, what is queued is not begun."""

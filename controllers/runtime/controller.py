@@ -32,7 +32,7 @@ class Controller:
         self._workers = workers
         self._pace_seconds = pace_seconds
         self._finished: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._running = False
         self._pump_planned = False
         self.queue = WorkQueue(clock, self._plan_pump)
@@ -81,11 +81,11 @@ class Controller:
             if key is None:
                 return
             task = asyncio.create_task(self._work(key), name=f"{self.name} {key}")
-            self._tasks.add(task)
+            self._tasks[task] = None
             task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if len(self.queue):
             self._plan_pump()
 

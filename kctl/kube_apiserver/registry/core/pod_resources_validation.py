@@ -175,7 +175,7 @@ def _claim_names(entries: list[dict[str, Any]], claims: frozenset[str], path: st
             if key in seen:
                 errors.append(fe.duplicate(here, key))
             elif not request:
-                errors += [fe.duplicate(here, name) for other in seen if other.partition("/")[0] == name]
+                errors += [fe.duplicate(here, name) for other in sorted(seen) if other.partition("/")[0] == name]
             seen.add(key)
         if name not in claims:
             why = ": " + ", ".join(sorted(claims)) if claims else " which is empty"
