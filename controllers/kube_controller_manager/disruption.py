@@ -114,7 +114,10 @@ def _is_disruption_target(old: Object | None, new: Object | None) -> bool:
 
 def stale_at(pod: Object) -> datetime | None:
     """When it is no longer believed that the pod is about to be deleted. What a kubelet says of itself stands."""
-    condition = objects.find_condition((pod.get("status") or {}).get("conditions") or (), "DisruptionTarget")
+    condition = None
+    for entry in (pod.get("status") or {}).get("conditions") or ():
+        if entry["type"] == "DisruptionTarget":
+            condition = entry
     if condition is None or condition["status"] != "True" or condition.get("reason") == "TerminationByKubelet":
         return None
     if "deletionTimestamp" in pod["metadata"] or pods.is_terminal(pod):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
-from controllers.runtime.informer import Change, InformerFactory
+from controllers.runtime.informer import Change, Informer, InformerFactory
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
@@ -138,12 +139,54 @@ class Owns:
     when: When = always
 
     def attach(self, informers: InformerFactory, enqueue: Enqueue) -> None:
-        Watches(self.resource, self._owners, self.when).attach(informers, enqueue)
-        if self.orphans is not None:
-            Watches(self.resource, self.orphans, exists_without_controller).attach(informers, enqueue)
+        informer = informers.informer(self.resource)
+        dispatch = _DISPATCHES.get(informer)
+        if dispatch is None:
+            dispatch = _DISPATCHES[informer] = _Dispatch()
+            informer.add_handler(dispatch.handle)
+        dispatch.add(self, enqueue, [Change(None, obj) for obj in informer.list()])
 
-    def _owners(self, obj: Object) -> Iterable[str]:
-        return owner_keys(obj, self.by)
+
+class _Dispatch:
+    """Looks at each change of one kind once, however many controllers own objects of that kind."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, list[tuple[Owns, Enqueue]]] = {}
+        self._adopters: list[tuple[Keys, Enqueue]] = []
+
+    def add(self, owns: Owns, enqueue: Enqueue, present: Sequence[Change]) -> None:
+        """`present`: what is there already, for the newcomer alone."""
+        alone = _Dispatch()
+        for dispatch in (self, alone):
+            dispatch._by_kind.setdefault(owns.by.kind, []).append((owns, enqueue))
+            if owns.orphans is not None:
+                dispatch._adopters.append((owns.orphans, enqueue))
+        alone.handle(present)
+
+    def handle(self, changes: Sequence[Change]) -> None:
+        woken: dict[tuple[Enqueue, str], None] = {}
+        for change in changes:
+            old, new = change
+            if old is not None:
+                self._owner(old, change, woken)
+            if new is not None and not self._owner(new, change, woken):
+                for orphans, enqueue in self._adopters:
+                    woken.update({(enqueue, key): None for key in orphans(new)})
+        for enqueue, key in woken:
+            enqueue(key)
+
+    def _owner(self, obj: Object, change: Change, woken: dict[tuple[Enqueue, str], None]) -> bool:
+        """Whether somebody controls it."""
+        for reference in obj["metadata"].get("ownerReferences") or ():
+            if reference.get("controller"):
+                for owns, enqueue in self._by_kind.get(reference["kind"], ()):
+                    if owns.when(*change):
+                        woken.update({(enqueue, key): None for key in owner_keys(obj, owns.by)})
+                return True
+        return False
+
+
+_DISPATCHES: WeakKeyDictionary[Informer, _Dispatch] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +215,3 @@ def owner_keys(obj: Object, by: ResourceType) -> tuple[str, ...]:
                 return (f"{space}/{reference['name']}" if space else reference["name"],)
             return ()
     return ()
-
-
-def exists_without_controller(old: Object | None, new: Object | None) -> bool:
-    if new is None:
-        return False
-    return not any(reference.get("controller") for reference in new["metadata"].get("ownerReferences") or ())

@@ -34,8 +34,11 @@ def _selector(job: Object) -> Selector:
 
 
 def _to_count(pod: Object) -> tuple[str, ...]:
-    """Index function: the owner's uid, of pods that are not both finished and counted; a large Job has many that are."""
-    return pods.by_controller(pod) if rules.is_tracked(pod) or not pods.is_terminal(pod) else ()
+    """Index function: the Job's uid, of pods that are not both finished and counted; a large Job has many that are."""
+    for reference in pod["metadata"].get("ownerReferences") or ():
+        if reference.get("controller") and reference["kind"] == "Job":
+            return (reference["uid"],) if rules.is_tracked(pod) or not pods.is_terminal(pod) else ()
+    return ()
 
 
 def _tracked_of(pod: Object) -> tuple[str, ...]:
