@@ -8,16 +8,14 @@ preferred version of each first). Custom resources are added to a `ResourceTable
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 NAMESPACED: Final = True
 CLUSTER: Final = False
 
 
-@dataclass(frozen=True, slots=True)
-class Subresource:
+class Subresource(NamedTuple):
     """`group`/`version` are those of the kind it answers with; '' means the parent's own."""
 
     name: str
@@ -27,8 +25,7 @@ class Subresource:
     verbs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceType:
+class ResourceType(NamedTuple):
     group: str
     version: str
     kind: str

@@ -7,7 +7,6 @@ object; commands do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kctl.apimachinery.objects import Object
@@ -73,21 +72,33 @@ def unable_to_find(error: ApiError, resource: ResourceType, label_selector: str,
     return from_status({**error.status, "message": f"Unable to {what}: {error.message}"})
 
 
-@dataclass(slots=True)
 class Builder:
     """The options of a command that say which resources it is about."""
 
-    session: Session
-    filenames: Sequence[str] = ()
-    kustomize: str = ""
-    recursive: bool = False
-    selector: str = ""
-    field_selector: str = ""
-    all_namespaces: bool = False
-    select_all: bool = False
-    validate: bool = True
-    chunk_size: int = 0
-    errors: list[Exception] = field(default_factory=list)
+    def __init__(
+        self,
+        session: Session,
+        filenames: Sequence[str] = (),
+        kustomize: str = "",
+        recursive: bool = False,
+        selector: str = "",
+        field_selector: str = "",
+        all_namespaces: bool = False,
+        select_all: bool = False,
+        validate: bool = True,
+        chunk_size: int = 0,
+    ) -> None:
+        self.session = session
+        self.filenames = filenames
+        self.kustomize = kustomize
+        self.recursive = recursive
+        self.selector = selector
+        self.field_selector = field_selector
+        self.all_namespaces = all_namespaces
+        self.select_all = select_all
+        self.validate = validate
+        self.chunk_size = chunk_size
+        self.errors: list[Exception] = []
 
     @property
     def has_files(self) -> bool:

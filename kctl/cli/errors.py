@@ -15,10 +15,12 @@ place that turns any of them into text. No Python traceback reaches a user below
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kctl.apimachinery.status import ApiError, Invalid, Unauthorized, from_status
 from kctl.client.errors import ConnectionFailed
+
+if TYPE_CHECKING:
+    from kctl.apimachinery.status import Invalid
 
 
 class CommandError(Exception):
@@ -70,6 +72,8 @@ def with_source(error: Exception, verb: str, source: str) -> Exception:
     """`error when creating "x.yaml": ...` (cmdutil.AddSourceToErr). Without a source the error stays as it is."""
     if not source:
         return error
+    from kctl.apimachinery.status import ApiError, from_status
+
     if isinstance(error, ApiError):
         return from_status({**error.status, "message": f'error when {verb} "{source}": {error.message}'})
     return CommandError(f'error when {verb} "{source}": {plain(error)}')
@@ -77,6 +81,8 @@ def with_source(error: Exception, verb: str, source: str) -> Exception:
 
 def plain(error: Exception) -> str:
     """The error as text without the prefix a user would see (Go's err.Error())."""
+    from kctl.apimachinery.status import ApiError
+
     if isinstance(error, ApiError | CommandError):
         return error.message
     if isinstance(error, ConnectionFailed):
@@ -86,6 +92,8 @@ def plain(error: Exception) -> str:
 
 def standard_message(error: Exception) -> str | None:
     """The server's and the network's failures, as kubectl introduces them; None for other errors."""
+    from kctl.apimachinery.status import ApiError, Unauthorized
+
     if isinstance(error, ApiError):
         if isinstance(error, Unauthorized):
             return f"error: You must be logged in to the server ({error.message})"
@@ -121,8 +129,6 @@ def text_of(error: Exception, program: str) -> tuple[str, int]:
     """What to print (without the final newline) and the exit code. `program` is e.g. 'kctl get'."""
     if isinstance(error, AggregateError):
         return "\n".join(standard_message(one) or plain(one) for one in error.errors), 1
-    if isinstance(error, Invalid):
-        return _invalid(error), 1
     if isinstance(error, ConfigurationError):
         return f"Error in configuration: {error.message}", error.code
     if isinstance(error, CommandError):
@@ -132,6 +138,10 @@ def text_of(error: Exception, program: str) -> tuple[str, int]:
         elif isinstance(error, FlagError):
             text += f"\nSee '{program} --help' for usage."
         return text, error.code
+    from kctl.apimachinery.status import Invalid
+
+    if isinstance(error, Invalid):
+        return _invalid(error), 1
     standard = standard_message(error)
     return (standard if standard is not None else f"error: {error}"), 1
 

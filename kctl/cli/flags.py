@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kctl.apimachinery.times import parse_duration
 from kctl.cli.errors import FlagError
 
 _TRUE = {"1", "t", "T", "true", "TRUE", "True"}
@@ -173,11 +172,17 @@ def _slice(text: str) -> tuple[str, ...]:
     return tuple(next(csv.reader([text]), ()))
 
 
+def _duration(text: str) -> float:
+    from kctl.apimachinery.times import parse_duration
+
+    return parse_duration(text)
+
+
 _CONVERT: Mapping[str, Callable[[str], Any]] = {
     "string": str,
     "bool": _bool,
     "int": _int,
-    "duration": parse_duration,
+    "duration": _duration,
     "slice": _slice,
     "array": lambda text: (text,),
 }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
@@ -46,8 +45,7 @@ EXAMPLES = """
 """
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the server said about one selection: a Table, an object or a list."""
 
     resource: ResourceType

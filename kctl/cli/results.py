@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from kctl.apimachinery import objects
@@ -29,18 +28,27 @@ class ObjectCommand(Protocol):
     allow_missing_template_keys: bool
 
 
-@dataclass(slots=True)
 class Results:
     """`in_field_order`: JSON keeps the object's own order of keys, as kubectl prints objects of known Go types."""
 
-    session: Session
-    output: str = ""
-    template: str = ""
-    show_managed_fields: bool = False
-    allow_missing_template_keys: bool = True
-    dry_run: DryRun = "none"
-    in_field_order: bool = False
-    _printer: Printer | None = field(default=None, repr=False)
+    def __init__(
+        self,
+        session: Session,
+        output: str = "",
+        template: str = "",
+        show_managed_fields: bool = False,
+        allow_missing_template_keys: bool = True,
+        dry_run: DryRun = "none",
+        in_field_order: bool = False,
+    ) -> None:
+        self.session = session
+        self.output = output
+        self.template = template
+        self.show_managed_fields = show_managed_fields
+        self.allow_missing_template_keys = allow_missing_template_keys
+        self.dry_run = dry_run
+        self.in_field_order = in_field_order
+        self._printer: Printer | None = None
 
     @classmethod
     def of(cls, command: ObjectCommand, dry_run: DryRun = "none", *, in_field_order: bool = False) -> Results:

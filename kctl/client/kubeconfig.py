@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Section = dict[str, dict[str, Any]]
 
@@ -30,17 +29,26 @@ class UnreadableConfig(Exception):
     """A file that is missing or is no kubeconfig; a flag that names an entry it does not have."""
 
 
-@dataclass(slots=True)
 class Kubeconfig:
     """`origin` says which file an entry came from: (section, name) -> path."""
 
-    clusters: Section = field(default_factory=dict)
-    contexts: Section = field(default_factory=dict)
-    users: Section = field(default_factory=dict)
-    current_context: str = ""
-    preferences: dict[str, Any] = field(default_factory=dict)
-    origin: dict[tuple[str, str], Path] = field(default_factory=dict)
-    current_context_origin: Path | None = None
+    def __init__(
+        self,
+        clusters: Section | None = None,
+        contexts: Section | None = None,
+        users: Section | None = None,
+        current_context: str = "",
+        preferences: dict[str, Any] | None = None,
+        origin: dict[tuple[str, str], Path] | None = None,
+        current_context_origin: Path | None = None,
+    ) -> None:
+        self.clusters: Section = {} if clusters is None else clusters
+        self.contexts: Section = {} if contexts is None else contexts
+        self.users: Section = {} if users is None else users
+        self.current_context = current_context
+        self.preferences: dict[str, Any] = {} if preferences is None else preferences
+        self.origin: dict[tuple[str, str], Path] = {} if origin is None else origin
+        self.current_context_origin = current_context_origin
 
     @property
     def empty(self) -> bool:
@@ -169,8 +177,10 @@ def environment_paths(environment: Mapping[str, str] = os.environ) -> list[Path]
     return [Path(one) for one in dict.fromkeys(environment.get("KUBECONFIG", "").split(os.pathsep)) if one]
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Overrides(NamedTuple):
     """What the global flags say instead of the file."""
 
     context: str = ""
@@ -178,12 +188,11 @@ class Overrides:
     user: str = ""
     namespace: str = ""
     server: str = ""
-    cluster_fields: Mapping[str, Any] = field(default_factory=dict)
-    user_fields: Mapping[str, Any] = field(default_factory=dict)
+    cluster_fields: Mapping[str, Any] = _NOTHING
+    user_fields: Mapping[str, Any] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedConfig:
+class ResolvedConfig(NamedTuple):
     """Where to connect and as whom. `cluster` and `user` have the fields of the kubeconfig, with absolute file names."""
 
     server: str

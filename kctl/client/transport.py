@@ -7,8 +7,7 @@ value to the same chain of filters and handlers, with no socket and no encoding.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
@@ -17,6 +16,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+_NO_QUERY: Final[Mapping[str, str]] = {}
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 PARTIAL_METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
 
@@ -28,7 +28,6 @@ class WatchEvent(NamedTuple):
     object: Object
 
 
-@dataclass(slots=True)
 class ApiRequest:
     """One request on a resource.
 
@@ -39,31 +38,53 @@ class ApiRequest:
     content_type: matters for patches only. accept: "" means plain objects; TABLE and PARTIAL_METADATA are understood.
     """
 
-    verb: str
-    resource: ResourceType
-    namespace: str = ""
-    name: str = ""
-    subresource: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    content_type: str = ""
-    accept: str = ""
+    __slots__ = ("accept", "body", "content_type", "name", "namespace", "query", "resource", "subresource", "verb")
+
+    def __init__(
+        self,
+        verb: str,
+        resource: ResourceType,
+        namespace: str = "",
+        name: str = "",
+        subresource: str = "",
+        query: Mapping[str, str] = _NO_QUERY,
+        body: Any = None,
+        content_type: str = "",
+        accept: str = "",
+    ) -> None:
+        self.verb = verb
+        self.resource = resource
+        self.namespace = namespace
+        self.name = name
+        self.subresource = subresource
+        self.query = query
+        self.body = body
+        self.content_type = content_type
+        self.accept = accept
 
 
-@dataclass(slots=True)
 class ApiResponse:
     """`object` for everything but watches and logs; `events` for watches: batches, one per commit (or per read);
     `text` for plain-text streams (pods/log)."""
 
-    status: int
-    object: Object = field(default_factory=dict)
-    warnings: Sequence[str] = ()
-    events: AsyncIterator[Sequence[WatchEvent]] | None = None
-    text: AsyncIterator[bytes] | None = None
+    __slots__ = ("events", "object", "status", "text", "warnings")
+
+    def __init__(
+        self,
+        status: int,
+        object: Object | None = None,
+        warnings: Sequence[str] = (),
+        events: AsyncIterator[Sequence[WatchEvent]] | None = None,
+        text: AsyncIterator[bytes] | None = None,
+    ) -> None:
+        self.status = status
+        self.object: Object = {} if object is None else object
+        self.warnings = warnings
+        self.events = events
+        self.text = text
 
 
-@dataclass(slots=True)
-class RawResponse:
+class RawResponse(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes

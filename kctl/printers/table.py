@@ -7,16 +7,14 @@ remembered between the parts of a watch, so that later rows stay in line with th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 MINIMUM_WIDTH = 6
 PADDING = 3
 _BREAKS = ("\n", "\r", "\f")
 
 
-@dataclass(slots=True)
-class TableOptions:
+class TableOptions(NamedTuple):
     """`kind` is the prefix of names (`pod`, `deployment.apps`) where several kinds are shown."""
 
     wide: bool = False
@@ -27,11 +25,11 @@ class TableOptions:
     label_columns: Sequence[str] = ()
 
 
-@dataclass(slots=True)
 class TableWriter:
     """Aligns rows of cells. `remembered` holds the widths of earlier flushes."""
 
-    remembered: list[int] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.remembered: list[int] = []
 
     def format(self, rows: Sequence[Sequence[str]]) -> str:
         """The rows as text, with a newline after each."""
