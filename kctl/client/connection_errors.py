@@ -30,7 +30,7 @@ def describe(error: BaseException, host: str, port: int) -> str:
         return "read tcp: connection reset by peer"
     if isinstance(error, TimeoutError):
         return f"dial tcp {host}:{port}: i/o timeout"
-    if isinstance(error, EOFError) or type(error).__module__.startswith("h11"):
+    if isinstance(error, EOFError):
         return "EOF"
     if isinstance(error, OSError):
         return f"dial tcp {host}:{port}: connect: {(error.strerror or str(error)).lower()}"
