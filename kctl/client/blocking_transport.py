@@ -113,10 +113,10 @@ class BlockingTransport:
     def _connected(self) -> socket.socket:
         if self._socket is None:
             address = self._codec.address
-            made = socket.create_connection((address.host, address.port), self._timeout or None)
+            made = socket.create_connection((_plain(address.host), address.port), self._timeout or None)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._ssl is not None:
-                made = self._ssl.wrap_socket(made, server_hostname=self._server_name or address.host)
+                made = self._ssl.wrap_socket(made, server_hostname=_plain(self._server_name or address.host))
             self._socket = made
         return self._socket
 
@@ -143,6 +143,11 @@ class BlockingTransport:
             raise ConnectionFailed(self._codec.server, self._codec.why(failure)) from None
         finally:
             self._drop()
+
+
+def _plain(host: str) -> Any:
+    """As bytes where it is ASCII: Python then does without its codec for international names."""
+    return host.encode() if host.isascii() else host
 
 
 async def _text(parts: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
+from kctl.apimachinery.json_reading import read_json
 from kctl.apimachinery.resources import BUILT_IN, ResourceType, Subresource
 from kctl.apimachinery.status import ApiError, from_status
 from kctl.client.transport import Transport
@@ -104,7 +103,7 @@ class RESTMapper:
         try:
             if time.time() - path.stat().st_mtime > CACHE_SECONDS:
                 return None
-            return [_from_json(entry) for entry in orjson.loads(path.read_bytes())]
+            return [_from_json(entry) for entry in read_json(path.read_bytes())]
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
@@ -168,14 +167,14 @@ async def _document(transport: Transport, path: str) -> dict[str, Any]:
     response = await transport.raw("GET", path, headers={"Accept": AGGREGATED})
     if response.status >= 400:
         raise _failure(response.status, response.body)
-    loaded = orjson.loads(response.body)
+    loaded = read_json(response.body)
     return loaded if isinstance(loaded, dict) else {}
 
 
 def _failure(status: int, body: bytes) -> ApiError:
     try:
-        return from_status(orjson.loads(body), status)
-    except (orjson.JSONDecodeError, AttributeError):
+        return from_status(read_json(body), status)
+    except (ValueError, AttributeError):
         return from_status({"kind": "Status", "message": body.decode(errors="replace").strip()}, status)
 
 
@@ -274,6 +273,8 @@ def _from_json(entry: list[Any]) -> ResourceType:
 
 def _store(path: Path, types: Iterable[ResourceType]) -> None:
     """Best effort: a read-only home must not fail a command."""
+    import orjson
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")

@@ -9,8 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
+from kctl.apimachinery.json_reading import read_json
 from kctl.apimachinery.status import ApiError, from_status
 from kctl.client.errors import ConnectionFailed
 from kctl.client.http_messages import Address, Head, ProtocolError, quote, request_bytes
@@ -48,7 +47,7 @@ def warnings(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
 
 
 def event(line: bytes) -> WatchEvent:
-    raw = orjson.loads(line)
+    raw = read_json(line)
     return WatchEvent(raw["type"], raw["object"])
 
 
@@ -174,14 +173,17 @@ def encode(request: ApiRequest) -> tuple[str, list[tuple[str, str]], bytes | Non
     if request.body is None:
         return target, headers, None
     headers.append(("Content-Type", request.content_type or "application/json"))
-    body = request.body if isinstance(request.body, bytes) else orjson.dumps(request.body)
-    return target, headers, body
+    if isinstance(request.body, bytes):
+        return target, headers, request.body
+    import orjson
+
+    return target, headers, orjson.dumps(request.body)
 
 
 def decode_object(data: bytes, status: int) -> dict[str, Any]:
     try:
-        found = orjson.loads(data) if data else {}
-    except orjson.JSONDecodeError:
+        found = read_json(data) if data else {}
+    except ValueError:
         found = {}
     return found if isinstance(found, dict) else {"items": found}
 

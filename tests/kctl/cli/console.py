@@ -32,12 +32,19 @@ _KUBECONFIG = """\
 apiVersion: v1
 kind: Config
 clusters:
-- {{name: test, cluster: {{server: "{server}"}}}}
-users:
-- {{name: test, user: {{token: secret}}}}
+- cluster:
+    server: {server}
+  name: test
 contexts:
-- {{name: test, context: {{cluster: test, user: test}}}}
+- context:
+    cluster: test
+    user: test
+  name: test
 current-context: test
+users:
+- name: test
+  user:
+    token: secret
 """
 
 _ACCIDENTAL = (
