@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -203,7 +202,7 @@ class HiddenKind:
         if self.broken:
             raise status.InternalError("discovery is out of order")
         answer = await self._inner.raw(method, path, **more)
-        return replace(answer, body=_without_config_maps(answer.body)) if self.hidden else answer
+        return answer._replace(body=_without_config_maps(answer.body)) if self.hidden else answer
 
     async def close(self) -> None: ...
 
