@@ -69,3 +69,27 @@ def parse_duration(text: str) -> float:
     if total > _LONGEST:
         raise ValueError(f'time: invalid duration "{text}"')
     return -total if text.startswith("-") else total
+
+
+def go_duration(seconds: float) -> str:
+    """Seconds as Go's Duration prints itself: 1h0m0s, 1m30s, 1.5s, 500ms, 0s."""
+    nanoseconds = round(abs(seconds) * 1e9)
+    sign = "-" if seconds < 0 else ""
+    if nanoseconds < 1_000_000_000:
+        for unit, size in (("ms", 1_000_000), ("µs", 1_000), ("ns", 1)):
+            if nanoseconds >= size:
+                return f"{sign}{_decimal(nanoseconds, size)}{unit}"
+        return "0s"
+    minutes, rest = divmod(nanoseconds, 60_000_000_000)
+    text = f"{_decimal(rest, 1_000_000_000)}s"
+    if not minutes:
+        return sign + text
+    hours, minutes = divmod(minutes, 60)
+    return f"{sign}{hours}h{minutes}m{text}" if hours else f"{sign}{minutes}m{text}"
+
+
+def _decimal(value: int, unit: int) -> str:
+    whole, rest = divmod(value, unit)
+    if not rest:
+        return str(whole)
+    return f"{whole}.{str(rest).zfill(len(str(unit)) - 1).rstrip('0')}"

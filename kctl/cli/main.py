@@ -44,6 +44,10 @@ COMMANDS: Final[dict[str, Lazy]] = {
     ),
     "rollout": _at("rollout", DEPLOY, "Manage the rollout of a resource", "Rollout"),
     "scale": _at("scale", DEPLOY, "Set a new size for a deployment, replica set, or replication controller", "Scale"),
+    "cordon": _at("nodes.cordon", MANAGEMENT, "Mark node as unschedulable", "Cordon"),
+    "uncordon": _at("nodes.cordon", MANAGEMENT, "Mark node as schedulable", "Uncordon"),
+    "drain": _at("nodes.drain", MANAGEMENT, "Drain node in preparation for maintenance", "Drain"),
+    "taint": _at("nodes.taint", MANAGEMENT, "Update the taints on one or more nodes", "Taint"),
     "cluster-info": _at("cluster_info.command", MANAGEMENT, "Display cluster information", "ClusterInfo"),
     "describe": _at("describe.command", TROUBLE, "Show details of a specific resource or group of resources", "Describe"),
     "logs": _at("logs", TROUBLE, "Print the logs for a container in a pod", "Logs"),
@@ -72,11 +76,9 @@ NOT_YET: Final = frozenset(
         "auth",
         "autoscale",
         "certificate",
-        "cordon",
         "cp",
         "debug",
         "diff",
-        "drain",
         "edit",
         "events",
         "exec",
@@ -88,9 +90,7 @@ NOT_YET: Final = frozenset(
         "proxy",
         "run",
         "set",
-        "taint",
         "top",
-        "uncordon",
     ]
 )
 

@@ -15,7 +15,7 @@ from kctl.cli.session import Session
 from kctl.printers.output import OBJECT_FORMATS, OutputError, Printer, json_text, printer_for
 from kctl.printers.output import name_of as _name
 
-_MARKS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
+MARKS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
 class ObjectCommand(Protocol):
@@ -79,7 +79,7 @@ class Results:
         elif self.output == "name":
             self.session.print(name)
         else:
-            self.session.print(f"{name} {operation}{_MARKS[self.dry_run]}")
+            self.session.print(f"{name} {operation}{MARKS[self.dry_run]}")
 
     def print_object(self, obj: Object) -> None:
         self.session.write(self.text(obj))

@@ -64,8 +64,8 @@ class Pair:
         out = _PROGRAM.sub("kubectl", done.stdout.decode())  # what the cluster says of itself (`kctl simulated node`)
         return Outcome(done.returncode, out, _LOG_LINE.sub("", done.stderr.decode()))
 
-    def kctl(self, *words: str) -> Outcome:
-        streams = Streams(io.StringIO(), io.StringIO(), io.StringIO())
+    def kctl(self, *words: str, stdin: str = "") -> Outcome:
+        streams = Streams(io.StringIO(), io.StringIO(), io.StringIO(stdin))
         saved = dict(os.environ)
         os.environ.update(KUBECONFIG=str(self.kubeconfig), HOME=str(self.home), XDG_CACHE_HOME=str(self.home / ".cache"))
         folder = Path.cwd()

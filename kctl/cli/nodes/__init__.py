@@ -1,0 +1,1 @@
+"""Commands on nodes: cordon, uncordon, drain, taint."""
