@@ -37,7 +37,7 @@ def command_help(command: type[Command], path: str) -> str:
     from kctl.cli.command import Group
 
     members = command.members if issubclass(command, Group) else {}
-    parts = [_unindented(command.__doc__ or "") + "\n"]
+    parts = [unindented(command.__doc__ or "") + "\n"]
     if command.examples:
         parts.append("Examples:\n" + command.examples.strip("\n") + "\n")
     if members:
@@ -52,7 +52,7 @@ def command_help(command: type[Command], path: str) -> str:
     return "\n".join(parts)
 
 
-def _unindented(text: str) -> str:
+def unindented(text: str) -> str:
     """A docstring as it reads (inspect.cleandoc, without importing inspect)."""
     first, *rest = text.expandtabs().strip().split("\n")
     margin = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)

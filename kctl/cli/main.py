@@ -37,6 +37,8 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "run-cluster": _at("run_cluster", CLUSTERS, "Start a local Kubernetes cluster of simulated nodes", "run_cluster"),
     "cluster": _at("cluster", CLUSTERS, "List, inspect, stop and delete local clusters", "cluster"),
     "create": _at("create.command", BEGINNER, "Create a resource from a file or from stdin", "Create"),
+    "run": _at("run", BEGINNER, "Run a particular image on the cluster", "Run"),
+    "set": _at("set", BEGINNER, "Set specific features on objects", "Set"),
     "explain": _at("explain", INTERMEDIATE, "Get documentation for a resource", "Explain"),
     "get": _at("get", INTERMEDIATE, "Display one or many resources", "Get"),
     "delete": _at(
@@ -49,6 +51,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "drain": _at("nodes.drain", MANAGEMENT, "Drain node in preparation for maintenance", "Drain"),
     "taint": _at("nodes.taint", MANAGEMENT, "Update the taints on one or more nodes", "Taint"),
     "cluster-info": _at("cluster_info.command", MANAGEMENT, "Display cluster information", "ClusterInfo"),
+    "auth": _at("auth", TROUBLE, "Inspect authorization", "Auth"),
     "describe": _at("describe.command", TROUBLE, "Show details of a specific resource or group of resources", "Describe"),
     "logs": _at("logs", TROUBLE, "Print the logs for a container in a pod", "Logs"),
     "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin", "Apply"),
@@ -73,7 +76,6 @@ NOT_YET: Final = frozenset(
     [
         "alpha",
         "attach",
-        "auth",
         "autoscale",
         "certificate",
         "cp",
@@ -88,8 +90,6 @@ NOT_YET: Final = frozenset(
         "plugin",
         "port-forward",
         "proxy",
-        "run",
-        "set",
         "top",
     ]
 )
