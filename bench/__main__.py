@@ -1,4 +1,6 @@
-"""`python -m bench [scene ...]`: run the scenes (all by default), print each figure, write bench/results/latest.json."""
+"""`python -m bench [scene ...]`: run the scenes (all by default), print each figure, write bench/results/latest.json.
+
+`soak` takes half an hour and runs only when it is named; `soak=MINUTES` for another time."""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import http_scenes, in_memory, measures
+from bench import http_scenes, in_memory, measures, soak
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -39,13 +41,19 @@ SCENES: dict[str, Callable[[], measures.Figures]] = {
 }
 
 
+def _scene(name: str) -> Callable[[], measures.Figures]:
+    kind, _, minutes = name.partition("=")
+    if kind == "soak":
+        return lambda: soak.soak(float(minutes or soak.MINUTES))
+    if name not in SCENES:
+        sys.exit(f"unknown scene {name}; there are: {', '.join(SCENES)}, soak")
+    return SCENES[name]
+
+
 def main(arguments: list[str]) -> None:
-    unknown = [name for name in arguments if name not in SCENES]
-    if unknown:
-        sys.exit(f"unknown scene {', '.join(unknown)}; there are: {', '.join(SCENES)}")
     results: dict[str, measures.Figures] = {}
-    for name in arguments or SCENES:
-        results[name] = SCENES[name]()
+    for name, run in [(name, _scene(name)) for name in arguments or SCENES]:
+        results[name] = run()
         print(name)
         for figure, value in results[name].items():
             print(f"  {figure:30} {value:10.3f}", flush=True)

@@ -27,20 +27,26 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Daemon:
     """Started on enter, stopped and forgotten on exit. `started` is the moment just before the process was made."""
 
-    def __init__(self, nodes: int = 3, *options: str) -> None:
+    def __init__(self, nodes: int = 3, *options: str, program: str = "kctl") -> None:
         self._options = ["--nodes", str(nodes), "--port", "0", *options]
-        self._home = Path(tempfile.mkdtemp(prefix="kctl-bench-"))
+        self._program = program
+        self.home = Path(tempfile.mkdtemp(prefix="kctl-bench-"))
         self.nodes = nodes
         self.started = 0.0
 
     def __enter__(self) -> Daemon:
-        self.environment = {**os.environ, "XDG_DATA_HOME": str(self._home), "HOME": str(self._home)}
+        self.environment = {
+            **os.environ,
+            "XDG_DATA_HOME": str(self.home),
+            "HOME": str(self.home),
+            "BENCH_CENSUS": str(self.home / "census.json"),
+        }
         self.environment.pop("KUBECONFIG", None)
         self.started = time.perf_counter()
-        command = [sys.executable, "-m", "kctl", "run-cluster", *self._options]
+        command = [sys.executable, "-m", self._program, "run-cluster", *self._options]
         checkout = os.environ.get("BENCH_CHECKOUT")  # measure the code of another checkout, for comparisons
         self.process = subprocess.Popen(command, cwd=checkout, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        self.kubeconfig = self._home / "kctl" / "kctl" / "kubeconfig"
+        self.kubeconfig = self.home / "kctl" / "kctl" / "kubeconfig"
         deadline = time.monotonic() + START_SECONDS
         while not self.kubeconfig.is_file():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -52,7 +58,7 @@ class Daemon:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def _connect(self) -> None:
         config = yaml.safe_load(self.kubeconfig.read_text())

@@ -127,7 +127,17 @@ def wrk(daemon: Daemon, path: str, seconds: int, script: str = "", clients: int 
     program = shutil.which("wrk")
     if program is None:
         sys.exit("wrk is needed for this scene: apt install wrk")
-    command = [program, "-t1", f"-c{clients}", f"-d{seconds}s", "-H", f"Authorization: Bearer {daemon.token()}", daemon.server + path]
+    command = [
+        program,
+        "-t1",
+        f"-c{clients}",
+        f"-d{seconds}s",
+        "--timeout",
+        "60s",
+        "-H",
+        f"Authorization: Bearer {daemon.token()}",
+        daemon.server + path,
+    ]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         if script:
             file.write(script)
