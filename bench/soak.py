@@ -140,6 +140,7 @@ def soak(minutes: float = MINUTES, users: int = 3, pods: int = 30) -> Figures:
 def _figures(daemon: Daemon) -> Figures:
     data = daemon.kubeconfig.parent
     size = sum(file.stat().st_size for file in data.glob("state.db*"))
+    daemon.connection.close()  # it has been idle for longer than the server waits
     metrics = daemon.request("GET", "/metrics").decode()
     stored = sum(int(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith("apiserver_storage_objects{"))
     logs = sum(file.stat().st_size for file in (data / "logs").iterdir())

@@ -204,6 +204,7 @@ class Listener:
         self._web = web_server = Server(self._handle)
         self._acceptor = Acceptor(web_server, ssl_context, lambda: web_server.open)
         self._server.bound_port = port = await self._acceptor.listen(host, port)
+        web_server.memory.start()
         return port
 
     async def stop(self) -> None:
