@@ -10,7 +10,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-_CACHE_ENTRIES = 8192
+_CACHE_ENTRIES = 4096
 _SIMILAR_EVENTS = 10
 _SIMILAR_WINDOW_SECONDS = 600.0
 _SPAM_BURST = 25.0
