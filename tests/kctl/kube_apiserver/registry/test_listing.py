@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from kctl.apimachinery.resources import ResourceType, built_in
 from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
-from kctl.kube_apiserver import storage
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.registry.list_options import parse
 from kctl.kube_apiserver.registry.listing import EXPIRED_TOKEN, ListResult, list_objects
 from kctl.kube_apiserver.server import ApiServer
 from kctl.kube_apiserver.storage import memory_store
 from store.sqlite import SqliteStore
+from store.types import Put, RangeResult
 
 MAPS, SECRETS, NAMESPACES = built_in("v1", "ConfigMap"), built_in("v1", "Secret"), built_in("v1", "Namespace")
 
@@ -157,22 +158,23 @@ async def test_a_token_of_a_compacted_revision_expires_though_its_kind_has_not_c
     assert caught.value.code == 410
 
 
-async def test_a_page_of_the_past_decodes_only_itself(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_of_the_past_reads_only_itself(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     await api.fill(400)
     first = await api.page(limit=20)
     await api.client.delete(MAPS, "c00399", namespace="a")
-    decoded = 0
-    original = storage._decode
+    read: list[str] = []
+    original = api.store.range
 
-    def decode(value: bytes, revision: int) -> Object:
-        nonlocal decoded
-        decoded += 1
-        return original(value, revision)
+    async def read_range(*arguments: Any, **options: Any) -> RangeResult:
+        found: RangeResult = await original(*arguments, **options)
+        read.extend(item.key for item in found.key_values)
+        assert not options.get("counted", True)
+        return found
 
-    monkeypatch.setattr(storage, "_decode", decode)
+    monkeypatch.setattr(api.store, "range", read_range)
     second = await api.page(limit=20, **{"continue": first.continue_token})
     assert names([second]) == [f"a/c{index:05}" for index in range(20, 40)]
-    assert (second.remaining, decoded) == (360, 20)
+    assert (second.remaining, len(read)) == (360, 20)
 
 
 class _Counting(dict[str, Any]):
@@ -194,28 +196,31 @@ async def test_a_page_of_the_present_looks_only_at_itself(api: Api) -> None:
     assert _Counting.reads == 20
 
 
-async def test_sqlite_steps_for_a_page_do_not_grow_with_the_list(tmp_path: Path) -> None:
+async def test_sqlite_steps_for_a_page_do_not_grow_with_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, original = [0], sqlite3.connect
+
+    def count() -> int:
+        seen[0] += 1
+        return 0
+
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = original(*arguments, **options)
+        connection.set_progress_handler(count, 1)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
     steps = []
     for number in (100, 1000):
         store = SqliteStore(tmp_path / f"{number}.db")
         await store.start()
         await store.transaction([_put(index) for index in range(number)])
-        seen = [0]
-
-        def count(seen: list[int] = seen) -> int:
-            seen[0] += 1
-            return 0
-
-        store._reader.set_progress_handler(count, 1)
+        before = seen[0]
         found = await store.range("/k00010\0", "/l", limit=20, counted=False)
+        steps.append(seen[0] - before)
         assert ([item.key for item in found.key_values], found.more) == ([f"/k{index:05}" for index in range(11, 31)], True)
-        store._reader.set_progress_handler(None, 0)
-        steps.append(seen[0])
         await store.close()
-    assert steps[1] <= steps[0] * 1.2
+    assert 0 < steps[1] <= steps[0] * 1.2
 
 
 def _put(index: int) -> Any:
-    from store.types import Put
-
     return Put(f"/k{index:05}", b"value", 0)
