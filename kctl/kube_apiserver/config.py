@@ -45,6 +45,8 @@ class ApiServerConfig:
     max_mutating_requests_inflight: int = 200
     response_compression: bool = True
     """gzip for lists of over 128 KiB to clients that take it (upstream's feature APIResponseCompression)."""
+    stall_seconds: float = 0.02
+    """A request that holds the event loop longer without a pause is logged and counted; 0 for none."""
     cluster_ca: bytes = b""
     """PEM of the CA clients trust, for whoever publishes it."""
     warnings_on_write: Callable[[ResourceType, Object], Sequence[str]] | None = None

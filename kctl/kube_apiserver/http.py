@@ -229,6 +229,9 @@ class Listener:
         request = make_request(incoming.method, incoming.raw_path, headers, None)
         tls = incoming.transport.get_extra_info("ssl_object") if incoming.transport else None
         request.client_certificate = tls.getpeercert() if tls is not None else None
+        return await self._server.stalls.timed(request, self._answer(incoming, request))
+
+    async def _answer(self, incoming: web.BaseRequest, request: Request) -> web.StreamResponse:
         try:
             request.raw_body = await self._read(incoming)
         except (RequestEntityTooLarge, Timeout) as error:

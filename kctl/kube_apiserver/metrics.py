@@ -13,6 +13,7 @@ from kctl.kube_apiserver.storage import Storage
 
 if TYPE_CHECKING:
     from kctl.kube_apiserver.filters.max_in_flight import InFlight
+    from kctl.kube_apiserver.stall_monitor import StallMonitor
 
 _BUCKETS = (
     0.005,
@@ -46,9 +47,10 @@ _Key = tuple[str, str, str, str, str]
 class Metrics:
     """Counts all requests, those of components in the daemon among them, as they are in a cluster of processes."""
 
-    def __init__(self, storage: Storage, clock: Clock, in_flight: InFlight) -> None:
+    def __init__(self, storage: Storage, clock: Clock, in_flight: InFlight, stalls: StallMonitor) -> None:
         self._storage = storage
         self._in_flight = in_flight
+        self._stalls = stalls
         self._seen: dict[tuple[str, str, str, str, str, int], list[float]] = {}
         """For each kind of request and status: how many took how long (by bucket), and their seconds together."""
         self._started = clock.now().timestamp()
@@ -71,6 +73,7 @@ class Metrics:
         self._duration_lines(lines)
         self._in_flight_lines(lines)
         self._object_lines(lines)
+        lines += self._stalls.lines()
         self._process_lines(lines)
         return "\n".join(lines) + "\n"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import orjson
 
 from kctl.apimachinery.status import NotAcceptable
-from kctl.kube_apiserver import health, media_types
+from kctl.kube_apiserver import health, media_types, representation
 from kctl.kube_apiserver.filters.request_info import no_such_resource, not_allowed
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.metrics import Metrics
@@ -85,7 +86,8 @@ class Paths:
     async def _openapi(self, request: Request, path: str) -> Response:
         from kctl.kube_apiserver import openapi
 
-        found = openapi.answer(self._server.table, path, request.accept, request.query)
+        # documents of megabytes: beside the loop
+        found = await asyncio.to_thread(openapi.answer, self._server.table, path, request.accept, request.query)
         return found if found is not None else not_found()
 
     async def _root(self, request: Request, path: str) -> Response:
@@ -103,10 +105,10 @@ def _acceptable(request: Request) -> None:
     if not request.accept or request.verb == "connect" or request.subresource == "log":
         return
     media = media_types.negotiate(request.accept, not request.name)
-    if media.target == "Table" and request.resource is not None and request.verb in ("get", "list"):
-        from kctl.kube_apiserver.representation import included
-
-        included(request)
+    if media.target == "Table":
+        representation.included(request)
+    if media.target == "PartialObjectMetadataList" and request.resource is not None and request.verb not in ("list", "watch"):
+        raise representation.no_list(request.resource)
     if media.target == "APIGroupDiscoveryList":
         raise NotAcceptable(media_types.ONLY)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import BadRequest, NotAcceptable
 from kctl.kube_apiserver import media_types
 from kctl.kube_apiserver.columns.columns import Columns, columns_for
@@ -41,8 +42,7 @@ def shown(media: MediaType, request: Request, response: Response, now: datetime)
         return table(endpoint, [obj], {"resourceVersion": first} if first else {}, request, now, version, response.columns)
     if media.target == "PartialObjectMetadata":
         return partial_metadata(obj, version)
-    name = f"*{endpoint.resource.group.partition('.')[0] or 'core'}.{endpoint.resource.kind}"
-    raise NotAcceptable(f"you requested PartialObjectMetadataList, but the requested object is not a list ({name})")
+    raise no_list(endpoint.resource)
 
 
 def listed(media: MediaType, request: Request, listing: ListAnswer, now: datetime) -> tuple[Object, str, Iterable[Object]]:
@@ -68,6 +68,11 @@ _VERSIONED_ANNOTATIONS = {
     "HorizontalPodAutoscaler": ("autoscaling.alpha.kubernetes.io/",),
 }
 """Prefixes of annotations that stand for fields: upstream adds them when it writes the object, not to its metadata alone."""
+
+
+def no_list(resource: ResourceType) -> NotAcceptable:
+    name = f"*{resource.group.partition('.')[0] or 'core'}.{resource.kind}"
+    return NotAcceptable(f"you requested PartialObjectMetadataList, but the requested object is not a list ({name})")
 
 
 def partial_metadata(obj: Object, version: str = "meta.k8s.io/v1") -> Object:
@@ -137,7 +142,7 @@ def check_stream(request: Request) -> None:
     if media.target == "Table":
         included(request)
     elif media.target not in ("", "PartialObjectMetadata"):
-        raise NotAcceptable(f"you requested {media.target}, but the requested object is not a list")
+        raise no_list(request.resource) if request.resource is not None else NotAcceptable(media_types.ONLY_STREAMS)
 
 
 def event_shower(request: Request, endpoint: Endpoint, now: Callable[[], datetime]) -> Callable[[Change], Object] | None:

@@ -32,6 +32,7 @@ from kctl.kube_apiserver.registry.endpoint import ObjectSchema
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Handler, Request, Response
 from kctl.kube_apiserver.server_parts import ServerParts
+from kctl.kube_apiserver.stall_monitor import StallMonitor
 from kctl.kube_apiserver.storage import Storage
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class ApiServer:
         self.parts = ServerParts(self.config, allocators.empty(self.config, randomness), tokens, authenticator)
         self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.parts, self.table)
         self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, clock)
-        self.metrics = Metrics(self.storage, clock, self._in_flight)
+        self.stalls = StallMonitor(self.config.stall_seconds)
+        self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
         self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, clock)
         self._https: Handler | None = None
         self._listener: Any = None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from kctl.apimachinery.clock import RealClock
+from kctl.apimachinery.clock import Clock, RealClock, Timer
 from kctl.apimachinery.user import ADMIN
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.server import ApiServer
@@ -20,10 +22,18 @@ TOKEN = "admin"
 T = TypeVar("T")
 
 
+class ShortWatches(RealClock):
+    """Whatever waits waits a hundredth of it, and no watch longer than a moment."""
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        return super().call_later(min(seconds, 10) / 100, callback)
+
+
 class ServerThread:
     """`port` listens; `call` runs a coroutine on the server's loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or RealClock()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -37,10 +47,20 @@ class ServerThread:
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(seconds)
 
+    def cpu_seconds(self) -> float:
+        """What the loop's thread has used so far."""
+        assert self.thread.ident is not None
+        return time.clock_gettime(time.pthread_getcpuclockid(self.thread.ident))
+
+    def written_since(self, revision: int) -> list[str]:
+        """Keys that requests have written; the server itself keeps the status of flow schemas and deletes old events."""
+        changed = self.store._log[revision - self.store._first + 1 :]
+        return [event.key_value.key for event in changed if not re.search("/(flowschemas|events)/", event.key_value.key)]
+
     async def start(self) -> None:
         await self.store.start()
         config = ApiServerConfig(tokens={TOKEN: ADMIN})
-        self.api = ApiServer(self.store, clock=RealClock(), randomness=random.Random(1), config=config)
+        self.api = ApiServer(self.store, clock=self._clock, randomness=random.Random(1), config=config)
         await self.api.start()
         self.port = await self.api.serve("127.0.0.1", 0, None)
 
@@ -50,8 +70,8 @@ class ServerThread:
 
 
 @contextmanager
-def running() -> Iterator[ServerThread]:
-    server = ServerThread()
+def running(clock: Clock | None = None) -> Iterator[ServerThread]:
+    server = ServerThread(clock)
     server.call(server.start)
     try:
         yield server

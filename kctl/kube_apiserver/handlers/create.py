@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kctl.kube_apiserver.handlers import body, options
+from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
 
@@ -11,7 +11,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     options.check_write(request, "CreateOptions")
-    obj = body.decode(request, endpoint)
+    obj = await off_loop.run(request, body.decode, request, endpoint)
     body.check_namespace(request, obj)
     created = await registry.create(endpoint, request.namespace, obj, request.caller())
     return Response(201, object=created, endpoint=endpoint)

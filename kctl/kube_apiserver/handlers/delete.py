@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.handlers import options
+from kctl.kube_apiserver.handlers import off_loop, options
 from kctl.kube_apiserver.registry.deletion import delete
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Registry
@@ -13,7 +13,7 @@ from kctl.kube_apiserver.request import Request, Response
 async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
-    given, dry_run = options.delete_options(request)
+    given, dry_run = await off_loop.run(request, options.delete_options, request)
     caller = request.caller()
     caller.dry_run = caller.dry_run or dry_run
     deleted = await delete(registry, endpoint, request.namespace, request.name, given, caller)

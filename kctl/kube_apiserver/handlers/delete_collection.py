@@ -6,7 +6,7 @@ import asyncio
 
 from kctl.apimachinery.status import NotFound
 from kctl.kube_apiserver.caller import Caller
-from kctl.kube_apiserver.handlers import options
+from kctl.kube_apiserver.handlers import off_loop, options
 from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.deletion import delete
 from kctl.kube_apiserver.registry.generic import Registry
@@ -18,7 +18,7 @@ from kctl.kube_apiserver.watch_cache import Entry
 async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
-    given, dry_run = options.delete_options(request)
+    given, dry_run = await off_loop.run(request, options.delete_options, request)
     caller = request.caller()
     caller.dry_run = caller.dry_run or dry_run
     listing = list_options.parse(request.query, watch=False)

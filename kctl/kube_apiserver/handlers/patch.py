@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import NotFound, invalid
-from kctl.kube_apiserver.handlers import body, options, patching
+from kctl.kube_apiserver.handlers import body, off_loop, options, patching
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
 from kctl.kube_apiserver.subresources import parts
@@ -17,7 +17,7 @@ from kctl.kube_apiserver.subresources import parts
 async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
-    patcher = patching.patcher(request, endpoint)
+    patcher = await off_loop.run(request, patching.patcher, request, endpoint)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)
     caller = request.caller()
 

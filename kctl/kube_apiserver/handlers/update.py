@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import NotFound
-from kctl.kube_apiserver.handlers import body, options
+from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
 from kctl.kube_apiserver.subresources import parts
@@ -14,7 +14,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     options.check_write(request, "UpdateOptions")
-    obj = body.decode(request, endpoint)
+    obj = await off_loop.run(request, body.decode, request, endpoint)
     body.check_name(request, obj)
     body.check_namespace(request, obj)
     caller = request.caller()

@@ -122,8 +122,8 @@ def status_counts(status: Spec, *fields: str) -> list[FieldError]:
 
 def not_above(status: Spec, bound: str, detail: str, *fields: str) -> list[FieldError]:
     """Counts that may not exceed another count."""
-    limit = status.get(bound) or 0
-    return [fe.invalid(f"status.{field}", status[field], detail) for field in fields if (status.get(field) or 0) > limit]
+    limit, counts = status.get(bound) or 0, {field: status.get(field) or 0 for field in fields}
+    return [fe.invalid(f"status.{field}", count, detail) for field, count in counts.items() if count > limit]
 
 
 def collision_count(new: Spec, old: Spec) -> list[FieldError]:

@@ -8,7 +8,7 @@ from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.user import User
-from kctl.kube_apiserver.handlers import body, options
+from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
 
@@ -17,7 +17,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     options.check_write(request, "CreateOptions")
-    review: Object = body.decode(request, endpoint)
+    review: Object = await off_loop.run(request, body.decode, request, endpoint)
     meta = {**objects.metadata(review), "creationTimestamp": times.rfc3339(registry.clock.now())}
     if request.resource.kind == "SelfSubjectReview":
         answer = {**review, "metadata": meta, "status": {"userInfo": user_info(request.user)}}

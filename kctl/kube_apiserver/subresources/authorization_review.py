@@ -10,7 +10,7 @@ from kctl.apimachinery.field_errors import FieldError, invalid, required
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.apimachinery.status import invalid as invalid_status
-from kctl.kube_apiserver.handlers import body, options
+from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
 
@@ -19,7 +19,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     options.check_write(request, "CreateOptions")
-    review: Object = body.decode(request, endpoint)
+    review: Object = await off_loop.run(request, body.decode, request, endpoint)
     kind = request.resource.kind
     if kind == "SelfSubjectRulesReview":
         status = {

@@ -7,7 +7,7 @@ from kctl.apimachinery.field_errors import FieldError, aggregate, required, unsu
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS
 from kctl.apimachinery.status import ApiError, BadRequest, conflict
-from kctl.kube_apiserver.handlers import body
+from kctl.kube_apiserver.handlers import body, off_loop
 from kctl.kube_apiserver.registry.generic import Registry, wrong_uid
 from kctl.kube_apiserver.request import Request, Response
 
@@ -17,10 +17,10 @@ async def handle(registry: Registry, request: Request) -> Response:
     if request.is_canonical:
         binding: Object = request.body
     elif request.subresource:
-        binding = body.decode(request, endpoint, "binding")
+        binding = await off_loop.run(request, body.decode, request, endpoint, "binding")
     else:
         assert request.resource is not None
-        binding = body.decode(request, registry.endpoint(request.resource))
+        binding = await off_loop.run(request, body.decode, request, registry.endpoint(request.resource))
     name = request.name or objects.name(binding)
     if not request.is_canonical:
         _validate(binding)

@@ -9,7 +9,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import POD_DISRUPTION_BUDGETS
 from kctl.apimachinery.status import ApiError, BadRequest, TooManyRequests
 from kctl.kube_apiserver.caller import Caller
-from kctl.kube_apiserver.handlers import body
+from kctl.kube_apiserver.handlers import body, off_loop
 from kctl.kube_apiserver.handlers.options import plain_delete_options
 from kctl.kube_apiserver.registry.deletion import delete
 from kctl.kube_apiserver.registry.endpoint import Endpoint
@@ -23,7 +23,7 @@ _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Suc
 async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
-    eviction: Object = body.decode(request, endpoint, "eviction")
+    eviction: Object = await off_loop.run(request, body.decode, request, endpoint, "eviction")
     if objects.name(eviction) not in ("", request.name):
         raise BadRequest("name in URL does not match name in Eviction object")
     caller = request.caller()

@@ -14,7 +14,7 @@ from kctl.apimachinery.schema import registry as schemas
 from kctl.apimachinery.schema.registry import DecodeError
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
-from kctl.kube_apiserver.handlers import body, options, patching
+from kctl.kube_apiserver.handlers import body, off_loop, options, patching
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
@@ -73,7 +73,7 @@ async def handle(registry: Registry, request: Request) -> Response:
         stored = await _patch(registry, endpoint, request)
     else:
         options.check_write(request, "UpdateOptions")
-        scale = body.decode(request, endpoint, "scale")
+        scale = await off_loop.run(request, body.decode, request, endpoint, "scale")
         body.check_name(request, scale)
         body.check_namespace(request, scale)
         stored = await registry.update(
@@ -89,7 +89,7 @@ async def handle(registry: Registry, request: Request) -> Response:
 
 async def _patch(registry: Registry, endpoint: Endpoint, request: Request) -> Object:
     meta = schemas.load().patch_meta("autoscaling/v1", "Scale")
-    patcher = patching.patcher(request, endpoint, meta)
+    patcher = await off_loop.run(request, patching.patcher, request, endpoint, meta)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)
     schema = endpoint.schema("scale")
 

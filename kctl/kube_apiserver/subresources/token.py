@@ -11,7 +11,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS, SECRETS
 from kctl.apimachinery.status import BadRequest, conflict, not_found
 from kctl.apimachinery.status import invalid as invalid_status
-from kctl.kube_apiserver.handlers import body, options
+from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
 
@@ -22,7 +22,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     options.check_write(request, "CreateOptions")
-    review: Object = body.decode(request, endpoint, "token")
+    review: Object = await off_loop.run(request, body.decode, request, endpoint, "token")
     account = registry.entry(endpoint, request.namespace, request.name).object
     _check(review)
     spec = objects.spec(review)

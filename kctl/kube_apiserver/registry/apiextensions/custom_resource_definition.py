@@ -102,9 +102,12 @@ def _versions(versions: list[Spec]) -> list[FieldError]:
     """A schema that all versions share is checked once, as upstream's internal type has it: at spec.validation."""
     errors: list[FieldError] = []
     seen: set[str] = set()
+    repeated = False
+    one_schema, one_columns = _shared(versions, "schema"), _shared(versions, "additionalPrinterColumns")
     for index, version in enumerate(versions):
         path, name = f"spec.versions[{index}]", version.get("name") or ""
-        if name in seen:
+        if name in seen and not repeated:
+            repeated = True
             errors.append(field_errors.invalid("spec.versions", _go_versions(versions), "must contain unique version names"))
         seen.add(name)
         problems = names.dns1035_label(name)
@@ -113,14 +116,14 @@ def _versions(versions: list[Spec]) -> list[FieldError]:
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if schema is None:
             errors.append(field_errors.required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
-        elif not _shared(versions, "schema"):
+        elif not one_schema:
             errors += schema_errors(schema, f"{path}.schema.openAPIV3Schema")
         elif index == 0:
             errors += schema_errors(schema, "spec.validation.openAPIV3Schema")
-        columns = "spec.additionalPrinterColumns" if _shared(versions, "additionalPrinterColumns") else ""
-        for number, column in enumerate(version.get("additionalPrinterColumns") or ()):
-            if index == 0 or not columns:
-                errors += _column(column, f"{columns or path + '.additionalPrinterColumns'}[{number}]")
+        if index == 0 or not one_columns:
+            where = "spec.additionalPrinterColumns" if one_columns else f"{path}.additionalPrinterColumns"
+            for number, column in enumerate(version.get("additionalPrinterColumns") or ()):
+                errors += _column(column, f"{where}[{number}]")
     if sum(1 for version in versions if version.get("storage")) != 1:
         why = "must have exactly one version marked as storage version"
         errors.append(field_errors.invalid("spec.versions", _go_versions(versions), why))

@@ -1,0 +1,26 @@
+"""Work on large bodies beside the event loop, in a thread: everybody else goes on while a body of megabytes is parsed.
+
+A thread takes the interpreter for 5 ms at most before others have their turn, so a long computation there is slow, not a standstill. Only
+pure functions of a request may run so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from kctl.kube_apiserver.request import Request
+
+P = ParamSpec("P")
+T = TypeVar("T")
+LARGE = 32 * 1024
+"""Bytes from which on parsing and decoding may take more than a few milliseconds."""
+
+
+async def run(request: Request, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The function's result, in a thread where the request's body is large, or may be: aliases make much of few bytes of YAML."""
+    raw = request.raw_body
+    if raw is None or (len(raw) < LARGE and not ("yaml" in request.content_type and b"&" in raw)):
+        return function(*args, **kwargs)
+    return await asyncio.to_thread(function, *args, **kwargs)
