@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 BOOL, STRING, DYN = "bool", "string", "dyn"
 OPERAND = "expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
+_LARGEST = 100_000
+_MOST_ERRORS = 100
+_DEEPEST = 80
+"""cel-go stops at 250 expressions in one another; each of them is ten Python frames here."""
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
     |(?P<float>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)
@@ -96,13 +100,18 @@ class _SyntaxError(Exception):
 
 def problem(expression: str, declared: Iterable[str], wanted: str = DYN) -> str:
     """Why the expression does not compile; '' if it does. `wanted` is the type it has to evaluate to."""
+    if len(expression) > _LARGEST:
+        return f"compilation failed: expression code point size exceeds limit: size: {len(expression)}, limit {_LARGEST}"
     parser = _Parser(expression, declared)
     try:
         kind = parser.whole()
     except _SyntaxError as error:
         return f"compilation failed: {_located(expression, error.offset, str(error))}"
     if parser.undeclared:
-        found = [_located(expression, offset, f"undeclared reference to '{name}' (in container '')") for offset, name in parser.undeclared]
+        shown, more = parser.undeclared[:_MOST_ERRORS], len(parser.undeclared) - _MOST_ERRORS
+        found = [_located(expression, offset, f"undeclared reference to '{name}' (in container '')") for offset, name in shown]
+        if more > 0:
+            found.append(f"{more} more errors were truncated")
         return "compilation failed: " + "\n".join(found)
     if wanted != DYN and kind not in (wanted, DYN, wanted.partition("(")[0]):
         return f"must evaluate to {wanted} but got {kind}"
@@ -137,6 +146,7 @@ class _Parser:
         self.undeclared: list[tuple[int, str]] = []
         self.items: list[_Token] = []
         self.index = 0
+        self.depth = 0
 
     @property
     def next(self) -> _Token:
@@ -162,13 +172,17 @@ class _Parser:
         return kind
 
     def expression(self) -> str:
+        if self.depth >= _DEEPEST:
+            raise _SyntaxError(self.next.offset, f"expression recursion limit exceeded: {_DEEPEST}")
+        self.depth += 1
         kind = self.binary(0)
-        if self.accept("?") is None:
-            return kind
-        first = self.binary(0)
-        self.expect(":")
-        second = self.expression()
-        return first if first == second else DYN
+        if self.accept("?") is not None:
+            first = self.binary(0)
+            self.expect(":")
+            second = self.expression()
+            kind = first if first == second else DYN
+        self.depth -= 1
+        return kind
 
     def binary(self, level: int) -> str:
         if level == len(_LEVELS):
@@ -180,10 +194,11 @@ class _Parser:
         return kind
 
     def unary(self) -> str:
-        if self.accept("!") is not None:
-            self.unary()
-            return BOOL
-        return self.unary() if self.accept("-") is not None else self.member()
+        outermost = self.next.text
+        while self.accept("!", "-") is not None:
+            pass
+        kind = self.member()
+        return BOOL if outermost == "!" else kind
 
     def member(self) -> str:
         kind = self.primary()
