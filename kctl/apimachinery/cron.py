@@ -102,7 +102,7 @@ def _is_star(field: str) -> bool:
 
 
 def _set(field: str, bounds: _Bounds) -> frozenset[int]:
-    return frozenset(number for expression in field.split(",") if expression for number in _range(expression, bounds))
+    return frozenset(number for expression in dict.fromkeys(field.split(",")) if expression for number in _range(expression, bounds))
 
 
 @dataclass(frozen=True, slots=True)

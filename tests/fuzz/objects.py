@@ -10,9 +10,8 @@ from typing import Any
 
 from kctl.apimachinery import yaml
 from kctl.apimachinery.resources import ResourceType
-from kctl.apimachinery.schema import bundle
+from kctl.apimachinery.schema import bundle, enums
 from kctl.apimachinery.schema import registry as schemas
-from kctl.kube_apiserver import openapi_enums
 
 Object = dict[str, Any]
 _TEXT = """
@@ -106,8 +105,8 @@ class ObjectMaker:
             return {}
         wanted = min(len(fields), self._random.choice((1, 2, 3, 4, 8)) if level else 8)
         short = name.rpartition(".")[2]
-        return {field: self._field(f"{short}.{field}", code, level + 1) for field, code in self._random.sample(fields, wanted)}
+        return {field: self._field(short, field, code, level + 1) for field, code in self._random.sample(fields, wanted)}
 
-    def _field(self, where: str, code: str, level: int) -> Any:
-        allowed = openapi_enums._VALUES.get(where)
-        return self._random.choice(allowed.split()) if allowed and code == "s" else self.value(code, level)
+    def _field(self, owner: str, field: str, code: str, level: int) -> Any:
+        allowed = enums.values(owner, field)
+        return self._random.choice(allowed) if allowed and code == "s" else self.value(code, level)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kctl.apimachinery import field_errors, labels, names, quantity
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema.patch_meta import identity
 
 IMMUTABLE = "field is immutable"
 NOT_NEGATIVE = "must be greater than or equal to 0"
@@ -54,13 +55,9 @@ def required_name(path: str, value: str | None, rule: Callable[[str], list[str]]
 
 def unique(path: str, values: Iterable[Any]) -> list[FieldError]:
     """`Duplicate value` for each repetition, at its index."""
-    seen: list[Any] = []
-    found: list[FieldError] = []
-    for index, value in enumerate(values):
-        if value in seen:
-            found.append(field_errors.duplicate(f"{path}[{index}]", value))
-        seen.append(value)
-    return found
+    listed = list(values)
+    again = enumerate(repeated(listed))
+    return [field_errors.duplicate(f"{path}[{index}]", listed[index]) for index, is_again in again if is_again]
 
 
 def resource_name(path: str, name: str) -> list[FieldError]:
@@ -171,3 +168,12 @@ def base64_text(value: str | None) -> str:
         return base64.b64decode(value or "").decode(errors="replace")
     except (binascii.Error, ValueError):
         return ""
+
+
+def repeated(values: Sequence[Any]) -> Iterator[bool]:
+    """For each value whether an equal one (as JSON) stands before it; in one pass, however many there are."""
+    seen: set[Any] = set()
+    for value in values:
+        key = identity(value)
+        yield key in seen
+        seen.add(key)

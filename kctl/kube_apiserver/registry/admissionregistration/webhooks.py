@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError, go_value
 from kctl.apimachinery.schema import enums
+from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration import rules
 from kctl.kube_apiserver.registry.rules.checks import between
 from kctl.kube_apiserver.registry.rules.language import Struct, each, field, pointer, struct
@@ -27,8 +28,8 @@ def _qualified(name: str) -> list[str]:
 
 def _versions(versions: list[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    for index, version in enumerate(versions):
-        if version in versions[:index]:
+    for index, (version, again) in enumerate(zip(versions, field_checks.repeated(versions), strict=True)):
+        if again:
             errors.append(field_errors.invalid(f"{path}[{index}]", version, "duplicate version"))
         else:
             errors += names.errors(f"{path}[{index}]", version, names.dns1035_label)

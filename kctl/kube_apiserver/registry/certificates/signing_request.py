@@ -174,6 +174,7 @@ def _conditions(obj: Object) -> list[FieldError]:
     errors: list[FieldError] = []
     conditions = objects.status(obj).get("conditions") or []
     kinds = [condition.get("type") or "" for condition in conditions]
+    again, decided = list(field_checks.repeated(kinds)), set[str]()
     for index, condition in enumerate(conditions):
         path, kind = f"status.conditions[{index}]", kinds[index]
         if not kind:
@@ -182,9 +183,11 @@ def _conditions(obj: Object) -> list[FieldError]:
             errors.append(field_errors.required(f"{path}.status"))
         elif kind in (*_DECISIONS, "Failed") and condition["status"] != "True":
             errors.append(field_errors.unsupported(f"{path}.status", condition["status"], ("True",)))
-        if kind in kinds[:index]:
+        if again[index]:
             errors.append(field_errors.duplicate(f"{path}.type", kind))
-        if kind in _DECISIONS and set(_DECISIONS) <= {kind, *kinds[:index]}:
+        if kind in _DECISIONS:
+            decided.add(kind)
+        if kind in _DECISIONS and decided == set(_DECISIONS):
             errors.append(field_errors.invalid(f"{path}.type", kind, "Approved and Denied conditions are mutually exclusive"))
     return errors
 

@@ -106,8 +106,8 @@ def _addresses(obj: Object) -> list[FieldError]:
     addresses = objects.status(obj).get("addresses") or []
     return [
         field_errors.duplicate(f"status.addresses[{index}]", address)
-        for index, address in enumerate(addresses)
-        if address in addresses[:index]
+        for index, (address, again) in enumerate(zip(addresses, field_checks.repeated(addresses), strict=True))
+        if again
     ]
 
 

@@ -189,12 +189,14 @@ def _toleration(toleration: Object, path: str) -> list[FieldError]:
 
 def validate_spread(constraints: Sequence[Object], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
+    last = {(entry.get("topologyKey") or "", entry.get("whenUnsatisfiable") or ""): index for index, entry in enumerate(constraints)}
     for index, constraint in enumerate(constraints):
-        errors += _constraint(constraint, constraints[index + 1 :], f"{path}[{index}]")
+        errors += _constraint(constraint, index, last, f"{path}[{index}]")
     return errors
 
 
-def _constraint(constraint: Object, others: Sequence[Object], path: str) -> list[FieldError]:
+def _constraint(constraint: Object, index: int, last: Mapping[tuple[str, str], int], path: str) -> list[FieldError]:
+    """`last`: where each combination that must be unique stands last."""
     skew, key = constraint.get("maxSkew") or 0, constraint.get("topologyKey") or ""
     action = constraint.get("whenUnsatisfiable") or ""
     errors: list[FieldError] = []
@@ -204,7 +206,7 @@ def _constraint(constraint: Object, others: Sequence[Object], path: str) -> list
         errors.append(fe.required(f"{path}.topologyKey", "can not be empty"))
     if action not in ("DoNotSchedule", "ScheduleAnyway"):
         errors.append(fe.unsupported(f"{path}.whenUnsatisfiable", action, ("DoNotSchedule", "ScheduleAnyway")))
-    if any((o.get("topologyKey") or "") == key and (o.get("whenUnsatisfiable") or "") == action for o in others):
+    if last[key, action] > index:
         errors.append(fe.duplicate(f"{path}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}"))
     domains = constraint.get("minDomains")
     if domains is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.kube_apiserver.registry import field_checks
 
 Object = Mapping[str, Any]
 _SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
@@ -82,8 +83,8 @@ def _addresses(entries: Sequence[Object], path: str) -> list[FieldError]:
     shown = [{"IP": address} for address in addresses]
     if len(entries) > 2 or families[0] == families[1]:
         errors.append(fe.invalid(path, shown, "may specify no more than one IP for each IP family"))
-    for index, address in enumerate(addresses):
-        if address in addresses[:index]:
+    for index, (address, again) in enumerate(zip(addresses, field_checks.repeated(addresses), strict=True)):
+        if again:
             errors.append(fe.duplicate(f"{path}[{index}]", {"IP": address}))
     return errors
 

@@ -133,9 +133,9 @@ def cluster_ip_fields(spec: Spec) -> list[FieldError]:
             errors.append(field_errors.invalid(path, ips, "first value must match `clusterIP`"))
     elif ips:
         errors.append(field_errors.invalid(path, ips, "must be empty when `clusterIP` is not specified"))
-    for index, family in enumerate(families):
+    for index, (family, again) in enumerate(zip(families, field_checks.repeated(families), strict=True)):
         errors += field_checks.enum(f"spec.ipFamilies[{index}]", family, ("IPv4", "IPv6"))
-        if family in families[:index]:
+        if again:
             errors.append(field_errors.duplicate(f"spec.ipFamilies[{index}]", family))
     if spec.get("ipFamilyPolicy") is not None:
         policies = enums.of("ServiceSpec.ipFamilyPolicy")
