@@ -7,7 +7,11 @@ StoreError
  +-- Compacted        the revision asked for is gone; carries `compact_revision`
  +-- FutureRevision   the revision asked for is not reached yet; carries `current_revision`
  +-- WatchDropped     a watcher was too slow and has been cut off; watch again from its last revision
- +-- StoreClosed      the store is shut down, or its disk failed; nothing of this write was stored
+ +-- WriteFailed      the disk refused the commit; the store goes on without this write, and takes the next one when it can
+ +-- ReadFailed       the disk refused a read
+ +-- DamagedStore     at start: the file is not what was stored; it has been left as it is
+ +-- StoreClosed      the store is shut down; nothing of this write was stored
+      +-- StoreLost   its files have been removed: it has closed itself
 """
 
 from __future__ import annotations
@@ -56,5 +60,21 @@ class WatchDropped(StoreError):
     pass
 
 
+class WriteFailed(StoreError):
+    pass
+
+
+class ReadFailed(StoreError):
+    pass
+
+
+class DamagedStore(StoreError):
+    pass
+
+
 class StoreClosed(StoreError):
+    pass
+
+
+class StoreLost(StoreClosed):
     pass

@@ -8,6 +8,9 @@ General rules
   next revision, including each operation of a transaction of several. (etcd gives a transaction one revision;
   Kubernetes never writes two keys in one, so nobody above can tell.) A rejected operation takes none.
 - Nothing is answered or published before it is durable.
+- A write that cannot be made durable raises WriteFailed and leaves no trace: what can be read is what was committed, revisions go on
+  from there, and the next write is tried like any other. Where the disk's own answer was lost (EIO), the write may turn out to
+  be stored; then listeners hear of it like of any other, later.
 - Order: when a write's await returns, every listener has already been called with its event. So who reads his own
   writes from a cache fed by a listener always finds them.
 - A refused write (KeyExists, KeyNotFound, Conflict) is answered only when listeners have heard of what it lost against. So whoever
@@ -23,6 +26,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
+from store.errors import StoreError
 from store.types import Event, KeyValue, Operation, RangeResult
 
 Listener = Callable[[Sequence[Event]], None]
@@ -45,8 +49,19 @@ class Etcd(Protocol):
         """Reads and watches at or above this revision work; 0 when nothing was compacted."""
         ...
 
+    @property
+    def failure(self) -> str:
+        """Why writes fail at present; '' while they succeed."""
+        ...
+
     async def start(self) -> None:
-        """Open files and threads, run migrations. Raises StoreError when the file is in use or newer than we know."""
+        """Open files and threads, run migrations. Raises StoreError when the file is in use or newer than we know, and
+        DamagedStore, leaving the files as they are, when they are not what was stored."""
+        ...
+
+    async def lost(self) -> StoreError:
+        """Waits until what the store keeps has been taken away from it (its files were removed); why. It has closed itself by
+        then, and its owner had better stop."""
         ...
 
     async def close(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 
 from store import watch
 from store.broadcaster import Broadcaster
-from store.errors import Compacted, FutureRevision, StoreClosed
+from store.errors import Compacted, FutureRevision, StoreClosed, StoreError
 from store.etcd import Listener, Subscription
 from store.history import KeyState, event_of, judge
 from store.types import Delete, Event, KeyValue, Operation, Put, RangeResult
@@ -34,8 +35,16 @@ class MemoryStore:
     def compact_revision(self) -> int:
         return self._compacted
 
+    @property
+    def failure(self) -> str:
+        return "the store is closed" if self._closed else ""
+
     async def start(self) -> None:
         self._closed = False
+
+    async def lost(self) -> StoreError:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
 
     async def close(self) -> None:
         self._closed = True

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store.errors import StoreError
@@ -42,15 +43,22 @@ INSERT INTO meta VALUES ('compact_revision', 0), ('newest_revision', 0);
 """
 
 
+def create(connect: Callable[[Path], sqlite3.Connection], path: Path) -> None:
+    """A new database in the empty file at `path`, durable when this returns."""
+    connection = connect(path)
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE; {_CREATE} PRAGMA user_version = {VERSION}; COMMIT;")
+    finally:
+        connection.close()
+
+
 def prepare(connection: sqlite3.Connection) -> None:
-    """Create or migrate. Raises StoreError for a database that is newer than this program, or none of ours."""
+    """Migrate. Raises StoreError for a database that is newer than this program, or none of ours."""
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > VERSION:
         raise StoreError(f"the database has schema version {found}; this kctl knows versions up to {VERSION}")
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables:
-        connection.executescript(f"BEGIN IMMEDIATE; {_CREATE} PRAGMA user_version = {VERSION}; COMMIT;")
-    elif "log" not in tables:
+    if "log" not in tables:
         raise StoreError("the database is not a kctl store")
     elif found < VERSION:
         migrate(connection, found)

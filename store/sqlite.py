@@ -2,55 +2,67 @@
 
 Conditions are judged on the event loop, against an index of live keys that already counts what is queued; so the order of
 revisions is the order of calls. Should a commit fail (disk full), what is queued was judged against a state that never came to be:
-the store closes, every waiting write fails with StoreClosed, and a restart reads the truth from the file.
+every waiting write fails with WriteFailed, the index goes back to what is committed, and the next write finds out whether the disk
+takes it. After such a failure the file is asked first whether it holds what we believe.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from store import compaction, schema, watch
 from store.broadcaster import Broadcaster
-from store.errors import Compacted, FutureRevision, StoreClosed, StoreError
+from store.errors import Compacted, FutureRevision, StoreClosed, StoreError, StoreLost, WriteFailed
 from store.etcd import Listener, Subscription
+from store.files import StoreFiles
 from store.history import KeyState, event_of, judge
+from store.reader import Connect, Reader
+from store.recovery import FoundMore, look_for_more
 from store.types import Delete, Event, KeyValue, Operation, Put, RangeResult
 from store.writer import Job, Row, SynchronousWriter, Writer, insert, open_connection
 
 log = logging.getLogger(__name__)
 
-_COLUMNS = "revision, key, create_revision, version, deleted, value"
-_STATE = f"""
-SELECT {_COLUMNS} FROM log AS entry
-WHERE key >= :start AND key < :end AND NOT deleted
-  AND revision = (SELECT max(revision) FROM log WHERE key = entry.key AND revision <= :revision)
-"""
+LOOK_SECONDS = 1.0
+"""How often the files are looked for, and a disk that refused is tried again."""
 
 
 class _Write:
     """One caller's operations, judged and waiting for their commit."""
 
-    __slots__ = ("events", "future", "rows")
+    __slots__ = ("events", "followers", "future", "rows", "undo")
 
     def __init__(self, future: asyncio.Future[None]) -> None:
         self.future = future
         self.rows: list[Row] = []
         self.events: list[Event] = []
+        self.undo: list[tuple[str, KeyState | None]] = []
+        self.followers: list[asyncio.Future[None]] = []
+        """Who lost against this write and is told so when it is done."""
+
+    def settle(self, error: StoreError | None) -> None:
+        for future in (self.future, *self.followers):
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
 
 
 class SqliteStore:
-    """Keeps the contract of store.etcd.Etcd in the file at `path`. `synchronous`: commits on the event loop, which waits for the disk;
-    for a loop that must not wait for threads."""
+    """Keeps the contract of store.etcd.Etcd in the file at `path`. `connect` opens a connection (tests: one that fails).
+    `synchronous`: commits on the event loop, which waits for the disk; for a loop that must not wait for threads."""
 
-    def __init__(self, path: Path, *, synchronous: bool = False) -> None:
+    def __init__(self, path: Path, *, connect: Connect = open_connection, synchronous: bool = False) -> None:
         self._path = path
+        self._connect = connect
         self._synchronous = synchronous
+        self._files = StoreFiles(path)
         self._keys: dict[str, KeyState] = {}
         self._assigned = 0
         self._committed = 0
@@ -58,12 +70,14 @@ class SqliteStore:
         self._queue: list[_Write] = []
         self._committing = False
         self._scheduled = False
-        self._failure: Exception | None = StoreClosed("the store is not started")
+        self._closed: StoreClosed | None = StoreClosed("the store is not started")
+        self._failure = ""
         self._broadcaster = Broadcaster()
         self._watches: set[watch.WatchBuffer] = set()
         self._idle = asyncio.Event()
+        self._lost = asyncio.Event()
         self._newest: _Write | None = None
-        self._lock = -1
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def revision(self) -> int:
@@ -73,37 +87,45 @@ class SqliteStore:
     def compact_revision(self) -> int:
         return self._compacted
 
+    @property
+    def failure(self) -> str:
+        return str(self._closed) if self._closed is not None else self._failure
+
     # ---- opening and closing
 
     async def start(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        self._files.take()
         try:
-            self._writer = (SynchronousWriter if self._synchronous else Writer)(self._path)
-            schema.prepare(self._writer.connection)
-            self._load(self._writer.connection)
-            self._reader = open_connection(self._path)
-        except (sqlite3.DatabaseError, StoreError) as error:
-            self._release_lock()
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError(f"{self._path}: {error}") from error
+            self._open()
+        except (sqlite3.DatabaseError, OSError, StoreError) as error:
+            self._files.release()
+            raise self._explained(error) from error
+        self._files.remember()
         self._writer.start()
         self._loop = asyncio.get_running_loop()
+        if not self._synchronous:  # simulated time has no use for looking at real files
+            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
         self._idle.set()
-        self._failure = None
+        self._closed = None
 
-    def _take_lock(self) -> None:
-        self._lock = os.open(self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    def _open(self) -> None:
+        self._files.find_or_make(lambda path: schema.create(self._connect, path))
+        self._writer = (SynchronousWriter if self._synchronous else Writer)(self._files, self._connect)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._release_lock()
-            raise StoreError(f"{self._path} is in use by another process") from None
+            schema.prepare(self._writer.connection)
+            self._load(self._writer.connection)
+            self._reader = Reader(self._path, self._connect)
+        except BaseException:
+            self._writer.stop()
+            raise
 
-    def _release_lock(self) -> None:
-        os.close(self._lock)
-        self._lock = -1
+    def _explained(self, error: Exception) -> StoreError:
+        if isinstance(error, StoreError):
+            return error
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            return self._files.damaged(f"is damaged ({error})")
+        why = error.strerror if isinstance(error, OSError) else error
+        return StoreError(f"{self._path} cannot be opened: {why}")
 
     def _load(self, connection: sqlite3.Connection) -> None:
         meta = dict(connection.execute("SELECT name, value FROM meta"))
@@ -116,21 +138,41 @@ class SqliteStore:
         self._keys = {key: KeyState(created, revision, version) for key, created, revision, version, gone in rows if not gone}
 
     async def close(self) -> None:
-        if self._failure is not None and self._lock < 0:
+        if not self._files.taken:
             return
-        if self._failure is None:
+        if self._closed is None:
             while self._queue or self._committing:
                 await self._idle.wait()
-            self._failure = StoreClosed("the store is closed")
-        for buffer in list(self._watches):
-            buffer.close()
+            self._shut(StoreClosed("the store is closed"))
         if self._synchronous:
             self._writer.stop()
         else:
             await asyncio.get_running_loop().run_in_executor(None, self._writer.stop)
         self._reader.close()
-        if self._lock >= 0:
-            self._release_lock()
+        self._files.release()
+
+    def _shut(self, why: StoreClosed) -> None:
+        self._closed = why
+        if self._timer is not None:
+            self._timer.cancel()
+        for buffer in list(self._watches):
+            buffer.close()
+
+    async def lost(self) -> StoreError:
+        await self._lost.wait()
+        assert self._closed is not None
+        return self._closed
+
+    def _look(self) -> None:
+        """From time to time: are the files still there, does a disk that refused take a write again?"""
+        self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+        try:
+            self._files.check()
+        except StoreLost as error:
+            self._refuse(self._queue, error)
+            return
+        if self._failure and not self._committing:
+            self._submit([])
 
     # ---- writing
 
@@ -147,15 +189,16 @@ class SqliteStore:
         return (await self.transaction((operation,)))[0]
 
     async def transaction(self, operations: Sequence[Operation]) -> list[int]:
-        if self._failure is not None:
-            raise StoreClosed(str(self._failure))
+        self._check_open()
         try:
             write = self._judge(operations)
         except StoreError:
-            # What it lost against may not be durable and published yet. Whoever is told must be able to see it, and
-            # who tries again must not spin.
+            # What it lost against may not be durable and published yet. Whoever is told must be able to see it; where that
+            # write fails, nothing is known of this one either.
             if self._newest is not None:
-                await asyncio.wait((self._newest.future,))
+                follower: asyncio.Future[None] = self._loop.create_future()
+                self._newest.followers.append(follower)
+                await follower
             raise
         if not write.rows:
             return []
@@ -172,14 +215,13 @@ class SqliteStore:
     def _judge(self, operations: Sequence[Operation]) -> _Write:
         """Give revisions and count the operations as done; on a failed condition nothing of it is."""
         write = _Write(self._loop.create_future())
-        undo: list[tuple[str, KeyState | None]] = []
         keys, revision = self._keys, self._assigned
         try:
             for operation in operations:
                 before = keys.get(operation.key)
                 after = judge(operation, before, revision + 1)
                 revision += 1
-                undo.append((operation.key, before))
+                write.undo.append((operation.key, before))
                 event = event_of(operation, before, after, revision)
                 if after is None:
                     del keys[operation.key]
@@ -190,26 +232,39 @@ class SqliteStore:
                 write.rows.append((revision, operation.key, changed.create_revision, changed.version, gone, changed.value))
                 write.events.append(event)
         except StoreError:
-            for key, state in reversed(undo):
-                if state is None:
-                    del keys[key]
-                else:
-                    keys[key] = state
+            self._undo(write)
             raise
         self._assigned = revision
         return write
 
+    def _undo(self, write: _Write) -> None:
+        for key, state in reversed(write.undo):
+            if state is None:
+                del self._keys[key]
+            else:
+                self._keys[key] = state
+
     def _commit(self) -> None:
         self._scheduled = False
         batch, self._queue = self._queue, []
-        if not batch or self._failure is not None:
-            return
+        if batch and not self._committing:
+            self._submit(batch)
+        else:
+            self._queue = batch
+
+    def _submit(self, batch: Sequence[_Write]) -> None:
+        """Hand a batch to the writer; an empty one tries whether the disk takes writes again."""
         self._committing = True
+        self._idle.clear()
         rows = [row for write in batch for row in write.rows]
-        self._writer.submit(
-            lambda connection: insert(connection, rows),
-            lambda error: self._on_loop(lambda: self._finish(batch, error)),
-        )
+        believed = self._committed if self._failure else None
+
+        def job(connection: sqlite3.Connection) -> None:
+            if believed is not None:
+                look_for_more(connection, believed)
+            insert(connection, rows)
+
+        self._writer.submit(job, lambda error: self._on_loop(lambda: self._finish(batch, error)))
 
     def _on_loop(self, callback: Callable[[], None]) -> None:
         """From the writer's thread, if it has one."""
@@ -221,33 +276,62 @@ class SqliteStore:
     def _finish(self, batch: Sequence[_Write], error: Exception | None) -> None:
         """On the loop again: publish, answer, and commit what has queued up meanwhile."""
         self._committing = False
-        if error is not None:
-            self._fail(error, batch)
+        if self._closed is not None or error is not None:
+            self._refuse([*batch, *self._queue], self._closed or error)
             return
-        self._committed = batch[-1].rows[-1][0]
-        self._broadcaster.publish([event for write in batch for event in write.events])
-        for write in batch:
-            if not write.future.done():
-                write.future.set_result(None)
+        if self._failure:
+            self._failure = ""
+            log.warning("the store can write to %s again", self._path)
+        if batch:
+            self._committed = batch[-1].rows[-1][0]
+            self._broadcaster.publish([event for write in batch for event in write.events])
+            for write in batch:
+                write.settle(None)
         if self._queue:
             self._commit()
         else:
+            self._newest = None
             self._idle.set()
 
-    def _fail(self, error: Exception, batch: Sequence[_Write]) -> None:
-        log.critical("the store cannot write to %s: %s", self._path, error)
-        self._failure = StoreClosed(f"the store cannot write: {error}")
-        for write in (*batch, *self._queue):
-            if not write.future.done():
-                write.future.set_exception(StoreClosed(str(self._failure)))
-        self._queue = []
+    def _refuse(self, writes: Sequence[_Write], error: Exception | None) -> None:
+        """None of `writes`, which are all there are, has come to be: forget them, tell their writers."""
+        for write in reversed(writes):
+            self._undo(write)
+        self._queue, self._newest, self._assigned = [], None, self._committed
+        if isinstance(error, FoundMore):
+            self._take_over(error)
+        if isinstance(error, StoreClosed):
+            if self._closed is None:
+                self._shut(error)
+                log.critical("%s", error)
+            self._lost.set()
+        elif self._failure != (failure := f"write failed: {error}"):
+            self._failure = failure
+            log.critical("the store cannot write to %s: %s", self._path, error)
+        told = self._closed or WriteFailed(self._failure)
+        for write in writes:
+            write.settle(told)
         self._idle.set()
+
+    def _take_over(self, found: FoundMore) -> None:
+        """A commit that was given up for lost has happened."""
+        for event, state in found.changes:
+            key = event.key_value.key
+            if state is None:
+                self._keys.pop(key, None)
+            else:
+                self._keys[key] = state
+        self._assigned = self._committed = found.changes[-1][0].key_value.mod_revision
+        self._broadcaster.publish([event for event, _ in found.changes])
 
     # ---- reading
 
+    def _check_open(self) -> None:
+        if self._closed is not None:
+            raise type(self._closed)(str(self._closed))
+
     def _check_readable(self, revision: int) -> None:
-        if self._failure is not None:
-            raise StoreClosed(str(self._failure))
+        self._check_open()
         if revision > self._committed:
             raise FutureRevision(revision, self._committed)
         if 0 < revision < self._compacted:
@@ -255,24 +339,11 @@ class SqliteStore:
 
     async def get(self, key: str, *, revision: int = 0) -> KeyValue | None:
         self._check_readable(revision)
-        row = self._reader.execute(
-            f"SELECT {_COLUMNS} FROM log WHERE key = ? AND revision <= ? ORDER BY revision DESC LIMIT 1",
-            (key, revision or self._committed),
-        ).fetchone()
-        return None if row is None or row[4] else _key_value(row)
+        return self._reader.get(key, revision or self._committed)
 
     async def range(self, start: str, end: str, *, revision: int = 0, limit: int = 0, counted: bool = True) -> RangeResult:
         self._check_readable(revision)
-        at = revision or self._committed
-        parameters = {"start": start, "end": end, "revision": at, "limit": limit + 1 if limit else -1}
-        rows = self._reader.execute(f"{_STATE} ORDER BY key LIMIT :limit", parameters).fetchall()
-        more = 0 < limit < len(rows)
-        if more:
-            rows.pop()
-        count = len(rows)
-        if more and counted:
-            count = self._reader.execute(f"SELECT count(*) FROM ({_STATE})", parameters).fetchone()[0]
-        return RangeResult([_key_value(row) for row in rows], at, count, more)
+        return self._reader.range(start, end, revision or self._committed, limit, counted)
 
     def listen(self, prefix: str, listener: Listener) -> Subscription:
         return self._broadcaster.listen(prefix, listener)
@@ -287,11 +358,9 @@ class SqliteStore:
     async def _read_history(self, prefix: str, first: int, last: int) -> Sequence[Event]:
         if first < self._compacted:
             raise Compacted(first, self._compacted)
-        rows = self._reader.execute(
-            f"SELECT {_COLUMNS} FROM log WHERE revision BETWEEN ? AND ? AND substr(key, 1, ?) = ? ORDER BY revision",
-            (first, last, len(prefix), prefix),
-        )
-        return [Event("DELETE" if row[4] else "PUT", _key_value(row), None) for row in rows]
+        return self._reader.history(prefix, first, last)
+
+    # ---- forgetting
 
     async def compact(self, revision: int) -> None:
         self._check_readable(revision)
@@ -314,8 +383,7 @@ class SqliteStore:
             reached.append(compaction.forget_some(connection, revision, reached[-1] or 0))
 
         while reached[-1] is not None:
-            if self._failure is not None:
-                raise StoreClosed(str(self._failure))
+            self._check_open()
             await self._run_job(some)
 
     async def _run_job(self, job: Job) -> None:
@@ -328,9 +396,4 @@ class SqliteStore:
 
         self._writer.submit(job, lambda error: self._on_loop(lambda: finish(error)))
         if (error := await done) is not None:
-            raise StoreError(f"compaction failed: {error}") from error
-
-
-def _key_value(row: tuple[int, str, int, int, int, bytes]) -> KeyValue:
-    revision, key, create_revision, version, _, value = row
-    return KeyValue(key, value, create_revision, revision, version)
+            raise WriteFailed(f"compaction failed: {error}") from error

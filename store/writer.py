@@ -3,6 +3,9 @@
 Python's sqlite3 gives up the interpreter lock at every statement and must win it back from a busy event loop, so a batch is
 few statements: BEGIN, inserts of many rows each, COMMIT. While one batch is made durable the next one queues up.
 
+After an error of the disk nobody knows what the connection believes (after EIO on COMMIT not even whether it happened), so it is
+closed, and the next job begins with a new one. Whether the file then holds what its owner thinks is the job's to look at.
+
 On an event loop whose time is simulated there must be no thread, or time would pass while it works: `SynchronousWriter`.
 """
 
@@ -16,12 +19,15 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from store import schema
+from store.files import StoreFiles
+from store.reader import Connect
 
 Row = tuple[int, str, int, int, int, bytes]
 """revision, key, create_revision, version, deleted, value"""
 
 _LARGEST_INSERT = 256
 Job = Callable[[sqlite3.Connection], None]
+Done = Callable[[Exception | None], None]
 
 
 def open_connection(path: Path) -> sqlite3.Connection:
@@ -31,19 +37,29 @@ def open_connection(path: Path) -> sqlite3.Connection:
 
 
 class Writer:
-    """`submit` hands a job to the thread; `done(error)` is called on the thread when it is durable or has failed."""
+    """`submit` hands a job to the thread; `done(error)` is called on the thread when it is durable or has failed. After every commit
+    `files` say whether what it went to is still there; if not, that is the job's error."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._jobs: SimpleQueue[tuple[Job, Callable[[Exception | None], None]] | None] = SimpleQueue()
+    def __init__(self, files: StoreFiles, connect: Connect) -> None:
+        self._files = files
+        self._connect = connect
+        self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self.connection = open_connection(path)
+        self._connection: sqlite3.Connection | None = connect(files.path)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """Opened again where an error closed it. On the thread; before it starts and after it ended, anywhere."""
+        if self._connection is None:
+            self._connection = self._connect(self._files.path)
+            self._files.expect_wal(True)
+        return self._connection
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job, done: Callable[[Exception | None], None]) -> None:
+    def submit(self, job: Job, done: Done) -> None:
         self._jobs.put((job, done))
 
     def stop(self) -> None:
@@ -52,7 +68,7 @@ class Writer:
             self._jobs.put(None)
             self._thread.join()
             self._thread = None
-        self.connection.close()
+        self._drop_connection()
 
     def _run(self) -> None:
         while (entry := self._jobs.get()) is not None:
@@ -60,27 +76,30 @@ class Writer:
             done(self.transaction(job))
 
     def transaction(self, job: Job) -> Exception | None:
-        """What it failed with, after which nothing of it is stored."""
+        """What it failed with."""
         try:
-            self.connection.execute("BEGIN IMMEDIATE")
-            job(self.connection)
-            self.connection.execute("COMMIT")
+            self._execute(job)
         except Exception as error:
-            with contextlib.suppress(sqlite3.Error):
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
+            self._drop_connection()
             return error
         return None
 
+    def _execute(self, job: Job) -> None:
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        job(connection)
+        connection.execute("COMMIT")
+        self._files.check()
 
-class SynchronousWriter(Writer):
-    """Does each job in the thread that submits it, before `submit` returns."""
-
-    def start(self) -> None:
-        return
-
-    def submit(self, job: Job, done: Callable[[Exception | None], None]) -> None:
-        done(self.transaction(job))
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._files.expect_wal(False)
+            with contextlib.suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
@@ -103,3 +122,13 @@ def _insert_statement(size: int) -> str:
         statement = "INSERT INTO log VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?)"] * size)
         _STATEMENTS[size] = statement
     return statement
+
+
+class SynchronousWriter(Writer):
+    """Does each job in the thread that submits it, before `submit` returns."""
+
+    def start(self) -> None:
+        return
+
+    def submit(self, job: Job, done: Done) -> None:
+        done(self.transaction(job))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from controllers.kube_controller_manager.main import KubeControllerManager
     from controllers.kube_scheduler.main import KubeScheduler
     from controllers.kubelet.fleet import KubeletFleet
+    from store.etcd import Etcd
 
 SMALL_CLUSTER_CIDR, SMALL_CLUSTER_NODES = "10.244.0.0/16", 250
 LARGE_CLUSTER_CIDR = "10.128.0.0/9"
@@ -35,9 +36,21 @@ class EtcdComponent:
         await self._store.start()
         try:
             ready()
-            await stop.wait()
+            await _until_stopped_or_lost(self._store, stop)
         finally:
             await self._store.close()
+
+
+async def _until_stopped_or_lost(store: Etcd, stop: asyncio.Event) -> None:
+    """Raises StoreError when the files were taken away: a cluster without them must not look alive."""
+    stopping, losing = asyncio.ensure_future(stop.wait()), asyncio.ensure_future(store.lost())
+    try:
+        await asyncio.wait({stopping, losing}, return_when=asyncio.FIRST_COMPLETED)
+        if losing.done():
+            raise losing.result()
+    finally:
+        stopping.cancel()
+        losing.cancel()
 
 
 class KubeApiserverComponent:

@@ -49,25 +49,36 @@ class KlogFormatter(logging.Formatter):
 
 
 class ComponentFiles(logging.Handler):
-    """Appends each record to its component's file; a file over 10 MiB is started anew, the old one kept as .1."""
+    """Appends each record to its component's file; a file over 10 MiB is started anew, the old one kept as .1.
+
+    Never raises: who logs may be the one who deals with the full disk. Lines that could not be written are counted, and the next
+    one that can be says so."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__()
         private_files.make_folder(directory)
         self._directory = directory
         self._files: dict[str, int] = {}
+        self._unwritten = 0
         self.setFormatter(KlogFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
-        component = component_of(record.name)
-        line = (self.format(record) + "\n").encode()
-        os.write(self._file(component), line)
+        try:
+            text = self.format(record) + "\n"
+            if self._unwritten:
+                text = f"({self._unwritten} lines could not be written here)\n{text}"
+            os.write(self._file(component_of(record.name)), text.encode(errors="backslashreplace"))
+            self._unwritten = 0
+        except OSError:
+            self._unwritten += 1
+        except Exception:
+            self.handleError(record)
 
     def _file(self, component: str) -> int:
         descriptor = self._files.get(component)
         path = self._directory / f"{component}.log"
         if descriptor is not None and os.fstat(descriptor).st_size > _MAXIMUM_BYTES:
-            os.close(descriptor)
+            os.close(self._files.pop(component))
             path.replace(path.with_suffix(".log.1"))
             descriptor = None
         if descriptor is None:

@@ -28,13 +28,13 @@ def answer(server: ApiServer, request: Request, path: str) -> Response:
     if check:
         if check not in _checks(kind):
             return Response(404, raw=b"404 page not found\n", content_type=_TEXT)
-        failed = failing(server, (check,))
-        if failed:
-            return Response(500, raw=f"internal server error: {failed[0]} is not ok\n".encode(), content_type=_TEXT)
+        why = failing(server, kind).get(check)
+        if why:
+            return Response(500, raw=f"internal server error: {why}\n".encode(), content_type=_TEXT)
         return Response(raw=b"ok", content_type=_TEXT)
     excluded = {request.query.get("exclude", "")}
     names = tuple(name for name in _checks(kind) if name not in excluded)
-    failed = failing(server, names)
+    failed = [name for name in failing(server, kind) if name in names]
     if not failed and "verbose" not in request.query:
         return Response(raw=b"ok", content_type=_TEXT)
     lines = [f"[-]{name} failed: reason withheld" if name in failed else f"[+]{name} ok" for name in names]
@@ -44,6 +44,11 @@ def answer(server: ApiServer, request: Request, path: str) -> Response:
     return Response(500 if failed else 200, raw=text.encode(), content_type=_TEXT)
 
 
-def failing(server: ApiServer, names: tuple[str, ...]) -> list[str]:
-    """Once stop has begun the server is alive but not ready."""
-    return [name for name in names if name in ("etcd", "shutdown") and server.stopping]
+def failing(server: ApiServer, kind: str) -> dict[str, str]:
+    """The checks that fail, and why. Once stop has begun the server is alive but not ready; nor is it while the store cannot write,
+    which no restart would mend."""
+    if server.stopping:
+        return {"etcd": "etcd is not ok", "shutdown": "process is shutting down"}
+    if kind != "livez" and server.storage.failure:
+        return {"etcd": f"etcd: {server.storage.failure}"}
+    return {}

@@ -8,6 +8,7 @@ and the very same dict goes into the caches and to every watcher, so nothing is 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 
 import orjson
@@ -20,6 +21,7 @@ from store.etcd import Etcd as Etcd
 from store.etcd import Subscription
 from store.types import Event, KeyValue
 
+_LOG = logging.getLogger(__name__)
 PREFIX = "/registry/"
 _HISTORY_REVISIONS = 1000
 """How much of the store's history is read at a time."""
@@ -46,7 +48,15 @@ class TooOld(StorageError):
 
 
 class Unavailable(StorageError):
-    """The store is closed or broken."""
+    """The store is closed."""
+
+
+class Damaged(StorageError):
+    """What is stored under a key is no object."""
+
+    def __init__(self, key: str, revision: int, why: object) -> None:
+        super().__init__(f"the stored value of {key} at revision {revision} cannot be decoded: {why}")
+        self.key = key
 
 
 def _translate(error: StoreError) -> StorageError:
@@ -61,7 +71,7 @@ def _translate(error: StoreError) -> StorageError:
             return TooOld(error.compact_revision)
         case StoreClosed():
             return Unavailable(str(error) or "the store is closed")
-    return StorageError(str(error))
+    return StorageError(f"etcdserver: {error}")
 
 
 class Storage:
@@ -74,14 +84,22 @@ class Storage:
         self.revision = 0
 
     async def start(self) -> None:
-        """Load every stored object. Afterwards the caches follow the store."""
+        """Load every stored object. Afterwards the caches follow the store. Raises StorageError naming the keys that hold none:
+        without them controllers would take what is damaged for deleted, and delete what depends on it."""
         self._subscription = self._store.listen(PREFIX, self._on_events)
         found = await self._store.range(PREFIX, PREFIX[:-1] + "0")
         loaded: dict[WatchCache, list[tuple[str, Entry]]] = {}
+        damaged: list[Damaged] = []
         for item in found.key_values:
             cache, key = self._locate(item.key)
-            entry = Entry(_decode(item.value, item.mod_revision), item.mod_revision)
-            loaded.setdefault(cache, []).append((key, entry))
+            try:
+                entry = Entry(_decode(item), item.mod_revision)
+            except Damaged as error:
+                damaged.append(error)
+            else:
+                loaded.setdefault(cache, []).append((key, entry))
+        if damaged:
+            raise _all_damaged(damaged)
         self.revision = max(found.revision, 0)
         for cache in self._caches.values():
             cache.load(loaded.get(cache, ()), self.revision)
@@ -91,6 +109,11 @@ class Storage:
             self._subscription.close()
         for cache in self._caches.values():
             cache.close()
+
+    @property
+    def failure(self) -> str:
+        """Why writes fail at present; '' while they succeed."""
+        return self._store.failure
 
     @property
     def empty(self) -> bool:
@@ -141,7 +164,7 @@ class Storage:
                 if old is not None:
                     changes.append(Change("DELETED", key, Entry(at_revision(old, revision), revision), old))
             else:
-                obj = _at_revision_in_place(event.tag, revision) if isinstance(event.tag, dict) else _decode(value.value, revision)
+                obj = _at_revision_in_place(event.tag, revision) if isinstance(event.tag, dict) else _decode(value)
                 entry = newest[key] = Entry(obj, revision)
                 changes.append(Change("ADDED" if old is None else "MODIFIED", key, entry, old))
         self.revision = events[-1].key_value.mod_revision
@@ -183,7 +206,7 @@ class Storage:
             found = await self._store.range(start, end, revision=revision, limit=limit, counted=False)
         except StoreError as error:
             raise _translate(error) from error
-        return [Entry(_decode(item.value, item.mod_revision), item.mod_revision) for item in found.key_values], found.more
+        return [Entry(_decode(item), item.mod_revision) for item in found.key_values], found.more
 
     async def count_at(self, cache: WatchCache, namespace: str, after: str, revision: int) -> int:
         """How many there were after the key `after` at `revision`. Raises TooOld."""
@@ -202,7 +225,7 @@ class Storage:
             found = await self._store.get(self._store_key(cache, key), revision=revision)
         except StoreError as error:
             raise _translate(error) from error
-        return Entry(_decode(found.value, found.mod_revision), found.mod_revision) if found else None
+        return Entry(_decode(found), found.mod_revision) if found else None
 
     def is_compacted(self, revision: int) -> bool:
         """Whether a watch from after `revision` would miss something: the event of the compacted revision itself can still be
@@ -246,6 +269,9 @@ class Storage:
                 await asyncio.sleep(0)  # others' turn: years of history may lie before us
         except StoreError as error:
             raise _translate(error) from error
+        except Damaged as error:
+            _LOG.error("%s; who watches from before it must list again", error)
+            raise TooOld(newest) from error
         return changes
 
 
@@ -260,21 +286,33 @@ def _at_revision_in_place(obj: Object, revision: int) -> Object:
     return obj
 
 
-def _decode(value: bytes, revision: int) -> Object:
-    obj: Object = orjson.loads(value)
-    obj["metadata"]["resourceVersion"] = str(revision)
-    return obj
+def _decode(value: KeyValue) -> Object:
+    """Raises Damaged."""
+    try:
+        obj: Object = orjson.loads(value.value)
+    except ValueError as error:
+        raise Damaged(value.key, value.mod_revision, error) from None
+    if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
+        raise Damaged(value.key, value.mod_revision, "it is no object with metadata")
+    return _at_revision_in_place(obj, value.mod_revision)
+
+
+def _all_damaged(found: Sequence[Damaged]) -> StorageError:
+    first, others = found[0], [error.key for error in found[1:]]
+    more = f" (and {len(others)} more: {', '.join(others[:10])}{', ...' if len(others) > 10 else ''})" if others else ""
+    advice = f"""sqlite-utils state.db "DELETE FROM log WHERE key = '{first.key}'\""""
+    return StorageError(f"{first}{more}; restore state.db from a copy, or give the object up: {advice}")
 
 
 def _change(event: Event, key: str) -> Change:
     value, previous = event.key_value, event.previous
-    old = _decode(previous.value, previous.mod_revision) if previous is not None else None
+    old = _decode(previous) if previous is not None else None
     if event.type == "DELETE":
         if old is None:
             raise Compacted(value.mod_revision, value.mod_revision)  # a row taken out by hand
         return Change("DELETED", key, Entry(at_revision(old, value.mod_revision), value.mod_revision), old)
     kind = "ADDED" if value.version == 1 else "MODIFIED"
-    return Change(kind, key, Entry(_decode(value.value, value.mod_revision), value.mod_revision), old)
+    return Change(kind, key, Entry(_decode(value), value.mod_revision), old)
 
 
 def memory_store() -> Etcd:

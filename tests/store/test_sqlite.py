@@ -13,7 +13,7 @@ import pytest
 from store import schema
 from store.errors import StoreClosed, StoreError
 from store.sqlite import SqliteStore
-from store.types import Delete, Event, Put
+from store.types import Delete, Put
 
 
 @pytest.fixture
@@ -165,26 +165,6 @@ async def test_the_promised_durability_is_switched_on(store: SqliteStore) -> Non
     connection = store._writer.connection
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
-
-
-async def test_a_disk_that_fails_closes_the_store_and_loses_nothing_answered(store: SqliteStore, path: Path) -> None:
-    await store.create("/kept", b"1")
-    heard: list[Event] = []
-    store.listen("/", heard.extend)
-    pages = store._writer.connection.execute("PRAGMA page_count").fetchone()[0]
-    store._writer.connection.execute(f"PRAGMA max_page_count = {pages}")  # as a full disk
-    writes = [store.create(f"/lost/{number}", b"x" * 5000) for number in range(5)]
-    results = await asyncio.gather(*writes, store.update("/kept", b"2", 1), return_exceptions=True)
-    assert {type(result) for result in results} == {StoreClosed}
-    assert heard == []
-    for call in (store.create("/more", b""), store.get("/kept"), store.range("/", "0")):
-        with pytest.raises(StoreClosed):
-            await call
-    again = await _reopened(store, path)
-    assert again.revision == 1
-    assert await again.get("/kept") == ("/kept", b"1", 1, 1, 1)
-    assert await again.create("/lost/0", b"") == 2
-    await again.close()
 
 
 async def test_writes_go_on_while_much_history_is_forgotten(store: SqliteStore) -> None:

@@ -15,7 +15,7 @@ from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.list_options import ListOptions
 from kctl.kube_apiserver.registry.listing import too_large
 from kctl.kube_apiserver.registry.selection import select
-from kctl.kube_apiserver.storage import TooOld
+from kctl.kube_apiserver.storage import StorageError, TooOld
 from kctl.kube_apiserver.watch_cache import Change, Watcher
 
 
@@ -103,6 +103,8 @@ class WatchStream:
             found = await storage.history(self.endpoint.cache, revision)
         except TooOld:
             return WatchFailure(self._too_old())
+        except StorageError as error:
+            return WatchFailure(ApiError(str(error), code=500))
         return self._watcher.filter(found)
 
     def _too_old(self) -> Expired:
