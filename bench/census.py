@@ -20,10 +20,9 @@ def _name(found: object) -> str:
 
 def _write(number: int, frame: FrameType | None) -> None:
     path = Path(os.environ["BENCH_CENSUS"])
+    gc.unfreeze()  # what was frozen at the start is alive too; frozen again, cycles that are alive now would stay for ever
     gc.collect()
-    gc.unfreeze()  # what was frozen at the start is alive too
     counts = Counter(map(_name, gc.get_objects()))
-    gc.freeze()
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(counts))
     temporary.replace(path)
