@@ -3,6 +3,8 @@
 First it is written down from which revision on the store can be read, then the rows go, a few at a time so that writes need not
 wait for all of them. Whatever a crash leaves behind the next compaction finds, because each looks at the whole log.
 A deletion at the very revision stays until the next time: a watch may begin there, and must hear of it.
+
+Then the pages that became free are given back to the file system, again a few at a time, but for some that the next writes take.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import sqlite3
 
 ROWS_AT_A_TIME = 500
+PAGES_AT_A_TIME = 1024
+FREE_PAGES_KEPT = 1024
 
 _END = "SELECT max(revision) FROM (SELECT revision FROM log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?)"
 _FORGET = """
@@ -32,3 +36,24 @@ def forget_some(connection: sqlite3.Connection, revision: int, after: int) -> in
     if end is not None:
         connection.execute(_FORGET, {"after": after, "end": end, "revision": revision})
     return end
+
+
+def give_back_some(connection: sqlite3.Connection) -> bool:
+    """Outside a transaction: cut some free pages off the file's end (moving what is in the way). Whether there may be more.
+
+    A script, because sqlite3's `execute` takes one step of a statement without columns, and a step here is one page."""
+    free = _free_pages(connection)
+    if free <= FREE_PAGES_KEPT:
+        return False
+    pages = min(PAGES_AT_A_TIME, free - FREE_PAGES_KEPT)
+    connection.executescript(f"PRAGMA incremental_vacuum({pages});")
+    return _free_pages(connection) < free
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
+
+
+def shorten_file(connection: sqlite3.Connection) -> None:
+    """Outside a transaction: take the WAL over into the file, which only then gets shorter."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -9,6 +9,7 @@ migrations from older versions run through it (`migrate`).
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +20,16 @@ from store.errors import StoreError
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+log = logging.getLogger(__name__)
+
 VERSION = 2
+_INCREMENTAL = 2
 
 PRAGMAS = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA wal_autocheckpoint = 4000;
+PRAGMA journal_size_limit = 20000000;
 PRAGMA cache_size = -4000;
 """
 
@@ -47,6 +52,7 @@ def create(connect: Callable[[Path], sqlite3.Connection], path: Path) -> None:
     """A new database in the empty file at `path`, durable when this returns."""
     connection = connect(path)
     try:
+        _let_it_shrink(connection)
         connection.executescript(f"BEGIN IMMEDIATE; {_CREATE} PRAGMA user_version = {VERSION}; COMMIT;")
     finally:
         connection.close()
@@ -62,6 +68,19 @@ def prepare(connection: sqlite3.Connection) -> None:
         raise StoreError("the database is not a kctl store")
     elif found < VERSION:
         migrate(connection, found)
+    if connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+        _let_it_shrink(connection)
+
+
+def _let_it_shrink(connection: sqlite3.Connection) -> None:
+    """By default a database keeps every page it ever had, and only a VACUUM, which copies it, changes that: at once for a new one,
+    at the next start for one of before. Where there is no room for the copy it stays as it is. (Not at every start: the PRAGMA
+    writes to the file even where it changes nothing.)"""
+    try:
+        connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        log.warning("the database cannot be made to shrink: %s", error)
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

@@ -375,6 +375,7 @@ class SqliteStore:
             self._compacted = before
             raise
         await self._forget(revision)
+        await self._give_back()
 
     async def _forget(self, revision: int) -> None:
         reached: list[int | None] = [0]
@@ -386,14 +387,26 @@ class SqliteStore:
             self._check_open()
             await self._run_job(some)
 
-    async def _run_job(self, job: Job) -> None:
-        """A transaction of its own on the writer's thread, after what is queued there. Raises StoreError."""
+    async def _give_back(self) -> None:
+        more = [True]
+
+        def some(connection: sqlite3.Connection) -> None:
+            more.append(compaction.give_back_some(connection))
+
+        while more[-1]:
+            self._check_open()
+            await self._run_job(some, in_transaction=False)
+        if len(more) > 2:
+            await self._run_job(compaction.shorten_file, in_transaction=False)
+
+    async def _run_job(self, job: Job, *, in_transaction: bool = True) -> None:
+        """On the writer's thread, after what is queued there. Raises StoreError."""
         done: asyncio.Future[Exception | None] = self._loop.create_future()
 
         def finish(error: Exception | None) -> None:
             if not done.done():
                 done.set_result(error)
 
-        self._writer.submit(job, lambda error: self._on_loop(lambda: finish(error)))
+        self._writer.submit(job, lambda error: self._on_loop(lambda: finish(error)), in_transaction=in_transaction)
         if (error := await done) is not None:
             raise WriteFailed(f"compaction failed: {error}") from error

@@ -43,7 +43,7 @@ class Writer:
     def __init__(self, files: StoreFiles, connect: Connect) -> None:
         self._files = files
         self._connect = connect
-        self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Job, Done, bool] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._connection: sqlite3.Connection | None = connect(files.path)
 
@@ -59,8 +59,8 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job, done: Done) -> None:
-        self._jobs.put((job, done))
+    def submit(self, job: Job, done: Done, *, in_transaction: bool = True) -> None:
+        self._jobs.put((job, done, in_transaction))
 
     def stop(self) -> None:
         """After the jobs already submitted. Blocks until the thread has ended."""
@@ -72,13 +72,16 @@ class Writer:
 
     def _run(self) -> None:
         while (entry := self._jobs.get()) is not None:
-            job, done = entry
-            done(self.transaction(job))
+            job, done, in_transaction = entry
+            done(self.outcome(job, in_transaction))
 
-    def transaction(self, job: Job) -> Exception | None:
+    def outcome(self, job: Job, in_transaction: bool) -> Exception | None:
         """What it failed with."""
         try:
-            self._execute(job)
+            if in_transaction:
+                self._execute(job)
+            else:
+                job(self.connection)
         except Exception as error:
             self._drop_connection()
             return error
@@ -130,5 +133,5 @@ class SynchronousWriter(Writer):
     def start(self) -> None:
         return
 
-    def submit(self, job: Job, done: Done) -> None:
-        done(self.transaction(job))
+    def submit(self, job: Job, done: Done, *, in_transaction: bool = True) -> None:
+        done(self.outcome(job, in_transaction))

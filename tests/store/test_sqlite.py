@@ -184,3 +184,37 @@ async def test_a_transaction_larger_than_one_statement(store: SqliteStore, path:
     again = await _reopened(store, path)
     assert (again.revision, (await again.range("/", "0")).count) == (2 * count, 0)
     await again.close()
+
+
+async def _roll_over(store: SqliteStore, times: int = 6) -> None:
+    for _ in range(times):
+        await store.transaction([Put(f"/{number}", b"x" * 3000) for number in range(1000)])
+    await store.transaction([Delete(f"/{number}") for number in range(1000)])
+    await store.create("/kept", b"1")
+
+
+@pytest.mark.parametrize("made", ["now", "before"])
+async def test_compaction_gives_disk_space_back_while_writes_go_on(path: Path, made: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if made == "before":
+        monkeypatch.setattr(schema, "_let_it_shrink", lambda connection: None)
+        old = SqliteStore(path)  # as older versions made it
+        await old.start()
+        await old.create("/old", b"")
+        await old.close()
+        monkeypatch.undo()
+    store = SqliteStore(path)
+    await store.start()
+    await _roll_over(store)
+    grown = os.stat(path).st_size
+    compacting = asyncio.ensure_future(store.compact(store.revision))
+    during = 0
+    while not compacting.done():
+        during += 1
+        await store.create(f"/during/{during}", b"")
+    await compacting
+    assert 5 < during < 1000, "it takes several steps between which writes get in, but not one for each page"
+    assert os.stat(path).st_size < grown / 3
+    assert (await store.range("/", "0")).count == during + 1 + (made == "before")
+    again = await _reopened(store, path)
+    assert (await again.range("/during/", "/during0")).count == during
+    await again.close()
