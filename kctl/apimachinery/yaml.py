@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from kctl.apimachinery.bounds import MAX_DEPTH
 from kctl.apimachinery.yaml_documents import _CONSTANTS as _CONSTANTS
 from kctl.apimachinery.yaml_documents import DocumentBuilder, go_float, resolve
 from kctl.apimachinery.yaml_documents import YamlError as YamlError
@@ -78,10 +79,16 @@ def load_all(text: str | bytes, *, strict: bool = False) -> Iterator[Any]:
             yield value
 
 
+_OWN_LIMIT = "exceeded maximum nesting depth"
+"""What libyaml from 0.2.6 on says before we count ourselves; readers of the message need not know which one is installed."""
+
+
 def _wording(error: yaml.YAMLError, text: str | bytes) -> str:
     if isinstance(error, yaml.reader.ReaderError):
         control = "special characters" in str(error.reason) or "control" in str(error.reason)
         return "yaml: control characters are not allowed" if control else f"yaml: {error.reason}"
+    if _OWN_LIMIT in str(error):
+        return f"yaml: exceeded max depth of {MAX_DEPTH}"
     if not isinstance(error, yaml.MarkedYAMLError):
         return f"yaml: {error}"
     line = 0
