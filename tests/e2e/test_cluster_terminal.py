@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -40,6 +41,7 @@ class Terminal:
             assert time.monotonic() < deadline and self._read(), f"{text!r} was not shown: {self.shown!r}"
 
     def _read(self) -> bool:
+        assert select.select([self._end], [], [], DEADLINE_SECONDS)[0], f"nothing more was shown, and it goes on: {self.shown!r}"
         try:
             part = os.read(self._end, 65536)
         except OSError:  # EIO: nobody has the other end any more
@@ -62,6 +64,7 @@ def _controlling() -> None:
     import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as in a login shell: under nohup, tests inherit that it is ignored
 
 
 def test_ctrl_c_says_that_the_cluster_stopped_and_how_to_go_on(home: Path) -> None:
