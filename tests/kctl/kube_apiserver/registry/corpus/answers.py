@@ -17,6 +17,9 @@ from kctl.kube_apiserver.registry import catalog
 from tests.kctl.kube_apiserver.registry.corpus.generator import Generator
 from tests.kctl.kube_apiserver.registry.harness import Harness, Pool
 
+NAMES = ("x", "exempt", "x", "system-node-critical", "a:b:c", "x")
+ANNOTATIONS: tuple[dict[str, str], ...] = ({}, {"kubernetes.io/ingress.class": "a"}, {"volume.beta.kubernetes.io/storage-class": "b"})
+
 
 def resources() -> list[ResourceType]:
     """Every built-in kind with a strategy, in its storage version."""
@@ -41,7 +44,7 @@ def answers(resource: ResourceType, generator: Generator, count: int) -> Iterato
             other = schema.decode(generator.mutated(obj, schema.type_name, seed)).object
         except schemas.DecodeError:
             continue
-        obj["metadata"] = other["metadata"] = {"name": "x", "uid": "u", "resourceVersion": "1"}
+        obj["metadata"] = other["metadata"] = {"name": NAMES[number % len(NAMES)], "uid": "u", "annotations": ANNOTATIONS[number % 3]}
         said = [_defaulted(harness, obj), *_said("create", lambda obj=obj: _create(harness, obj))]  # type: ignore[misc]
         if before is not None and number % 2:
             said += _said("update", lambda obj=obj, before=before: _update(harness, before, obj, ""))  # type: ignore[misc]
