@@ -154,20 +154,6 @@ def _fill_each(fill: Fill) -> Fill:
     return fill_items
 
 
-def each_value(*rules: Rule, keys: Rule = None) -> Checked:
-    """Of every value of a map, in the order of the keys; `keys`: rules of the key, found at its place."""
-    check, check_key = _all(rules), _all((keys,)) if keys else None
-
-    def check_values(value: Any, path: str, errors: Errors, root: Any) -> None:
-        for key in sorted(value or ()):
-            here = f"{path}[{key}]"
-            if check_key is not None:
-                check_key(key, here, errors, root)
-            check(value[key], here, errors, root)
-
-    return Checked(check_values, ())
-
-
 def when(condition: Callable[..., Any], *parts: Rule) -> Checked:
     """The parts hold where the condition of the structure (or of structure and whole object) does; their defaults always do."""
     check = _all_of(parts, ".")
