@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kctl.apimachinery.status import NotAcceptable
-from kctl.kube_apiserver import health, media_types, representation
+from kctl.kube_apiserver import health, representation
 from kctl.kube_apiserver.filters.request_info import no_such_resource, not_allowed
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.metrics import Metrics
@@ -28,7 +27,7 @@ class Paths:
 
     async def handle(self, request: Request) -> Response:
         if request.resource is not None:
-            _acceptable(request)
+            representation.check(request)
             return await dispatch(self._server.registry, request)
         return await self._other(request)
 
@@ -98,19 +97,6 @@ class Paths:
             if path == "/"
             else not_found()
         )
-
-
-def _acceptable(request: Request) -> None:
-    """Refuses an Accept we cannot meet before anything is done."""
-    if not request.accept or request.verb == "connect" or request.subresource == "log":
-        return
-    media = media_types.negotiate(request.accept, not request.name)
-    if media.target == "Table":
-        representation.included(request)
-    if media.target == "PartialObjectMetadataList" and request.resource is not None and request.verb not in ("list", "watch"):
-        raise representation.no_list(request.resource)
-    if media.target == "APIGroupDiscoveryList":
-        raise NotAcceptable(media_types.ONLY)
 
 
 def not_found() -> Response:

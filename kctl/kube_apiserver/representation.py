@@ -16,6 +16,25 @@ from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.request import ListAnswer, Request, Response
 from kctl.kube_apiserver.watch_cache import Change
 
+_LISTING = ("list", "deletecollection")
+"""Verbs that answer with a list."""
+
+
+def check(request: Request) -> None:
+    """Refuses an Accept that the answer cannot meet before anything is read or written: afterwards the client would take what is
+    stored for refused. Raises NotAcceptable, BadRequest."""
+    if not request.accept or request.resource is None or request.verb == "connect" or request.subresource == "log":
+        return
+    media = media_types.negotiate(request.accept, not request.name)
+    if media.target == "Table":
+        included(request)
+    elif media.target == "APIGroupDiscoveryList":
+        raise NotAcceptable(media_types.ONLY)
+    elif media.target == "PartialObjectMetadata" and request.verb in _LISTING:
+        raise _a_list(request.resource)
+    elif media.target == "PartialObjectMetadataList" and request.verb not in (*_LISTING, "watch"):
+        raise no_list(request.resource)
+
 
 def in_process(request: Request, response: Response, now: datetime) -> Object:
     """A whole answer as the Accept of an in-process request wants it."""
@@ -57,8 +76,7 @@ def listed(media: MediaType, request: Request, listing: ListAnswer, now: datetim
         ordered = found if columns.order is None else sorted(found, key=columns.order)
         return head, "rows", (row(columns, obj, include, now, version) for obj in ordered)
     if media.target == "PartialObjectMetadata":
-        name = f"*{endpoint.resource.group.partition('.')[0] or 'core'}.{endpoint.resource.kind}List"
-        raise NotAcceptable(f"you requested PartialObjectMetadata, but the requested object is a list ({name})")
+        raise _a_list(endpoint.resource)
     head = {"kind": "PartialObjectMetadataList", "apiVersion": version, "metadata": listing.metadata()}
     return head, "items", (partial_metadata(obj, version) for obj in found)
 
@@ -68,6 +86,11 @@ _VERSIONED_ANNOTATIONS = {
     "HorizontalPodAutoscaler": ("autoscaling.alpha.kubernetes.io/",),
 }
 """Prefixes of annotations that stand for fields: upstream adds them when it writes the object, not to its metadata alone."""
+
+
+def _a_list(resource: ResourceType) -> NotAcceptable:
+    name = f"*{resource.group.partition('.')[0] or 'core'}.{resource.kind}List"
+    return NotAcceptable(f"you requested PartialObjectMetadata, but the requested object is a list ({name})")
 
 
 def no_list(resource: ResourceType) -> NotAcceptable:

@@ -105,3 +105,44 @@ def test_a_watch_of_tables_says_what_is_wrong_with_its_parameters(connection: Co
 @pytest.mark.parametrize(("method", "target", "status"), [("OPTIONS", "*", 200), ("GET", "*", 400), ("CONNECT", "host:123", 404)])
 def test_targets_that_are_no_paths(connection: Connection, method: str, target: str, status: int) -> None:
     assert send(connection, method, target).status == status
+
+
+MAP = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "shown"}, "data": {"a": "changed"}}
+ONE, SEVERAL = f"application/json;as=PartialObjectMetadata{META}", f"application/yaml;as=PartialObjectMetadataList{META}"
+UNKNOWN = ("text/html", f"application/json;as=Nothing{META}", "application/json;as=Table;v=v9;g=meta.k8s.io")
+WRITES = [
+    ("POST", MAPS, "application/json", {**MAP, "metadata": {"name": "new"}}),
+    ("PUT", f"{MAPS}/shown", "application/json", MAP),
+    ("PATCH", f"{MAPS}/shown", "application/merge-patch+json", {"data": {"a": "merged"}}),
+    ("PATCH", f"{MAPS}/shown", "application/strategic-merge-patch+json", {"data": {"a": "merged"}}),
+    ("PATCH", f"{MAPS}/shown", "application/json-patch+json", [{"op": "add", "path": "/data/b", "value": "c"}]),
+    ("PATCH", f"{MAPS}/shown?fieldManager=me&force=true", "application/apply-patch+yaml", MAP),
+    ("PATCH", f"{MAPS}/applied?fieldManager=me", "application/apply-patch+yaml", {**MAP, "metadata": {"name": "applied"}}),
+    ("DELETE", f"{MAPS}/shown", "application/json", {}),
+    ("DELETE", f"{MAPS}?labelSelector=shown", "application/json", {}),
+    ("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", "application/json", {"spec": {"audiences": ["a"]}}),
+    ("PUT", "/api/v1/namespaces/default/status", "application/json", {"metadata": {"name": "default"}, "status": {"phase": "Active"}}),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "kind", "body"), WRITES)
+def test_a_write_whose_answer_cannot_be_shown_changes_nothing(
+    server: ServerThread, connection: Connection, method: str, target: str, kind: str, body: object
+) -> None:
+    shown = {**MAP, "metadata": {"name": "shown", "labels": {"shown": ""}}, "data": {"a": "1"}}
+    send(connection, "POST", MAPS, body=orjson.dumps(shown))
+    collection = method == "DELETE" and "?" in target
+    for accept in (*UNKNOWN, ONE if collection else SEVERAL):
+        revision = server.store.revision
+        answer = send(connection, method, target, ("Accept", accept), ("Content-Type", kind), body=orjson.dumps(body))
+        assert answer.status == 406, accept
+        assert server.written_since(revision) == [], accept
+
+
+def test_what_a_collection_loses_can_be_shown_as_metadata(connection: Connection) -> None:
+    gone = {**MAP, "metadata": {"name": "gone", "labels": {"gone": ""}}}
+    send(connection, "POST", MAPS, body=orjson.dumps(gone))
+    accept = f"application/json;as=PartialObjectMetadataList{META}"
+    answer = send(connection, "DELETE", f"{MAPS}?labelSelector=gone", ("Accept", accept))
+    assert answer.status == 200
+    assert [item["metadata"]["name"] for item in orjson.loads(answer.body)["items"]] == ["gone"]
