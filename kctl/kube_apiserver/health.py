@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kctl.kube_apiserver.request import Request, Response
-
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.server import ApiServer
+from kctl.kube_apiserver.serving import Serving
 
 _TEXT = "text/plain; charset=utf-8"
 _HOOKS = ("poststarthook/start-apiserver-admission-initializer", "poststarthook/bootstrap-controller")
@@ -22,7 +18,7 @@ def paths() -> list[str]:
     return [f"/{kind}/{name}".rstrip("/") for kind in ("healthz", "livez", "readyz") for name in ("", *_checks(kind))]
 
 
-def answer(server: ApiServer, request: Request, path: str) -> Response:
+def answer(server: Serving, request: Request, path: str) -> Response:
     """200 with `ok`, 404 for a check there is none of, 500 with the list when one fails."""
     kind, _, check = path[1:].partition("/")
     if check:
@@ -44,7 +40,7 @@ def answer(server: ApiServer, request: Request, path: str) -> Response:
     return Response(500 if failed else 200, raw=text.encode(), content_type=_TEXT)
 
 
-def failing(server: ApiServer, kind: str) -> dict[str, str]:
+def failing(server: Serving, kind: str) -> dict[str, str]:
     """The checks that fail, and why. Once stop has begun the server is alive but not ready; nor is it while the store cannot write,
     which no restart would mend."""
     if server.stopping:

@@ -20,6 +20,7 @@ from kctl.kube_apiserver import list_encoding, media_types, representation, warn
 from kctl.kube_apiserver.filters.panic_recovery import failure
 from kctl.kube_apiserver.media_types import MediaType
 from kctl.kube_apiserver.request import ListAnswer, Request, Response
+from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_http import watch_lines
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from kctl.kube_apiserver.acceptor import Acceptor
     from kctl.kube_apiserver.http_protocol import Protocol
-    from kctl.kube_apiserver.server import ApiServer
 
 _LOG = logging.getLogger(__name__)
 _HUMANS = ("curl/", "wget/", "mozilla/")
@@ -81,7 +81,7 @@ def _media(request: Request) -> MediaType:
         return media_types.DEFAULT
 
 
-def encode(server: ApiServer, request: Request, response: Response) -> tuple[int, dict[str, str], bytes]:
+def encode(server: Serving, request: Request, response: Response) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of an answer that is not a stream."""
     headers = {"Cache-Control": _CACHE, **response.headers}
     if response.raw is not None:
@@ -101,7 +101,7 @@ def encode(server: ApiServer, request: Request, response: Response) -> tuple[int
     return response.status, headers, body
 
 
-def _body(server: ApiServer, request: Request, response: Response, media: MediaType) -> bytes:
+def _body(server: Serving, request: Request, response: Response, media: MediaType) -> bytes:
     if response.status >= 400 or response.endpoint is None:
         return _dump(media, response.object or {}, request)
     if response.listing is not None:
@@ -112,7 +112,7 @@ def _body(server: ApiServer, request: Request, response: Response, media: MediaT
     return _dump(media, representation.shown(media, request, response, server.now()), request)
 
 
-def _pieces(server: ApiServer, request: Request, listing: ListAnswer, media: MediaType) -> Iterator[bytes]:
+def _pieces(server: Serving, request: Request, listing: ListAnswer, media: MediaType) -> Iterator[bytes]:
     return list_encoding.pieces(media, request, listing, server.now(), _pretty(request))
 
 
@@ -155,7 +155,7 @@ def _with_warnings(headers: Mapping[str, str], request: Request) -> CIMultiDict[
 
 
 async def in_process(
-    server: ApiServer,
+    server: Serving,
     method: str,
     path: str,
     query: Mapping[str, str],
@@ -178,7 +178,7 @@ async def in_process(
         request.answered()
 
 
-def _chunks(server: ApiServer, request: Request, response: Response) -> AsyncIterator[bytes]:
+def _chunks(server: Serving, request: Request, response: Response) -> AsyncIterator[bytes]:
     if response.text is not None:
         return response.text
     assert response.stream is not None
@@ -188,7 +188,7 @@ def _chunks(server: ApiServer, request: Request, response: Response) -> AsyncIte
 class Listener:
     """The port. `stop` refuses new connections, ends the streams and waits a moment for what still runs."""
 
-    def __init__(self, server: ApiServer) -> None:
+    def __init__(self, server: Serving) -> None:
         self._server = server
         self._web: Any = None
         self._acceptor: Acceptor | None = None

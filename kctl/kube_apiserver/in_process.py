@@ -4,24 +4,22 @@ and out by reference, watches deliver one batch for each commit."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.user import User
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
+from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.caller import Body
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.watching import Bookmark, WatchFailure, WatchStream
-from kctl.kube_apiserver.request import ListAnswer, Request, Response
+from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_cache import Change
-
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.server import ApiServer
 
 
 class InProcessTransport:
     """One user's way in. `form` is that of all bodies."""
 
-    def __init__(self, server: ApiServer, user: User, form: Body) -> None:
+    def __init__(self, server: Serving, user: User, form: Body) -> None:
         self._server = server
         self._user = user
         self._form = form
@@ -48,8 +46,6 @@ class InProcessTransport:
         return self._answer(inner, response)
 
     def _answer(self, request: Request, response: Response) -> ApiResponse:
-        from kctl.kube_apiserver import representation
-
         if response.stream is not None:
             return ApiResponse(200, {}, request.warnings, events=self._events(request, response.stream))
         if response.text is not None:
@@ -58,12 +54,10 @@ class InProcessTransport:
             shown = representation.in_process(request, response, self._server.now())
             return ApiResponse(response.status, shown, request.warnings)
         if response.listing is not None:
-            return ApiResponse(200, list_object(response.listing), request.warnings)
+            return ApiResponse(200, response.listing.object(), request.warnings)
         return ApiResponse(response.status, response.object or {}, request.warnings)
 
     async def _events(self, request: Request, stream: WatchStream) -> AsyncIterator[Sequence[WatchEvent]]:
-        from kctl.kube_apiserver import representation
-
         show = representation.event_shower(request, stream.endpoint, self._server.now) if request.accept else None
         timer = None
         if stream.options.timeout_seconds:
@@ -102,15 +96,3 @@ def events(endpoint: Endpoint, batch: Sequence[Change]) -> list[WatchEvent]:
     if endpoint.converts:
         return [WatchEvent(change[0], endpoint.from_storage(change[2].object)) for change in batch]
     return [WatchEvent(change[0], change[2].object) for change in batch]
-
-
-def list_object(answer: ListAnswer) -> dict[str, Any]:
-    endpoint = answer.endpoint
-    items = [endpoint.from_storage(entry.object) for entry in answer.entries]
-    resource = endpoint.resource
-    return {
-        "kind": f"{resource.kind}List",
-        "apiVersion": resource.api_version,
-        "metadata": answer.metadata(),
-        "items": items,
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 import orjson
 
@@ -13,15 +12,13 @@ from kctl.kube_apiserver.filters.request_info import no_such_resource, not_allow
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.request import Request, Response
-
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.server import ApiServer
+from kctl.kube_apiserver.serving import Serving
 
 _TEXT = "text/plain; charset=utf-8"
 
 
 class Paths:
-    def __init__(self, server: ApiServer, metrics: Metrics) -> None:
+    def __init__(self, server: Serving, metrics: Metrics) -> None:
         self._server = server
         self._metrics = metrics
 

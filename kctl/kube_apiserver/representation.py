@@ -46,9 +46,7 @@ def shown(media: MediaType, request: Request, response: Response, now: datetime)
     endpoint, listing = response.endpoint, response.listing
     if media.target == "" or endpoint is None:
         if listing is not None:
-            from kctl.kube_apiserver.in_process import list_object
-
-            return list_object(listing)
+            return listing.object()
         return response.object or {}
     if listing is not None:
         head, key, values = listed(media, request, listing, now)

@@ -88,6 +88,12 @@ class ListAnswer:
             meta["remainingItemCount"] = self.remaining
         return meta
 
+    def object(self) -> Object:
+        """The whole list as one object, items in the served version."""
+        endpoint, resource = self.endpoint, self.endpoint.resource
+        items = [endpoint.from_storage(entry.object) for entry in self.entries]
+        return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": self.metadata(), "items": items}
+
 
 @dataclass(slots=True)
 class Response:

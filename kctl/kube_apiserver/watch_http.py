@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import orjson
 
@@ -13,10 +12,8 @@ from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry.watching import Batch, Bookmark, WatchFailure, WatchStream
 from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_cache import Change
-
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.server import ApiServer
 
 CHUNK_BYTES = 64 * 1024
 BOOKMARK_SECONDS = 60.0
@@ -29,7 +26,7 @@ def _line(kind: str, obj: Object) -> bytes:
     return _HEADS[kind] + orjson.dumps(obj) + b"}\n"
 
 
-async def watch_lines(server: ApiServer, request: Request, stream: WatchStream) -> AsyncIterator[bytes]:
+async def watch_lines(server: Serving, request: Request, stream: WatchStream) -> AsyncIterator[bytes]:
     """Chunks of whole lines. The stream is closed in any case."""
     endpoint = stream.endpoint
     show = representation.event_shower(request, endpoint, server.now) if request.accept else None
@@ -106,7 +103,7 @@ def encode_batch(stream: WatchStream, batch: Batch, show: Callable[[Change], Obj
 class _Bookmarks:
     """Every minute a quiet watch is told how far it is."""
 
-    def __init__(self, server: ApiServer, stream: WatchStream) -> None:
+    def __init__(self, server: Serving, stream: WatchStream) -> None:
         self._server = server
         self._stream = stream
         self._sent = stream.revision

@@ -12,8 +12,6 @@ ROOT = Path(__file__).parents[2]
 Graph = dict[str, set[str]]
 
 KNOWN = [
-    {f"kctl.kube_apiserver.{name}" for name in ("health", "http", "in_process", "list_encoding", "list_http")}
-    | {f"kctl.kube_apiserver.{name}" for name in ("paths", "representation", "server", "watch_http")},
     {"kctl.cli.connection", "kctl.cli.local_cluster", "kctl.cli.session"},
     {"kctl.cli.command", "kctl.cli.help"},
     {"kctl.cli.apply.command", "kctl.cli.apply.prune"},
