@@ -147,3 +147,33 @@ class LogSource:
             return 1.0
         due = self._started + timedelta(seconds=sent * self._interval)
         return min(max((due - self._clock.now()).total_seconds(), 0.01), 1.0)
+
+
+class OutputLog(LogSource):
+    """The output of a command that is known beforehand: (seconds since its start, text), oldest first."""
+
+    def __init__(
+        self, clock: Clock, started: datetime, finished: Callable[[], datetime | None], output: Sequence[tuple[float, str]]
+    ) -> None:
+        self._written = [LogLine(started + timedelta(seconds=seconds), line) for seconds, line in _lines_of(output)]
+        super().__init__(clock, started, finished, len(self._written), 0.0, "")
+
+    def _available(self) -> int:
+        until = self._finished() or self._clock.now()
+        return sum(line.time <= until for line in self._written)
+
+    def _lines(self, begin: int, end: int) -> list[LogLine]:
+        return self._written[begin:end]
+
+
+def _lines_of(output: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """A line that is written in pieces appears with its last."""
+    found: list[tuple[float, str]] = []
+    ended = True
+    for seconds, text in output:
+        for piece in text.splitlines(keepends=True):
+            if ended:
+                found.append((seconds, ""))
+            ended = piece.endswith("\n")
+            found[-1] = (seconds, found[-1][1] + piece.removesuffix("\n"))
+    return found

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 
 from controllers.kubelet import images
-from controllers.kubelet.behaviour import Behaviour, BehaviourError, Seconds, draw
+from controllers.kubelet.behaviour import Behaviour, BehaviourError, Seconds, any_settings, draw, settings_of
+from controllers.kubelet.commands.outcome import Outcome, outcome_of
+from controllers.kubelet.commands.termination import path_of, termination_message
 from controllers.kubelet.runtime import (
     ContainerListener,
     Exit,
@@ -16,7 +18,7 @@ from controllers.kubelet.runtime import (
     PullFailure,
     StartFailure,
 )
-from controllers.kubelet.simulated_logs import LogSource
+from controllers.kubelet.simulated_logs import LogSource, OutputLog
 from controllers.kubelet.stages import Stages
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.clock import Clock, Timer
@@ -27,6 +29,10 @@ VERSION = "1.0.0"
 _SLOW_PULL_SECONDS = 15.0
 _KILLED = 137
 _SIGKILL = 9
+_SHORTEST_RUN_SECONDS = 1.0
+"""A kubelet notices the end of a container with its next look; an init container's is noticed at once here."""
+_DECIDING = {"run-duration", "exit-code", "oom-after"}
+_LOGGING = {"log-lines", "log-interval", "log-message"}
 
 
 class SimulatedContainer:
@@ -36,6 +42,7 @@ class SimulatedContainer:
         "_exit_timer",
         "_finished_at",
         "_listener",
+        "_outcome",
         "_runtime",
         "_spec",
         "_stop_timer",
@@ -56,9 +63,11 @@ class SimulatedContainer:
         attempt: int,
         listener: ContainerListener,
         container_id: str,
+        outcome: Outcome | None,
     ) -> None:
         self._runtime = runtime
         self._behaviour = behaviour
+        self._outcome = outcome
         self.pod = pod
         self._spec = spec
         self._attempt = attempt
@@ -97,7 +106,10 @@ class SimulatedContainer:
             self._listener.on_started(self)
 
     def plan_exit(self, already_ran_seconds: float) -> None:
-        """Arm the exit that the data asks for, if any."""
+        """Arm the exit that the command or the data asks for, if any."""
+        if self._outcome is not None:
+            self._plan_exit_of_command(self._outcome, already_ran_seconds)
+            return
         behaviour, randomness = self._behaviour, self._runtime.randomness
         run = behaviour.run_seconds(self._attempt)
         ends = None if run is None else draw(run, randomness)
@@ -109,6 +121,15 @@ class SimulatedContainer:
         if ends is not None:
             left = max(ends - already_ran_seconds, 0.0)
             self._exit_timer = self._runtime.clock.call_later(left, lambda: self._end(result))
+
+    def _plan_exit_of_command(self, outcome: Outcome, already_ran_seconds: float) -> None:
+        if outcome.seconds is None:
+            return
+        init = self._spec in (objects.spec(self.pod).get("initContainers") or ())
+        ends = outcome.seconds if init else max(outcome.seconds, _SHORTEST_RUN_SECONDS)
+        message = self._behaviour.exit_message or termination_message(self.pod, self._spec, outcome)
+        result = _exit(outcome.exit_code, message)
+        self._exit_timer = self._runtime.clock.call_later(max(ends - already_ran_seconds, 0.0), lambda: self._end(result))
 
     def _end(self, result: Exit) -> None:
         if self._finished_at is None:
@@ -176,6 +197,8 @@ class SimulatedContainer:
 
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         behaviour = self._behaviour
+        if self._outcome is not None and not self._runtime.settings(self.pod, self._spec).keys() & _LOGGING:
+            return OutputLog(self._runtime.clock, self.started_at, lambda: self._finished_at, self._outcome.output).stream(options)
         source = LogSource(
             self._runtime.clock,
             self.started_at,
@@ -296,6 +319,21 @@ class SimulatedRuntime:
             return PullFailure("ErrImagePull", f"rpc error: code = NotFound desc = {unpack}: {full}: not found")
         return PulledImage(full, images.image_id(full), False, seconds, images.size(full))
 
+    def settings(self, pod: Object, container: Object) -> Mapping[str, str]:
+        """What annotations of the pod and of its node say about a container."""
+        defaults = self._pod_defaults(str(objects.spec(pod).get("nodeName") or ""))
+        annotations = objects.annotations(pod)
+        if not annotations or not any_settings(annotations):
+            return defaults
+        return {**defaults, **settings_of(annotations, str(container["name"]))}
+
+    def _outcome(self, pod: Object, container: Object) -> Outcome | None:
+        """What the command does, where it says so itself and no annotation says otherwise."""
+        command = container.get("command")
+        if not command or self.settings(pod, container).keys() & _DECIDING:
+            return None
+        return outcome_of((*command, *(container.get("args") or ())), path_of(container))
+
     def _behaviour(self, pod: Object, container: Object, init: bool) -> Behaviour | str:
         """The text of the problem where an annotation cannot be read."""
         policy = str(container.get("restartPolicy") or objects.spec(pod).get("restartPolicy") or "Always")
@@ -314,7 +352,8 @@ class SimulatedRuntime:
         if isinstance(behaviour, str):
             problem, behaviour = behaviour, Behaviour()
         container_id = f"{NAME}://{self.randomness.getrandbits(256):064x}"
-        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id)
+        outcome = self._outcome(pod, container)
+        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id, outcome)
         if problem:
             made.start_failure = StartFailure("CreateContainerError", problem)
         else:
@@ -329,7 +368,8 @@ class SimulatedRuntime:
         shown = state.get("running") or ended
         if shown is None or isinstance(behaviour, str):
             return None
-        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, str(status.get("containerID") or ""))
+        container_id, outcome = str(status.get("containerID") or ""), self._outcome(pod, container)
+        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id, outcome)
         if shown.get("startedAt"):
             made.started_at = times.parse(shown["startedAt"])
         if "running" in state:
