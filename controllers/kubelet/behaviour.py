@@ -80,10 +80,10 @@ def _exit_codes(text: str) -> tuple[int, ...]:
 
 
 def _exit_code(text: str) -> int:
-    code = int(text.strip())
-    if not 0 <= code <= 255:
+    code = text.strip()
+    if not (code.isascii() and code.isdigit() and len(code) <= 3 and int(code) <= 255):
         raise ValueError("an exit code is 0 to 255")
-    return code
+    return int(code)
 
 
 def _pull(text: str) -> str:
@@ -93,7 +93,11 @@ def _pull(text: str) -> str:
 
 
 def _log_lines(text: str) -> int | None:
-    return None if text == "unlimited" else max(int(text), 0)
+    if text == "unlimited":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise ValueError('want a number of lines or "unlimited"')
+    return int(text)
 
 
 def _text(text: str) -> str:

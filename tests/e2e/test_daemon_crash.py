@@ -131,7 +131,12 @@ async def _load_until_killed(daemon: Daemon, ledger: Ledger, round_number: int, 
     client = daemon.client()
     writers = [_write(client, ledger, number, round_number) for number in range(WRITERS)]
     tasks = [asyncio.create_task(work) for work in (*writers, _scale(client, randomness))]
-    await asyncio.sleep(randomness.uniform(0.3, 1.0))  # the moment is the point; nothing waits for anything to have happened
+    moment = ledger.writes + randomness.randint(40, 400)  # a number of answers, not of seconds: a busy machine answers few in one
+    async with asyncio.timeout(60):
+        while True:
+            if ledger.writes >= moment or any(task.done() for task in tasks):
+                break
+            await asyncio.sleep(0.002)
     await asyncio.to_thread(daemon.kill)
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(result, (ConnectionFailed, ApiError)), result

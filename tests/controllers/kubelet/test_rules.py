@@ -33,6 +33,9 @@ def test_every_profile_loads() -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
+        ({"exit-code": "abc"}, "exit-code: an exit code is 0 to 255"),
+        ({"exit-code": "9" * 5000}, "exit-code: an exit code is 0 to 255"),
+        ({"log-lines": "many"}, 'log-lines: want a number of lines or "unlimited"'),
         ({"run-duration": "soon"}, 'run-duration: time: invalid duration "soon"'),
         ({"exit-code": "300"}, "exit-code: an exit code is 0 to 255"),
         ({"image-pull": "maybe"}, "image-pull: want ok, slow or fail"),
