@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 
-from kctl.kube_apiserver import health, representation
+from kctl.kube_apiserver import health
 from kctl.kube_apiserver.filters.request_info import no_such_resource, not_allowed
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.metrics import Metrics
@@ -24,7 +24,6 @@ class Paths:
 
     async def handle(self, request: Request) -> Response:
         if request.resource is not None:
-            representation.check(request)
             return await dispatch(self._server.registry, request)
         return await self._other(request)
 

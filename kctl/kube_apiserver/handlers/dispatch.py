@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 
 from kctl.apimachinery.status import MethodNotSupported
+from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.request import Request, Response
 
@@ -64,4 +65,6 @@ def handler_for(request: Request) -> Handle:
 
 
 async def dispatch(registry: Registry, request: Request) -> Response:
+    if request.accept:
+        representation.check(request)
     return await handler_for(request)(registry, request)

@@ -14,7 +14,7 @@ from kctl.apimachinery import objects
 from kctl.apimachinery.clock import RealClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CONFIG_MAPS, NODES
-from kctl.apimachinery.status import Forbidden, Invalid, NotFound, Timeout, forbidden
+from kctl.apimachinery.status import Forbidden, Invalid, NotAcceptable, NotFound, Timeout, forbidden
 from kctl.apimachinery.user import ADMIN, component
 from kctl.client.client import Client
 from kctl.client.transport import ApiRequest
@@ -163,3 +163,14 @@ async def test_the_field_manager_is_the_one_named_or_the_program(make: Make) -> 
     assert Request(program="kubectl/v1.37 (linux)").caller().manager == "kubectl"
     assert Request(program="kubectl/v1.37", query={"fieldManager": "me"}).caller().manager == "me"
     assert len(Request(program="x" * 300).caller().manager) == 128
+
+
+async def test_what_cannot_be_shown_is_refused_before_it_is_done_in_process_too(make: Make) -> None:
+    server = await make()
+    transport = server.transport(ADMIN)
+    await Client(transport).create(CONFIG_MAPS, config_map(), "default")
+    before = server.storage.revision
+    accept = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+    with pytest.raises(NotAcceptable):
+        await transport.request(ApiRequest("deletecollection", CONFIG_MAPS, "default", accept=accept))
+    assert server.storage.revision == before
