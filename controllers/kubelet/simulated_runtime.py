@@ -319,9 +319,12 @@ class SimulatedRuntime:
             return PullFailure("ErrImagePull", f"rpc error: code = NotFound desc = {unpack}: {full}: not found")
         return PulledImage(full, images.image_id(full), False, seconds, images.size(full))
 
+    def _node_settings(self, pod: Object) -> Mapping[str, str]:
+        return self._pod_defaults(str(objects.spec(pod).get("nodeName") or ""))
+
     def settings(self, pod: Object, container: Object) -> Mapping[str, str]:
         """What annotations of the pod and of its node say about a container."""
-        defaults = self._pod_defaults(str(objects.spec(pod).get("nodeName") or ""))
+        defaults = self._node_settings(pod)
         annotations = objects.annotations(pod)
         if not annotations or not any_settings(annotations):
             return defaults
@@ -339,8 +342,7 @@ class SimulatedRuntime:
         policy = str(container.get("restartPolicy") or objects.spec(pod).get("restartPolicy") or "Always")
         kind = ("sidecar" if container.get("restartPolicy") == "Always" else "init") if init else "regular"
         try:
-            defaults = self._pod_defaults(str(objects.spec(pod).get("nodeName") or ""))
-            return self._stages.behaviour(pod, str(container["name"]), kind, policy, defaults)
+            return self._stages.behaviour(pod, str(container["name"]), kind, policy, self._node_settings(pod))
         except BehaviourError as error:
             return f"annotation kctl.dev: {error}"
 

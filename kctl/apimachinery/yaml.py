@@ -14,9 +14,8 @@ from typing import Any
 
 import yaml
 
-from kctl.apimachinery.bounds import MAX_DEPTH
 from kctl.apimachinery.yaml_documents import _CONSTANTS as _CONSTANTS
-from kctl.apimachinery.yaml_documents import DocumentBuilder, go_float, resolve
+from kctl.apimachinery.yaml_documents import TOO_DEEP, DocumentBuilder, go_float, resolve
 from kctl.apimachinery.yaml_documents import YamlError as YamlError
 
 try:
@@ -88,7 +87,7 @@ def _wording(error: yaml.YAMLError, text: str | bytes) -> str:
         control = "special characters" in str(error.reason) or "control" in str(error.reason)
         return "yaml: control characters are not allowed" if control else f"yaml: {error.reason}"
     if _OWN_LIMIT in str(error):
-        return f"yaml: exceeded max depth of {MAX_DEPTH}"
+        return TOO_DEEP
     if not isinstance(error, yaml.MarkedYAMLError):
         return f"yaml: {error}"
     line = 0

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from kctl.apimachinery.bounds import MAX_DEPTH
+from kctl.apimachinery.bounds import EXCEEDED, MAX_DEPTH
 
 
 class YamlError(ValueError):
@@ -24,6 +24,7 @@ class YamlError(ValueError):
         self.message = message
 
 
+TOO_DEEP = f"yaml: {EXCEEDED} of {MAX_DEPTH}"
 _CONSTANTS: dict[str, Any] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _CONSTANTS |= dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True)
 _CONSTANTS |= dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False)
@@ -160,7 +161,7 @@ class DocumentBuilder:
 
     def _begin(self, value: Any, anchor: str | None) -> None:
         if len(self._frames) >= MAX_DEPTH:
-            raise YamlError(f"yaml: exceeded max depth of {MAX_DEPTH}")
+            raise YamlError(TOO_DEEP)
         self._frames.append(_Frame(value, anchor, self._nodes, self._letters))
         self._nodes += 1
 
@@ -185,7 +186,7 @@ class DocumentBuilder:
         if self._is_excessive():
             raise YamlError("yaml: document contains excessive aliasing")
         if len(self._frames) + depth_of(value) > MAX_DEPTH:
-            raise YamlError(f"yaml: exceeded max depth of {MAX_DEPTH}")
+            raise YamlError(TOO_DEEP)
         self._add(value, event.start_mark)
 
     def _is_excessive(self) -> bool:

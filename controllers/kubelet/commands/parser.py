@@ -40,14 +40,12 @@ _ENDS_LIST = ("then", "else", "elif", "fi", "do", "done", "esac", "}")
 class Parser(Scanner):
     def __init__(self, text: str, depth: int = 0) -> None:
         super().__init__(text, depth)
-        self.commands_until = self._commands_until
         self._here_documents: list[tuple[int, str, bool, list[Redirect]]] = []
 
     # ---- lists
 
-    def _commands_until(self, closing: str) -> Command:
-        """A list of commands up to `closing`, which is read too; '' is the end of the script."""
-        self._deeper()
+    def commands_until(self, closing: str) -> Command:
+        self.deeper()
         found = self._list()
         self.depth -= 1
         if closing:
@@ -55,10 +53,6 @@ class Parser(Scanner):
         elif self.at < len(self.text):
             raise NotInterpreted(f'a script with a syntax error (unexpected "{self.peek()}")')
         return found
-
-    def _deeper(self) -> None:
-        self.depth += 1
-        Scanner("", self.depth)  # complains where that is too deep
 
     def _list(self) -> Command:
         items: list[Command] = []
@@ -129,7 +123,7 @@ class Parser(Scanner):
         self.skip_blanks()
         keyword = self._keyword()
         if self.peek() == "(" or keyword in ("{", "if", "while", "until", "for", "case"):
-            self._deeper()
+            self.deeper()
             found = self._compound(keyword)
             self.depth -= 1
             redirects = self._trailing_redirects()
@@ -150,7 +144,7 @@ class Parser(Scanner):
             if self.peek(2) == "((":
                 raise NotInterpreted("a script with ((...))")
             self.at += 1
-            return Group(self._commands_until(")"), True)
+            return Group(self.commands_until(")"), True)
         self.at += len(keyword)
         if keyword == "{":
             body = self._list()
@@ -238,7 +232,7 @@ class Parser(Scanner):
                 raise NotInterpreted("a script with an unterminated [[")
             words.append(word)
             if word.plain == "]]" and not operator:
-                return Simple((), tuple(words), self._trailing_redirects(), splits=False)
+                return Simple((), tuple(words), self._trailing_redirects())
 
     def _simple(self) -> Command:
         assignments: list[tuple[str, Word]] = []
@@ -264,7 +258,8 @@ class Parser(Scanner):
                 raise NotInterpreted(f"a command with more than {ARGUMENTS} arguments")
         if not (words or assignments or redirects):
             raise NotInterpreted(f'a script with a syntax error (unexpected "{self.peek() or "end of file"}")')
-        return self._with_redirects(Simple(tuple(assignments), tuple(words)), redirects)
+        self._finish_here_documents()
+        return Simple(tuple(assignments), tuple(words), tuple(redirects))
 
     # ---- redirections
 
@@ -275,10 +270,6 @@ class Parser(Scanner):
             self.skip_blanks()
         self._finish_here_documents()
         return tuple(redirects)
-
-    def _with_redirects(self, command: Simple, redirects: list[Redirect]) -> Simple:
-        self._finish_here_documents()
-        return Simple(command.assignments, command.words, tuple(redirects), command.splits)
 
     def _redirect(self, redirects: list[Redirect]) -> bool:
         found = _REDIRECT.match(self.text, self.at)
@@ -340,4 +331,4 @@ def parse(script: str) -> Command:
     """Raises NotInterpreted."""
     if "\0" in script:
         raise NotInterpreted("a script with a NUL character")
-    return Parser(script)._commands_until("") if script.strip() else NOTHING
+    return Parser(script).commands_until("") if script.strip() else NOTHING

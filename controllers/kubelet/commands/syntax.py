@@ -59,12 +59,11 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Simple:
-    """`splits`: words are split into fields and matched against files, as everywhere but in [[ ]]."""
+    """[[ ]] too, whose words are neither split into fields nor matched against files."""
 
     assignments: tuple[tuple[str, Word], ...]
     words: tuple[Word, ...]
     redirects: tuple[Redirect, ...] = ()
-    splits: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""Reading one word of a script: quotes, escapes, $expansions. The parser reads commands with it and is called back for $(...)."""
+"""Reading one word of a script: quotes, escapes, $expansions. The parser, which reads commands with it, fills in
+`commands_until` for $(...)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from controllers.kubelet.commands.errors import NotInterpreted
 from controllers.kubelet.commands.limits import NESTING, SCRIPT_CHARACTERS
@@ -24,12 +24,19 @@ class Scanner:
     def __init__(self, text: str, depth: int = 0) -> None:
         if len(text) > SCRIPT_CHARACTERS:
             raise NotInterpreted(f"a script of {len(text)} characters")
-        if depth > NESTING:
-            raise NotInterpreted("a script with deeply nested commands")
         self.text = text
         self.at = 0
-        self.depth = depth
-        self.commands_until: Callable[[str], Command] = _no_commands
+        self.depth = depth - 1
+        self.deeper()
+
+    def deeper(self) -> None:
+        self.depth += 1
+        if self.depth > NESTING:
+            raise NotInterpreted("a script with deeply nested commands")
+
+    def commands_until(self, closing: str) -> Command:
+        """A list of commands up to `closing`, which is read too; '' is the end of the script."""
+        raise NotImplementedError
 
     # ---- characters
 
@@ -93,7 +100,7 @@ class Scanner:
             parts.append(Literal(self.run(_PLAIN_RUN)))
 
     def _double_quoted(self, parts: list[Part], closing: str) -> None:
-        """Up to `closing`, or to the end where that is ''."""
+        """Up to `closing`, which is read too."""
         before = len(parts)
         while True:
             character = self.peek()
@@ -196,10 +203,6 @@ class Scanner:
 _BLANKS = re.compile(r"(?:[ \t\r]|\\\n)*")
 _COMMENT = re.compile(r"#[^\n]*")
 _BRACED_RUN = re.compile(r"[^\s;&|()<>'\"\\$`}]+")
-
-
-def _no_commands(closing: str) -> Command:
-    raise NotInterpreted("a script with a command in a word")
 
 
 def make_word(parts: list[Part]) -> Word:
