@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from controllers.kubelet import node_behaviour, node_status
@@ -94,6 +94,7 @@ class KubeletFleet:
         await self._heartbeats.start(kubelets)
         nodes.add_handler(self._nodes_changed)
         config_maps.add_handler(lambda changes: self._appeared(CONFIG_MAP, changes))
+        self._reserve_addresses(pods.list())
         pods.add_handler(self._pods_changed)
         await asyncio.gather(*(self._start_static(kubelet) for kubelet in kubelets if kubelet.config.static_pods))
 
@@ -164,6 +165,12 @@ class KubeletFleet:
                 self._fetch_secrets(new)
             elif not self._held_for_secrets or not self._hold(new):
                 kubelet.pod_changed(new)
+
+    def _reserve_addresses(self, pods: Iterable[Object]) -> None:
+        for pod in pods:
+            kubelet = self._kubelets.get(objects.spec(pod).get("nodeName") or "")
+            if kubelet is not None:
+                kubelet.reserve_address(pod)
 
     def _hold(self, pod: Object) -> bool:
         """Keep only the newest version of a pod that waits for the Secret cache."""
@@ -238,9 +245,9 @@ class KubeletFleet:
         kubelet = self._make(node_status.config_of(node))
         await kubelet.register()
         self._heartbeats.add(kubelet)
-        for pod in list(self._informers.informer(PODS).list()):
-            if objects.spec(pod).get("nodeName") == kubelet.name:
-                self._pods_changed([Change(None, pod)])
+        bound = [pod for pod in self._informers.informer(PODS).list() if objects.spec(pod).get("nodeName") == kubelet.name]
+        self._reserve_addresses(bound)
+        self._pods_changed([Change(None, pod) for pod in bound])
 
     # ---- KubeletConnector
 

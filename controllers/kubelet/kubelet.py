@@ -171,8 +171,7 @@ class Kubelet:
             if status.get("phase") not in ("Succeeded", "Failed"):
                 self._usage.add(pod["spec"])
                 worker.counted = True
-            if status.get("podIP"):
-                self._reserve_address(status["podIP"])
+            self.reserve_address(pod)
             worker.adopt()
             if worker.deleting:
                 worker.terminate()
@@ -242,7 +241,11 @@ class Kubelet:
             self._addresses.release(address)
         self.context.overflow.release(address)
 
-    def _reserve_address(self, address: str) -> None:
+    def reserve_address(self, pod: Object) -> None:
+        """The one it has already, if any. For every pod that an earlier kubelet ran before the first new one is given an address."""
+        address = objects.status(pod).get("podIP")
+        if not address:
+            return
         if self._addresses is not None:
             self._addresses.reserve(address)
         self.context.overflow.reserve(address)

@@ -58,6 +58,20 @@ async def test_pods_created_while_away_start() -> None:
         await second.stop()
 
 
+async def test_a_pod_created_while_away_gets_no_address_of_another() -> None:
+    first = Cluster()
+    await first.start(NODES)
+    await first.create(pod("p"))
+    assert first.fleet is not None
+    await first.fleet.stop()
+    await first.client.create(PODS, pod("a"))  # is looked at before the one that has an address
+    second = await restarted(first)
+    try:
+        assert [objects.status(await second.pod(name))["podIP"] for name in ("p", "a")] == ["10.244.0.2", "10.244.0.3"]
+    finally:
+        await second.stop()
+
+
 async def test_pods_deleted_while_away_end() -> None:
     first = Cluster()
     await first.start(NODES)
