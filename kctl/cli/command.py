@@ -21,11 +21,11 @@ and `cluster` are kctl's own, and click commands.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from kctl.cli.errors import CommandError, Exit, UsageError
 from kctl.cli.flags import Flag, parse
+from kctl.cli.lazy import Lazy, load
 from kctl.cli.options import GLOBAL_FLAGS, HELP_FLAG
 from kctl.cli.session import Session
 
@@ -35,7 +35,7 @@ PROGRAM = "kctl"
 class Command:
     """`examples` is shown in the help; `blocking` says that the command waits for nothing but the API server's answers (no
     sleeping, nothing at the same time), and so needs no event loop. `verbatim` commands take their words as they are.
-    `without_effect` names flags whose values all mean the same here, as their help says."""
+    `without_effect` names flags whose values all mean the same here, as their help says; `members` are the sub-commands of a Group."""
 
     name: ClassVar[str] = ""
     usage: ClassVar[str] = ""
@@ -44,6 +44,7 @@ class Command:
     verbatim: ClassVar[bool] = False
     without_effect: ClassVar[frozenset[str]] = frozenset()
     flags: ClassVar[dict[str, Flag]] = {}
+    members: ClassVar[dict[str, Lazy]] = {}
     arguments: tuple[str, ...]
 
     def __init_subclass__(cls) -> None:
@@ -73,25 +74,20 @@ class Command:
         raise NotImplementedError
 
     def print_help(self) -> None:
+        self.session.write(self.help(self.session.program))
+
+    @classmethod
+    def help(cls, path: str) -> str:
+        """The text of --help; `path` is the command as typed."""
         from kctl.cli.help import command_help
 
-        self.session.write(command_help(type(self), self.session.program))
-
-
-class Lazy(NamedTuple):
-    """A command that is imported when it is used. `attribute` names the class (or click command) in `module`."""
-
-    module: str
-    attribute: str
-    short_help: str
-    heading: str = ""
+        return command_help(path, cls.__doc__ or "", usage=cls.usage, examples=cls.examples, flags=cls.flags.values(), members=cls.members)
 
 
 class Group(Command):
     """A command with sub-commands, imported by name. One that overrides `run` also works without (`create -f`).
     `not_yet` names kubectl's sub-commands that are missing; `help_on_stdout` where kubectl shows a group's help there."""
 
-    members: ClassVar[dict[str, Lazy]] = {}
     aliases: ClassVar[dict[str, str]] = {}
     not_yet: ClassVar[frozenset[str]] = frozenset()
     help_on_stdout: ClassVar[bool] = False
@@ -114,16 +110,9 @@ class Group(Command):
 
     def run(self) -> Any:
         """Without a sub-command: the help and exit code 1, as kubectl."""
-        from kctl.cli.help import command_help
-
         streams = self.session.streams
-        (streams.out if self.help_on_stdout else streams.err).write(command_help(type(self), self.session.program))
+        (streams.out if self.help_on_stdout else streams.err).write(self.help(self.session.program))
         raise Exit(1)
-
-
-def load(entry: Lazy) -> Any:
-    """Import a command: a Command class or a click command."""
-    return getattr(import_module(entry.module), entry.attribute)
 
 
 def invoke(root: type[Group], words: Sequence[str], session: Session) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import BUILT_IN, NAMESPACES, PODS, ResourceType
-from kctl.cli.command import Command, Group, load
-from kctl.cli.connection import uses_local_cluster
+from kctl.cli.command import Command, Group
+from kctl.cli.configuration import uses_local_cluster
 from kctl.cli.flags import Flag
+from kctl.cli.lazy import load
 from kctl.cli.options import GLOBAL_FLAGS, HELP_FLAG
 from kctl.cli.session import Session
 

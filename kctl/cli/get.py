@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ResourceType
-from kctl.apimachinery.status import ApiError, NotFound
-from kctl.cli import options
-from kctl.cli.builder import Builder, Selection, unable_to_find
-from kctl.cli.command import Command
+from kctl.cli.builder import Builder, Selection
 from kctl.cli.errors import CommandError, UsageError, plain, raise_all
-from kctl.cli.flags import flag
-from kctl.cli.options import Manifests
-from kctl.cli.session import Session
-from kctl.client.transport import TABLE, ApiRequest
-from kctl.printers.table import TableOptions, TablePrinter, TableWriter
+from kctl.cli.getting import Answer, Getting
+from kctl.printers.table import TableWriter
 
 EXAMPLES = """
   # List all pods in ps output format
@@ -45,20 +37,7 @@ EXAMPLES = """
 """
 
 
-class Answer(NamedTuple):
-    """What the server said about one selection: a Table, an object or a list."""
-
-    resource: ResourceType
-    object: Object
-    named: bool
-    source: str = ""
-
-    @property
-    def is_table(self) -> bool:
-        return self.object.get("kind") == "Table"
-
-
-class Get(Manifests, Command):
+class Get(Getting):
     """Display one or many resources.
 
     Prints a table of the most important information about the specified resources. You can filter the list using a label
@@ -69,84 +48,6 @@ class Get(Manifests, Command):
     usage = "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]"
     examples = EXAMPLES
     blocking = True
-
-    output: str = flag(
-        "-o",
-        "--output",
-        help="Output format. One of: (json, yaml, kyaml, name, go-template, go-template-file, template, templatefile, jsonpath, jsonpath-as-json, jsonpath-file, custom-columns, custom-columns-file, wide).",
-    )
-    template: str = flag("--template", help="Template string or path to template file to use when -o=go-template, -o=go-template-file.")
-    watch: bool = flag("-w", "--watch", kind="bool", help="After listing/getting the requested object, watch for changes.")
-    watch_only: bool = flag(
-        "--watch-only", kind="bool", help="Watch for changes to the requested object(s), without listing/getting first."
-    )
-    output_watch_events: bool = flag(
-        "--output-watch-events",
-        kind="bool",
-        help="Output watch event objects when --watch or --watch-only is used. Existing objects are output as initial ADDED events.",
-    )
-    chunk_size: int = flag(
-        "--chunk-size",
-        kind="int",
-        default=500,
-        help="Return large lists in chunks rather than all at once. Pass 0 to disable.",
-    )
-    ignore_not_found: bool = flag(
-        "--ignore-not-found",
-        kind="bool",
-        help="If set to true, suppresses NotFound error for specific objects that do not exist.",
-    )
-    raw: str = flag("--raw", help="Raw URI to request from the server.  Uses the transport specified by the kubeconfig file.")
-    sort_by: str = flag(
-        "--sort-by",
-        help="If non-empty, sort list types using this field specification.  The field specification is expressed as a JSONPath expression (e.g. '{.metadata.name}').",
-    )
-    no_headers: bool = flag(
-        "--no-headers",
-        kind="bool",
-        help="When using the default or custom-column output format, don't print headers (default print headers).",
-    )
-    show_labels: bool = flag(
-        "--show-labels", kind="bool", help="When printing, show all labels as the last column (default hide labels column)"
-    )
-    show_kind: bool = flag("--show-kind", kind="bool", help="If present, list the resource type for the requested object(s).")
-    label_columns: Sequence[str] = flag(
-        "-L",
-        "--label-columns",
-        kind="slice",
-        help="Accepts a comma separated list of labels that are going to be presented as columns.",
-    )
-    show_managed_fields: bool = flag(
-        "--show-managed-fields",
-        kind="bool",
-        help="If true, keep the managedFields when printing objects in JSON or YAML format.",
-    )
-    allow_missing_template_keys: bool = flag(
-        "--allow-missing-template-keys",
-        kind="bool",
-        default=True,
-        help="If true, ignore any errors in templates when a field or map key is missing in the template.",
-    )
-    server_print: bool = flag(
-        "--server-print",
-        kind="bool",
-        default=True,
-        help="If true, have the server return the appropriate table output. Supports extension APIs and CRDs.",
-    )
-    subresource: str = flag("--subresource", help="If specified, gets the subresource of the requested object.")
-    selector: str = options.selector()
-    field_selector: str = options.field_selector()
-    all_namespaces: bool = options.all_namespaces()
-    filename: Sequence[str] = options.filename("Filename, directory, or URL to files identifying the resource to get from a server.")
-
-    def __init__(self, session: Session, arguments: Sequence[str] = (), **values: Any) -> None:
-        super().__init__(session, arguments, **values)
-        self.errors: list[Exception] = []
-
-    @property
-    def human(self) -> bool:
-        """Whether a table is printed rather than objects."""
-        return (not self.output and not self.template) or self.output == "wide"
 
     def complete(self) -> None:
         if self.raw or self.watch or self.watch_only:
@@ -215,70 +116,6 @@ class Get(Manifests, Command):
         infos = await builder.objects()
         return [Selection(info.resource, info.namespace, info.name) for info in infos]
 
-    async def fetch(self, selections: Sequence[Selection]) -> list[Answer]:
-        """Every selection in turn; failures go to `errors`. Collections come in chunks, as kubectl asks for them."""
-        answers: list[Answer] = []
-        for selection in selections:
-            try:
-                if selection.name:
-                    answers.append(await self.one(selection))
-                else:
-                    answers += await self._collection(selection)
-            except NotFound as error:
-                if not self.ignore_not_found:
-                    self.errors.append(error)
-            except (ApiError, CommandError) as error:
-                self.errors.append(error)
-        return answers
-
-    def query(self) -> dict[str, str]:
-        if not self.human or not self.server_print:
-            return {}
-        if self.sort_by:
-            return {"includeObject": "Object"}
-        needs_metadata = self.all_namespaces or self.show_labels or self.label_columns
-        return {} if needs_metadata else {"includeObject": "None"}
-
-    @property
-    def accept(self) -> str:
-        return TABLE if self.human and self.server_print else ""
-
-    async def one(self, selection: Selection) -> Answer:
-        request = ApiRequest(
-            "get",
-            selection.resource,
-            selection.namespace,
-            selection.name,
-            self.subresource,
-            self.query(),
-            accept=self.accept,
-        )
-        response = await (await self.session.client()).call(request)
-        return Answer(selection.resource, response.object, True)
-
-    async def _collection(self, selection: Selection) -> list[Answer]:
-        client = await self.session.client()
-        query = self.query() | self.selectors()
-        limit = 0 if self.sort_by else self.chunk_size
-        if limit > 0:
-            query["limit"] = str(limit)
-        answers: list[Answer] = []
-        while True:
-            request = ApiRequest("list", selection.resource, selection.namespace, query=query, accept=self.accept)
-            try:
-                found = (await client.call(request)).object
-            except ApiError as error:
-                raise unable_to_find(error, selection.resource, self.selector, self.field_selector) from None
-            answers.append(Answer(selection.resource, found, False))
-            token = (found.get("metadata") or {}).get("continue")
-            if not token:
-                return answers
-            query = {**query, "continue": token}
-
-    def selectors(self) -> dict[str, str]:
-        query = {"labelSelector": self.selector, "fieldSelector": self.field_selector}
-        return {key: value for key, value in query.items() if value}
-
     def print_tables(self, answers: Sequence[Answer], errors: Sequence[Exception]) -> None:
         tables = [self.as_table(answer) for answer in answers]
         if self.sort_by:
@@ -305,45 +142,9 @@ class Get(Manifests, Command):
             where = f" in {self.session.namespace} namespace." if namespaced else ""
             self.session.error(f"No resources found{where}")
 
-    def as_table(self, answer: Answer) -> dict[str, Any]:
-        """The Table, or one made here from objects (--server-print=false and servers that cannot)."""
-        if answer.is_table:
-            return answer.object
-        from kctl.cli.local_table import table_of
-
-        return table_of(answer.object, self.session.now())
-
-    def table_printer(self, resource: ResourceType, with_kind: bool) -> TablePrinter:
-        kind = resource.kind.lower() + (f".{resource.group}" if resource.group else "")
-        return TablePrinter(
-            TableOptions(
-                wide=self.output == "wide",
-                no_headers=self.no_headers,
-                with_namespace=self.all_namespaces and resource.namespaced,
-                kind=kind if with_kind or self.show_kind else "",
-                show_labels=self.show_labels,
-                label_columns=self.label_columns,
-            )
-        )
-
-    def object_printer(self) -> Any:
-        from kctl.printers.output import GET_FORMATS, OutputError, printer_for
-
-        try:
-            return printer_for(
-                self.output,
-                self.template,
-                allow_missing_keys=self.allow_missing_template_keys,
-                show_managed_fields=self.show_managed_fields,
-                formats=GET_FORMATS,
-                no_headers=self.no_headers,
-            )
-        except OutputError as error:
-            raise CommandError(str(error)) from None
-
     def print_objects(self, answers: Sequence[Answer], errors: list[Exception]) -> None:
         """A single named object as itself, everything else as one v1 List (printGeneric)."""
-        from kctl.printers.output import OutputError
+        from kctl.printers.printer import OutputError
 
         single = len(answers) == 1 and answers[0].named and not errors and self._single_implied()
         if not single and not answers and (errors or self.ignore_not_found) and self._single_implied():

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import from_status
 from kctl.cli.errors import CommandError
+from kctl.cli.getting import Answer, Getting
 from kctl.client.transport import ApiRequest, WatchEvent
 from kctl.printers.table import TableWriter
 
 if TYPE_CHECKING:
     from kctl.cli.builder import Selection
-    from kctl.cli.get import Get
 
 
-async def watch(get: Get, selections: Sequence[Selection]) -> None:
+async def watch(get: Getting, selections: Sequence[Selection]) -> None:
     """Until the server ends the watch or the user interrupts."""
     if not selections:
         raise CommandError("watch is only supported on individual resources and resource collections - no resources were found")
@@ -61,7 +61,7 @@ def _parts(obj: Object) -> list[Object]:
     return [{"apiVersion": version, "kind": kind, **one} for one in obj["items"]]
 
 
-def _shower(get: Get, selection: Selection) -> Callable[[WatchEvent], None]:
+def _shower(get: Getting, selection: Selection) -> Callable[[WatchEvent], None]:
     out = get.session.streams.out
     if not get.human:
         printer = get.object_printer()
@@ -77,7 +77,7 @@ def _shower(get: Get, selection: Selection) -> Callable[[WatchEvent], None]:
 
     def show_table(event: WatchEvent) -> None:
         nonlocal first
-        rows = table_printer.rows(get.as_table(_answer(get, selection, event.object)))
+        rows = table_printer.rows(get.as_table(Answer(selection.resource, event.object, True)))
         if get.output_watch_events:
             header = first and not get.no_headers and bool(rows)
             rows = [["EVENT" if header and index == 0 else event.type, *row] for index, row in enumerate(rows)]
@@ -86,9 +86,3 @@ def _shower(get: Get, selection: Selection) -> Callable[[WatchEvent], None]:
         out.flush()
 
     return show_table
-
-
-def _answer(get: Get, selection: Selection, obj: Object) -> Any:
-    from kctl.cli.get import Answer
-
-    return Answer(selection.resource, obj, True)

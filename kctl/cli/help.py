@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from kctl.cli.flags import Flag
+from kctl.cli.lazy import Lazy
 from kctl.cli.options import GLOBAL_FLAGS
-
-if TYPE_CHECKING:
-    from kctl.cli.command import Command, Lazy
 
 _GLOBAL_HINT = 'Use "kctl options" for a list of global command-line options (applies to all commands).'
 
@@ -32,20 +29,25 @@ def _columns(rows: Sequence[tuple[str, str]]) -> str:
     return "".join(f"  {name.ljust(width)}{text}\n" for name, text in rows)
 
 
-def command_help(command: type[Command], path: str) -> str:
-    """`path` is the command as typed: kctl rollout status."""
-    from kctl.cli.command import Group
-
-    members = command.members if issubclass(command, Group) else {}
-    parts = [unindented(command.__doc__ or "") + "\n"]
-    if command.examples:
-        parts.append("Examples:\n" + command.examples.strip("\n") + "\n")
+def command_help(
+    path: str,
+    description: str,
+    *,
+    usage: str = "",
+    examples: str = "",
+    flags: Iterable[Flag] = (),
+    members: Mapping[str, Lazy] | None = None,
+) -> str:
+    """`path` is the command as typed: kctl rollout status; `description` its docstring, `members` its sub-commands."""
+    parts = [unindented(description) + "\n"]
+    if examples:
+        parts.append("Examples:\n" + examples.strip("\n") + "\n")
     if members:
         parts.append("Available Commands:\n" + _columns([(name, members[name].short_help) for name in sorted(members)]))
-    flags = sorted((one for one in command.flags.values() if not one.hidden), key=lambda one: one.long)
-    if flags:
-        parts.append("Options:\n" + "\n".join(map(option_help, flags)))
-    usage = command.usage or ("SUBCOMMAND" if members else "")
+    shown = sorted((flag for flag in flags if not flag.hidden), key=lambda flag: flag.long)
+    if shown:
+        parts.append("Options:\n" + "\n".join(map(option_help, shown)))
+    usage = usage or ("SUBCOMMAND" if members else "")
     parts.append(f"Usage:\n  {path} {usage}{' ' if usage else ''}[options]\n")
     hint = f'Use "{path} <command> --help" for more information about a given command.\n' if members else ""
     parts.append(hint + _GLOBAL_HINT + "\n")

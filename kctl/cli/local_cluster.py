@@ -1,7 +1,6 @@
-"""The cluster of this machine that a command is about, and serving the command from its store where it is stopped.
+"""The cluster of this machine that a command is about.
 
-The only file of the CLI beside run_cluster.py and cluster*.py that reaches the daemon package; kctl.cli.connection asks it where no
-server is named. A kubeconfig that `kctl run-cluster` wrote says which local cluster it is of, so an exported one is as good as none.
+kctl.cli.configuration and kctl.cli.connection ask it where no server is named. A kubeconfig that `kctl run-cluster` wrote says which local cluster it is of, so an exported one is as good as none.
 """
 
 from __future__ import annotations
@@ -17,26 +16,20 @@ from kctl.client import kubeconfig
 from kctl.daemon import current_cluster
 from kctl.daemon.current_cluster import NoCluster
 from kctl.daemon.damage import DamagedFile
-from kctl.daemon.lock import AlreadyServed, Holder, holder
+from kctl.daemon.lock import Holder, holder
 from kctl.daemon.paths import DEFAULT_CLUSTER, ClusterPaths, InvalidClusterName, data_home, valid_cluster_name
 
 if TYPE_CHECKING:
-    from kctl.cli.session import Session
     from kctl.client.kubeconfig import ResolvedConfig
-    from kctl.client.transport import Transport
 
-_STARTING_SECONDS = 15.0
-_POLL_SECONDS = 0.02
 _PROBE_SECONDS = 1.0
-_IDENTITY_FLAGS = ("as", "as_group", "as_uid", "as_user_extra", "token", "username", "client_certificate")
-_NEED_A_RUNNING_ONE = ("wait", "logs", "cluster-info", "rollout status", "exec", "attach", "port-forward", "cp", "top", "proxy", "debug")
 
 LocalCluster = ClusterPaths
 
 
 def by_flags(flags: Mapping[str, Any]) -> ClusterPaths:
     """Where no kubeconfig is named: --cluster, a --context of kctl's own, $KCTL_CLUSTER, the current cluster. Raises CommandError."""
-    with _as_command_errors():
+    with as_command_errors():
         name = str(flags.get("cluster") or "")
         if name:
             if not valid_cluster_name(name) or not ClusterPaths.of(name).exist:
@@ -60,7 +53,7 @@ def by_kubeconfig(configuration: ResolvedConfig) -> ClusterPaths | None:
         return None
     paths = ClusterPaths.of(name)
     if paths.exist:
-        return paths if _is_encoded(paths.pki / "ca.crt", configuration.cluster.get("certificate-authority-data")) else None
+        return paths if is_encoded(paths.pki / "ca.crt", configuration.cluster.get("certificate-authority-data")) else None
     if not _answers(configuration.server):
         raise CommandError(_gone(name, f"context {configuration.context!r}"))
     return None
@@ -78,7 +71,7 @@ def _gone(name: str, where: str) -> str:
     return f'cluster "{name}" of {where} does not exist any more; make it anew with: kctl run-cluster --name {name}'
 
 
-def _is_encoded(path: Path, data: Any) -> bool:
+def is_encoded(path: Path, data: Any) -> bool:
     from binascii import b2a_base64
 
     try:
@@ -104,58 +97,14 @@ def _answers(server: str) -> bool:
 
 def running(paths: ClusterPaths) -> Holder | None:
     """The daemon that serves it and has said where. Raises CommandError."""
-    with _as_command_errors(paths):
+    with as_command_errors(paths):
         found = holder(paths.process_id)
     return found if found is not None and found.server else None
 
 
-async def open_stopped(session: Session, paths: ClusterPaths) -> Transport | None:
-    """The API server in this process, working on the stopped cluster; None while a daemon serves it. Raises CommandError."""
-    import asyncio
-
-    waited = 0.0
-    while running(paths) is None:
-        _refuse_without_daemon(session, paths)
-        try:
-            with _as_command_errors(paths):
-                opened = await _open(paths)
-        except AlreadyServed as error:
-            if waited >= _STARTING_SECONDS:
-                raise CommandError(f'cluster "{paths.name}" is in use by process {error.holder.process_id or "?"}') from None
-            await asyncio.sleep(_POLL_SECONDS)
-            waited += _POLL_SECONDS
-            continue
-        session.embedded = True
-        session.error(
-            f'Note: cluster "{paths.name}" is stopped; this works on its stored state. To start it: kctl run-cluster --name {paths.name}'
-        )
-        return opened
-    return None
-
-
-async def _open(paths: ClusterPaths) -> Transport:
-    from kctl.daemon.embedded import open_embedded
-
-    return await open_embedded(paths.directory)
-
-
-def _refuse_without_daemon(session: Session, paths: ClusterPaths) -> None:
-    """What an API server alone cannot do, and whom it cannot authenticate: it acts as the cluster's administrator."""
-    start = f"start it with: kctl run-cluster --name {paths.name}"
-    command = session.program.partition(" ")[2]
-    if command in _NEED_A_RUNNING_ONE or (command == "get" and {"watch", "watch_only"} & session.changed):
-        what = f"{session.program} --watch" if command == "get" else session.program
-        raise CommandError(f'cluster "{paths.name}" is not running, and "{what}" needs a running one; {start}')
-    for name in _IDENTITY_FLAGS:
-        if session.flags.get(name):
-            raise CommandError(f'--{name.replace("_", "-")} needs a running cluster, and "{paths.name}" is stopped; {start}')
-    user = session.configuration.user
-    if user and not _is_encoded(paths.pki / "admin.crt", user.get("client-certificate-data")):
-        raise CommandError(f'cluster "{paths.name}" is stopped, and only its administrator can work on it then; {start}')
-
-
 @contextmanager
-def _as_command_errors(paths: ClusterPaths | None = None) -> Iterator[None]:
+def as_command_errors(paths: ClusterPaths | None = None) -> Iterator[None]:
+    """What is wrong with a local cluster's files, as the command says it."""
     try:
         yield
     except DamagedFile as error:

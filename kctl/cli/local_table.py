@@ -7,7 +7,7 @@ from typing import Any
 
 from kctl.apimachinery import times
 from kctl.apimachinery.objects import Object
-from kctl.printers.output import items_of
+from kctl.printers.printer import items_of
 from kctl.printers.table import generic_table
 
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from kctl.cli.command import PROGRAM, Group, Lazy, invoke
+from kctl.cli.command import PROGRAM, Group, invoke
+from kctl.cli.lazy import Lazy
 from kctl.cli.errors import CommandError, Exit, report
 from kctl.cli.session import Session
 

@@ -12,8 +12,10 @@ from kctl.cli.builder import qualified_name
 from kctl.cli.errors import CommandError
 from kctl.cli.options import DryRun
 from kctl.cli.session import Session
-from kctl.printers.output import OBJECT_FORMATS, OutputError, Printer, json_text, printer_for
+from kctl.printers.go_json import json_text
+from kctl.printers.output import OBJECT_FORMATS, printer_for
 from kctl.printers.output import name_of as _name
+from kctl.printers.printer import OutputError, Printer
 
 MARKS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from kctl.apimachinery import jsonpath
 from kctl.apimachinery.objects import Object
-from kctl.printers.output import OutputError, Printer, items_of
+from kctl.printers.printer import OutputError, Printer, items_of
 from kctl.printers.table import TableWriter, _go
 
 

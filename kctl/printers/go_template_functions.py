@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
 
-from kctl.printers.output import escape_html
+from kctl.printers.go_json import escape_html
 
 
 class TemplateError(ValueError):

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from kctl.apimachinery.objects import Object
-
-Printer = Callable[[Object], str]
+from kctl.printers.go_json import json_text
+from kctl.printers.printer import OutputError, Printer, items_of
 
 OBJECT_FORMATS: Final = (
     "go-template",
@@ -39,10 +39,6 @@ _TEMPLATES: Final = (
     "custom-columns-file",
     "custom-columns",
 )
-
-
-class OutputError(ValueError):
-    """A format that does not exist, or a template that is missing or wrong."""
 
 
 def split_format(output: str, template: str = "") -> tuple[str, str]:
@@ -102,12 +98,6 @@ def _given(form: str, template: str, kind: str) -> str:
         raise OutputError(f"error reading template {template}, open {template}: {(error.strerror or '').lower()}") from None
 
 
-def items_of(obj: Object) -> list[Object]:
-    """The members of a list, or the object itself."""
-    items = obj.get("items")
-    return items if isinstance(items, list) and str(obj.get("kind", "")).endswith("List") else [obj]
-
-
 def name_of(obj: Object) -> str:
     """pod/x, deployment.apps/x: by the object's own kind."""
     group = str(obj.get("apiVersion", "")).rpartition("/")[0]
@@ -131,25 +121,6 @@ def without_managed_fields(obj: Object) -> Object:
 
 def _without_managed_fields(printer: Printer, show: bool) -> Printer:
     return printer if show else lambda obj: printer(without_managed_fields(obj))
-
-
-def escape_html(text: str) -> str:
-    """As encoding/json writes inside strings."""
-    for letter, code in (
-        ("&", "\\u0026"),
-        ("<", "\\u003c"),
-        (">", "\\u003e"),
-        ("\u2028", "\\u2028"),
-        ("\u2029", "\\u2029"),
-    ):
-        if letter in text:
-            text = text.replace(letter, code)
-    return text
-
-
-def json_text(obj: Any, *, sort_keys: bool = True) -> str:
-    """Indented by four, keys sorted."""
-    return escape_html(json.dumps(obj, indent=4, sort_keys=sort_keys, ensure_ascii=False)) + "\n"
 
 
 class YamlPrinter:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import kctl.cli
-from kctl.cli.command import Command, Group, load
+from kctl.cli.command import Command, Group
+from kctl.cli.lazy import load
 from kctl.cli.main import Root
 from kctl.cli.options import GLOBAL_FLAGS, GLOBAL_FLAGS_WITHOUT_EFFECT, ObjectOutput
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from kctl.cli.command import Command, Group, load
+from kctl.cli.command import Command, Group
 from kctl.cli.help import unindented
+from kctl.cli.lazy import load
 from kctl.cli.main import COMMANDS, HEADINGS, Root
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"

@@ -13,9 +13,10 @@ from kctl.apimachinery.status import ApiError, Conflict, NotFound
 from kctl.cli import options
 from kctl.cli.apply.last_applied import ANNOTATION, annotated, last_applied
 from kctl.cli.builder import Builder, Info
-from kctl.cli.command import Group, Lazy
+from kctl.cli.command import Group
 from kctl.cli.errors import CommandError, UsageError, plain, with_source
 from kctl.cli.flags import flag
+from kctl.cli.lazy import Lazy
 from kctl.cli.options import DryRun, Manifests, ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session
@@ -182,10 +183,16 @@ class Apply(ObjectOutput, Manifests, Group):
         if results.prints_objects:
             results.print_all(self.printed)
         if self.prune and not errors and not builder.errors:
-            from kctl.cli.apply.prune import prune
-
-            await prune(self, infos)
+            await self._prune(infos)
         builder.finish(errors)
+
+    async def _prune(self, infos: Sequence[Info]) -> None:
+        from kctl.cli.apply.prune import Pruning, prune
+
+        pruning = Pruning(
+            self.prune_allowlist, self.selector, self.strategy, self.grace_period, self.cascade, wait=self.wait, timeout=self.timeout
+        )
+        await prune(self.session, infos, pruning)
 
     async def _one(self, info: Info, results: Results) -> None:
         if not info.name:

@@ -8,7 +8,7 @@ import orjson
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.printers.output import escape_html
+from kctl.printers.go_json import escape_html
 
 ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 

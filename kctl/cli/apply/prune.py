@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final, NamedTuple
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import ResourceType
@@ -12,10 +12,8 @@ from kctl.cli.apply.last_applied import last_applied
 from kctl.cli.builder import Info, qualified_name
 from kctl.cli.deletion import Deleted, propagation, wait_gone
 from kctl.cli.errors import CommandError
-from kctl.client.discovery import NoKind
-
-if TYPE_CHECKING:
-    from kctl.cli.apply.command import Apply
+from kctl.cli.session import Session
+from kctl.client.discovery import NoKind, RESTMapper
 
 DEFAULT: Final = (
     "core/v1/ConfigMap",
@@ -37,50 +35,62 @@ DEFAULT: Final = (
 )
 
 
-async def prune(apply: Apply, infos: Sequence[Info]) -> None:
-    session = apply.session
+class Pruning(NamedTuple):
+    """apply's flags that matter here. `allowlist` holds group/version/kind, empty for DEFAULT; `strategy` is --dry-run's value;
+    `grace_period` in seconds, -1 for the object's own."""
+
+    allowlist: Sequence[str]
+    selector: str
+    strategy: str
+    grace_period: int
+    cascade: str
+    wait: bool
+    timeout: float
+
+
+async def prune(session: Session, infos: Sequence[Info], pruning: Pruning) -> None:
     kept = {(info.resource.plural, info.resource.group, info.namespace, info.name) for info in infos}
     namespaces = dict.fromkeys(info.namespace for info in infos if info.namespace)
     mapper, client = await session.mapper(), await session.client()
     deleted: list[Deleted] = []
-    for entry in apply.prune_allowlist or DEFAULT:
+    for entry in pruning.allowlist or DEFAULT:
         resource = await _resource(mapper, entry)
         for namespace in namespaces if resource.namespaced else ("",):
-            found = await client.list(resource, namespace, label_selector=apply.selector)
+            found = await client.list(resource, namespace, label_selector=pruning.selector)
             for item in found.get("items") or ():
                 key = (resource.plural, resource.group, objects.namespace(item), objects.name(item))
                 if key in kept or last_applied(item) is None or objects.deletion_timestamp(item):
                     continue
-                await _delete(apply, resource, objects.namespace(item), objects.name(item))
+                await _delete(session, pruning, resource, objects.namespace(item), objects.name(item))
                 deleted.append(Deleted(resource, objects.namespace(item), objects.name(item), objects.uid(item)))
-    if apply.wait and apply.strategy == "none":
-        await wait_gone(session, deleted, apply.timeout)
+    if pruning.wait and pruning.strategy == "none":
+        await wait_gone(session, deleted, pruning.timeout)
 
 
-async def _resource(mapper: object, entry: str) -> ResourceType:
+async def _resource(mapper: RESTMapper, entry: str) -> ResourceType:
     parts = entry.split("/")
     if len(parts) != 3:
         raise CommandError(f"invalid GroupVersionKind format: {entry}, please follow <group/version/kind>")
     group, version, kind = parts
     try:
-        return await mapper.kind(version if group == "core" else f"{group}/{version}", kind)  # type: ignore[attr-defined,no-any-return]
+        return await mapper.kind(version if group == "core" else f"{group}/{version}", kind)
     except NoKind as error:
         raise CommandError(str(error)) from None
 
 
-async def _delete(apply: Apply, resource: ResourceType, namespace: str, name: str) -> None:
-    if apply.strategy != "client":
-        grace = apply.grace_period if apply.grace_period >= 0 else None
+async def _delete(session: Session, pruning: Pruning, resource: ResourceType, namespace: str, name: str) -> None:
+    if pruning.strategy != "client":
+        grace = pruning.grace_period if pruning.grace_period >= 0 else None
         try:
-            await (await apply.session.client()).delete(
+            await (await session.client()).delete(
                 resource,
                 name,
                 namespace,
                 grace_period_seconds=grace,
-                propagation_policy=propagation(apply.cascade),
-                dry_run=apply.strategy == "server",
+                propagation_policy=propagation(pruning.cascade),
+                dry_run=pruning.strategy == "server",
             )
         except NotFound:
             return
-    mark = {"none": "", "client": " (dry run)", "server": " (server dry run)"}[apply.strategy]
-    apply.session.print(f"{qualified_name(resource, name)} pruned{mark}")
+    mark = {"none": "", "client": " (dry run)", "server": " (server dry run)"}[pruning.strategy]
+    session.print(f"{qualified_name(resource, name)} pruned{mark}")

@@ -13,7 +13,7 @@ from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
 from kctl.cli.options import Manifests
-from kctl.printers.output import json_text
+from kctl.printers.go_json import json_text
 
 
 class ApplyViewLastApplied(Manifests, Command):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import SERVICES
-from kctl.cli.command import Group, Lazy
+from kctl.cli.command import Group
+from kctl.cli.lazy import Lazy
 from kctl.cli.session import Session
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from kctl.apimachinery.yaml import dump
 from kctl.cli.command import Command
 from kctl.cli.config.fields import config_object
-from kctl.cli.connection import load_kubeconfig, local_kubeconfig
+from kctl.cli.configuration import load_kubeconfig, local_kubeconfig
 from kctl.cli.errors import CommandError
 from kctl.cli.session import Session
 from kctl.client.kubeconfig import Kubeconfig, UnreadableConfig, environment_paths, load

@@ -8,9 +8,10 @@ from typing import Any
 from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.builder import Builder, Info
-from kctl.cli.command import Group, Lazy
+from kctl.cli.command import Group
 from kctl.cli.errors import CommandError, UsageError, with_source
 from kctl.cli.flags import flag
+from kctl.cli.lazy import Lazy
 from kctl.cli.options import Manifests, ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session

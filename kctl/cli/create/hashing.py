@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from kctl.printers.output import escape_html
+from kctl.printers.go_json import escape_html
 
 
 def hashed_name(obj: dict[str, Any], name: str) -> str:

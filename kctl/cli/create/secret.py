@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kctl.cli.command import Group, Lazy
+from kctl.cli.command import Group
 from kctl.cli.create.generator import Generator
 from kctl.cli.create.hashing import hashed_name
 from kctl.cli.create.key_values import collect
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
+from kctl.cli.lazy import Lazy
 
 _FAILURE = "failed to create secret "
 

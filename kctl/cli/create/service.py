@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kctl.cli.command import Group, Lazy
+from kctl.cli.command import Group
 from kctl.cli.create.generator import Generator
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
+from kctl.cli.lazy import Lazy
 
 
 class CreateService(Group):

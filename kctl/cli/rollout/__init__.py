@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kctl.cli.command import Group, Lazy
+from kctl.cli.command import Group
+from kctl.cli.lazy import Lazy
 
 
 def _at(module: str, short_help: str, attribute: str) -> Lazy:
