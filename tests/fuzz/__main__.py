@@ -24,7 +24,14 @@ def main() -> int:
         print(f"  {done} requests, {report.long} long, {len(report.findings)} findings", flush=True)
 
     found = () if arguments.no_recordings else recorded.cases()
-    report = run(arguments.requests, seed, recorded=found, most_findings=arguments.findings, progress=progress)
+    report = run(
+        arguments.requests,
+        seed,
+        recorded=found,
+        most_findings=arguments.findings,
+        progress=progress,
+        tell=lambda finding: print(finding, flush=True),
+    )
     print(report.text())
     return 1 if report.findings else 0
 

@@ -46,6 +46,24 @@ _VALUES: tuple[Any, ...] = (None, True, False, [], {}, [None], {"": None}, [[]],
 _PIECES = (b"\x00", b"\xff\xfe", b"{", b"[" * 300, b'"', b"\\ud800", b"\\u0000", b"&a *a", b": ", b"\n- ")
 _WORDS = (b"9" * 400, b"1e999", b"!!python/object:x ", b"<<: *a\n", b"\x80" * 12, b"%TAG ! x\n---\n")
 _MANY = (2, 50, 400)
+_MOST = 300_000
+"""Weight that repeating a part adds at most: four changes of one value stay within what can be sent."""
+
+
+def weight(value: Any) -> int:
+    """About the characters it takes when written; counting ends where there are too many."""
+    found, waiting = 0, [value]
+    while waiting and found < _MOST:
+        part = waiting.pop()
+        found += 4
+        if isinstance(part, str):
+            found += len(part)
+        elif isinstance(part, dict):
+            waiting += part.values()
+            found += sum(map(len, part))
+        elif isinstance(part, list):
+            waiting += part
+    return found
 
 
 class Mutator:
@@ -59,6 +77,10 @@ class Mutator:
 
     def text(self) -> str:
         return self._random.choice(_TEXTS)
+
+    def _many(self, part: Any) -> int:
+        """How often to repeat the part."""
+        return min(self._random.choice(_MANY), max(2, _MOST // weight(part)))
 
     def structure(self, value: Any) -> Any:
         """The value with one part replaced, dropped, repeated, renamed, moved or nested; a new value."""
@@ -95,9 +117,9 @@ class Mutator:
         if choice < 0.6:
             return self.odd()
         if choice < 0.7:
-            return [value] * self._random.choice(_MANY)
+            return [value] * self._many(value)
         if choice < 0.8:
-            return {f"k{number}": value for number in range(self._random.choice(_MANY))}
+            return {f"k{number}": value for number in range(self._many(value))}
         if choice < 0.9 and isinstance(value, str):
             return value + self.text()
         deep = value
@@ -115,7 +137,7 @@ class Mutator:
         elif choice < 0.9:
             changed[self.text()] = changed.pop(key)
         else:
-            changed |= {f"{key}{number}": value[key] for number in range(self._random.choice(_MANY))}
+            changed |= {f"{key}{number}": value[key] for number in range(self._many(value[key]))}
         return changed
 
     def _change_list(self, value: list[Any], index: int) -> list[Any]:
@@ -126,7 +148,7 @@ class Mutator:
         elif choice < 0.65:
             del changed[index]
         else:
-            changed[index:index] = [value[index]] * self._random.choice(_MANY)
+            changed[index:index] = [value[index]] * self._many(value[index])
         return changed
 
     def bytes(self, raw: bytes) -> bytes:
@@ -142,15 +164,11 @@ class Mutator:
                 case 2:
                     changed[at:at] = changed[at : at + self._random.choice((1, 10, 100))] * self._random.choice((1, 20))
                 case 3:
-                    changed[at:at] = self._random.choice(
-                        (b"\x00", b"\xff\xfe", b"{", b"[" * 300, b'"', b"\\ud800", b"\\u0000", b"&a *a", b": ", b"\n- ")
-                    )
+                    changed[at:at] = self._random.choice(_PIECES)
                 case 4:
                     del changed[at:]
                 case _:
-                    changed[at:at] = self._random.choice(
-                        (b"9" * 400, b"1e999", b"!!python/object:x ", b"<<: *a\n", b"\x80" * 12, b"%TAG ! x\n---\n")
-                    )
+                    changed[at:at] = self._random.choice(_WORDS)
         return bytes(changed)
 
     def target(self, target: str) -> str:

@@ -91,13 +91,15 @@ def run(
     recorded: tuple[Case, ...] = (),
     most_findings: int = 50,
     progress: Callable[[int, Report], None] = lambda done, report: None,
+    tell: Callable[[Finding], None] = lambda finding: None,
 ) -> Report:
+    """`tell` hears of each finding at once: what stops the fuzzer itself loses none."""
     maker = RequestMaker(seed, recorded=recorded)
     report = Report()
     while report.requests < requests and len(report.findings) < most_findings:
         wanted = min(PER_SERVER, requests - report.requests)
         with watched_log() as log, running(ShortWatches()) as server:
-            session = _Session(server, log, report)
+            session = _Session(server, log, report, tell)
             session.exchange_all(_encoded(maker.seeds()), count=False)
             session.exchange_all(islice(iter(maker.next, None), wanted), most_findings=most_findings)
             session.close()
@@ -114,10 +116,11 @@ def _encoded(cases: Iterable[Case]) -> Iterable[Case]:
 class _Session:
     """The requests of one server."""
 
-    def __init__(self, server: ServerThread, log: Tracebacks, report: Report) -> None:
+    def __init__(self, server: ServerThread, log: Tracebacks, report: Report, tell: Callable[[Finding], None]) -> None:
         self._server = server
         self._log = log
         self._report = report
+        self._tell = tell
         self._connection = Connection(server.port, 60)
 
     def close(self) -> None:
@@ -165,4 +168,6 @@ class _Session:
             self._find(number, f"{answer.status}: {message[:300]}", case, answer)
 
     def _find(self, number: int, what: str, case: Case, answer: Answer | None) -> None:
-        self._report.findings.append(Finding(number, what, case, answer))
+        finding = Finding(number, what, case, answer)
+        self._report.findings.append(finding)
+        self._tell(finding)
