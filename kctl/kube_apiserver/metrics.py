@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 import os
 import resource as process
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery.clock import Clock
@@ -40,6 +42,8 @@ _BUCKETS = (
     45.0,
     60.0,
 )
+_LINES_AT_ONCE = 1000
+"""Some 3 ms of making text."""
 _Key = tuple[str, str, str, str, str]
 """verb in capitals, group, version, plural, subresource"""
 
@@ -67,48 +71,54 @@ class Metrics:
         seen[bisect.bisect_left(_BUCKETS, seconds)] += 1
         seen[-1] += seconds
 
-    def text(self) -> str:
+    async def text(self) -> str:
+        """All of it. A server that has seen many kinds of request has tens of thousands of lines: in between others have their turn."""
         lines: list[str] = []
-        self._request_lines(lines)
-        self._duration_lines(lines)
-        self._in_flight_lines(lines)
-        self._object_lines(lines)
-        lines += self._stalls.lines()
-        self._process_lines(lines)
+        for line in self._lines():
+            lines.append(line)
+            if len(lines) % _LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
         return "\n".join(lines) + "\n"
 
-    def _request_lines(self, lines: list[str]) -> None:
-        _head(
-            lines,
+    def _lines(self) -> Iterator[str]:
+        yield from self._request_lines()
+        yield from self._duration_lines()
+        yield from self._in_flight_lines()
+        yield from self._object_lines()
+        yield from self._stalls.lines()
+        yield from self._process_lines()
+
+    def _request_lines(self) -> Iterator[str]:
+        yield from _head(
             "apiserver_request_total",
             "counter",
             "Counter of apiserver requests broken out for each verb, resource and code.",
         )
         for (verb, group, version, plural, subresource, code), seen in sorted(self._seen.items()):
             labels = _labels(verb.upper(), group, version, plural, subresource)
-            lines.append(f'apiserver_request_total{{code="{code}",{labels}}} {int(sum(seen[:-1]))}')
+            yield f'apiserver_request_total{{code="{code}",{labels}}} {int(sum(seen[:-1]))}'
 
-    def _duration_lines(self, lines: list[str]) -> None:
+    def _duration_lines(self) -> Iterator[str]:
         name = "apiserver_request_duration_seconds"
-        _head(lines, name, "histogram", "Response latency distribution in seconds for each verb and resource.")
+        yield from _head(name, "histogram", "Response latency distribution in seconds for each verb and resource.")
         for key, found in sorted(self._durations().items()):
             labels = _labels(*key)
             total = 0.0
             for bound, count in zip((*_BUCKETS, float("inf")), found, strict=False):
                 total += count
                 shown = "+Inf" if bound == float("inf") else f"{bound:g}"
-                lines.append(f'{name}_bucket{{{labels},le="{shown}"}} {total:g}')
-            lines.append(f"{name}_sum{{{labels}}} {found[-1]:.6f}")
-            lines.append(f"{name}_count{{{labels}}} {total:g}")
+                yield f'{name}_bucket{{{labels},le="{shown}"}} {total:g}'
+            yield f"{name}_sum{{{labels}}} {found[-1]:.6f}"
+            yield f"{name}_count{{{labels}}} {total:g}"
 
-    def _in_flight_lines(self, lines: list[str]) -> None:
+    def _in_flight_lines(self) -> Iterator[str]:
         kinds = {"mutating": self._in_flight.writing, "readOnly": self._in_flight.reading}
         name = "apiserver_current_inflight_requests"
-        _head(lines, name, "gauge", "Number of requests being answered now, by kind.")
-        lines += [f'{name}{{request_kind="{kind}"}} {slots.taken}' for kind, slots in kinds.items()]
+        yield from _head(name, "gauge", "Number of requests being answered now, by kind.")
+        yield from (f'{name}{{request_kind="{kind}"}} {slots.taken}' for kind, slots in kinds.items())
         name = "apiserver_dropped_requests_total"
-        _head(lines, name, "counter", "Number of requests refused with 429 because too many were in flight, by kind.")
-        lines += [f'{name}{{request_kind="{kind}"}} {slots.refused}' for kind, slots in kinds.items()]
+        yield from _head(name, "counter", "Number of requests refused with 429 because too many were in flight, by kind.")
+        yield from (f'{name}{{request_kind="{kind}"}} {slots.refused}' for kind, slots in kinds.items())
 
     def _durations(self) -> dict[_Key, list[float]]:
         """Those of all statuses together; watches last as long as they like."""
@@ -119,25 +129,24 @@ class Metrics:
                 durations[verb.upper(), *rest] = list(seen) if known is None else [a + b for a, b in zip(known, seen, strict=True)]  # type: ignore[index]
         return durations
 
-    def _object_lines(self, lines: list[str]) -> None:
-        _head(
-            lines,
+    def _object_lines(self) -> Iterator[str]:
+        yield from _head(
             "apiserver_storage_objects",
             "gauge",
             "Number of stored objects at the time of last check split by kind.",
         )
         for cache in sorted(self._storage.caches(), key=lambda entry: (entry.plural, entry.group)):
             resource = f"{cache.plural}.{cache.group}" if cache.group else cache.plural
-            lines.append(f'apiserver_storage_objects{{resource="{resource}"}} {cache.count()}')
+            yield f'apiserver_storage_objects{{resource="{resource}"}} {cache.count()}'
 
-    def _process_lines(self, lines: list[str]) -> None:
+    def _process_lines(self) -> Iterator[str]:
         usage = process.getrusage(process.RUSAGE_SELF)
-        _head(lines, "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.")
-        lines.append(f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.2f}")
-        _head(lines, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.")
-        lines.append(f"process_resident_memory_bytes {_resident(usage.ru_maxrss)}")
-        _head(lines, "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.")
-        lines.append(f"process_start_time_seconds {self._started:.2f}")
+        yield from _head("process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.")
+        yield f"process_cpu_seconds_total {usage.ru_utime + usage.ru_stime:.2f}"
+        yield from _head("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.")
+        yield f"process_resident_memory_bytes {_resident(usage.ru_maxrss)}"
+        yield from _head("process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.")
+        yield f"process_start_time_seconds {self._started:.2f}"
 
 
 def _resident(maximum: int) -> int:
@@ -148,9 +157,9 @@ def _resident(maximum: int) -> int:
         return maximum * 1024
 
 
-def _head(lines: list[str], name: str, kind: str, text: str) -> None:
-    lines.append(f"# HELP {name} {text}")
-    lines.append(f"# TYPE {name} {kind}")
+def _head(name: str, kind: str, text: str) -> Iterator[str]:
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} {kind}"
 
 
 def _labels(verb: str, group: str, version: str, plural: str, subresource: str) -> str:

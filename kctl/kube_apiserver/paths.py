@@ -47,7 +47,7 @@ class Paths:
     async def _prometheus(self, request: Request, path: str) -> Response:
         if path != "/metrics":
             return not_found()
-        return Response(raw=self._metrics.text().encode(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(raw=(await self._metrics.text()).encode(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _version(self, request: Request, path: str) -> Response:
         from kctl.kube_apiserver import version

@@ -64,7 +64,9 @@ def _message(value: Any, name: str) -> bytes:
 def _field(number: int, field: Any, value: Any) -> bytes:
     if field.map:
         entries = value.items() if isinstance(value, dict) else ()
-        return b"".join(_bytes(number, _bytes(1, str(key).encode(errors="surrogatepass")) + _one(2, field.type, item)) for key, item in entries)
+        return b"".join(
+            _bytes(number, _bytes(1, str(key).encode(errors="surrogatepass")) + _one(2, field.type, item)) for key, item in entries
+        )
     if field.repeated:
         return b"".join(_one(number, field.type, item) for item in (value if isinstance(value, list) else ()))
     return _one(number, field.type, value)

@@ -21,6 +21,7 @@ from kctl.client.transport import ApiRequest
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation
 from kctl.kube_apiserver.registry.strategy import Context
+from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
 
@@ -151,15 +152,32 @@ async def test_components_are_counted_and_obey_deadlines_as_everybody(make: Make
         await transport.request(ApiRequest("create", CONFIG_MAPS, "default", query={"timeout": "10ms"}, body=config_map()))
     with pytest.raises(NotFound):
         await transport.request(ApiRequest("get", CONFIG_MAPS, "default", "a"))
-    text = server.metrics.text()
+    text = await server.metrics.text()
     labels = 'group="",resource="configmaps",scope="resource",subresource="",verb="{}",version="v1"'
     assert f'apiserver_request_total{{code="404",{labels.format("GET")}}} 1' in text
     assert f'apiserver_request_total{{code="504",{labels.format("CREATE")}}} 1' in text
 
 
-async def test_the_field_manager_is_the_one_named_or_the_program(make: Make) -> None:
-    from kctl.kube_apiserver.request import Request
+async def test_others_have_their_turn_while_metrics_are_written(make: Make) -> None:
+    """A server that many kinds of request have reached writes tens of thousands of lines at each scrape."""
+    server = await make()
+    for number in range(2000):
+        server.metrics.observe(Request(verb=f"verb{number}"), 200, 0.1)
+    turns = 0
 
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    lines = (await server.metrics.text()).count("\n")
+    counting.cancel()
+    assert lines > 50_000 and turns >= lines // 1000
+
+
+async def test_the_field_manager_is_the_one_named_or_the_program(make: Make) -> None:
     assert Request(program="kubectl/v1.37 (linux)").caller().manager == "kubectl"
     assert Request(program="kubectl/v1.37", query={"fieldManager": "me"}).caller().manager == "me"
     assert len(Request(program="x" * 300).caller().manager) == 128
