@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-START_SECONDS = 60.0
+START_SECONDS = 300.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -50,7 +50,8 @@ class Daemon:
         deadline = time.monotonic() + START_SECONDS
         while not self.kubeconfig.is_file():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the cluster did not start: {(self.process.stderr or sys.stdin).read()!r}")
+                self.process.kill()  # or its end of the pipe would stay open, and be read for ever
+                raise RuntimeError(f"the cluster did not start: {self.process.communicate()[1]!r}")
             time.sleep(0.001)
         self._connect()
         return self

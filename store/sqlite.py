@@ -22,7 +22,7 @@ from store.files import StoreFiles
 from store.history import KeyState, event_of, judge
 from store.reader import Connect, Reader
 from store.recovery import FoundMore, look_for_more
-from store.types import Delete, Event, KeyValue, Operation, Put, RangeResult
+from store.types import Clock, Delete, Event, KeyValue, Operation, Put, RangeResult, Timer
 from store.writer import Job, Row, SynchronousWriter, Writer, insert, open_connection
 
 log = logging.getLogger(__name__)
@@ -56,10 +56,12 @@ class _Write:
 
 class SqliteStore:
     """Keeps the contract of store.etcd.Etcd in the file at `path`. `connect` opens a connection (tests: one that fails).
-    `synchronous`: commits on the event loop, which waits for the disk; for a loop that must not wait for threads."""
+    `clock` says when to look at the files; without one they are looked at only when something is written, which is all that simulated
+    time has a use for. `synchronous`: commits on the event loop, which waits for the disk; for a loop that must not wait for threads."""
 
-    def __init__(self, path: Path, *, connect: Connect = open_connection, synchronous: bool = False) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None, *, connect: Connect = open_connection, synchronous: bool = False) -> None:
         self._path = path
+        self._clock = clock
         self._connect = connect
         self._synchronous = synchronous
         self._files = StoreFiles(path)
@@ -77,7 +79,7 @@ class SqliteStore:
         self._idle = asyncio.Event()
         self._lost = asyncio.Event()
         self._newest: _Write | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
 
     @property
     def revision(self) -> int:
@@ -103,8 +105,7 @@ class SqliteStore:
         self._files.remember()
         self._writer.start()
         self._loop = asyncio.get_running_loop()
-        if not self._synchronous:  # simulated time has no use for looking at real files
-            self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+        self._look_later()
         self._idle.set()
         self._closed = None
 
@@ -163,9 +164,13 @@ class SqliteStore:
         assert self._closed is not None
         return self._closed
 
+    def _look_later(self) -> None:
+        if self._clock is not None:
+            self._timer = self._clock.call_later(LOOK_SECONDS, self._look)
+
     def _look(self) -> None:
         """From time to time: are the files still there, does a disk that refused take a write again?"""
-        self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+        self._look_later()
         try:
             self._files.check()
         except StoreLost as error:

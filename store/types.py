@@ -5,9 +5,9 @@ All are immutable and free of any meaning beyond keys, bytes and revisions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 
 class KeyValue(NamedTuple):
@@ -67,3 +67,15 @@ class Delete(NamedTuple):
 
 
 Operation = Put | Delete
+
+
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """What the store needs of one."""
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Run `callback` on the event loop after `seconds`."""
+        ...

@@ -93,7 +93,7 @@ class Cluster:
         pods = static_pods(config, self._paths.logs, self._clock, state_of)
         serving = partial(SecureServing, pki=keys, host=config.host, port=config.port)
         plane = ControlPlane(
-            SqliteStore(self._paths.state),
+            SqliteStore(self._paths.state, self._clock),
             self._clock,
             self._seed,
             simulated_nodes(config, pods),

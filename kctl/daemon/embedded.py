@@ -61,7 +61,8 @@ async def open_embedded(directory: Path) -> EmbeddedTransport:
     try:
         make_private(paths)
         config = api_server_config(keys, "127.0.0.1")
-        plane = ControlPlane(SqliteStore(paths.state), RealClock(), components=API_SERVER_ALONE, config=config)
+        clock = RealClock()
+        plane = ControlPlane(SqliteStore(paths.state, clock), clock, components=API_SERVER_ALONE, config=config)
         await plane.start()
     except BaseException as error:
         lock.release()

@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[2]
 CODE = sorted(path for folder in ("kctl", "store", "controllers") for path in (ROOT / folder).rglob("*.py"))
 
 EDGES = {
-    "store/sqlite.py": "a disk that was full is looked at again",
     "kctl/apimachinery/clock.py": "the clocks themselves",
     "kctl/cli/": "a person waits in front of it",
     "kctl/client/": "sockets, and how old a file is",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from store import sqlite
+from kctl.apimachinery.clock import FakeClock
 from store.errors import ReadFailed, StoreClosed, StoreLost, WriteFailed
-from store.sqlite import SqliteStore
+from store.sqlite import LOOK_SECONDS, SqliteStore
 from store.types import Event
 from tests.store.failing_disk import FULL, INPUT_OUTPUT, READ_ONLY, FailingDisk
 
@@ -23,19 +23,16 @@ def disk() -> FailingDisk:
 
 
 @pytest.fixture
-async def store(tmp_path: Path, disk: FailingDisk) -> AsyncIterator[SqliteStore]:
-    made = SqliteStore(tmp_path / "state.db", connect=disk.connect)
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, disk: FailingDisk, clock: FakeClock) -> AsyncIterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "state.db", clock, connect=disk.connect)
     await made.start()
     yield made
     await made.close()
-
-
-async def _until_it_writes_again(store: SqliteStore) -> None:
-    for _ in range(2000):
-        if not store.failure:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(store.failure)
 
 
 async def _check_goes_on(store: SqliteStore, heard: list[Event]) -> None:
@@ -76,16 +73,23 @@ async def test_a_commit_that_fails_leaves_no_trace(store: SqliteStore, disk: Fai
     await _check_goes_on(store, heard)
 
 
-async def test_it_finds_out_by_itself_that_the_disk_is_back(store: SqliteStore, disk: FailingDisk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "LOOK_SECONDS", 0.01)
-    store._look()
+async def _look(store: SqliteStore, clock: FakeClock) -> None:
+    """The time to look comes; until the writer, who tries the disk, has done so."""
+    clock.advance(LOOK_SECONDS)
+    async with asyncio.timeout(20):
+        await store._idle.wait()
+
+
+async def test_it_finds_out_by_itself_that_the_disk_is_back(store: SqliteStore, disk: FailingDisk, clock: FakeClock) -> None:
     disk.refuses_commits = FULL
     with pytest.raises(WriteFailed):
         await store.create("/a", b"")
-    await asyncio.sleep(0.05)
-    assert store.failure == f"write failed: {FULL}"
+    for _ in range(2):
+        await _look(store, clock)
+        assert store.failure == f"write failed: {FULL}"
     disk.refuses_commits = ""
-    await _until_it_writes_again(store)
+    await _look(store, clock)
+    assert store.failure == ""
     assert store.revision == 0 and await store.create("/a", b"") == 1
 
 
@@ -139,14 +143,15 @@ async def test_it_closes_while_the_disk_fails_and_starts_with_what_was_acknowled
 
 @pytest.mark.parametrize("victim", ["state.db", "state.db-wal", "state.db.lock", "."])
 @pytest.mark.parametrize("idle", [True, False])
-async def test_it_stops_when_its_files_are_taken_away(tmp_path: Path, idle: bool, victim: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "LOOK_SECONDS", 0.01 if idle else 60)
+async def test_it_stops_when_its_files_are_taken_away(tmp_path: Path, idle: bool, victim: str, clock: FakeClock) -> None:
     folder = tmp_path / "cluster"
-    store = SqliteStore(folder / "state.db")
+    store = SqliteStore(folder / "state.db", clock)
     await store.start()
     await store.create("/a", b"")
     (folder if victim == "." else folder / victim).rename(tmp_path / "away")
-    if not idle:
+    if idle:
+        clock.advance(LOOK_SECONDS)
+    else:
         with pytest.raises(StoreLost, match="has been removed"):
             await store.create("/b", b"")
     async with asyncio.timeout(20):
