@@ -4,6 +4,12 @@ Upstream runs the whole cycle for each pod. Pods of one shape get the same answe
 so only those are filtered and scored again (the cache keeps a journal of them), and a pod costs O(log nodes). What is chosen
 is what the whole cycle would choose. Where a plugin depends on pods of the whole cluster, the order is made anew for each
 pod (`reusable` is False).
+
+An example: a Deployment makes 1,000 equal pods for nodes a, b and c. The first pod makes a `Run`: every node passes the filters and is
+scored, and the heap holds a (90), b (90), c (80). The pod is assumed on a, and the cache notes a in its journal. The second pod finds the
+`Run` by its shape, reads from the journal that only a has changed, filters and scores a again (now 85) and pushes it; what the heap
+still holds of a carries an older generation and is passed over when it surfaces. So the second pod goes to b, and the third,
+after b has been scored again at 85 too, to a, which has waited longer. A node that comes, goes or changes ends the `Run`.
 """
 
 from __future__ import annotations

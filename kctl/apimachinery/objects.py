@@ -108,15 +108,15 @@ def find_condition(conditions: Iterable[Condition], kind: str) -> Condition | No
 
 def with_condition(conditions: Iterable[Condition], condition: Condition) -> list[Condition]:
     """`condition` in the place of the one of its type, else at the end. Its lastTransitionTime is kept where the status is the same."""
-    found, placed = [], False
-    for entry in conditions:
-        if entry["type"] != condition["type"]:
-            found.append(entry)
+    replaced, placed = [], False
+    for present in conditions:
+        if present["type"] != condition["type"]:
+            replaced.append(present)
         elif not placed:
-            same = entry.get("status") == condition["status"] and entry.get("lastTransitionTime")
-            found.append({**condition, "lastTransitionTime": entry["lastTransitionTime"]} if same else condition)
+            same = present.get("status") == condition["status"] and present.get("lastTransitionTime")
+            replaced.append({**condition, "lastTransitionTime": present["lastTransitionTime"]} if same else condition)
             placed = True
-    return found if placed else [*found, condition]
+    return replaced if placed else [*replaced, condition]
 
 
 def without_condition(conditions: Iterable[Condition], kind: str) -> list[Condition]:

@@ -10,16 +10,16 @@ from kctl.apimachinery import go_numbers, labels, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import json_form
+from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
 from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
 from kctl.kube_apiserver.registry.core.pod_warnings import template_warnings
+from kctl.kube_apiserver.registry.field_checks import IMMUTABLE, NOT_NEGATIVE
 from kctl.kube_apiserver.registry.label_selector_validation import is_empty, validate_label_selector
 from kctl.kube_apiserver.registry.rules.checks import non_negative as not_negative
 from kctl.kube_apiserver.registry.rules.language import Checked, Field, Struct, field, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 from kctl.kube_apiserver.registry.strategy import Context
 
-NEGATIVE = "must be greater than or equal to 0"
-IMMUTABLE = "field is immutable"
 MISMATCH = "`selector` does not match template `labels`"
 
 Spec = Mapping[str, Any]
@@ -27,7 +27,7 @@ Spec = Mapping[str, Any]
 
 def non_negative(spec: Spec, path: str, *fields: str) -> list[FieldError]:
     """Each of the fields, absent ones counting as 0."""
-    return [fe.invalid(f"{path}.{field}" if path else field, spec[field], NEGATIVE) for field in fields if (spec.get(field) or 0) < 0]
+    return [fe.invalid(f"{path}.{field}" if path else field, spec[field], NOT_NEGATIVE) for field in fields if (spec.get(field) or 0) < 0]
 
 
 def selector_form(selector: Spec | None) -> dict[str, Any] | None:
@@ -95,7 +95,7 @@ def int_or_percent(value: Any, path: str) -> list[FieldError]:
     """ValidatePositiveIntOrPercent."""
     if isinstance(value, str):
         return names.errors(path, value, names.percent)
-    return [fe.invalid(path, value, NEGATIVE)] if (value or 0) < 0 else []
+    return [fe.invalid(path, value, NOT_NEGATIVE)] if (value or 0) < 0 else []
 
 
 def not_more_than_100_percent(value: Any, path: str) -> list[FieldError]:
@@ -162,9 +162,21 @@ def rolling_defaults(defaults: Mapping[str, Any]) -> Struct:
 
 
 class WorkloadStrategy(RuledStrategy):
-    """A kind with a pod template in spec.template, whose warnings it passes on; `names_pods` after itself."""
+    """A kind with a pod template in spec.template, whose defaults and warnings it passes on; `names_pods` after itself.
+
+    An update that leaves the spec alone is not checked, and no update changes the selector.
+    """
 
     names_pods: bool = True
+
+    def default(self, context: Context, obj: Object) -> None:
+        super().default(context, obj)
+        default_pod_template(obj["spec"].setdefault("template", {}))
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        if obj["spec"] == old["spec"]:
+            return []
+        return self.validate(context, obj) + immutable_selector(obj["spec"], old["spec"])
 
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
         own = name_warnings(obj["metadata"]) if self.names_pods else []

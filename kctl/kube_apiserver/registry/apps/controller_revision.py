@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.field_checks import IMMUTABLE
+from kctl.kube_apiserver.registry.rules.checks import non_negative
+from kctl.kube_apiserver.registry.rules.language import field, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 
-class ControllerRevisionStrategy(Strategy):
+def _data(revision: Any, path: str) -> list[FieldError]:
+    """Any JSON will do, even an empty object."""
+    return [fe.required("data", "data is mandatory")] if revision.get("data") is None else []
+
+
+class ControllerRevisionStrategy(RuledStrategy):
     has_generation = False
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        errors = [fe.required("data", "data is mandatory")] if obj.get("data") is None else []
-        revision = obj.get("revision") or 0
-        if revision < 0:
-            errors.append(fe.invalid("revision", revision, "must be greater than or equal to 0"))
-        return errors
+    rules = struct(_data, field("revision", non_negative))
 
     def validate_patch(self, obj: Object) -> list[FieldError]:
         """Upstream compares the patched data with the stored data in two representations, which are never equal."""
-        return [fe.invalid("data", obj.get("data"), "field is immutable")]
+        return [fe.invalid("data", obj.get("data"), IMMUTABLE)]
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        errors = self.validate(context, obj)
-        if obj.get("data") != old.get("data"):
-            errors.append(fe.invalid("data", obj.get("data"), "field is immutable"))
-        return errors
+        unchanged = obj.get("data") == old.get("data")
+        return self.validate(context, obj) + ([] if unchanged else self.validate_patch(obj))

@@ -10,7 +10,6 @@ from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
-from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
 from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
 from kctl.kube_apiserver.registry.rules.checks import non_negative
 from kctl.kube_apiserver.registry.rules.language import field, pointer, struct
@@ -90,21 +89,12 @@ class DaemonSetStrategy(rules.WorkloadStrategy):
     names_pods = False
     rules = struct(field("spec", _SPEC, default={}))
 
-    def default(self, context: Context, obj: Object) -> None:
-        super().default(context, obj)
-        default_pod_template(obj["spec"].setdefault("template", {}))
-
     def prepare_for_create(self, context: Context, obj: Object) -> None:
         _set_generation(obj, max(_generation(obj), 1))
 
     def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
         changed = not context.subresource and obj["spec"].get("template") != old["spec"].get("template")
         _set_generation(obj, _generation(old) + changed)
-
-    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        if obj["spec"] == old["spec"]:
-            return []
-        return self.validate(context, obj) + rules.immutable_selector(obj["spec"], old["spec"])
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         status, before = obj.get("status") or {}, old.get("status") or {}

@@ -11,7 +11,6 @@ from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.apps.replicaset import replicated_template
-from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
 from kctl.kube_apiserver.registry.rules.checks import non_negative
 from kctl.kube_apiserver.registry.rules.language import field, pointer, struct
 from kctl.kube_apiserver.registry.strategy import Context
@@ -76,10 +75,6 @@ class DeploymentStrategy(rules.WorkloadStrategy):
 
     rules = struct(field("spec", _SPEC, default={}))
 
-    def default(self, context: Context, obj: Object) -> None:
-        super().default(context, obj)
-        default_pod_template(obj["spec"].setdefault("template", {}))
-
     def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
         meta, before = obj["metadata"], old["metadata"]
         if context.subresource == "status":
@@ -88,11 +83,6 @@ class DeploymentStrategy(rules.WorkloadStrategy):
             return
         if (meta.get("annotations") or {}) != (before.get("annotations") or {}):
             meta["generation"] = before.get("generation", 0) + 1
-
-    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        if obj["spec"] == old["spec"]:
-            return []
-        return self.validate(context, obj) + rules.immutable_selector(obj["spec"], old["spec"])
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         status, before = obj.get("status") or {}, old.get("status") or {}

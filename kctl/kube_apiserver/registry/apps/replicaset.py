@@ -8,7 +8,6 @@ from typing import Any
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import workload_validation as rules
-from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
 from kctl.kube_apiserver.registry.rules.checks import non_negative
 from kctl.kube_apiserver.registry.rules.language import field, pointer, struct
 from kctl.kube_apiserver.registry.strategy import Context
@@ -40,15 +39,6 @@ _SPEC = struct(pointer("replicas", non_negative, default=1), field("minReadySeco
 
 class ReplicaSetStrategy(rules.WorkloadStrategy):
     rules = struct(field("spec", _SPEC, default={}))
-
-    def default(self, context: Context, obj: Object) -> None:
-        super().default(context, obj)
-        default_pod_template(obj["spec"].setdefault("template", {}))
-
-    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        if obj["spec"] == old["spec"]:
-            return []
-        return self.validate(context, obj) + rules.immutable_selector(obj["spec"], old["spec"])
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return validate_replica_status(obj.get("status") or {})

@@ -10,6 +10,7 @@ from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
+from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.core.pod_claim_template import validate_claim_spec
 from kctl.kube_apiserver.registry.core.pod_defaults import default_claim_spec, default_pod_template
@@ -128,10 +129,7 @@ def _policies(spec: Mapping[str, Any]) -> list[FieldError]:
     errors += _strategy(spec.get("updateStrategy") or {}, "spec.updateStrategy")
     retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
     for field in ("whenDeleted", "whenScaled"):
-        value = retention.get(field) or ""
-        if value not in ("Retain", "Delete"):
-            path = f"spec.persistentVolumeClaimRetentionPolicy.{field}"
-            errors.append(fe.unsupported(path, value, ("Retain", "Delete")))
+        errors += field_checks.enum(f"spec.persistentVolumeClaimRetentionPolicy.{field}", retention.get(field) or "", ("Retain", "Delete"))
     return errors
 
 

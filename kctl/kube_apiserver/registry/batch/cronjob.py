@@ -9,6 +9,7 @@ from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import enums
+from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.batch.job import default_job_template_spec
 from kctl.kube_apiserver.registry.batch.job_validation import validate_job_spec
@@ -51,11 +52,7 @@ class CronJobStrategy(Strategy):
         errors = _schedule(schedule, zone, allow_zone) if schedule else [fe.required("spec.schedule")]
         errors += rules.non_negative(spec, "spec", "startingDeadlineSeconds")
         errors += _time_zone(zone, "spec.timeZone")
-        policy = spec.get("concurrencyPolicy") or ""
-        if not policy:
-            errors.append(fe.required("spec.concurrencyPolicy"))
-        elif policy not in _POLICIES:
-            errors.append(fe.unsupported("spec.concurrencyPolicy", policy, _POLICIES))
+        errors += field_checks.required_enum("spec.concurrencyPolicy", spec.get("concurrencyPolicy") or "", _POLICIES)
         job = (spec.get("jobTemplate") or {}).get("spec") or {}
         errors += validate_job_spec(job, _TEMPLATE)
         if job.get("selector") is not None:

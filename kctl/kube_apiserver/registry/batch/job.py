@@ -13,6 +13,7 @@ from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.batch.job_validation import validate_job_spec
 from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
+from kctl.kube_apiserver.registry.field_checks import IMMUTABLE
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector, validate_labels
 from kctl.kube_apiserver.registry.strategy import Context
 
@@ -160,14 +161,14 @@ def _elastic(spec: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
 def _immutable(spec: Mapping[str, Any], before: Mapping[str, Any], field: str) -> list[FieldError]:
     if spec.get(field) == before.get(field):
         return []
-    return [fe.invalid(f"spec.{field}", spec.get(field), rules.IMMUTABLE)]
+    return [fe.invalid(f"spec.{field}", spec.get(field), IMMUTABLE)]
 
 
 def _immutable_policy(spec: Mapping[str, Any], before: Mapping[str, Any], field: str, type_name: str) -> list[FieldError]:
     new = spec.get(field)
     if new == before.get(field):
         return []
-    return [fe.invalid(f"spec.{field}", None if new is None else go_form(f"batch.v1.{type_name}", new), rules.IMMUTABLE)]
+    return [fe.invalid(f"spec.{field}", None if new is None else go_form(f"batch.v1.{type_name}", new), IMMUTABLE)]
 
 
 def _template_update(spec: Mapping[str, Any], old: Object) -> list[FieldError]:
@@ -178,7 +179,7 @@ def _template_update(spec: Mapping[str, Any], old: Object) -> list[FieldError]:
     suspended = old["spec"].get("suspend") and not (old.get("status") or {}).get("startTime")
     if suspended and _without_directives(new) == _without_directives(before):
         return []
-    return [fe.invalid("spec.template", go_form("core.v1.PodTemplateSpec", new), rules.IMMUTABLE)]
+    return [fe.invalid("spec.template", go_form("core.v1.PodTemplateSpec", new), IMMUTABLE)]
 
 
 def _without_directives(template: Mapping[str, Any]) -> dict[str, Any]:
