@@ -24,12 +24,15 @@ class Body(enum.Enum):
 
 WIRE, CANONICAL = Body.WIRE, Body.CANONICAL
 MAXIMUM_MANAGER = 128
+LARGE = 16 * 1024
+"""Bytes of an object from which on parsing, defaulting and checking it may take more than a few milliseconds (0.5 s for a megabyte)."""
 
 
 @dataclass(slots=True)
 class Caller:
     """`manager` is the field manager (fieldManager, or the program's name). `warnings` collects what the answer warns of.
-    `validates` is False for what the server itself makes against the rules for users (endpoints on the loopback address)."""
+    `validates` is False for what the server itself makes against the rules for users (endpoints on the loopback address). `sent_much`
+    says that defaulting and checking what was sent can take long: that is done beside the event loop."""
 
     user: User
     manager: str = ""
@@ -37,6 +40,7 @@ class Caller:
     dry_run: bool = False
     warnings: list[str] = field(default_factory=list)
     validates: bool = True
+    sent_much: bool = False
 
     @property
     def is_canonical(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import ANONYMOUS, User
-from kctl.kube_apiserver.caller import CANONICAL, WIRE, Body, Caller, manager_of
+from kctl.kube_apiserver.caller import CANONICAL, LARGE, WIRE, Body, Caller, manager_of
 from kctl.kube_apiserver.columns.columns import Columns
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.watching import WatchStream
@@ -67,7 +67,9 @@ class Request:
 
     def caller(self) -> Caller:
         query = self.query
-        return Caller(self.user, query.get("fieldManager") or manager_of(self.program), self.form, "dryRun" in query, self.warnings)
+        caller = Caller(self.user, query.get("fieldManager") or manager_of(self.program), self.form, "dryRun" in query, self.warnings)
+        caller.sent_much = self.raw_body is not None and len(self.raw_body) >= LARGE
+        return caller
 
 
 @dataclass(slots=True)

@@ -10,12 +10,11 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from kctl.kube_apiserver.caller import LARGE
 from kctl.kube_apiserver.request import Request
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LARGE = 32 * 1024
-"""Bytes from which on parsing and decoding may take more than a few milliseconds."""
 
 
 async def run(request: Request, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -8,6 +8,7 @@ no resourceVersion it is computed again until it wins (guaranteed_update.py).
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -28,7 +29,7 @@ from kctl.apimachinery.status import (
 )
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.admission.plugin import Operation
-from kctl.kube_apiserver.caller import Caller
+from kctl.kube_apiserver.caller import LARGE, Caller
 from kctl.kube_apiserver.registry import catalog, conversion, metadata
 from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpecs
 from kctl.kube_apiserver.registry.endpoint import Endpoint, ObjectSchema
@@ -198,7 +199,10 @@ class Registry:
 
     async def _admit_create(self, endpoint: Endpoint, context: Context, obj: Object, operation: Operation, caller: Caller) -> Object:
         strategy, meta = endpoint.strategy, obj["metadata"]
-        strategy.default(context, obj)
+        if caller.sent_much:
+            await asyncio.to_thread(strategy.default, context, obj)
+        else:
+            strategy.default(context, obj)
         pending = self.admission.admit(context, obj, None, operation)
         if pending is not None:
             await pending
@@ -206,7 +210,10 @@ class Registry:
             _reset(obj, endpoint.zero, strategy.status_fields)
         strategy.prepare_for_create(context, obj)
         try:
-            errors = self._metadata_errors(endpoint, meta) + strategy.validate(context, obj)
+            if caller.sent_much:
+                errors = await asyncio.to_thread(self._create_errors, endpoint, context, obj)
+            else:
+                errors = self._create_errors(endpoint, context, obj)
             if errors and caller.validates:
                 raise self._invalid(endpoint, meta.get("name", ""), errors)
             if not caller.is_canonical:
@@ -214,10 +221,13 @@ class Registry:
             pending = self.admission.validate(context, obj, None, operation)
             if pending is not None:
                 await pending
-        except ApiError:
+        except BaseException:  # a request that is given up while others have their turn took something, too
             strategy.after_delete(context, obj)
             raise
         return obj
+
+    def _create_errors(self, endpoint: Endpoint, context: Context, obj: Object) -> list[FieldError]:
+        return self._metadata_errors(endpoint, obj["metadata"]) + endpoint.strategy.validate(context, obj)
 
     def _metadata_errors(self, endpoint: Endpoint, meta: dict[str, Any], *, is_create: bool = True) -> list[FieldError]:
         resource = endpoint.resource
@@ -247,12 +257,16 @@ class Registry:
         somebody else wrote in between, unless its result names a resourceVersion (of a `patch` it always does).
         Nothing is written where nothing changes. Raises NotFound, Conflict, Invalid."""
 
+        def of_stored(old: Object) -> Object:
+            return endpoint.to_storage(make(endpoint.from_storage(old)))
+
         async def attempt() -> Object:
             entry = self.entry(endpoint, namespace, name)
             old = entry.object
-            made = endpoint.to_storage(make(endpoint.from_storage(old)))
+            beside_loop = caller.sent_much or (not caller.is_canonical and len(entry.item()) >= LARGE)
+            made = await asyncio.to_thread(of_stored, old) if beside_loop else of_stored(old)
             pinned = self._check_revision(endpoint, name, made, entry, caller) and not patch
-            obj = await self._prepare_update(endpoint, namespace, made, old, caller, subresource)
+            obj = await self._prepare_update(endpoint, namespace, made, old, caller, subresource, beside_loop)
             if caller.dry_run or _same(obj, old):
                 self._settle(endpoint, namespace, caller, obj, old, stored=False)
                 obj["metadata"]["resourceVersion"] = str(entry.revision)
@@ -324,7 +338,7 @@ class Registry:
         return True
 
     async def _prepare_update(
-        self, endpoint: Endpoint, namespace: str, made: Object, old: Object, caller: Caller, subresource: str
+        self, endpoint: Endpoint, namespace: str, made: Object, old: Object, caller: Caller, subresource: str, beside_loop: bool
     ) -> Object:
         """The object to be stored, with a metadata dict of its own and no resourceVersion."""
         strategy, resource = endpoint.strategy, endpoint.resource
@@ -338,7 +352,10 @@ class Registry:
         metadata.prepare_for_update(meta, old_meta)
         context = self.context(endpoint, namespace, caller, subresource)
         _restore(obj, old, endpoint, subresource)
-        strategy.default(context, obj)
+        if beside_loop:
+            await asyncio.to_thread(strategy.default, context, obj)
+        else:
+            strategy.default(context, obj)
         pending = self.admission.admit(context, obj, old, operation)
         if pending is not None:
             await pending
@@ -347,21 +364,30 @@ class Registry:
         counts = strategy.has_generation and subresource != "status"
         if counts and any(obj.get(part) != old.get(part) for part in strategy.generation_fields):
             meta["generation"] = old_meta.get("generation", 0) + 1
-        # upstream checks what may not change twice, generically and in most strategies, and reports it twice
-        errors = 2 * metadata.validate_update(meta, old_meta) + self._metadata_errors(endpoint, meta, is_create=False)
-        if subresource == "status":
-            errors += strategy.validate_status_update(context, obj, old)
-        else:
-            errors += strategy.validate_update(context, obj, old)
-        if errors:
+        try:
+            if beside_loop:
+                errors = await asyncio.to_thread(self._update_errors, endpoint, context, obj, old)
+            else:
+                errors = self._update_errors(endpoint, context, obj, old)
+            if errors:
+                raise self._invalid(endpoint, old_meta["name"], errors)
+        except BaseException:
             self._settle(endpoint, namespace, caller, obj, old, stored=False)
-            raise self._invalid(endpoint, old_meta["name"], errors)
+            raise
         if not caller.is_canonical:
             caller.warnings += strategy.warnings_on_update(context, obj, old)
         pending = self.admission.validate(context, obj, old, operation)
         if pending is not None:
             await pending
         return obj
+
+    def _update_errors(self, endpoint: Endpoint, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        strategy, meta = endpoint.strategy, obj["metadata"]
+        # upstream checks what may not change twice, generically and in most strategies, and reports it twice
+        errors = 2 * metadata.validate_update(meta, old["metadata"]) + self._metadata_errors(endpoint, meta, is_create=False)
+        if context.subresource == "status":
+            return errors + strategy.validate_status_update(context, obj, old)
+        return errors + strategy.validate_update(context, obj, old)
 
     def _emptied(self, endpoint: Endpoint, obj: Object) -> bool:
         """Whether this update takes away the last thing that kept a deleted object."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 
+import orjson
 import pytest
 
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.handlers import body
+from kctl.kube_apiserver.registry.core.service import ServiceStrategy
+from kctl.kube_apiserver.registry.strategy import Context
 from kctl.kube_apiserver.stall_monitor import NAME, StallMonitor
 from tests.fuzz import server as fuzz_server
 from tests.fuzz.exchange import Connection, request_bytes
@@ -55,4 +61,47 @@ def test_large_bodies_do_not_hold_the_loop(server: ServerThread, caplog: pytest.
         before = server.cpu_seconds()
         assert connection.exchange(request_bytes("POST", MAPS, [("Authorization", f"Bearer {TOKEN}")], raw)).status == 400
         assert server.cpu_seconds() - before < 0.1
+    connection.close()
+
+
+HEAD = [("Authorization", f"Bearer {TOKEN}"), ("Content-Type", "application/json")]
+POLICIES = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies"
+
+
+def test_large_objects_are_checked_beside_the_loop(server: ServerThread) -> None:
+    """Also where a few bytes change an object that is large: what the loop's own thread does of it all is the smaller part by far."""
+    peers = [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}] * 4000
+    policy = {"metadata": {"name": "a"}, "spec": {"podSelector": {}, "ingress": peers}}
+    patch = [("Authorization", f"Bearer {TOKEN}"), ("Content-Type", "application/merge-patch+json")]
+    connection = Connection(server.port)
+    for raw, status in (
+        (request_bytes("POST", POLICIES, HEAD, orjson.dumps(policy)), 201),
+        (request_bytes("PATCH", f"{POLICIES}/a", patch, b'{"spec":{"policyTypes":["Ingress"]}}'), 200),
+    ):
+        loop, process = server.cpu_seconds(), time.process_time()
+        assert connection.exchange(raw).status == status
+        assert server.cpu_seconds() - loop < (time.process_time() - process) / 3
+    connection.close()
+
+
+def test_a_request_given_up_while_it_is_checked_gives_back_what_it_took(server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked, go_on, validate = threading.Event(), threading.Event(), ServiceStrategy.validate
+
+    def slow(self: ServiceStrategy, context: Context, obj: Object) -> list[FieldError]:
+        checked.set()
+        go_on.wait(30)
+        return validate(self, context, obj)
+
+    def service(name: str, **annotations: str) -> bytes:
+        spec = {"clusterIP": "10.96.0.77", "ports": [{"port": 80}]}
+        return orjson.dumps({"metadata": {"name": name, "annotations": annotations}, "spec": spec})
+
+    path = "/api/v1/namespaces/default/services"
+    connection = Connection(server.port)
+    with monkeypatch.context() as patched:
+        patched.setattr(ServiceStrategy, "validate", slow)
+        answer = connection.exchange(request_bytes("POST", f"{path}?timeout=300ms", HEAD, service("large", much="x" * 50_000)))
+        assert answer.status == 504 and checked.is_set()
+        go_on.set()
+    assert connection.exchange(request_bytes("POST", path, HEAD, service("small"))).status == 201
     connection.close()
