@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from controllers.kubelet import images
 from controllers.kubelet.behaviour import Behaviour, BehaviourError, Seconds, any_settings, draw, settings_of
-from controllers.kubelet.commands.outcome import Outcome, outcome_of
-from controllers.kubelet.commands.termination import path_of, termination_message
 from controllers.kubelet.runtime import (
     ContainerListener,
     Exit,
@@ -23,6 +22,9 @@ from controllers.kubelet.stages import Stages
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.clock import Clock, Timer
 from kctl.apimachinery.objects import Object
+
+if TYPE_CHECKING:
+    from controllers.kubelet.commands.outcome import Outcome
 
 NAME = "kctl-sim"
 VERSION = "1.0.0"
@@ -125,6 +127,8 @@ class SimulatedContainer:
     def _plan_exit_of_command(self, outcome: Outcome, already_ran_seconds: float) -> None:
         if outcome.seconds is None:
             return
+        from controllers.kubelet.commands.termination import termination_message
+
         init = self._spec in (objects.spec(self.pod).get("initContainers") or ())
         ends = outcome.seconds if init else max(outcome.seconds, _SHORTEST_RUN_SECONDS)
         message = self._behaviour.exit_message or termination_message(self.pod, self._spec, outcome)
@@ -335,6 +339,9 @@ class SimulatedRuntime:
         command = container.get("command")
         if not command or self.settings(pod, container).keys() & _DECIDING:
             return None
+        from controllers.kubelet.commands.outcome import outcome_of  # with the first command: most clusters start without one
+        from controllers.kubelet.commands.termination import path_of
+
         return outcome_of((*command, *(container.get("args") or ())), path_of(container))
 
     def _behaviour(self, pod: Object, container: Object, init: bool) -> Behaviour | str:

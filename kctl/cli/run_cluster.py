@@ -196,6 +196,7 @@ def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
     from kctl.daemon.supervisor import ComponentCrashed
 
     process_tuning.tune()
+    process_tuning.load_http_server()
     cluster = Cluster(start.paths, start.config, RealClock())
 
     def ready() -> None:
