@@ -101,7 +101,7 @@ class _Run:
             case Recursive():
                 return list(_recursive(current))
             case Union(lists):
-                return [value for one in lists for value in self.values(one.nodes, current)]
+                return [value for values in lists for value in self.values(values.nodes, current)]
             case Filter():
                 return self._filter(node, current)
             case NodeList(nodes):

@@ -66,19 +66,21 @@ class ApiResources(Command):
         mapper = await self.session.mapper()
         found = preferred(await (mapper.types() if self.cached else mapper.refresh()))
         if "api_group" in self.session.changed:
-            found = [one for one in found if one.group == self.api_group]
+            found = [resource for resource in found if resource.group == self.api_group]
         if "namespaced" in self.session.changed:
-            found = [one for one in found if one.namespaced == self.namespaced]
-        found = [one for one in found if set(self.verbs) <= set(one.verbs) and set(self.categories) <= set(one.categories)]
+            found = [resource for resource in found if resource.namespaced == self.namespaced]
+        found = [
+            resource for resource in found if set(self.verbs) <= set(resource.verbs) and set(self.categories) <= set(resource.categories)
+        ]
         if self.sort_by == "kind":
-            found.sort(key=lambda one: one.kind)
+            found.sort(key=lambda resource: resource.kind)
         elif self.sort_by == "name":
-            found.sort(key=lambda one: one.plural)
+            found.sort(key=lambda resource: resource.plural)
         else:
-            found.sort(key=lambda one: (one.group, one.plural))
+            found.sort(key=lambda resource: (resource.group, resource.plural))
         if self.output == "name":
-            for one in found:
-                self.session.print(one.group_resource)
+            for resource in found:
+                self.session.print(resource.group_resource)
         elif self.output in ("json", "kyaml", "yaml"):
             _objects(self.session, found, self.output)
         else:
@@ -87,9 +89,9 @@ class ApiResources(Command):
 
 def _table(session: Session, found: list[ResourceType], *, wide: bool, headers: bool) -> None:
     rows = [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"] + (["VERBS", "CATEGORIES"] if wide else [])]
-    for one in found:
-        row = [one.plural, ",".join(one.short_names), one.api_version, str(one.namespaced).lower(), one.kind]
-        rows.append(row + ([",".join(one.verbs), ",".join(one.categories)] if wide else []))
+    for resource in found:
+        row = [resource.plural, ",".join(resource.short_names), resource.api_version, str(resource.namespaced).lower(), resource.kind]
+        rows.append(row + ([",".join(resource.verbs), ",".join(resource.categories)] if wide else []))
     session.write(TableWriter().format(rows if headers else rows[1:]))
 
 
@@ -97,12 +99,12 @@ def _objects(session: Session, found: list[ResourceType], output: str) -> None:
     from kctl.cli.results import Results
 
     resources = []
-    for one in found:
-        entry: dict[str, object] = {"name": one.plural, "singularName": one.singular, "namespaced": one.namespaced}
-        entry |= {"group": one.group} if one.group else {}
-        entry |= {"version": one.version, "kind": one.kind, "verbs": list(one.verbs)}
-        entry |= {"shortNames": list(one.short_names)} if one.short_names else {}
-        entry |= {"categories": list(one.categories)} if one.categories else {}
+    for resource in found:
+        entry: dict[str, object] = {"name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced}
+        entry |= {"group": resource.group} if resource.group else {}
+        entry |= {"version": resource.version, "kind": resource.kind, "verbs": list(resource.verbs)}
+        entry |= {"shortNames": list(resource.short_names)} if resource.short_names else {}
+        entry |= {"categories": list(resource.categories)} if resource.categories else {}
         resources.append(entry)
     body = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "", "resources": resources}
     Results(session, output, in_field_order=True).print_object(body)

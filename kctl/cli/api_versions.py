@@ -16,5 +16,5 @@ class ApiVersions(Command):
         if self.arguments:
             raise UsageError(f"unexpected arguments: [{' '.join(self.arguments)}]")
         types = await (await self.session.mapper()).refresh()
-        for version in sorted({one.api_version for one in types}):
+        for version in sorted({resource.api_version for resource in types}):
             self.session.print(version)

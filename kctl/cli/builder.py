@@ -118,10 +118,10 @@ class Builder:
         if names:
             if self.selector or self.field_selector or self.select_all:
                 raise CommandError("name cannot be provided when a selector is specified")
-            return [self._named(one, name) for one in types for name in dict.fromkeys(names)]
+            return [self._named(resource, name) for resource in types for name in dict.fromkeys(names)]
         if not allow_collection and not (self.selector or self.field_selector or self.select_all):
             raise CommandError("resource(s) were provided, but no name was specified")
-        return [Selection(one, self._namespace_of(one)) for one in types]
+        return [Selection(resource, self._namespace_of(resource)) for resource in types]
 
     def _check_selectors(self) -> None:
         if self.select_all and self.selector:
@@ -164,8 +164,8 @@ class Builder:
                 raise CommandError('the server doesn\'t have a resource type ""')
             members = [] if mapper.known_without_server(word) else await mapper.category(word)
             try:
-                for one in members or [await mapper.resource(word)]:
-                    found.setdefault((one.group, one.version, one.plural), one)
+                for resource in members or [await mapper.resource(word)]:
+                    found.setdefault((resource.group, resource.version, resource.plural), resource)
             except NoResource as error:
                 raise CommandError(str(error)) from None
         return list(found.values())

@@ -104,7 +104,7 @@ async def _create(client: Client, name: str) -> None:
     from kctl.apimachinery.resources import NODES
 
     present = (await client.list(NODES)).get("items") or []
-    like: dict[str, Any] = next((one for one in present if "node-role.kubernetes.io/control-plane" not in objects.labels(one)), {})
+    like: dict[str, Any] = next((node for node in present if "node-role.kubernetes.io/control-plane" not in objects.labels(node)), {})
     body = {
         "apiVersion": "v1",
         "kind": "Node",

@@ -56,8 +56,8 @@ class Command:
     def __init__(self, session: Session, arguments: Sequence[str] = (), **values: Any) -> None:
         self.session = session
         self.arguments = tuple(arguments)
-        for attribute, one in self.flags.items():
-            setattr(self, attribute, values.get(attribute, one.initial))
+        for attribute, option in self.flags.items():
+            setattr(self, attribute, values.get(attribute, option.initial))
 
     def changed(self, name: str) -> bool:
         """Whether a flag was given, by its long name with underscores."""
@@ -154,7 +154,7 @@ def find(root: type[Group], words: Sequence[str], session: Session) -> tuple[Any
 
 def first_argument(flags: Sequence[Flag], words: Sequence[str]) -> int:
     """Where the first word is that is neither a flag nor a flag's value (cobra's stripFlags); -1 if there is none."""
-    takes_value = {name for one in flags if one.bare is None for name in one.opts}
+    takes_value = {name for option in flags if option.bare is None for name in option.opts}
     skip = False
     for index, word in enumerate(words):
         if skip:
@@ -172,11 +172,13 @@ def first_argument(flags: Sequence[Flag], words: Sequence[str]) -> int:
 
 def _parsed(command: type[Command], words: list[str], session: Session) -> Command:
     own = command.flags
-    names = {name for one in own.values() for name in one.opts}
-    shared = [one for one in (*GLOBAL_FLAGS, HELP_FLAG) if not names & set(one.opts)]
+    names = {name for option in own.values() for name in option.opts}
+    shared = [option for option in (*GLOBAL_FLAGS, HELP_FLAG) if not names & set(option.opts)]
     parsed = parse([*own.values(), *shared], words)
     if parsed.values.get("help"):
         command(session).print_help()
         raise Exit(0)
-    session.accept({one.name: parsed.values[one.name] for one in shared if one.name in parsed.changed}, parsed.changed, parsed.dash)
-    return command(session, parsed.arguments, **{attribute: parsed.values[one.name] for attribute, one in own.items()})
+    session.accept(
+        {option.name: parsed.values[option.name] for option in shared if option.name in parsed.changed}, parsed.changed, parsed.dash
+    )
+    return command(session, parsed.arguments, **{attribute: parsed.values[option.name] for attribute, option in own.items()})

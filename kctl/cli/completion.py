@@ -93,8 +93,8 @@ class Complete(Command):
         from kctl.cli.completion_candidates import candidates
 
         words = list(self.arguments) or [""]
-        for one in await _within(candidates(self.session, words)):
-            self.session.print(one)
+        for candidate in await _within(candidates(self.session, words)):
+            self.session.print(candidate)
 
 
 async def _within(work: Any, seconds: float = 3.0) -> list[str]:

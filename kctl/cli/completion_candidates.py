@@ -51,7 +51,7 @@ async def candidates(session: Session, words: list[str]) -> list[str]:
         found = [name for name in members if not name.startswith("_")]
     else:
         found = await _arguments(session, path, arguments, prefix)
-    return sorted({one for one in found if one.startswith(prefix)})
+    return sorted({candidate for candidate in found if candidate.startswith(prefix)})
 
 
 def _members(command: Any) -> list[str]:
@@ -163,8 +163,8 @@ async def _arguments(session: Session, path: list[str], arguments: list[str], pr
 
 def _types(prefix: str) -> list[str]:
     """Plural names; a short name that is already typed whole stays as it is."""
-    listed = [one for one in BUILT_IN if "list" in one.verbs]
-    return [one.plural for one in listed] + [prefix for one in listed if prefix in one.short_names]
+    listed = [resource for resource in BUILT_IN if "list" in resource.verbs]
+    return [resource.plural for resource in listed] + [prefix for resource in listed if prefix in resource.short_names]
 
 
 async def _slashed(session: Session, prefix: str) -> list[str]:

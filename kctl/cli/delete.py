@@ -169,7 +169,7 @@ class Delete(Manifests, Command):
             return [(Selection(info.resource, info.namespace, info.name), info.source) for info in infos]
         if not self.arguments:
             raise CommandError(MISSING)
-        return [(one, "") for one in await builder.selections(self.arguments, allow_collection=False)]
+        return [(selection, "") for selection in await builder.selections(self.arguments, allow_collection=False)]
 
     async def _selection(self, selection: Selection, source: str) -> int:
         """How many objects it stood for."""

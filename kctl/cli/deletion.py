@@ -41,50 +41,50 @@ async def wait_gone(session: Session, deleted: Sequence[Deleted], timeout_second
     if session.embedded:
         return await _say_what_stays(session, client, deleted)
     errors: list[CommandError] = []
-    for one in deleted:
+    for target in deleted:
         deadline = monotonic() + timeout_seconds if timeout_seconds else None
-        if not await _wait_one(client, one, deadline):
-            errors.append(CommandError(f"timed out waiting for the condition on {one.resource.plural}/{one.name}"))
+        if not await _wait_one(client, target, deadline):
+            errors.append(CommandError(f"timed out waiting for the condition on {target.resource.plural}/{target.name}"))
     raise_all(errors)
 
 
 async def _say_what_stays(session: Session, client: Client, deleted: Sequence[Deleted]) -> None:
     """With nothing running no kubelet and no controller finishes a deletion, and waiting would never end."""
-    for one in deleted:
+    for target in deleted:
         try:
-            found = await client.get(one.resource, one.name, one.namespace)
+            found = await client.get(target.resource, target.name, target.namespace)
         except ApiError:
             continue
-        if objects.uid(found) == one.uid:
-            session.error(f"Note: {one.resource.plural}/{one.name} is marked for deletion and goes when the cluster runs")
+        if objects.uid(found) == target.uid:
+            session.error(f"Note: {target.resource.plural}/{target.name} is marked for deletion and goes when the cluster runs")
 
 
-async def _wait_one(client: Client, one: Deleted, deadline: float | None) -> bool:
+async def _wait_one(client: Client, target: Deleted, deadline: float | None) -> bool:
     """False when time ran out. The server ends each watch in time, so that no timer is needed here."""
     while True:
         try:
-            found = await client.get(one.resource, one.name, one.namespace)
+            found = await client.get(target.resource, target.name, target.namespace)
         except NotFound:
             return True
         except ApiError as error:
             if error.http_status in (403, 405):
                 return True
             raise
-        if one.uid and objects.uid(found) != one.uid:
+        if target.uid and objects.uid(found) != target.uid:
             return True
         left = math.ceil(deadline - monotonic()) if deadline is not None else 0
         if deadline is not None and left <= 0:
             return False
-        if await _watch_until_gone(client, one, objects.resource_version(found), left):
+        if await _watch_until_gone(client, target, objects.resource_version(found), left):
             return True
 
 
-async def _watch_until_gone(client: Client, one: Deleted, version: str, seconds: int) -> bool:
+async def _watch_until_gone(client: Client, target: Deleted, version: str, seconds: int) -> bool:
     """False when the watch ended first; then the object is looked at again."""
     events = await client.watch(
-        one.resource,
-        one.namespace,
-        name=one.name,
+        target.resource,
+        target.namespace,
+        name=target.name,
         resource_version=version,
         allow_bookmarks=False,
         timeout_seconds=seconds,
@@ -93,6 +93,6 @@ async def _watch_until_gone(client: Client, one: Deleted, version: str, seconds:
         for event in batch:
             if event.type in ("DELETED", "ERROR"):
                 return event.type == "DELETED"
-            if one.uid and objects.uid(event.object) not in ("", one.uid):
+            if target.uid and objects.uid(event.object) not in ("", target.uid):
                 return True
     return False

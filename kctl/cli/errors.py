@@ -128,7 +128,7 @@ def _causes(causes: Sequence[dict[str, Any]]) -> list[str]:
 def text_of(error: Exception, program: str) -> tuple[str, int]:
     """What to print (without the final newline) and the exit code. `program` is e.g. 'kctl get'."""
     if isinstance(error, AggregateError):
-        return "\n".join(standard_message(one) or plain(one) for one in error.errors), 1
+        return "\n".join(standard_message(nested) or plain(nested) for nested in error.errors), 1
     if isinstance(error, ConfigurationError):
         return f"Error in configuration: {error.message}", error.code
     if isinstance(error, CommandError):

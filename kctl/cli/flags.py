@@ -64,7 +64,7 @@ class Parsed:
     (-1 without one), as cobra's ArgsLenAtDash."""
 
     def __init__(self, flags: Sequence[Flag]) -> None:
-        self.values: dict[str, Any] = {one.name: one.initial for one in flags}
+        self.values: dict[str, Any] = {option.name: option.initial for option in flags}
         self.changed: set[str] = set()
         self.arguments: list[str] = []
         self.dash = -1
@@ -72,8 +72,8 @@ class Parsed:
 
 def parse(flags: Sequence[Flag], words: Sequence[str], *, interspersed: bool = True) -> Parsed:
     """Read the words of a command line. With interspersed=False the first argument ends the flags (for command groups)."""
-    by_long = {name: one for one in flags for name in one.opts if name.startswith("--")}
-    by_short = {one.short: one for one in flags if one.short}
+    by_long = {name: option for option in flags for name in option.opts if name.startswith("--")}
+    by_short = {option.short: option for option in flags if option.short}
     parsed = Parsed(flags)
     rest = list(words)
     while rest:

@@ -122,7 +122,7 @@ class Get(Getting):
             from kctl.cli.sorting import sort_tables
 
             tables = sort_tables(tables, self.sort_by)
-        several = len({(one.resource.group, one.resource.version, one.resource.kind) for one in answers}) > 1
+        several = len({(answer.resource.group, answer.resource.version, answer.resource.kind) for answer in answers}) > 1
         parts: list[str] = []
         index = 0
         while index < len(tables):
@@ -181,4 +181,4 @@ def _items(answer: Answer) -> list[Object]:
         return [obj]
     kind = str(obj.get("kind") or "").removesuffix("List")
     version = obj.get("apiVersion")
-    return [one if "kind" in one else {"apiVersion": version, "kind": kind, **one} for one in obj.get("items") or ()]
+    return [item if "kind" in item else {"apiVersion": version, "kind": kind, **item} for item in obj.get("items") or ()]

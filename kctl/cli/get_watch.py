@@ -58,7 +58,7 @@ def _parts(obj: Object) -> list[Object]:
     if obj.get("kind") == "Table" or "items" not in obj:
         return [obj]
     kind, version = str(obj.get("kind") or "").removesuffix("List"), obj.get("apiVersion")
-    return [{"apiVersion": version, "kind": kind, **one} for one in obj["items"]]
+    return [{"apiVersion": version, "kind": kind, **item} for item in obj["items"]]
 
 
 def _shower(get: Getting, selection: Selection) -> Callable[[WatchEvent], None]:

@@ -61,18 +61,18 @@ def unindented(text: str) -> str:
     return "\n".join([first, *(line[margin:].rstrip() for line in rest)])
 
 
-def option_help(one: Flag) -> str:
-    return f"    {one.title}={_default(one)}:\n\t{one.help}\n"
+def option_help(option: Flag) -> str:
+    return f"    {option.title}={_default(option)}:\n\t{option.help}\n"
 
 
-def _default(one: Flag) -> str:
-    if one.kind == "bool":
-        return "true" if one.initial else "false"
-    if one.kind in ("slice", "array"):
-        return f"[{','.join(one.initial)}]"
-    if one.kind == "duration":
-        return f"{int(one.initial)}s"
-    return f"'{one.initial}'" if one.kind == "string" else str(one.initial)
+def _default(option: Flag) -> str:
+    if option.kind == "bool":
+        return "true" if option.initial else "false"
+    if option.kind in ("slice", "array"):
+        return f"[{','.join(option.initial)}]"
+    if option.kind == "duration":
+        return f"{int(option.initial)}s"
+    return f"'{option.initial}'" if option.kind == "string" else str(option.initial)
 
 
 def options_help() -> str:

@@ -68,13 +68,13 @@ class _Scanner:
         else:
             self._scalar()
 
-    def _members(self, end: str, one: Any, after: str) -> None:
+    def _members(self, end: str, member: Any, after: str) -> None:
         self.position += 1
         if self._peek() == end:
             self.position += 1
             return
         while True:
-            one()
+            member()
             letter = self._peek()
             if letter == end:
                 self.position += 1

@@ -145,7 +145,7 @@ class Logs(Command):
         main = [entry["name"] for entry in spec.get("containers") or ()]
         ephemeral = [entry["name"] for entry in spec.get("ephemeralContainers") or ()]
         if self.all_containers:
-            return [Source(space, name, one) for one in (*init, *main, *ephemeral)]
+            return [Source(space, name, container) for container in (*init, *main, *ephemeral)]
         if self.container:
             if self.container not in (*init, *main, *ephemeral):
                 every = ", ".join([*init, *main, *ephemeral])
@@ -154,7 +154,7 @@ class Logs(Command):
         preferred = objects.annotations(pod).get(_DEFAULT_CONTAINER, "")
         chosen = preferred if preferred in main else main[0]
         if len(main) + len(init) + len(ephemeral) > 1 and not preferred:
-            choices = [*main, *ephemeral, *(f"{one} (init)" for one in init)]
+            choices = [*main, *ephemeral, *(f"{container} (init)" for container in init)]
             self.session.error(f'Defaulted container "{chosen}" out of: {", ".join(choices)}')
         return [Source(space, name, chosen)]
 

@@ -100,8 +100,8 @@ def unknown(name: str) -> str:
     from kctl.cli.suggestions import similar
 
     text = f'unknown command "{name}" for "{PROGRAM}"'
-    close = similar(name, [one for one in COMMANDS if COMMANDS[one].heading])
-    return text + ("\n\nDid you mean this?\n" + "\n".join(f"\t{one}" for one in close) if close else "")
+    close = similar(name, [known for known in COMMANDS if COMMANDS[known].heading])
+    return text + ("\n\nDid you mean this?\n" + "\n".join(f"\t{known}" for known in close) if close else "")
 
 
 class Root(Group):

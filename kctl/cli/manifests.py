@@ -58,7 +58,7 @@ def _files(name: str, recursive: bool) -> list[Source]:
         matches = sorted(glob.glob(name)) if glob.has_magic(name) else []
         if not matches:
             raise CommandError(f'the path "{name}" does not exist')
-        return [one for match in matches for one in _files(match, recursive)]
+        return [file for match in matches for file in _files(match, recursive)]
     if not os.path.isdir(name):
         return [Source(name, name)]
     found = [Source(path, path) for path in _walk(name, recursive) if path.endswith(EXTENSIONS)]
@@ -224,5 +224,5 @@ def sorted_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: sorted_keys(value[key]) for key in sorted(value)}
     if isinstance(value, list):
-        return [sorted_keys(one) for one in value]
+        return [sorted_keys(part) for part in value]
     return value

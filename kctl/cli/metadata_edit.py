@@ -122,7 +122,7 @@ class MetadataEdit(ObjectOutput, Manifests, Command):
 
     async def _targets(self, builder: Builder) -> Sequence[Target]:
         if self.local:
-            return [Target(one.resource, one.object) for one in await builder.objects()]
+            return [Target(info.resource, info.object) for info in await builder.objects()]
         return await live(builder, self.resources, allow_collection=False)
 
     async def _edit(self, target: Target) -> None:

@@ -90,9 +90,9 @@ def _document(patch: str, patch_file: str) -> Any:
 async def _targets(builder: Builder, arguments: tuple[str, ...]) -> list[tuple[Selection, Object]]:
     if builder.has_files:
         infos = await builder.objects()
-        return [(Selection(one.resource, one.namespace, one.name), one.object) for one in infos]
+        return [(Selection(info.resource, info.namespace, info.name), info.object) for info in infos]
     selections = await builder.selections(arguments, allow_collection=False)
-    return [(one, {}) for one in selections]
+    return [(selection, {}) for selection in selections]
 
 
 async def _get(session: Session, selection: Selection, subresource: str) -> Object:

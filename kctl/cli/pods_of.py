@@ -35,7 +35,7 @@ async def pods_of(session: Session, target: Target, timeout_seconds: float) -> l
             items = [await asyncio.wait_for(_first(session, target.namespace, selector, version), timeout_seconds)]
         except TimeoutError:
             raise CommandError("timed out waiting for the condition") from None
-    return sorted(({"apiVersion": "v1", "kind": "Pod", **one} for one in items), key=_rank)
+    return sorted(({"apiVersion": "v1", "kind": "Pod", **item} for item in items), key=_rank)
 
 
 def _selector(resource: ResourceType, obj: Object) -> str:

@@ -115,7 +115,7 @@ class Run(Generator):
 
 
 def _pairs(text: str) -> dict[str, str]:
-    pairs = [one.partition("=") for one in text.split(",") if one]
+    pairs = [part.partition("=") for part in text.split(",") if part]
     for key, equals, _ in pairs:
         if not equals or not key:
             raise CommandError(f"unexpected label spec: {key}")

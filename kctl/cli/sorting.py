@@ -28,7 +28,7 @@ def sort_objects(objects: Sequence[Object], field: str) -> list[Object]:
 def _sorted(things: Sequence[Any], field: str, object_of: Any) -> list[Any]:
     try:
         path = jsonpath.parse(jsonpath.relaxed(field))
-        keys = [[value for values in path.find(object_of(one)) for value in values] for one in things]
+        keys = [[value for values in path.find(object_of(thing)) for value in values] for thing in things]
     except jsonpath.JSONPathError as error:
         raise CommandError(str(error)) from None
     if things and not any(keys):

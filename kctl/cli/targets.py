@@ -33,7 +33,7 @@ class Target(NamedTuple):
 async def live(builder: Builder, arguments: Sequence[str], *, allow_collection: bool = True) -> list[Target]:
     """In the order kubectl visits them. What cannot be fetched goes to `builder.errors`, the rest goes on."""
     if builder.has_files and not arguments:
-        selections = [Selection(one.resource, one.namespace, one.name) for one in await builder.objects()]
+        selections = [Selection(info.resource, info.namespace, info.name) for info in await builder.objects()]
     else:
         selections = await builder.selections(arguments, allow_collection=allow_collection)
     found: list[Target] = []

@@ -195,7 +195,7 @@ def _report(session: Session, selection: Selection, obj: Object | None, output: 
 
 async def _selections(builder: Builder, arguments: tuple[str, ...]) -> list[Selection]:
     if builder.has_files and not arguments:
-        return [Selection(one.resource, one.namespace, one.name) for one in await builder.objects()]
+        return [Selection(info.resource, info.namespace, info.name) for info in await builder.objects()]
     return await builder.selections(arguments, allow_collection=False)
 
 
@@ -212,7 +212,7 @@ async def _targets(builder: Builder, selections: list[Selection], goal: Goal) ->
             if not goal.absent:
                 builder.errors.append(error)
             continue
-        found += [Selection(one.resource, one.namespace, one.name) for one in listed]
+        found += [Selection(obj.resource, obj.namespace, obj.name) for obj in listed]
     return found
 
 

@@ -71,9 +71,9 @@ class RESTMapper:
 
     async def category(self, name: str) -> list[ResourceType]:
         """The listable types of a category such as `all`, the preferred version of each; empty if it is none."""
-        known = [one for one in preferred(await self.types()) if name in one.categories and "list" in one.verbs]
+        known = [resource for resource in preferred(await self.types()) if name in resource.categories and "list" in resource.verbs]
         if not known and not self._fresh and name not in _BUILT_IN_NAMES:
-            return [one for one in preferred(await self.refresh()) if name in one.categories and "list" in one.verbs]
+            return [resource for resource in preferred(await self.refresh()) if name in resource.categories and "list" in resource.verbs]
         return known
 
     def known_without_server(self, name: str) -> bool:
@@ -111,44 +111,46 @@ class RESTMapper:
 def find(types: Iterable[ResourceType], name: str) -> ResourceType | None:
     """The first type a user's word matches. With a group, a prefix of the group's name is enough (ingresses.networking)."""
     types = list(types)
-    plain = [one for one in types if _is_called(one, name)]
+    plain = [resource for resource in types if _is_called(resource, name)]
     if plain:
         return plain[0]
     word, _, rest = name.partition(".")
     if not rest:
         return None
     version, _, group = rest.partition(".")
-    for one in types:
-        if _is_called(one, word) and one.version == version and one.group == group:
-            return one
+    for resource in types:
+        if _is_called(resource, word) and resource.version == version and resource.group == group:
+            return resource
     for exact in (True, False):
-        for one in types:
-            if _is_called(one, word) and one.group and (one.group == rest if exact else one.group.startswith(rest)):
-                return one
+        for resource in types:
+            if _is_called(resource, word) and resource.group and (resource.group == rest if exact else resource.group.startswith(rest)):
+                return resource
     return None
 
 
-def _is_called(one: ResourceType, word: str) -> bool:
+def _is_called(resource: ResourceType, word: str) -> bool:
     """Short names are matched as they are, everything else whatever its case."""
     lower = word.lower()
-    return lower == one.plural or lower == one.singular or word in one.short_names or lower == one.kind.lower()
+    return lower == resource.plural or lower == resource.singular or word in resource.short_names or lower == resource.kind.lower()
 
 
 def _by_kind(types: Iterable[ResourceType], api_version: str, kind: str) -> ResourceType | None:
     """By the Kind, or all of it in lower case, as client-go's mapper knows both; the server then says what it thinks of it."""
-    return next((one for one in types if kind in (one.kind, one.kind.lower()) and one.api_version == api_version), None)
+    return next(
+        (resource for resource in types if kind in (resource.kind, resource.kind.lower()) and resource.api_version == api_version), None
+    )
 
 
 def preferred(types: Iterable[ResourceType]) -> list[ResourceType]:
     """One version of each resource, the first listed."""
     chosen: dict[tuple[str, str], ResourceType] = {}
-    for one in types:
-        chosen.setdefault((one.group, one.plural), one)
+    for resource in types:
+        chosen.setdefault((resource.group, resource.plural), resource)
     return list(chosen.values())
 
 
-_STABLE_BUILT_IN: Final = tuple(one for one in BUILT_IN if _STABLE.fullmatch(one.version))
-_BUILT_IN_NAMES: Final = frozenset(name for one in BUILT_IN for name in (one.plural, one.singular, *one.short_names))
+_STABLE_BUILT_IN: Final = tuple(resource for resource in BUILT_IN if _STABLE.fullmatch(resource.version))
+_BUILT_IN_NAMES: Final = frozenset(name for resource in BUILT_IN for name in (resource.plural, resource.singular, *resource.short_names))
 
 
 async def discover(transport: Transport) -> list[ResourceType]:
@@ -190,14 +192,14 @@ def _discovered(group: str, version: str, entry: dict[str, Any]) -> ResourceType
     kind = entry.get("responseKind") or {}
     subresources = tuple(
         Subresource(
-            one["subresource"],
-            one["responseKind"]["kind"],
-            one["responseKind"].get("group") or "",
-            one["responseKind"].get("version") or "",
-            tuple(one.get("verbs") or ()),
+            sub["subresource"],
+            sub["responseKind"]["kind"],
+            sub["responseKind"].get("group") or "",
+            sub["responseKind"].get("version") or "",
+            tuple(sub.get("verbs") or ()),
         )
-        for one in entry.get("subresources") or ()
-        if one.get("responseKind")
+        for sub in entry.get("subresources") or ()
+        if sub.get("responseKind")
     )
     return ResourceType(
         group,
@@ -215,7 +217,7 @@ def _discovered(group: str, version: str, entry: dict[str, Any]) -> ResourceType
 
 async def _legacy(transport: Transport, path: str, document: dict[str, Any]) -> list[ResourceType]:
     versions: Sequence[str] = document.get("versions") or [
-        one["groupVersion"] for group in document.get("groups") or () for one in group.get("versions") or ()
+        version["groupVersion"] for group in document.get("groups") or () for version in group.get("versions") or ()
     ]
     found: list[ResourceType] = []
     for version in versions:
@@ -239,18 +241,18 @@ async def _legacy(transport: Transport, path: str, document: dict[str, Any]) -> 
     return found
 
 
-def _to_json(one: ResourceType) -> list[Any]:
-    subresources = [[s.name, s.kind, s.group, s.version, s.verbs] for s in one.subresources]
+def _to_json(resource: ResourceType) -> list[Any]:
+    subresources = [[s.name, s.kind, s.group, s.version, s.verbs] for s in resource.subresources]
     return [
-        one.group,
-        one.version,
-        one.kind,
-        one.plural,
-        one.namespaced,
-        one.singular,
-        one.verbs,
-        one.short_names,
-        one.categories,
+        resource.group,
+        resource.version,
+        resource.kind,
+        resource.plural,
+        resource.namespaced,
+        resource.singular,
+        resource.verbs,
+        resource.short_names,
+        resource.categories,
         subresources,
     ]
 
@@ -278,7 +280,7 @@ def _store(path: Path, types: Iterable[ResourceType]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
-        temporary.write_bytes(orjson.dumps([_to_json(one) for one in types]))
+        temporary.write_bytes(orjson.dumps([_to_json(resource) for resource in types]))
         temporary.replace(path)
     except OSError:
         return

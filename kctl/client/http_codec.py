@@ -150,7 +150,7 @@ class WatchLines:
 
 
 def flat(headers: Headers) -> list[tuple[str, str]]:
-    return [(name, one) for name, value in headers.items() for one in ([value] if isinstance(value, str) else value)]
+    return [(name, text) for name, value in headers.items() for text in ([value] if isinstance(value, str) else value)]
 
 
 def query_text(query: Mapping[str, str]) -> str:

@@ -90,11 +90,11 @@ def _entries(raw: dict[str, Any], plural: str, singular: str, path: Path) -> lis
     kind = _GO_TYPES[plural]
     if not isinstance(found, list):
         raise _wrong_type(path, found, f"Config.{plural} of type []v1.Named{kind}")
-    for one in found:
-        if not isinstance(one, dict):
-            raise _wrong_type(path, one, f"Config.{plural} of type v1.Named{kind}")
-        if not isinstance(one.get(singular) or {}, dict):
-            raise _wrong_type(path, one[singular], f"Named{kind}.{plural}.{singular} of type v1.{kind}")
+    for config in found:
+        if not isinstance(config, dict):
+            raise _wrong_type(path, config, f"Config.{plural} of type v1.Named{kind}")
+        if not isinstance(config.get(singular) or {}, dict):
+            raise _wrong_type(path, config[singular], f"Named{kind}.{plural}.{singular} of type v1.{kind}")
     return found
 
 
@@ -174,7 +174,7 @@ def _merge(into: Kubeconfig, other: Kubeconfig) -> None:
 
 def environment_paths(environment: Mapping[str, str] = os.environ) -> list[Path]:
     """$KUBECONFIG as a list, without repeats."""
-    return [Path(one) for one in dict.fromkeys(environment.get("KUBECONFIG", "").split(os.pathsep)) if one]
+    return [Path(part) for part in dict.fromkeys(environment.get("KUBECONFIG", "").split(os.pathsep)) if part]
 
 
 _NOTHING: Mapping[str, Any] = {}
@@ -206,9 +206,13 @@ class ResolvedConfig(NamedTuple):
 def local_cluster(cluster: Mapping[str, Any]) -> str:
     """Which local cluster a cluster's entry is of; '' where it does not say."""
     extensions = cluster.get("extensions")
-    for one in extensions if isinstance(extensions, list) else ():
-        if isinstance(one, dict) and one.get("name") == LOCAL_CLUSTER_EXTENSION and isinstance(one.get("extension"), dict):
-            return str(one["extension"].get("cluster") or "")
+    for extension in extensions if isinstance(extensions, list) else ():
+        if (
+            isinstance(extension, dict)
+            and extension.get("name") == LOCAL_CLUSTER_EXTENSION
+            and isinstance(extension.get("extension"), dict)
+        ):
+            return str(extension["extension"].get("cluster") or "")
     return ""
 
 

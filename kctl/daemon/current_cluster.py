@@ -109,7 +109,7 @@ def _from_environment(environment: Mapping[str, str]) -> str:
 def _existing(name: str, environment: Mapping[str, str]) -> ClusterPaths:
     paths = ClusterPaths.of(name, environment)
     if not paths.exist:
-        others = ", ".join(one.name for one in clusters(environment))
+        others = ", ".join(cluster.name for cluster in clusters(environment))
         there_are = f" (there are: {others})" if others else ""
         raise NoCluster(f'cluster "{name}" does not exist{there_are}; start it with: kctl run-cluster --name {name}')
     return paths

@@ -26,7 +26,7 @@ def printer(text: str, *, from_file: bool, no_headers: bool) -> Printer:
         nonlocal pending_header
         rows = [[column.header for column in columns]] if pending_header else []
         pending_header = False
-        rows += [[_cell(column.path, one) for column in columns] for one in items_of(obj)]
+        rows += [[_cell(column.path, item) for column in columns] for item in items_of(obj)]
         return writer.format(rows)
 
     return show

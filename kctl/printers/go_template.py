@@ -149,7 +149,7 @@ class _Run:
         if isinstance(first, Function):
             if first.name in ("and", "or"):
                 return self._lazy(first.name, [*rest], dot, variables, last)
-            arguments = [_plain(self.operand(one, dot, variables)) for one in rest]
+            arguments = [_plain(self.operand(operand, dot, variables)) for operand in rest]
             return FUNCTIONS[first.name](*arguments, *map(_plain, last))
         if rest or last:
             raise TemplateError("can't give argument to non-function " + command.text.split()[0])
@@ -157,8 +157,8 @@ class _Run:
 
     def _lazy(self, name: str, operands: list[Any], dot: Any, variables: dict[str, Any], last: tuple[Any, ...]) -> Any:
         value: Any = None
-        for one in operands:
-            value = self.operand(one, dot, variables)
+        for operand in operands:
+            value = self.operand(operand, dot, variables)
             if truth(_plain(value)) == (name == "or"):
                 return value
         return last[0] if last else value

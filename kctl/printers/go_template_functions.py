@@ -49,7 +49,7 @@ def show(value: Any, *, top: bool = False) -> str:
     if isinstance(value, dict):
         return "map[" + " ".join(f"{key}:{show(value[key])}" for key in sorted(value)) + "]"
     if isinstance(value, list):
-        return "[" + " ".join(show(one) for one in value) + "]"
+        return "[" + " ".join(show(part) for part in value) + "]"
     if isinstance(value, float):
         return number(value)
     return number(float(value)) if abs(value) >= 10**21 else str(int(value))

@@ -25,7 +25,7 @@ class KyamlPrinter:
 def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(one) for one in value] if isinstance(value, list) else value
+    return [_sorted(part) for part in value] if isinstance(value, list) else value
 
 
 def _value(value: Any, indent: str) -> str:
@@ -45,10 +45,10 @@ def _value(value: Any, indent: str) -> str:
 def _list(value: list[Any], indent: str) -> str:
     if not value:
         return "[]"
-    if all(isinstance(one, dict | list) and one for one in value):
-        return "[" + ", ".join(_value(one, indent) for one in value) + "]"
+    if all(isinstance(part, dict | list) and part for part in value):
+        return "[" + ", ".join(_value(part, indent) for part in value) + "]"
     inner = indent + "  "
-    return "[\n" + "".join(f"{inner}{_value(one, inner)},\n" for one in value) + indent + "]"
+    return "[\n" + "".join(f"{inner}{_value(part, inner)},\n" for part in value) + indent + "]"
 
 
 def _key(key: str) -> str:

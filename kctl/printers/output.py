@@ -74,7 +74,7 @@ def printer_for(
 
             return _without_managed_fields(KyamlPrinter().print, show_managed_fields)
         case "name":
-            return lambda obj: "".join(f"{name_of(one)}\n" for one in items_of(obj))
+            return lambda obj: "".join(f"{name_of(item)}\n" for item in items_of(obj))
         case "go-template" | "template" | "go-template-file" | "templatefile":
             return _go_template(form, template, allow_missing_keys)
         case "custom-columns" | "custom-columns-file":
@@ -110,7 +110,7 @@ def without_managed_fields(obj: Object) -> Object:
     """For display: metadata.managedFields left out, of every item."""
     items = obj.get("items")
     if isinstance(items, list) and "managedFields" not in (obj.get("metadata") or {}):
-        return {**obj, "items": [without_managed_fields(one) if isinstance(one, dict) else one for one in items]}
+        return {**obj, "items": [without_managed_fields(item) if isinstance(item, dict) else item for item in items]}
     if obj.get("type") and isinstance(obj.get("object"), dict):
         return {**obj, "object": without_managed_fields(obj["object"])}
     meta = obj.get("metadata")
@@ -164,7 +164,7 @@ def _go_value(value: Any) -> str:
     if isinstance(value, dict):
         return "map[string]interface {}{" + ", ".join(f"{json.dumps(k)}:{_go_value(value[k])}" for k in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[]interface {}{" + ", ".join(_go_value(one) for one in value) + "}"
+        return "[]interface {}{" + ", ".join(_go_value(part) for part in value) + "}"
     if value is None:
         return "interface {}(nil)"
     return json.dumps(value, ensure_ascii=False)

@@ -147,7 +147,7 @@ def _number(value: float) -> str:
 def _go(value: Any) -> str:
     """Go's %v."""
     if isinstance(value, list):
-        return "[" + " ".join(_go(one) for one in value) + "]"
+        return "[" + " ".join(_go(part) for part in value) + "]"
     if isinstance(value, dict):
         return "map[" + " ".join(f"{key}:{_go(value[key])}" for key in sorted(value)) + "]"
     return "<nil>" if value is None else _cell(value)

@@ -12,7 +12,10 @@ _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": 
 
 
 def _matches(expressions: list[Object], labels: dict[str, str]) -> bool:
-    return all(Requirement(one["key"], _OPERATORS[one["operator"]], tuple(one.get("values") or ())).matches(labels) for one in expressions)
+    return all(
+        Requirement(expression["key"], _OPERATORS[expression["operator"]], tuple(expression.get("values") or ())).matches(labels)
+        for expression in expressions
+    )
 
 
 def term_matches(term: Object, node: NodeInfo) -> bool:

@@ -306,10 +306,10 @@ class Apply(ObjectOutput, Manifests, Group):
 
 def describe(info: Info) -> str:
     """How kubectl names an object in apply's errors (resource.Info.String)."""
-    one = info.resource
-    group_version = f"{one.group}/{one.version}"
+    resource = info.resource
+    group_version = f"{resource.group}/{resource.version}"
     return (
-        f'Resource: "{group_version}, Resource={one.plural}", GroupVersionKind: "{group_version}, Kind={one.kind}"\n'
+        f'Resource: "{group_version}, Resource={resource.plural}", GroupVersionKind: "{group_version}, Kind={resource.kind}"\n'
         f'Name: "{info.name}", Namespace: "{info.namespace}"'
     )
 

@@ -36,9 +36,12 @@ class ApplyViewLastApplied(Manifests, Command):
         builder = Builder(self.session, self.filename, self.kustomize, self.recursive, self.selector, select_all=self.all, validate=False)
         client = await self.session.client()
         if builder.has_files:
-            targets = [(one.resource, one.namespace, one.name) for one in await builder.objects()]
+            targets = [(info.resource, info.namespace, info.name) for info in await builder.objects()]
         else:
-            targets = [(one.resource, one.namespace, one.name) for one in await builder.selections(self.arguments, allow_collection=False)]
+            targets = [
+                (selection.resource, selection.namespace, selection.name)
+                for selection in await builder.selections(self.arguments, allow_collection=False)
+            ]
         for resource, namespace, name in targets:
             items = (
                 [await client.get(resource, name, namespace)]

@@ -85,14 +85,14 @@ class AuthCanI(Command):
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {}, "spec": spec}
         resource = built_in("authorization.k8s.io/v1", "SelfSubjectAccessReview")
         status = (await (await self.session.client()).create(resource, review)).get("status") or {}
-        words = ["yes" if status.get("allowed") else "no", *(status[one] for one in ("reason", "evaluationError") if status.get(one))]
+        words = ["yes" if status.get("allowed") else "no", *(status[field] for field in ("reason", "evaluationError") if status.get(field))]
         if not self.quiet:
             self.session.print(" - ".join(words))
         if not status.get("allowed"):
             raise Exit(1)
 
     async def _attributes(self, verb: str, what: str) -> dict[str, str]:
-        name, _, one = what.partition("/")
+        name, _, object_name = what.partition("/")
         group, plural, version = "", name, ""
         if name != "*":
             try:
@@ -112,7 +112,7 @@ class AuthCanI(Command):
             "version": version,
             "resource": plural,
             "subresource": self.subresource,
-            "name": one,
+            "name": object_name,
         }
         return {key: value for key, value in attributes.items() if value}
 

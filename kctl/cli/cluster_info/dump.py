@@ -108,7 +108,7 @@ class ClusterInfoDump(ObjectOutput, Command):
     async def _namespaces(self) -> Sequence[str]:
         if self.all_namespaces:
             listed = await (await self.session.client()).list(NAMESPACES)
-            return [objects.name(one) for one in listed.get("items") or ()]
+            return [objects.name(item) for item in listed.get("items") or ()]
         return self.namespaces or (_SYSTEM, self.session.namespace)
 
     @property

@@ -66,7 +66,7 @@ class ConfigGetContexts(Command):
         names = sorted(self.arguments or config.contexts)
         errors: list[Exception] = [CommandError(f"context {name} not found") for name in names if name not in config.contexts]
         lines = [] if self.no_headers or self.output == "name" else ["CURRENT\tNAME\tCLUSTER\tAUTHINFO\tNAMESPACE"]
-        for name in (one for one in names if one in config.contexts):
+        for name in filter(config.contexts.__contains__, names):
             if self.output == "name":
                 lines.append(name)
                 continue

@@ -65,8 +65,8 @@ def ordered(section: str, entry: Mapping[str, Any]) -> Entry:
 def _shaped(name: str, kind: str, value: Any) -> Any:
     if name == "exec":
         return _plugin(value)
-    if name == "extensions" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
-        return [{"name": one.get("name") or "", "extension": one.get("extension")} for one in value]
+    if name == "extensions" and isinstance(value, list) and all(isinstance(extension, dict) for extension in value):
+        return [{"name": extension.get("name") or "", "extension": extension.get("extension")} for extension in value]
     return "" if value is None and kind == "string" else value
 
 

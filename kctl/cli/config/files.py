@@ -59,7 +59,7 @@ class ConfigFiles:
             return
         path = self.default()
         if not context and self._explicit is None:
-            path = next((one for one in self.loading_order if one.exists() and _read(one).current_context), path)
+            path = next((file for file in self.loading_order if file.exists() and _read(file).current_context), path)
         config = _read(path)
         config.current_context = context
         _write(path, config)

@@ -174,7 +174,9 @@ def _plugin(entry: dict[str, Any], given: dict[str, Any], changed: set[str]) -> 
     if "exec_env" in changed:
         pairs, removed = _pairs(given["exec_env"], "exec-env")
         kept = [
-            {**one, "value": pairs.pop(one["name"], one.get("value", ""))} for one in found.get("env") or () if one["name"] not in removed
+            {**variable, "value": pairs.pop(variable["name"], variable.get("value", ""))}
+            for variable in found.get("env") or ()
+            if variable["name"] not in removed
         ]
         found["env"] = [*kept, *({"name": key, "value": pairs[key]} for key in sorted(pairs))] or None
     entry["exec"] = found

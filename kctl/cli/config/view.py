@@ -81,7 +81,7 @@ class ConfigView(ObjectOutput, Command):
                     path = config.origin.get((section, name))
                     sections[section][name] = _embed(entry, fields, path.parent if path is not None else Path())
         if not self.raw and not self.flatten:
-            sections = {section: {name: _hide(one) for name, one in found.items()} for section, found in sections.items()}
+            sections = {section: {name: _hide(entry) for name, entry in entries.items()} for section, entries in sections.items()}
         results.print_object(config_object(sections["contexts"], sections["clusters"], sections["users"], config.current_context))
 
 

@@ -40,7 +40,7 @@ class CreateClusterRole(Generator):
         if self.aggregation_rule:
             if self.verb or self.resource or self.resource_name or self.non_resource_url:
                 raise CommandError("aggregation rule must be specified without nonResourceURLs, resources and resourceNames")
-            labels = dict(_pair(one) for one in self.aggregation_rule)
+            labels = dict(_pair(pair) for pair in self.aggregation_rule)
             obj["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": labels}]}
         else:
             verbs = check_verbs(self.session, self.verb)

@@ -32,7 +32,7 @@ class CreateDeployment(Generator):
             raise CommandError("cannot specify multiple --image options and command")
         labels = {"app": name}
         pod: dict[str, Any] = {
-            "containers": [_container(one, words, self.port if index == 0 else -1) for index, one in enumerate(self.image)]
+            "containers": [_container(image, words, self.port if index == 0 else -1) for index, image in enumerate(self.image)]
         }
         spec = {
             "replicas": self.replicas,

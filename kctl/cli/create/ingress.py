@@ -38,13 +38,13 @@ class CreateIngress(Generator):
             )
         meta: dict[str, Any] = {"name": name}
         if self.annotation:
-            meta["annotations"] = dict(_annotation(one) for one in self.annotation)
+            meta["annotations"] = dict(_annotation(annotation) for annotation in self.annotation)
         spec: dict[str, Any] = {}
         if self.ingress_class:
             spec["ingressClassName"] = self.ingress_class
         if self.default_backend:
             spec["defaultBackend"] = _default_backend(self.default_backend)
-        found = [_parse(one) for one in self.rule]
+        found = [_parse(rule) for rule in self.rule]
         tls = _tls(found)
         if tls:
             spec["tls"] = tls
@@ -92,23 +92,23 @@ def _default_backend(text: str) -> dict[str, Any]:
 def _rules(found: list[dict[str, str]]) -> list[dict[str, Any]]:
     """Rules of one host together, hosts in the order they are first named."""
     hosts: dict[str, list[dict[str, Any]]] = {}
-    for one in found:
-        path = one["path"] or "/"
+    for rule in found:
+        path = rule["path"] or "/"
         prefix = path.endswith("*")
         entry = {
             "path": path.removesuffix("*") if prefix else path,
             "pathType": "Prefix" if prefix else "Exact",
-            "backend": _backend(one["service"], one["port"]),
+            "backend": _backend(rule["service"], rule["port"]),
         }
-        hosts.setdefault(one["host"], []).append(entry)
+        hosts.setdefault(rule["host"], []).append(entry)
     return [{**({"host": host} if host else {}), "http": {"paths": paths}} for host, paths in hosts.items()]
 
 
 def _tls(found: list[dict[str, str]]) -> list[dict[str, Any]]:
     secrets: dict[str, list[str]] = {}
-    for one in found:
-        if one["tls"]:
-            hosts = secrets.setdefault(one["secret"], [])
-            if one["host"] and one["host"] not in hosts:
-                hosts.append(one["host"])
+    for rule in found:
+        if rule["tls"]:
+            hosts = secrets.setdefault(rule["secret"], [])
+            if rule["host"] and rule["host"] not in hosts:
+                hosts.append(rule["host"])
     return [{**({"hosts": hosts} if hosts else {}), **({"secretName": secret} if secret else {})} for secret, hosts in secrets.items()]

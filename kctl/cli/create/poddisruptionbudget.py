@@ -60,10 +60,14 @@ def _number(text: str, flag_name: str) -> int | str:
 
 def _selector(text: str) -> dict[str, Any]:
     parsed = labels.parse(text)
-    match = {one.key: one.values[0] for one in parsed.requirements if one.operator == "="}
+    match = {requirement.key: requirement.values[0] for requirement in parsed.requirements if requirement.operator == "="}
     expressions = [
-        {"key": one.key, "operator": _OPERATORS[one.operator], **({"values": list(one.values)} if one.values else {})}
-        for one in parsed.requirements
-        if one.operator != "="
+        {
+            "key": requirement.key,
+            "operator": _OPERATORS[requirement.operator],
+            **({"values": list(requirement.values)} if requirement.values else {}),
+        }
+        for requirement in parsed.requirements
+        if requirement.operator != "="
     ]
     return {**({"matchLabels": match} if match else {}), **({"matchExpressions": expressions} if expressions else {})}

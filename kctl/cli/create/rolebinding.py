@@ -28,8 +28,8 @@ class SubjectGenerator(Generator):
     )
 
     def subjects(self) -> list[dict[str, str]]:
-        found = [{"kind": "User", "apiGroup": _GROUP, "name": one} for one in self.user]
-        found += [{"kind": "Group", "apiGroup": _GROUP, "name": one} for one in self.group]
+        found = [{"kind": "User", "apiGroup": _GROUP, "name": user} for user in self.user]
+        found += [{"kind": "Group", "apiGroup": _GROUP, "name": group} for group in self.group]
         for account in self.serviceaccount:
             parts = account.split(":")
             if len(parts) != 2 or not all(parts):

@@ -40,8 +40,8 @@ async def describe_autoscaler(client: Client, obj: Object, now: datetime, show_e
     out.line(0, f"{target.get('kind', '')} pods:\t{counts}")
     if status.get("conditions"):
         out.raw("Conditions:\n  Type\tStatus\tReason\tMessage\n  ----\t------\t------\t-------\n")
-        for one in status["conditions"]:
-            out.line(1, f"{one['type']}\t{one['status']}\t{one.get('reason', '')}\t{one.get('message', '')}")
+        for condition in status["conditions"]:
+            out.line(1, f"{condition['type']}\t{condition['status']}\t{condition.get('reason', '')}\t{condition.get('message', '')}")
     if show_events:
         describe_events(out, await events_of(client, obj), now)
     return out.text()
@@ -94,5 +94,5 @@ def _direction(out: Writer, title: str, rules: Object | None) -> None:
     if policies:
         out.line(2, f"Select Policy: {rules.get('selectPolicy') or 'Max'}")
         out.line(2, "Policies:")
-    for one in policies:
-        out.line(3, f"- Type: {one['type']}\tValue: {one['value']}\tPeriod: {one['periodSeconds']} seconds")
+    for policy in policies:
+        out.line(3, f"- Type: {policy['type']}\tValue: {policy['value']}\tPeriod: {policy['periodSeconds']} seconds")

@@ -47,7 +47,7 @@ async def describe_signing_request(client: Client, obj: Object, now: datetime, s
 
 def _status(status: Object) -> str:
     """Pending, or what was decided, and whether the certificate is there."""
-    types = {one.get("type") for one in status.get("conditions") or ()}
+    types = {condition.get("type") for condition in status.get("conditions") or ()}
     decided = "Denied" if "Denied" in types else "Approved" if "Approved" in types else "Pending"
     if "Failed" in types:
         decided += ",Failed"
@@ -63,7 +63,7 @@ def _request(out: Writer, encoded: str) -> None:
         raise CommandError(f"Error parsing CSR: {error}") from None
 
     def values(oid: str) -> list[str]:
-        return [str(one.value) for one in request.subject if one.oid.dotted_string == oid]
+        return [str(attribute.value) for attribute in request.subject if attribute.oid.dotted_string == oid]
 
     out.line(0, "Subject:")
     out.line(0, f"\tCommon Name:\t{''.join(values('2.5.4.3')[-1:])}")
@@ -78,7 +78,7 @@ def _request(out: Writer, encoded: str) -> None:
     _list(out, "DNS Names", names.get_values_for_type(x509.DNSName))
     _list(out, "Email Addresses", names.get_values_for_type(x509.RFC822Name))
     _list(out, "URIs", names.get_values_for_type(x509.UniformResourceIdentifier))
-    _list(out, "IP Addresses", [str(one) for one in names.get_values_for_type(x509.IPAddress)])
+    _list(out, "IP Addresses", [str(address) for address in names.get_values_for_type(x509.IPAddress)])
 
 
 def _list(out: Writer, title: str, values: Sequence[str]) -> None:

@@ -73,7 +73,7 @@ class Describe(Manifests, Command):
                 'You must specify the type of resource to describe. Use "kctl api-resources" for a complete list of supported resources.'
             )
         if builder.has_files and not self.arguments:
-            selections = [Selection(one.resource, one.namespace, one.name) for one in await builder.objects()]
+            selections = [Selection(info.resource, info.namespace, info.name) for info in await builder.objects()]
         else:
             selections = await builder.selections(self.arguments)
         printed = False

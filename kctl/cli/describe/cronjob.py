@@ -32,7 +32,7 @@ async def describe_cron_job(client: Client, obj: Object, now: datetime, show_eve
     _job(out, objects.spec(spec.get("jobTemplate") or {}))
     last = status.get("lastScheduleTime")
     out.line(0, f"Last Schedule Time:\t{long_time(last) if last else '<unset>'}")
-    active = ", ".join(one.get("name", "") for one in status.get("active") or ())
+    active = ", ".join(job.get("name", "") for job in status.get("active") or ())
     out.line(0, f"Active Jobs:\t{active or '<none>'}")
     if show_events:
         describe_events(out, await events_of(client, obj), now)

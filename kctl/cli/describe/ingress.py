@@ -36,7 +36,7 @@ async def describe_ingress(client: Client, obj: Object, now: datetime, show_even
         out.line(1, f"{secret} terminates {hosts}" if secret else f"SNI routes {hosts}")
     out.raw("Rules:\n  Host\tPath\tBackends\n")
     out.line(1, "----\t----\t--------")
-    rules = [one for one in spec.get("rules") or () if one.get("http") is not None]
+    rules = [rule for rule in spec.get("rules") or () if rule.get("http") is not None]
     for rule in rules:
         out.line(1, f"{rule.get('host') or '*'}\t")
         for path in rule["http"].get("paths") or ():
@@ -51,7 +51,7 @@ async def describe_ingress(client: Client, obj: Object, now: datetime, show_even
 
 def _address(status: Object) -> str:
     entries = (status.get("loadBalancer") or {}).get("ingress") or ()
-    return ",".join(dict.fromkeys(one.get("ip") or one.get("hostname") or "" for one in entries))
+    return ",".join(dict.fromkeys(entry.get("ip") or entry.get("hostname") or "" for entry in entries))
 
 
 async def _backend(client: Client, namespace: str, backend: Object) -> str:
@@ -72,10 +72,10 @@ async def _backend(client: Client, namespace: str, backend: Object) -> str:
     except ApiError as error:
         return f"{title} (<error: {error.message}>)"
     name = ""
-    for one in objects.spec(found).get("ports") or ():
-        by_name = bool(port.get("name")) and port["name"] == one.get("name")
-        if by_name or (port.get("number") and port["number"] == one.get("port")):
-            name = one.get("name") or ""
+    for served in objects.spec(found).get("ports") or ():
+        by_name = bool(port.get("name")) and port["name"] == served.get("name")
+        if by_name or (port.get("number") and port["number"] == served.get("port")):
+            name = served.get("name") or ""
     return f"{title} ({format_endpoints(slices, name)})"
 
 

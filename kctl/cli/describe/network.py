@@ -37,7 +37,7 @@ async def describe_endpoints(client: Client, obj: Object, now: datetime, show_ev
     out.line(0, "Subsets:")
     for subset in obj.get("subsets") or ():
         for title, field in (("Addresses", "addresses"), ("NotReadyAddresses", "notReadyAddresses")):
-            addresses = ",".join(one.get("ip", "") for one in subset.get(field) or ())
+            addresses = ",".join(address.get("ip", "") for address in subset.get(field) or ())
             out.line(1, f"{title}:\t{addresses or '<none>'}")
         if subset.get("ports"):
             out.line(1, "Ports:")
@@ -87,9 +87,11 @@ async def describe_service_cidr(client: Client, obj: Object, now: datetime, show
     if conditions:
         out.raw("Status:\nConditions:\n  Type\tStatus\tLastTransitionTime\tReason\tMessage\n")
         out.raw("  ----\t------\t------------------\t------\t-------\n")
-        for one in conditions:
-            when = long_time(one.get("lastTransitionTime"))
-            out.line(1, f"{one['type']}\t{one['status']}\t{when}\t{one.get('reason', '')}\t{one.get('message', '')}")
+        for condition in conditions:
+            when = long_time(condition.get("lastTransitionTime"))
+            out.line(
+                1, f"{condition['type']}\t{condition['status']}\t{when}\t{condition.get('reason', '')}\t{condition.get('message', '')}"
+            )
     if show_events:
         describe_events(out, await events_of(client, obj), now)
     return out.text()

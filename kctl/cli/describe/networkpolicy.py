@@ -53,13 +53,13 @@ def _direction(out: Writer, affected: bool, name: str, rules: Sequence[Object]) 
 def _ports(out: Writer, ports: Sequence[Object]) -> None:
     if not ports:
         out.raw("    To Port: <any> (traffic allowed to all ports)\n")
-    for one in ports:
-        protocol = one.get("protocol") or "TCP"
-        if one.get("endPort") is None:
-            number = one.get("port")
+    for port in ports:
+        protocol = port.get("protocol") or "TCP"
+        if port.get("endPort") is None:
+            number = port.get("port")
             out.raw(f"    To Port: {'<any>' if number is None else number}/{protocol}\n")
         else:
-            out.raw(f"    To Port Range: {one.get('port')}-{one['endPort']}/{protocol}\n")
+            out.raw(f"    To Port Range: {port.get('port')}-{port['endPort']}/{protocol}\n")
 
 
 def _peers(out: Writer, name: str, peers: Sequence[Object]) -> None:

@@ -97,9 +97,9 @@ def format_endpoints(slices: Sequence[Object], port_name: str) -> str:
         return "<none>"
     texts: list[str] = []
     more = 0
-    for one in slices:
-        numbers = [port.get("port") for port in one.get("ports") or () if (port.get("name") or "") == port_name]
-        for endpoint in one.get("endpoints") or ():
+    for endpoint_slice in slices:
+        numbers = [port.get("port") for port in endpoint_slice.get("ports") or () if (port.get("name") or "") == port_name]
+        for endpoint in endpoint_slice.get("endpoints") or ():
             if (endpoint.get("conditions") or {}).get("ready") is False:
                 continue
             for address in endpoint.get("addresses") or ():
@@ -171,8 +171,8 @@ def _limit_ranges(out: Writer, ranges: Sequence[Object]) -> None:
     out.line(0, "Resource Limits\n Type\tResource\tMin\tMax\tDefault Request\tDefault Limit\tMax Limit/Request Ratio")
     out.raw(" ----\t--------\t---\t---\t---------------\t-------------\t-----------------------\n")
     fields = ("min", "max", "defaultRequest", "default", "maxLimitRequestRatio")
-    for one in ranges:
-        for item in objects.spec(one).get("limits") or ():
+    for limit_range in ranges:
+        for item in objects.spec(limit_range).get("limits") or ():
             for name in sorted({key for field in fields for key in item.get(field) or {}}):
                 cells = [str((item.get(field) or {}).get(name, "-")) for field in fields]
                 out.raw(f" {item['type']}\t{name}\t" + "\t".join(cells) + "\n")

@@ -91,10 +91,10 @@ def _node_affinity(out: Writer, affinity: Object | None) -> None:
         expressions = term.get("matchExpressions") or ()
         if not expressions:
             out.raw("<none>\n")
-        for index, one in enumerate(expressions):
+        for index, expression in enumerate(expressions):
             out.raw("    \t" if index else "")
-            values = one.get("values") or ()
-            text = f"{one['key']} {_OPERATORS.get(one['operator'], one['operator'])}"
+            values = expression.get("values") or ()
+            text = f"{expression['key']} {_OPERATORS.get(expression['operator'], expression['operator'])}"
             out.raw(text + (f" [{', '.join(values)}]" if values else "") + "\n")
 
 
@@ -154,9 +154,11 @@ def _claim_conditions(out: Writer, conditions: Sequence[Object]) -> None:
         return
     out.raw("Conditions:\n  Type\tStatus\tLastProbeTime\tLastTransitionTime\tReason\tMessage\n")
     out.raw("  ----\t------\t-----------------\t------------------\t------\t-------\n")
-    for one in conditions:
-        times = "\t".join(long_time(one.get(name)) + " " for name in ("lastProbeTime", "lastTransitionTime"))
-        out.line(1, f"{one['type']} \t{one['status']} \t{times}\t{one.get('reason', '')} \t{one.get('message', '')}")
+    for condition in conditions:
+        times = "\t".join(long_time(condition.get(name)) + " " for name in ("lastProbeTime", "lastTransitionTime"))
+        out.line(
+            1, f"{condition['type']} \t{condition['status']} \t{times}\t{condition.get('reason', '')} \t{condition.get('message', '')}"
+        )
 
 
 async def describe_storage_class(client: Client, obj: Object, now: datetime, show_events: bool) -> str:
@@ -193,10 +195,10 @@ def _topologies(out: Writer, terms: Sequence[Object]) -> None:
         expressions = term.get("matchLabelExpressions") or ()
         if not expressions:
             out.raw("<none>\n")
-        for index, one in enumerate(expressions):
-            values = one.get("values") or ()
+        for index, expression in enumerate(expressions):
+            values = expression.get("values") or ()
             out.raw("  \t" if index else "")
-            out.raw(f"{one['key']} in" + (f" [{', '.join(values)}]" if values else "") + "\n")
+            out.raw(f"{expression['key']} in" + (f" [{', '.join(values)}]" if values else "") + "\n")
 
 
 async def describe_volume_attributes_class(client: Client, obj: Object, now: datetime, show_events: bool) -> str:

@@ -86,8 +86,8 @@ def _same_template(replica_set: Object, template: Object) -> bool:
 
 def _created_counts(sets: Sequence[Object]) -> str:
     texts = [
-        f"{objects.name(one)} ({objects.status(one).get('replicas', 0)}/{objects.spec(one).get('replicas', 1)} replicas created)"
-        for one in sorted(sets, key=_created)
+        f"{objects.name(replica_set)} ({objects.status(replica_set).get('replicas', 0)}/{objects.spec(replica_set).get('replicas', 1)} replicas created)"
+        for replica_set in sorted(sets, key=_created)
     ]
     return ", ".join(texts) or "<none>"
 

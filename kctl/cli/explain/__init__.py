@@ -89,9 +89,9 @@ def _names_group(found: ResourceType, rest: list[str]) -> bool:
 
 
 async def _version(session: Session, found: ResourceType, api_version: str) -> ResourceType:
-    for one in await (await session.mapper()).types():
-        if one.plural == found.plural and one.api_version == api_version:
-            return one
+    for resource in await (await session.mapper()).types():
+        if resource.plural == found.plural and resource.api_version == api_version:
+            return resource
     raise CommandError(f'couldn\'t find resource for "{api_version}, Resource={found.plural}"')
 
 

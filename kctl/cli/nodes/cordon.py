@@ -46,8 +46,8 @@ class NodeCommand(Command):
         builder = Builder(self.session, selector=self.selector, chunk_size=max(self.chunk_size, 0))
         if self.selector:
             return await fetch(builder, Selection(NODES, ""))
-        names = dict.fromkeys(one.removeprefix("nodes/").removeprefix("node/") for one in self.arguments)
-        return [one for name in names for one in await fetch(builder, Selection(NODES, "", name))]
+        names = dict.fromkeys(argument.removeprefix("nodes/").removeprefix("node/") for argument in self.arguments)
+        return [node for name in names for node in await fetch(builder, Selection(NODES, "", name))]
 
     async def mark(self, nodes: Sequence[Target]) -> None:
         """spec.unschedulable; a node that cannot be changed is reported and the others go on."""

@@ -136,10 +136,10 @@ class Drain(NodeCommand):
                 results = await asyncio.gather(*(remove(pod) for pod in pods), return_exceptions=True)
         except TimeoutError:
             raise CommandError(f"global timeout reached: {go_duration(self.timeout)}") from None
-        failures = [one for one in results if isinstance(one, Exception)]
-        for one in results:
-            if isinstance(one, BaseException) and not isinstance(one, ApiError | CommandError | AggregateError):
-                raise one
+        failures = [result for result in results if isinstance(result, Exception)]
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, ApiError | CommandError | AggregateError):
+                raise result
         raise_all(failures)
 
     async def _evict(self, pod: Object) -> None:
@@ -196,5 +196,5 @@ def _path(pod: Object) -> str:
 def _text(error: Exception) -> str:
     """As Go's aggregate prints itself: several in brackets."""
     if isinstance(error, AggregateError):
-        return f"[{', '.join(plain(one) for one in error.errors)}]"
+        return f"[{', '.join(plain(nested) for nested in error.errors)}]"
     return plain(error)

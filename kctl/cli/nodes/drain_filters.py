@@ -88,7 +88,7 @@ def _finished(pod: Object) -> bool:
 
 
 def _controller(pod: Object) -> Object | None:
-    return next((one for one in objects.metadata(pod).get("ownerReferences") or () if one.get("controller")), None)
+    return next((reference for reference in objects.metadata(pod).get("ownerReferences") or () if reference.get("controller")), None)
 
 
 async def _daemon_set(client: Client, pod: Object, rules: Rules) -> Verdict:

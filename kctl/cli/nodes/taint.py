@@ -100,10 +100,10 @@ class Taint(ObjectOutput, Command):
 
     def complete(self) -> None:
         self.resources, self.added, self.removed = [], [], []
-        words = [one for one in self.arguments if "=" in one or ":" in one or one.endswith("-")]
+        words = [argument for argument in self.arguments if "=" in argument or ":" in argument or argument.endswith("-")]
         for word in self.arguments[: len(self.arguments) - len(words)]:
             if word in words:
-                late = next(one for one in self.arguments[self.arguments.index(words[0]) :] if one not in words)
+                late = next(argument for argument in self.arguments[self.arguments.index(words[0]) :] if argument not in words)
                 raise CommandError(f"all resources must be specified before taint changes: {late}")
             self.resources.append(word)
         if not self.resources:
@@ -120,7 +120,7 @@ class Taint(ObjectOutput, Command):
         spec = parse(word)
         if not spec.effect:
             raise UsageError(f"invalid taint spec: {word}")
-        if any((one.key, one.effect) == (spec.key, spec.effect) for one in self.added):
+        if any((taint.key, taint.effect) == (spec.key, spec.effect) for taint in self.added):
             shown = f"{{{spec.key} {spec.value} {spec.effect} <nil>}}"
             raise UsageError(f"duplicated taints with the same key and effect: {shown}")
         self.added.append(spec)
@@ -169,11 +169,11 @@ class Taint(ObjectOutput, Command):
     def _reorganized(self, name: str, old: Sequence[Object]) -> tuple[list[Object], str]:
         """The taints as they are to be, and the word for what that does."""
         if not self.overwrite:
-            known = [one.key for one in self.added if any(one.matches(taint) for taint in old)]
+            known = [spec.key for spec in self.added if any(spec.matches(taint) for taint in old)]
             if known:
                 raise CommandError(f"node {name} already has {','.join(known)} taint(s) with same effect(s) and --overwrite is false")
-        taints = [one.taint() for one in self.added]
-        taints += [taint for taint in old if not any(one.matches(taint) for one in self.added)]
+        taints = [spec.taint() for spec in self.added]
+        taints += [taint for taint in old if not any(spec.matches(taint) for spec in self.added)]
         grown, deleted = len(taints) != len(old), False
         errors: list[Exception] = []
         for spec in self.removed:

@@ -92,14 +92,18 @@ class SetImage(ObjectOutput, Manifests, Command):
 
     def _changed(self, spec: Object) -> tuple[Object, Object]:
         """The pod spec with the new images, and the patch of it; the patch is empty if nothing changes."""
-        found = {one["name"] for field in _LISTS for one in spec.get(field) or ()}
+        found = {container["name"] for field in _LISTS for container in spec.get(field) or ()}
         for name in self.images:
             if name != "*" and name not in found:
                 raise CommandError(f'unable to find container named "{name}"')
         new, patch = dict(spec), {}
-        for field in (one for one in _LISTS if spec.get(one)):
-            new[field] = [{**one, "image": self._image(one)} for one in spec[field]]
-            different = [{"name": one["name"], "image": self._image(one)} for one in spec[field] if one.get("image") != self._image(one)]
+        for field in filter(spec.get, _LISTS):
+            new[field] = [{**container, "image": self._image(container)} for container in spec[field]]
+            different = [
+                {"name": container["name"], "image": self._image(container)}
+                for container in spec[field]
+                if container.get("image") != self._image(container)
+            ]
             if different:
                 patch[field] = different
         return new, patch

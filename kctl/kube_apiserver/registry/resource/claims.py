@@ -99,7 +99,10 @@ def _details(request: Any, path: str) -> list[FieldError]:
 def _references(wanted: list[str], path: str, root: Any) -> list[FieldError]:
     spec = objects.spec(root)
     requests = ((spec.get("devices") or (spec.get("spec") or {}).get("devices")) or {}).get("requests") or ()
-    known = {request.get("name") or "": [one.get("name") or "" for one in request.get("firstAvailable") or ()] for request in requests}
+    known = {
+        request.get("name") or "": [alternative.get("name") or "" for alternative in request.get("firstAvailable") or ()]
+        for request in requests
+    }
     errors: list[FieldError] = []
     for index, name in enumerate(wanted):
         where, parts = f"{path}[{index}]", name.split("/")

@@ -195,8 +195,8 @@ def _all(rules: Iterable[Rule]) -> Check:
         return checks[0]
 
     def check(value: Any, path: str, errors: Errors, root: Any) -> None:
-        for one in checks:
-            one(value, path, errors, root)
+        for check in checks:
+            check(value, path, errors, root)
 
     return check
 
@@ -207,8 +207,8 @@ def _all_of(parts: Iterable[Rule], dot: str) -> Check:
 
     def check(value: Any, path: str, errors: Errors, root: Any) -> None:
         value = value or {}
-        for one in checks:
-            one(value, path, errors, root)
+        for check in checks:
+            check(value, path, errors, root)
 
     return check
 
