@@ -1,5 +1,9 @@
 """Half an hour of churn as kubectl users cause it: create, roll over, list, watch, delete, each command over connections of its own.
 What the daemon holds must stay what it was: its memory, its file, its Python objects.
+
+Each user begins a turn every TURN_SECONDS and deletes his namespaces after five. So figures that are a whole number of such rounds apart
+are taken at the same load and the same population, however busy the machine is; else a figure says when in a round it was taken, and a
+machine that comes free fills caches late that a steady load fills in the first minutes.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from bench.daemon import Daemon
 from bench.measures import Figures, deployment_of
 
 MINUTES = 30.0
+TURN_SECONDS = 30.0
+"""A turn takes a second or two. Five minutes are two rounds of five turns."""
 FIGURES = 6
 """So many times in the whole."""
 _DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments"
@@ -96,8 +102,10 @@ class Churn:
 def _users(daemon: Daemon, number: int, pods: int) -> Iterator[list[Churn]]:
     stop, users, failures = threading.Event(), [Churn(daemon, f"user{index}", pods) for index in range(number)], list[BaseException]()
 
-    def work(user: Churn) -> None:
-        while not stop.is_set():
+    def work(user: Churn, first: float) -> None:
+        for turn in count():
+            if stop.wait(max(first + turn * TURN_SECONDS - time.monotonic(), 0)):
+                return
             try:
                 user.turn()
             except (OSError, ValueError, RuntimeError) as error:
@@ -105,7 +113,8 @@ def _users(daemon: Daemon, number: int, pods: int) -> Iterator[list[Churn]]:
                 print(f"  {error!r}", file=sys.stderr)
                 time.sleep(1)
 
-    threads = [threading.Thread(target=work, args=(user,)) for user in users]
+    now = time.monotonic()
+    threads = [threading.Thread(target=work, args=(user, now + index * TURN_SECONDS / number)) for index, user in enumerate(users)]
     for thread in threads:
         thread.start()
     try:

@@ -22,8 +22,9 @@ class FoundMore(Exception):
 
 def look_for_more(connection: sqlite3.Connection, believed: int) -> None:
     """Within a transaction: raises FoundMore where the log goes on after revision `believed`. Writes a little in any case, so that
-    the disk is tried."""
+    the disk is tried. (An UPDATE to what is there already would not do: SQLite compares, and writes nothing.)"""
     rows = connection.execute(f"SELECT {COLUMNS} FROM log WHERE revision > ? ORDER BY revision", (believed,)).fetchall()
     if rows:
         raise FoundMore([(event_of_row(row), None if row[4] else KeyState(row[2], row[0], row[3])) for row in rows])
-    connection.execute("UPDATE meta SET value = value WHERE name = 'compact_revision'")
+    connection.execute("INSERT INTO meta (name, value) VALUES ('tried', 0)")
+    connection.execute("DELETE FROM meta WHERE name = 'tried'")

@@ -49,7 +49,7 @@ class ApiServer:
         self.config = config or ApiServerConfig()
         self.clock = clock
         self.table = ResourceTable()
-        self.storage = Storage(store)
+        self.storage = Storage(store, clock)
         tokens = ServiceAccountTokens(self.storage, clock, randomness, self.config.service_account_key, self.config.service_account_issuer)
         authenticator = Authenticator(self.config, tokens)
         self.parts = ServerParts(self.config, allocators.empty(self.config, randomness), tokens, authenticator)

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
+from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
-from kctl.kube_apiserver.watch_cache import Change, Entry, WatchCache, at_revision
+from kctl.kube_apiserver.watch_cache import FRESH_SECONDS, Change, Entry, WatchCache, at_revision
 from store.errors import Compacted, Conflict, KeyExists, KeyNotFound, StoreClosed, StoreError
 from store.etcd import Etcd as Etcd
 from store.etcd import Subscription
@@ -77,8 +78,10 @@ def _translate(error: StoreError) -> StorageError:
 class Storage:
     """All resources. `revision` is what the caches have seen; they are up to date with it."""
 
-    def __init__(self, store: Etcd) -> None:
+    def __init__(self, store: Etcd, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
+        self._forgot = 0.0
         self._caches: dict[tuple[str, str], WatchCache] = {}
         self._subscription: Subscription | None = None
         self.revision = 0
@@ -168,9 +171,14 @@ class Storage:
                 entry = newest[key] = Entry(obj, revision)
                 changes.append(Change("ADDED" if old is None else "MODIFIED", key, entry, old))
         self.revision = events[-1].key_value.mod_revision
+        now = self._clock.monotonic()
         for cache, (changes, _) in batches.items():
             if changes:
-                cache.apply(changes)
+                cache.apply(changes, now)
+        if now - self._forgot > FRESH_SECONDS:  # also of what does not change any more
+            self._forgot = now
+            for cache in self._caches.values():
+                cache.forget(now)
 
     def _store_key(self, cache: WatchCache, key: str) -> str:
         return f"{PREFIX}{cache.group or 'core'}/{cache.plural}/{key}"

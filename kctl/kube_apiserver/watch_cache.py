@@ -16,8 +16,11 @@ import orjson
 
 from kctl.apimachinery.objects import Object
 
-WINDOW = 2000
+WINDOW, SMALLEST_WINDOW = 2000, 100
 """Changes kept for watches that begin in the past; older ones are read from the store's history."""
+FRESH_SECONDS = 75.0
+"""As upstream: a little more than from one bookmark to the next. What is older goes, but for the smallest window; so a burst of changes
+does not hold its objects for ever."""
 MAX_BACKLOG = 50_000
 """Changes a watcher may lag behind before its watch is ended (it resumes or lists again)."""
 MAX_BACKLOG_BYTES = 16 << 20
@@ -161,7 +164,9 @@ class WatchCache:
         self._order: list[str] | None = None
         """All keys in the store's order, once somebody has asked; replaced, never changed. It lacks what `_moved` says."""
         self._moved: set[str] = set()
-        self._window: deque[Change] = deque(maxlen=WINDOW)
+        self._window: deque[Change] = deque()
+        self._times: deque[float] = deque()
+        """When each change of the window came."""
         self._window_start = 0
         self.last_revision = 0
         """No change of this resource is newer: the revision of its newest one, or the store's where none has happened since the
@@ -191,9 +196,8 @@ class WatchCache:
                 if not inside:
                     del self._by_namespace[namespace]
 
-    def apply(self, changes: Sequence[Change]) -> None:
-        """Take over one commit's changes and hand them to the watchers."""
-        window = self._window
+    def apply(self, changes: Sequence[Change], now: float = 0.0) -> None:
+        """Take over one commit's changes and hand them to the watchers. `now`: of any clock that is always the same."""
         for change in changes:
             if change.type == "DELETED":
                 self._drop(change.key)
@@ -201,12 +205,20 @@ class WatchCache:
                 self._put(change.key, change.entry)
             if change.type != "MODIFIED":
                 self._note_order(change.key)
-            if len(window) == WINDOW:
-                self._window_start = window[0].entry.revision
-            window.append(change)
+        self._window.extend(changes)
+        self._times.extend([now] * len(changes))
+        self.forget(now)
         self.last_revision = changes[-1].entry.revision
         for watcher in tuple(self._watchers):
             watcher.push(changes)
+
+    def forget(self, now: float) -> None:
+        """Changes that are too many or too old."""
+        window, times = self._window, self._times
+        oldest = now - FRESH_SECONDS
+        while len(window) > WINDOW or (len(window) > SMALLEST_WINDOW and times[0] < oldest):
+            self._window_start = window.popleft().entry.revision
+            times.popleft()
 
     def _note_order(self, key: str) -> None:
         """`key` has come or gone."""

@@ -175,8 +175,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-async def test_a_disk_that_is_really_full(small_disk: Path) -> None:
-    store = SqliteStore(small_disk / "state.db")
+async def test_a_disk_that_is_really_full(small_disk: Path, clock: FakeClock) -> None:
+    store = SqliteStore(small_disk / "state.db", clock)
     await store.start()
     await store.create("/kept", b"1")
     heard: list[Event] = []
@@ -187,7 +187,12 @@ async def test_a_disk_that_is_really_full(small_disk: Path) -> None:
             file.write(b"x" * 4096)
     await _all_refused(store, 60)
     assert "full" in store.failure and [item.key for item in (await store.range("/", "0")).key_values] == ["/kept"]
+    for _ in range(2):
+        await _look(store, clock)
+        assert "full" in store.failure, "it took the disk for repaired without trying it"
     filler.unlink()
+    await _look(store, clock)
+    assert store.failure == ""
     await _check_goes_on(store, heard)
     await store.close()
     again = SqliteStore(small_disk / "state.db")

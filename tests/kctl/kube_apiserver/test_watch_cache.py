@@ -40,7 +40,6 @@ def test_lists_are_in_key_order() -> None:
 def test_the_window_tells_how_far_back_it_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch_cache, "WINDOW", 3)
     cache = filled()
-    cache._window = type(cache._window)(maxlen=3)
     for revision in range(1, 6):
         key = f"a/{revision}"
         cache.apply([Change("ADDED", key, entry(key, revision), None)])
@@ -48,6 +47,19 @@ def test_the_window_tells_how_far_back_it_reaches(monkeypatch: pytest.MonkeyPatc
     assert [change.entry.revision for change in cache.since(2) or ()] == [3, 4, 5]
     assert cache.since(1) is None
     assert cache.since(5) == ()
+
+
+def test_the_window_forgets_what_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_cache, "SMALLEST_WINDOW", 2)
+    cache = filled()
+    for revision in range(1, 6):
+        cache.apply([Change("ADDED", f"a/{revision}", entry(f"a/{revision}", revision), None)], now=float(revision))
+    cache.forget(watch_cache.FRESH_SECONDS + 2.0)
+    assert cache.since(0) is None and [change.entry.revision for change in cache.since(1) or ()] == [2, 3, 4, 5]
+    cache.apply([Change("ADDED", "a/6", entry("a/6", 6), None)], now=watch_cache.FRESH_SECONDS + 5.5)
+    assert cache.since(4) is not None and cache.since(3) is None
+    cache.forget(1e6)
+    assert [change.entry.revision for change in cache.since(4) or ()] == [5, 6] and cache.since(3) is None
 
 
 def test_a_slow_watcher_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
