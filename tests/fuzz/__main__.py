@@ -7,7 +7,7 @@ import secrets
 import sys
 
 from tests.fuzz import recorded
-from tests.fuzz.run import Report, run
+from tests.fuzz.run import SECONDS, Report, run
 
 
 def main() -> int:
@@ -16,6 +16,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="the same seed makes the same requests; a random one where none is given")
     parser.add_argument("--no-recordings", action="store_true", help="as in a clone without ../shared/oracle, and as the test does")
     parser.add_argument("--findings", type=int, default=50, help="stop after so many")
+    parser.add_argument("--timeout", type=float, default=SECONDS, help="seconds a request may take")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(10**9)
     print(f"seed {seed}", flush=True)
@@ -29,8 +30,9 @@ def main() -> int:
         seed,
         recorded=found,
         most_findings=arguments.findings,
+        seconds=arguments.timeout,
         progress=progress,
-        tell=lambda finding: print(finding, flush=True),
+        tell=lambda finding: print(f"seed {seed} {finding}", flush=True),
     )
     print(report.text())
     return 1 if report.findings else 0

@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import time
 from dataclasses import dataclass, field
 
 
 class BrokenFraming(Exception):
     """What came back is no HTTP answer."""
+
+
+class NoAnswer(BrokenFraming):
+    """Not in the time that a request has."""
 
 
 @dataclass(slots=True)
@@ -33,11 +38,15 @@ def request_bytes(method: str, target: str | bytes, headers: list[tuple[str, str
 
 
 class Connection:
-    """One connection. `exchange` raises BrokenFraming; it connects again where the last answer closed it."""
+    """One connection. `exchange` raises BrokenFraming; it connects again where the last answer closed it.
+
+    `seconds` is what a whole exchange may take, however many pieces the answer comes in.
+    """
 
     def __init__(self, port: int, seconds: float = 30) -> None:
         self._port = port
         self._seconds = seconds
+        self._end = 0.0
         self._socket: socket.socket | None = None
         self._rest = b""
 
@@ -48,9 +57,11 @@ class Connection:
         self._rest = b""
 
     def exchange(self, raw: bytes) -> Answer:
+        self._end = time.monotonic() + self._seconds
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), self._seconds)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.settimeout(self._seconds)
         with contextlib.suppress(OSError):  # the answer to the part that was read may be there
             self._socket.sendall(raw)
         try:
@@ -68,9 +79,10 @@ class Connection:
     def _more(self) -> bool:
         assert self._socket is not None
         try:
+            self._socket.settimeout(max(self._end - time.monotonic(), 0.001))
             got = self._socket.recv(1 << 16)
         except TimeoutError:
-            raise BrokenFraming(f"no whole answer in {self._seconds} s; so far {self._rest[:200]!r}") from None
+            raise NoAnswer(f"no whole answer in {self._seconds:g} s; so far {self._rest[:200]!r}") from None
         except OSError:
             got = b""
         self._rest += got

@@ -11,13 +11,14 @@ import heapq
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
 import orjson
 
 from kctl.apimachinery import yaml
-from tests.fuzz.exchange import Answer, BrokenFraming, Connection
+from tests.fuzz.exchange import Answer, BrokenFraming, Connection, NoAnswer
 from tests.fuzz.requests import Case, RequestMaker
 from tests.fuzz.server import ServerThread, ShortWatches, Tracebacks, running, watched_log
 
@@ -25,6 +26,8 @@ LONG = 0.02
 """Seconds of CPU that no request should hold the loop."""
 PER_SERVER = 4000
 """Requests after which a fresh server begins, so that what is stored stays small."""
+SECONDS = 60.0
+"""What a request may take, on the busiest machine: watches end after a moment."""
 
 UPSTREAMS_OWN_500 = re.compile(
     r'strconv\.ParseUint: parsing ".*": (invalid syntax|value out of range)'
@@ -90,6 +93,7 @@ def run(
     *,
     recorded: tuple[Case, ...] = (),
     most_findings: int = 50,
+    seconds: float = SECONDS,
     progress: Callable[[int, Report], None] = lambda done, report: None,
     tell: Callable[[Finding], None] = lambda finding: None,
 ) -> Report:
@@ -99,9 +103,10 @@ def run(
     while report.requests < requests and len(report.findings) < most_findings:
         wanted = min(PER_SERVER, requests - report.requests)
         with watched_log() as log, running(ShortWatches()) as server:
-            session = _Session(server, log, report, tell)
-            session.exchange_all(_encoded(maker.seeds()), count=False)
-            session.exchange_all(islice(iter(maker.next, None), wanted), most_findings=most_findings)
+            session = _Session(server, log, report, tell, seconds)
+            with suppress(NoAnswer):  # the loop may be held for ever: on with a fresh server
+                session.exchange_all(_encoded(maker.seeds()), count=False)
+                session.exchange_all(islice(iter(maker.next, None), wanted), most_findings=most_findings)
             session.close()
         progress(report.requests, report)
     return report
@@ -116,12 +121,12 @@ def _encoded(cases: Iterable[Case]) -> Iterable[Case]:
 class _Session:
     """The requests of one server."""
 
-    def __init__(self, server: ServerThread, log: Tracebacks, report: Report, tell: Callable[[Finding], None]) -> None:
+    def __init__(self, server: ServerThread, log: Tracebacks, report: Report, tell: Callable[[Finding], None], seconds: float) -> None:
         self._server = server
         self._log = log
         self._report = report
         self._tell = tell
-        self._connection = Connection(server.port, 60)
+        self._connection = Connection(server.port, seconds)
 
     def close(self) -> None:
         self._connection.close()
@@ -138,6 +143,10 @@ class _Session:
         answer = None
         try:
             answer = self._connection.exchange(case.raw())
+        except NoAnswer as error:
+            self._find(number, f"{error}\n{self._server.stack()}", case, None)
+            report.requests += count
+            raise
         except BrokenFraming as error:
             self._find(number, f"broken framing: {error}", case, None)
         seconds = self._server.cpu_seconds() - cpu

@@ -6,10 +6,12 @@ import asyncio
 import logging
 import random
 import re
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from kctl.apimachinery.clock import Clock, RealClock, Timer
@@ -52,6 +54,12 @@ class ServerThread:
         assert self.thread.ident is not None
         return time.clock_gettime(time.pthread_getcpuclockid(self.thread.ident))
 
+    def stack(self) -> str:
+        """Where the loop's thread is."""
+        assert self.thread.ident is not None
+        frame = sys._current_frames().get(self.thread.ident)
+        return "".join(traceback.format_stack(frame)) if frame is not None else "the thread has ended"
+
     def written_since(self, revision: int) -> list[str]:
         """Keys that requests have written; the server itself keeps the status of flow schemas and deletes old events."""
         changed = self.store._log[revision - self.store._first + 1 :]
@@ -76,10 +84,11 @@ def running(clock: Clock | None = None) -> Iterator[ServerThread]:
     try:
         yield server
     finally:
-        server.call(server.stop)
-        server.loop.call_soon_threadsafe(server.loop.stop)
-        server.thread.join(10)
-        server.loop.close()
+        with suppress(TimeoutError):  # a request holds the loop, and the run has said so
+            server.call(server.stop, 10)
+            server.loop.call_soon_threadsafe(server.loop.stop)
+            server.thread.join(10)
+            server.loop.close()
 
 
 class Tracebacks(logging.Handler):
