@@ -16,6 +16,16 @@ RETAIN_KEYS = "$retainKeys"
 DELETE_FROM = "$deleteFromPrimitiveList/"
 SET_ORDER = "$setElementOrder/"
 _DIRECTIVES = (PATCH, RETAIN_KEYS)
+_BAD_RETAIN_KEYS = "invalid patch format of retainKeys"
+_GO_TYPES = {
+    dict: "map[string]interface {}",
+    list: "[]interface {}",
+    str: "string",
+    int: "int64",
+    float: "float64",
+    bool: "bool",
+}
+"""What Go calls the types of decoded JSON."""
 
 
 class StrategicMergeError(ValueError):
@@ -55,7 +65,7 @@ def _merge_map(original: dict[str, Any], patch: dict[str, Any], meta: PatchMeta)
     out = dict(original)
     if RETAIN_KEYS in patch:
         _retain_keys(out, patch)
-    orders = {key[len(SET_ORDER) :]: value for key, value in patch.items() if key.startswith(SET_ORDER)}
+    orders = _orders(patch)
     for key, value in patch.items():
         if key in _DIRECTIVES or key.startswith(SET_ORDER):
             continue
@@ -72,13 +82,23 @@ def _merge_map(original: dict[str, Any], patch: dict[str, Any], meta: PatchMeta)
     return out
 
 
+def _orders(patch: dict[str, Any]) -> dict[str, list[Any]]:
+    """Name of a list -> the order its items are wanted in."""
+    orders = {key[len(SET_ORDER) :]: value for key, value in patch.items() if key.startswith(SET_ORDER)}
+    for order in orders.values():
+        if not isinstance(order, list):
+            received = _GO_TYPES.get(type(order), "%!s(<nil>)")
+            raise StrategicMergeError(f"expected a {_GO_TYPES[list]}, but received a {received}")
+    return orders
+
+
 def _retain_keys(out: dict[str, Any], patch: dict[str, Any]) -> None:
-    keep = patch[RETAIN_KEYS]
-    if not isinstance(keep, list):
-        raise StrategicMergeError(f"invalid value for special key: {RETAIN_KEYS}")
+    if not isinstance(patch[RETAIN_KEYS], list):
+        raise StrategicMergeError(_BAD_RETAIN_KEYS)
+    keep = {key for key in patch[RETAIN_KEYS] if isinstance(key, str)}
     for key, value in patch.items():
         if key not in _DIRECTIVES and not key.startswith("$") and value is not None and key not in keep:
-            raise StrategicMergeError(f"{key} is not in the {RETAIN_KEYS} list")
+            raise StrategicMergeError(_BAD_RETAIN_KEYS)
     for key in [key for key in out if key not in keep]:
         del out[key]
 
@@ -89,7 +109,7 @@ def _delete_from(out: dict[str, Any], key: str, values: Any) -> None:
         out[key] = [item for item in out[key] if identity(item) not in gone]
 
 
-def _merge_field(out: dict[str, Any], key: str, value: Any, meta: PatchMeta, order: Any) -> None:
+def _merge_field(out: dict[str, Any], key: str, value: Any, meta: PatchMeta, order: list[Any] | None) -> None:
     if key not in out:
         if isinstance(value, list) and order is not None:
             _check_order(key, value, order, meta.merge_key)
@@ -123,9 +143,9 @@ def drop_directives(value: Any) -> Any:
     return value
 
 
-def _merge_list(key: str, old: list[Any], patch: list[Any], meta: PatchMeta, order: Any) -> list[Any]:
+def _merge_list(key: str, old: list[Any], patch: list[Any], meta: PatchMeta, order: list[Any] | None) -> list[Any]:
     merge_key = meta.merge_key
-    if not any(isinstance(item, dict) for item in (*old, *patch)):
+    if _type_of_items(old, patch) is not dict:
         known = {identity(item) for item in old}
         merged = [*old, *{identity(item): item for item in patch if identity(item) not in known}.values()]
         return _ordered(merged, order if order is not None else patch, old, "")
@@ -147,29 +167,39 @@ def _merge_list(key: str, old: list[Any], patch: list[Any], meta: PatchMeta, ord
     return _ordered(merged, order if order is not None else patch, old, merge_key)
 
 
+def _type_of_items(*lists: list[Any]) -> type | None:
+    """The one type that all items have; None where there are none."""
+    found = list(dict.fromkeys(type(item) for items in lists for item in items))
+    if found and found[0] is list:
+        raise StrategicMergeError("lists of lists are not supported")
+    if len(found) > 1:
+        raise StrategicMergeError(f"list element types are not identical: {go_text(list(lists))}")
+    return found[0] if found else None
+
+
 def _special_items(old: list[Any], patch: list[Any], merge_key: str) -> tuple[list[Any], list[Any], bool]:
     """Carries out `$patch` items: (what is left of the list, ordinary patch items, whether they replace the list)."""
     plain: list[Any] = []
     gone: set[Any] = set()
     replaced = False
     for item in patch:
-        directive = item.get(PATCH) if isinstance(item, dict) else None
-        if directive is None:
+        directive = item.get(PATCH)
+        if PATCH not in item:
             plain.append(item)
         elif directive == "replace":
             replaced = True
         elif directive == "delete":
             gone.add(identity(_key_of(item, merge_key)))
         elif directive == "merge":
-            raise StrategicMergeError("merging of lists by $patch: merge is not supported")
+            raise StrategicMergeError("merging lists cannot yet be specified in the patch")
         else:
             raise StrategicMergeError(f"unknown patch type: {go_text(directive)} in map: {go_text(item)}")
     base = [entry for entry in old if _name(entry, merge_key) not in gone] if gone else old
     return base, plain, replaced
 
 
-def _key_of(item: Any, merge_key: str) -> Any:
-    if not isinstance(item, dict) or merge_key not in item:
+def _key_of(item: dict[str, Any], merge_key: str) -> Any:
+    if merge_key not in item:
         raise StrategicMergeError(f"map: {go_text(item)} does not contain declared merge key: {merge_key}")
     return item[merge_key]
 
@@ -189,21 +219,21 @@ def _places(items: list[Any], merge_key: str) -> dict[Any, int]:
     return places
 
 
-def _check_order(key: str, patch: list[Any], order: Any, merge_key: str) -> None:
+def _check_order(key: str, patch: list[Any], order: list[Any], merge_key: str) -> None:
     """Every patched item must be in the order list, in the same relative order."""
     wanted = [item for item in patch if not (isinstance(item, dict) and item.get(PATCH) == "delete")]
     names = [_name(item, merge_key) for item in wanted]
     at = 0
-    for entry in order if isinstance(order, list) else ():
+    for entry in order:
         if at < len(names) and names[at] == _name(entry, merge_key):
             at += 1
     if at < len(names):
         raise StrategicMergeError(f"The order in patch list:\n{go_text(wanted)}\n doesn't match {SET_ORDER[:-1]} list:\n{go_text(order)}\n")
 
 
-def _ordered(merged: list[Any], order: Any, server: list[Any], merge_key: str) -> list[Any]:
+def _ordered(merged: list[Any], order: list[Any], server: list[Any], merge_key: str) -> list[Any]:
     """Items named by `order` in its order; the others keep the server's, slotted in where they stood before."""
-    wanted = _places(order if isinstance(order, list) else [], merge_key)
+    wanted = _places(order, merge_key)
     before = _places(server, merge_key)
     names = [_name(item, merge_key) for item in merged]
     named = deque(sorted((wanted[name], index) for index, name in enumerate(names) if name in wanted))

@@ -29,22 +29,33 @@ PER_SERVER = 4000
 SECONDS = 60.0
 """What a request may take, on the busiest machine: watches end after a moment."""
 
+_NUMBER = r'strconv\.ParseUint: parsing ".*": (?:invalid syntax|value out of range)'
+_TARGETS = r'target\.kind: Unsupported value: ".*": supported values: "Node", "<empty>"', r"target\.name: Required value"
 UPSTREAMS_OWN_500 = re.compile(
-    r'strconv\.ParseUint: parsing ".*": (invalid syntax|value out of range)'
-    r"|resourceVersion: Invalid value: .*"
-    r"|The order in patch list:\n"
-    r"|unknown patch type: "
-    r"|map: .* does not contain declared merge key: "
-    r"|\[?(target\.(name|kind)|metadata\.name|name): "
-    r"|invalid value for special key: "
-    r"|.* is not in the \$retainKeys list"
-    r"|resourceVersion should not be set on objects to be created"
-    r"|merging of lists by \$patch: merge is not supported"
-    r"|failed to create typed patch object "
-    r'|Internal error occurred: the spec replicas field "',
+    "|".join(
+        (
+            # resourceVersion of an update, of a watch, of a new object
+            _NUMBER,
+            f'resourceVersion: Invalid value: ".*": {_NUMBER}',
+            r"resourceVersion should not be set on objects to be created",
+            # strategic merge patches that do not fit
+            r"unknown patch type: .* in map: map\[.*\]",
+            r"map: map\[.*\] does not contain declared merge key: [A-Za-z]+",
+            r"merging lists cannot yet be specified in the patch",
+            r"lists of lists are not supported",
+            r"list element types are not identical: \[\[.*\] \[.*\]\]",
+            r"invalid patch format of retainKeys",
+            r"expected a \[\]interface \{\}, but received a (?:map\[string\]interface \{\}|string|int64|float64|bool|%!s\(<nil>\))",
+            r"The order in patch list:\n\[.*\]\n doesn't match \$setElementOrder list:\n\[.*\]\n",
+            # bindings to what is no node, an eviction that two budgets count
+            *_TARGETS,
+            rf"\[{_TARGETS[0]}, {_TARGETS[1]}\]",
+            r"This pod has more than one PodDisruptionBudget, which the eviction subresource does not support\.",
+        )
+    ),
     re.DOTALL,
 )
-"""Errors that the API server does not give a status of their own (recorded, or read in its source)."""
+"""Errors that the API server does not give a status of their own (recorded, or read in its source), whole."""
 
 
 @dataclass(slots=True)
@@ -173,7 +184,7 @@ class _Session:
             message = str(parsed.get("message", "")) if isinstance(parsed, dict) else ""
         elif kind == "application/yaml" and answer.status >= 500:
             message = str(yaml.load(answer.body)["message"])
-        if answer.status >= 500 and answer.status not in (501, 503, 504) and not UPSTREAMS_OWN_500.match(message):
+        if answer.status >= 500 and answer.status not in (501, 503, 504) and not UPSTREAMS_OWN_500.fullmatch(message):
             self._find(number, f"{answer.status}: {message[:300]}", case, answer)
 
     def _find(self, number: int, what: str, case: Case, answer: Answer | None) -> None:

@@ -80,7 +80,7 @@ class ServerThread:
 @contextmanager
 def running(clock: Clock | None = None) -> Iterator[ServerThread]:
     server = ServerThread(clock)
-    server.call(server.start)
+    server.call(server.start, 300)  # on a machine that is busy with much else, too
     try:
         yield server
     finally:

@@ -16,5 +16,6 @@ def test_requests_nobody_would_send(seed: int | None) -> None:
     seed = secrets.randbelow(10**9) if seed is None else seed
     report = run(REQUESTS, seed)
     print(f"seed {seed}\n{report.text()}")
-    assert not report.findings, f"python -m tests.fuzz --no-recordings --requests {REQUESTS} --seed {seed}"
+    again = f"python -m tests.fuzz --no-recordings --requests {REQUESTS} --seed {seed}"
+    assert not report.findings, "\n".join([again, *map(str, report.findings)])
     assert report.statuses[200] and report.statuses[201] and report.statuses[400] and report.statuses[422]

@@ -129,6 +129,29 @@ def test_strategic_merge(live: dict[str, Any], patch: dict[str, Any], expected: 
     assert live == before
 
 
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        ({"$retainKeys": "containers"}, "invalid patch format of retainKeys"),
+        ({"$retainKeys": ["volumes"], "hostname": "h"}, "invalid patch format of retainKeys"),
+        ({"containers": [{"$patch": "merge", "name": "a"}]}, "merging lists cannot yet be specified in the patch"),
+        ({"containers": [5]}, "list element types are not identical: [[map[name:a]] [5]]"),
+        (
+            {"containers": [{"name": "a", "command": []}, None]},
+            "list element types are not identical: [[map[name:a]] [map[command:[] name:a] <nil>]]",
+        ),
+        ({"$setElementOrder/containers": "a"}, "expected a []interface {}, but received a string"),
+        ({"$setElementOrder/containers": None}, "expected a []interface {}, but received a %!s(<nil>)"),
+        ({"containers": [{"$patch": "delete"}]}, "map: map[$patch:delete] does not contain declared merge key: name"),
+    ],
+    ids=["retain-text", "retain-other", "merge", "number", "null", "order-text", "order-null", "no-key"],
+)
+def test_strategic_merges_that_cannot_be(patch: dict[str, Any], why: str) -> None:
+    with pytest.raises(strategic_merge.StrategicMergeError) as caught:
+        strategic_merge.apply(pod(containers=[{"name": "a"}]), pod(**patch), DEPLOYMENT)
+    assert caught.value.message == why
+
+
 def test_strategic_merge_of_primitive_lists() -> None:
     live = {"metadata": {"finalizers": ["a", "b"]}}
     patch = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"], "finalizers": ["c"]}}
