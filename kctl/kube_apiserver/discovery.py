@@ -15,7 +15,7 @@ import orjson
 
 from kctl.apimachinery.resources import ResourceTable, ResourceType, Subresource
 from kctl.apimachinery.status import NotFound
-from kctl.kube_apiserver.request import Response
+from kctl.kube_apiserver.response import ObjectAnswer, RawAnswer, Response
 
 Document = dict[str, Any]
 AGGREGATED_V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -42,29 +42,6 @@ def wants_aggregated(accept: str) -> str:
         elif media in ("application/json", "*/*", "application/*") and "as" not in parameters:
             return ""
     return ""
-
-
-def answer(table: ResourceTable, path: str, accept: str, server_address: str) -> Response | None:
-    """The answer to GET of /api... or /apis... (`path` without a slash at its end); None where nothing is there.
-    Raises NotFound for a version that a group does not serve."""
-    root, *rest = path.strip("/").split("/")
-    if not rest:
-        if wants_aggregated(accept):
-            document = aggregated(table, core=root == "api")
-            body = orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
-            etag = f'"{hashlib.sha256(body).hexdigest().upper()}"'
-            return Response(raw=body, content_type=AGGREGATED_V2, headers={"ETag": etag, "Vary": "Accept"})
-        return Response(object=api_versions(server_address) if root == "api" else api_group_list(table))
-    group, version = ("", rest[0]) if root == "api" else (rest[0], rest[1] if len(rest) > 1 else "")
-    if root == "apis" and len(rest) == 1:
-        found = api_group(table, group)
-    elif len(rest) == (1 if root == "api" else 2):
-        found = api_resource_list(table, group, version)
-        if found is None and table.versions(group):
-            raise NotFound("the server could not find the requested resource", details={})
-    else:
-        found = None
-    return None if found is None else Response(object=found)
 
 
 def _groups(table: ResourceTable) -> list[str]:

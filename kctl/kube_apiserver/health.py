@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import RawAnswer, Response
 from kctl.kube_apiserver.serving import Serving
 
 _TEXT = "text/plain; charset=utf-8"
@@ -23,21 +24,21 @@ def answer(server: Serving, request: Request, path: str) -> Response:
     kind, _, check = path[1:].partition("/")
     if check:
         if check not in _checks(kind):
-            return Response(404, raw=b"404 page not found\n", content_type=_TEXT)
+            return RawAnswer(b"404 page not found\n", _TEXT, 404)
         why = failing(server, kind).get(check)
         if why:
-            return Response(500, raw=f"internal server error: {why}\n".encode(), content_type=_TEXT)
-        return Response(raw=b"ok", content_type=_TEXT)
+            return RawAnswer(f"internal server error: {why}\n".encode(), _TEXT, 500)
+        return RawAnswer(b"ok", _TEXT)
     excluded = {request.query.get("exclude", "")}
     names = tuple(name for name in _checks(kind) if name not in excluded)
     failed = [name for name in failing(server, kind) if name in names]
     if not failed and "verbose" not in request.query:
-        return Response(raw=b"ok", content_type=_TEXT)
+        return RawAnswer(b"ok", _TEXT)
     lines = [f"[-]{name} failed: reason withheld" if name in failed else f"[+]{name} ok" for name in names]
     lines += [f"[+]{name} excluded: ok" for name in _checks(kind) if name in excluded]
     lines.append(f"{kind} check {'failed' if failed else 'passed'}")
     text = "\n".join(lines) + "\n"
-    return Response(500 if failed else 200, raw=text.encode(), content_type=_TEXT)
+    return RawAnswer(text.encode(), _TEXT, 500 if failed else 200)
 
 
 def failing(server: Serving, kind: str) -> dict[str, str]:

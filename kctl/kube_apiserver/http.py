@@ -1,25 +1,20 @@
-"""HTTP in and out: aiohttp's requests into ours, our answers into bytes and streams. aiohttp is imported when the port opens.
-
-Bodies stay encoded as far as they can: a GET or LIST of the stored version writes the cache's own JSON.
-"""
+"""HTTP in and out: aiohttp's requests into ours, our answers onto its connections. aiohttp is imported when the port opens."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, assert_never, cast
 from urllib.parse import parse_qsl, urlsplit
-
-import orjson
 
 from kctl.apimachinery.status import ApiError, InternalError, RequestEntityTooLarge, Timeout
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
-from kctl.kube_apiserver import list_encoding, media_types, representation, warning_headers
-from kctl.kube_apiserver.filters.panic_recovery import failure
-from kctl.kube_apiserver.media_types import MediaType
-from kctl.kube_apiserver.request import ListAnswer, Request, Response
+from kctl.kube_apiserver import answer_encoding, list_encoding, warning_headers
+from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer, failure
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_http import watch_lines
 
@@ -33,12 +28,10 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.http_protocol import Protocol
 
 _LOG = logging.getLogger(__name__)
-_HUMANS = ("curl/", "wget/", "mozilla/")
 _PATIENCE = 100
 """Hundredths of a second that a stopping server waits for what it has begun."""
 _BODY_SECONDS = 60.0
 """For a body to arrive: upstream's --request-timeout."""
-_CACHE = "no-cache, private"
 
 
 def make_request(method: str, target: str, headers: Mapping[str, str], body: bytes | None, user: User | None = None) -> Request:
@@ -74,77 +67,6 @@ def _headers(incoming: Mapping[str, str]) -> dict[str, str]:
     return headers
 
 
-def _media(request: Request) -> MediaType:
-    try:
-        return media_types.negotiate(request.accept, request.resource is not None and not request.name)
-    except ApiError:
-        return media_types.DEFAULT
-
-
-def encode(server: Serving, request: Request, response: Response) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of an answer that is not a stream."""
-    headers = {"Cache-Control": _CACHE, **response.headers}
-    if response.raw is not None:
-        if headers.get("ETag", "") == request.headers.get("if-none-match"):
-            return 304, headers, b""
-        if response.content_type:
-            headers["Content-Type"] = response.content_type
-        return response.status, headers, response.raw
-    media = _media(request)
-    try:
-        body = _body(server, request, response, media)
-    except ApiError as error:
-        response = failure(error)
-        media = MediaType(media.name)
-        body = _dump(media, error.status, request)
-    headers["Content-Type"] = media.name
-    return response.status, headers, body
-
-
-def _body(server: Serving, request: Request, response: Response, media: MediaType) -> bytes:
-    if response.status >= 400 or response.endpoint is None:
-        return _dump(media, response.object or {}, request)
-    if response.listing is not None:
-        return b"".join(_pieces(server, request, response.listing, media))
-    plain = media.target == "" and media.name == media_types.JSON and not _pretty(request)
-    if plain and response.entry is not None and not response.endpoint.converts:
-        return response.entry.encoded(response.endpoint.type_prefix) + b"\n"
-    return _dump(media, representation.shown(media, request, response, server.now()), request)
-
-
-def _pieces(server: Serving, request: Request, listing: ListAnswer, media: MediaType) -> Iterator[bytes]:
-    return list_encoding.pieces(media, request, listing, server.now(), _pretty(request))
-
-
-def _dump(media: MediaType, value: Any, request: Request) -> bytes:
-    if isinstance(value, dict) and "items" in value and value.get("kind", "").endswith("List") and value["items"]:
-        kind = value["kind"].removesuffix("List")
-        value = {
-            **value,
-            "items": [
-                _without_type(item) if item.get("kind") == kind and kind != "PartialObjectMetadata" else item for item in value["items"]
-            ],
-        }
-    if media.name == media_types.YAML:
-        from kctl.apimachinery import yaml
-
-        return yaml.dump(value).encode()
-    if _pretty(request):
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _without_type(item: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in item.items() if key != "kind" and key != "apiVersion"}
-
-
-def _pretty(request: Request) -> bool:
-    wanted = request.query.get("pretty")
-    if wanted is not None:
-        return wanted.lower() not in ("false", "0")
-    return request.headers.get("user-agent", "").lower().startswith(_HUMANS)
-
-
 def _with_warnings(headers: Mapping[str, str], request: Request) -> CIMultiDict[str]:
     from multidict import CIMultiDict
 
@@ -168,21 +90,25 @@ async def in_process(
     request = make_request(method, path, lowered, body, user)
     request.query = {**request.query, **query}
     try:
-        response = await server.handle(request)
-        if response.stream is not None or response.text is not None:
-            chunks = [chunk async for chunk in _chunks(server, request, response)]
-            return RawResponse(response.status, {"Content-Type": "application/json"}, b"".join(chunks))
-        status, answered, content = encode(server, request, response)
-        return RawResponse(status, answered, content)
+        answer = await server.handle(request)
+        match answer:
+            case WatchAnswer() | TextAnswer():
+                chunks = [chunk async for chunk in _chunks(server, request, answer)]
+                return RawResponse(answer.status, {"Content-Type": "application/json"}, b"".join(chunks))
+            case ObjectAnswer() | ListAnswer() | RawAnswer():
+                return RawResponse(*answer_encoding.encode(request, answer, server.now()))
+        assert_never(answer)
     finally:
         request.answered()
 
 
-def _chunks(server: Serving, request: Request, response: Response) -> AsyncIterator[bytes]:
-    if response.text is not None:
-        return response.text
-    assert response.stream is not None
-    return watch_lines(server, request, response.stream)
+def _chunks(server: Serving, request: Request, answer: WatchAnswer | TextAnswer) -> AsyncIterator[bytes]:
+    match answer:
+        case TextAnswer():
+            return answer.chunks
+        case WatchAnswer():
+            return watch_lines(server, request, answer.stream)
+    assert_never(answer)
 
 
 class Listener:
@@ -239,39 +165,45 @@ class Listener:
         try:
             self._running += 1
             try:
-                response = await self._server.handle(request)
+                answer = await self._server.handle(request)
             finally:
                 self._running -= 1
-            return await self._send(incoming, request, response)
+            return await self._send(incoming, request, answer)
         except Exception as error:
             _LOG.exception("answering %s %s", request.method, request.path)
             return await self._send(incoming, request, failure(InternalError(f"cannot answer: {type(error).__name__}")))
         finally:
             request.answered()
 
-    async def _send(self, incoming: web.BaseRequest, request: Request, response: Response) -> web.StreamResponse:
+    async def _send(self, incoming: web.BaseRequest, request: Request, answer: Response) -> web.StreamResponse:
+        match answer:
+            case WatchAnswer() | TextAnswer():
+                return await self._stream(incoming, request, answer)
+            case ListAnswer():
+                try:
+                    return await self._send_list(incoming, request, answer)
+                except ApiError as error:
+                    return self._whole(incoming, request, failure(error))
+            case ObjectAnswer() | RawAnswer():
+                return self._whole(incoming, request, answer)
+        assert_never(answer)
+
+    def _whole(self, incoming: web.BaseRequest, request: Request, answer: ObjectAnswer | RawAnswer) -> web.StreamResponse:
         from aiohttp import web
 
-        if response.stream is not None or response.text is not None:
-            return await self._stream(incoming, request, response)
-        if response.listing is not None:
-            try:
-                return await self._send_list(incoming, request, response, response.listing)
-            except ApiError as error:
-                response = failure(error)
-        status, answered, body = encode(self._server, request, response)
+        status, answered, body = answer_encoding.encode(request, answer, self._server.now())
         if incoming.method == "HEAD":
             body = b""
         return web.Response(status=status, headers=_with_warnings(answered, request), body=body)
 
-    async def _send_list(self, incoming: web.BaseRequest, request: Request, response: Response, listing: ListAnswer) -> web.StreamResponse:
+    async def _send_list(self, incoming: web.BaseRequest, request: Request, answer: ListAnswer) -> web.StreamResponse:
         from kctl.kube_apiserver.list_http import accepts_gzip
 
-        media = _media(request)
-        chunks = list_encoding.chunks(_pieces(self._server, request, listing, media))
-        headers = _with_warnings({"Cache-Control": _CACHE, **response.headers, "Content-Type": media.name}, request)
+        media = answer_encoding.media(request)
+        chunks = list_encoding.chunks(answer_encoding.pieces(request, answer, media, self._server.now()))
+        headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": media.name}, request)
         gzip = self._server.config.response_compression and accepts_gzip(request.headers)
-        return await self._lists.send(incoming, response.status, headers, chunks, gzip)
+        return await self._lists.send(incoming, answer.status, headers, chunks, gzip)
 
     async def _read(self, incoming: web.BaseRequest) -> bytes:
         limit = self._server.config.max_request_bytes
@@ -291,21 +223,21 @@ class Listener:
             raise Timeout("Timeout: request did not complete within the allotted timeout") from None
         return bytes(body)
 
-    async def _stream(self, incoming: web.BaseRequest, request: Request, response: Response) -> web.StreamResponse:
+    async def _stream(self, incoming: web.BaseRequest, request: Request, answer: WatchAnswer | TextAnswer) -> web.StreamResponse:
         from aiohttp import web
 
-        media = _media(request)
-        kind = "text/plain" if response.text is not None else media.name
-        headers = _with_warnings({"Cache-Control": _CACHE, "Content-Type": kind}, request)
-        outgoing = web.StreamResponse(status=response.status, headers=headers)
+        stream = answer.stream if isinstance(answer, WatchAnswer) else None
+        kind = "text/plain" if stream is None else answer_encoding.media(request).name
+        headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": kind}, request)
+        outgoing = web.StreamResponse(status=answer.status, headers=headers)
         task = asyncio.current_task()
         assert task is not None
         self._streams.add(task)
         protocol = cast("Protocol", incoming.protocol)
         protocol.streaming = task
-        if response.stream is not None:
-            response.stream.on_cut(protocol.abort)
-        chunks = _chunks(self._server, request, response)
+        if stream is not None:
+            stream.on_cut(protocol.abort)
+        chunks = _chunks(self._server, request, answer)
         try:
             if incoming.version >= (1, 1):
                 outgoing.enable_chunked_encoding()
@@ -314,8 +246,8 @@ class Listener:
                 await outgoing.write(chunk)
             await outgoing.write_eof()
         except (ConnectionError, asyncio.CancelledError):
-            if response.stream is not None:
-                response.stream.close()
+            if stream is not None:
+                stream.close()
         except Exception:
             # the answer has begun: only a broken connection can tell that it is not whole
             _LOG.exception("streaming %s %s", request.method, request.path)

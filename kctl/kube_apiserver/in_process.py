@@ -4,6 +4,7 @@ and out by reference, watches deliver one batch for each commit."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import assert_never
 
 from kctl.apimachinery.user import User
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
@@ -11,7 +12,8 @@ from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.caller import Body
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.watching import Bookmark, WatchFailure, WatchStream
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_cache import Change
 
@@ -40,22 +42,24 @@ class InProcessTransport:
             self._form,
             self._program,
         )
-        response = await self._server.handle_in_process(inner)
-        if response.object is not None and not request.accept:
-            return ApiResponse(response.status, response.object, inner.warnings)
-        return self._answer(inner, response)
+        answer = await self._server.handle_in_process(inner)
+        match answer:
+            case ObjectAnswer() if not request.accept:
+                return ApiResponse(answer.status, answer.object, inner.warnings)
+        return self._answer(inner, answer)
 
-    def _answer(self, request: Request, response: Response) -> ApiResponse:
-        if response.stream is not None:
-            return ApiResponse(200, {}, request.warnings, events=self._events(request, response.stream))
-        if response.text is not None:
-            return ApiResponse(response.status, {}, request.warnings, text=response.text)
-        if request.accept:
-            shown = representation.in_process(request, response, self._server.now())
-            return ApiResponse(response.status, shown, request.warnings)
-        if response.listing is not None:
-            return ApiResponse(200, response.listing.object(), request.warnings)
-        return ApiResponse(response.status, response.object or {}, request.warnings)
+    def _answer(self, request: Request, answer: Response) -> ApiResponse:
+        match answer:
+            case ObjectAnswer() | ListAnswer():
+                shown = representation.in_process(request, answer, self._server.now())
+                return ApiResponse(answer.status, shown, request.warnings)
+            case WatchAnswer():
+                return ApiResponse(answer.status, {}, request.warnings, events=self._events(request, answer.stream))
+            case TextAnswer():
+                return ApiResponse(answer.status, {}, request.warnings, text=answer.chunks)
+            case RawAnswer():  # pods/log of a pod without a node: no content
+                return ApiResponse(answer.status, {}, request.warnings)
+        assert_never(answer)
 
     async def _events(self, request: Request, stream: WatchStream) -> AsyncIterator[Sequence[WatchEvent]]:
         show = representation.event_shower(request, stream.endpoint, self._server.now) if request.accept else None

@@ -14,7 +14,8 @@ import orjson
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver import media_types, representation
 from kctl.kube_apiserver.media_types import MediaType
-from kctl.kube_apiserver.request import ListAnswer, Request
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ListAnswer
 
 CHUNK_BYTES = 64 * 1024
 _CHUNK_SECONDS = 0.004

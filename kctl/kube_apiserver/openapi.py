@@ -20,7 +20,7 @@ from kctl.apimachinery.schema import bundle, enums
 from kctl.apimachinery.status import NotAcceptable
 from kctl.kube_apiserver import openapi_protobuf
 from kctl.kube_apiserver.openapi_paths import META, Paths
-from kctl.kube_apiserver.request import Response
+from kctl.kube_apiserver.response import RawAnswer
 
 Document = dict[str, Any]
 _JSON = "application/json"
@@ -28,17 +28,17 @@ _ALSO = ("DeleteOptions", "Patch", "Status", "APIResourceList", "WatchEvent")
 _IMMUTABLE = {"Cache-Control": "public, immutable"}
 
 
-def answer(table: ResourceTable, path: str, accept: str, query: Mapping[str, str]) -> Response | None:
+def answer(table: ResourceTable, path: str, accept: str, query: Mapping[str, str]) -> RawAnswer | None:
     """GET of /openapi/...; None where nothing is there. Raises NotAcceptable for clients that take protobuf only."""
     rest = path.removeprefix("/openapi").strip("/")
     if rest == "v3":
-        return Response(raw=orjson.dumps(index(table)), content_type="text/plain; charset=utf-8")
+        return RawAnswer(orjson.dumps(index(table)), "text/plain; charset=utf-8")
     if rest == "v2":
         if any(offer.split(";")[0].strip() in openapi_protobuf.MEDIA_TYPES for offer in accept.split(",")):
             content = openapi_protobuf.document(orjson.loads(document_v2(table)))
-            return Response(raw=content, content_type=openapi_protobuf.CONTENT_TYPE)
+            return RawAnswer(content, openapi_protobuf.CONTENT_TYPE)
         _json_acceptable(accept)
-        return Response(raw=document_v2(table), content_type=_JSON)
+        return RawAnswer(document_v2(table), _JSON)
     name = rest.removeprefix("v3/")
     served = _group_versions(table).get(name)
     if not rest.startswith("v3/") or served is None:
@@ -46,7 +46,7 @@ def answer(table: ResourceTable, path: str, accept: str, query: Mapping[str, str
     _json_acceptable(accept)
     digest = _digest(name, served)
     headers = {"ETag": f'"{digest}"', "Vary": "Accept", **(_IMMUTABLE if query.get("hash") == digest else {})}
-    return Response(raw=zlib.decompress(_document(name, tuple(served))), content_type=_JSON, headers=headers)
+    return RawAnswer(zlib.decompress(_document(name, tuple(served))), _JSON, headers=headers)
 
 
 def _json_acceptable(accept: str) -> None:

@@ -11,7 +11,8 @@ from kctl.kube_apiserver import health
 from kctl.kube_apiserver.filters.request_info import no_such_resource, not_allowed
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.metrics import Metrics
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, RawAnswer, Response
 from kctl.kube_apiserver.serving import Serving
 
 _TEXT = "text/plain; charset=utf-8"
@@ -47,12 +48,12 @@ class Paths:
     async def _prometheus(self, request: Request, path: str) -> Response:
         if path != "/metrics":
             return not_found()
-        return Response(raw=(await self._metrics.text()).encode(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        return RawAnswer((await self._metrics.text()).encode(), "text/plain; version=0.0.4; charset=utf-8")
 
     async def _version(self, request: Request, path: str) -> Response:
         from kctl.kube_apiserver import version
 
-        return Response(object=version.info()) if path == "/version" else not_found()
+        return ObjectAnswer(version.info()) if path == "/version" else not_found()
 
     async def _discovery(self, request: Request, path: str) -> Response:
         """/api, /apis, /apis/GROUP, /api/v1, /apis/GROUP/VERSION; the first two aggregated where the client prefers that."""
@@ -63,10 +64,10 @@ class Paths:
             aggregated = discovery.wants_aggregated(request.accept)
             if aggregated:
                 document = discovery.aggregated(table, core=parts[0] == "api")
-                return Response(raw=orjson.dumps(document), content_type=aggregated)
+                return RawAnswer(orjson.dumps(document), aggregated)
             address = f"{self._server.config.advertise_address}:{self._server.bound_port or self._server.config.secure_port}"
             legacy = discovery.api_versions(address) if parts[0] == "api" else discovery.api_group_list(table)
-            return Response(object=legacy)
+            return ObjectAnswer(legacy)
         found = None
         if parts[0] == "api" and len(parts) == 2:
             found = discovery.api_resource_list(table, "", parts[1])
@@ -76,7 +77,7 @@ class Paths:
             found = discovery.api_resource_list(table, parts[1], parts[2])
             if found is None and table.versions(parts[1]):
                 raise no_such_resource()
-        return Response(object=found) if found is not None else not_found()
+        return ObjectAnswer(found) if found is not None else not_found()
 
     async def _openapi(self, request: Request, path: str) -> Response:
         from kctl.kube_apiserver import openapi
@@ -89,14 +90,14 @@ class Paths:
         from kctl.kube_apiserver import discovery
 
         return (
-            Response(object={"paths": sorted([*discovery.paths(self._server.table), *health.paths(), *_OTHER_PATHS])})
+            ObjectAnswer({"paths": sorted([*discovery.paths(self._server.table), *health.paths(), *_OTHER_PATHS])})
             if path == "/"
             else not_found()
         )
 
 
 def not_found() -> Response:
-    return Response(404, raw=b"404 page not found\n", content_type=_TEXT)
+    return RawAnswer(b"404 page not found\n", _TEXT, 404)
 
 
 _OTHER_PATHS = ("/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version")

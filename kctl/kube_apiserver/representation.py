@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
@@ -13,7 +13,8 @@ from kctl.kube_apiserver import media_types
 from kctl.kube_apiserver.columns.columns import Columns, columns_for
 from kctl.kube_apiserver.media_types import MediaType
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.request import ListAnswer, Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer
 from kctl.kube_apiserver.watch_cache import Change
 
 _LISTING = ("list", "deletecollection")
@@ -36,27 +37,36 @@ def check(request: Request) -> None:
         raise no_list(request.resource)
 
 
-def in_process(request: Request, response: Response, now: datetime) -> Object:
+def in_process(request: Request, answer: ObjectAnswer | ListAnswer, now: datetime) -> Object:
     """A whole answer as the Accept of an in-process request wants it."""
-    return shown(media_types.negotiate(request.accept), request, response, now)
+    return shown(media_types.negotiate(request.accept), request, answer, now)
 
 
-def shown(media: MediaType, request: Request, response: Response, now: datetime) -> Object:
+def shown(media: MediaType, request: Request, answer: ObjectAnswer | ListAnswer, now: datetime) -> Object:
     """The answer as one object. Raises NotAcceptable, BadRequest."""
-    endpoint, listing = response.endpoint, response.listing
+    match answer:
+        case ListAnswer():
+            return _shown_list(media, request, answer, now)
+        case ObjectAnswer():
+            return _shown_object(media, request, answer, now)
+    assert_never(answer)
+
+
+def _shown_list(media: MediaType, request: Request, answer: ListAnswer, now: datetime) -> Object:
+    if media.target == "":
+        return answer.object()
+    head, key, values = listed(media, request, answer, now)
+    return {**head, key: list(values)}
+
+
+def _shown_object(media: MediaType, request: Request, answer: ObjectAnswer, now: datetime) -> Object:
+    obj, endpoint = answer.object, answer.endpoint
     if media.target == "" or endpoint is None:
-        if listing is not None:
-            return listing.object()
-        return response.object or {}
-    if listing is not None:
-        head, key, values = listed(media, request, listing, now)
-        return {**head, key: list(values)}
-    if response.object is None:
-        return {}
-    obj, version = response.object, f"meta.k8s.io/{media.target_version}"
+        return obj
+    version = f"meta.k8s.io/{media.target_version}"
     if media.target == "Table":
         first = obj["metadata"].get("resourceVersion")
-        return table(endpoint, [obj], {"resourceVersion": first} if first else {}, request, now, version, response.columns)
+        return table(endpoint, [obj], {"resourceVersion": first} if first else {}, request, now, version, answer.columns)
     if media.target == "PartialObjectMetadata":
         return partial_metadata(obj, version)
     raise no_list(endpoint.resource)

@@ -1,19 +1,15 @@
-"""The values that pass through the handler chain: one request, one response, in-process and over HTTPS alike."""
+"""What passes through the handler chain: one request, in-process and over HTTPS alike. Its answers are in response.py."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import ANONYMOUS, User
 from kctl.kube_apiserver.caller import CANONICAL, LARGE, WIRE, Body, Caller, manager_of
-from kctl.kube_apiserver.columns.columns import Columns
-from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.watching import WatchStream
-from kctl.kube_apiserver.watch_cache import Entry
+from kctl.kube_apiserver.response import Response
 
 
 @dataclass(slots=True)
@@ -70,50 +66,6 @@ class Request:
         caller = Caller(self.user, query.get("fieldManager") or manager_of(self.program), self.form, "dryRun" in query, self.warnings)
         caller.sent_much = self.raw_body is not None and len(self.raw_body) >= LARGE
         return caller
-
-
-@dataclass(slots=True)
-class ListAnswer:
-    """A list, still as cache entries: encoded as JSON, Table or metadata only by whoever answers."""
-
-    endpoint: Endpoint
-    entries: Sequence[Entry]
-    revision: int
-    continue_token: str = ""
-    remaining: int | None = None
-
-    def metadata(self) -> Object:
-        meta: Object = {"resourceVersion": str(self.revision)}
-        if self.continue_token:
-            meta["continue"] = self.continue_token
-        if self.remaining:
-            meta["remainingItemCount"] = self.remaining
-        return meta
-
-    def object(self) -> Object:
-        """The whole list as one object, items in the served version."""
-        endpoint, resource = self.endpoint, self.endpoint.resource
-        items = [endpoint.from_storage(entry.object) for entry in self.entries]
-        return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": self.metadata(), "items": items}
-
-
-@dataclass(slots=True)
-class Response:
-    """Exactly one of `object`, `listing`, `stream`, `text`, `raw` is the answer. `endpoint` says which kind `object` is, so
-    that it can be shown as a Table."""
-
-    status: int = 200
-    object: Object | None = None
-    entry: Entry | None = None
-    endpoint: Endpoint | None = None
-    columns: Columns | None = None
-    """How a Table shows `object`, where it is not of the endpoint's kind (a Scale)."""
-    listing: ListAnswer | None = None
-    stream: WatchStream | None = None
-    text: AsyncIterator[bytes] | None = None
-    raw: bytes | None = None
-    content_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -30,7 +30,8 @@ from kctl.kube_apiserver.in_process import InProcessTransport
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.registry.endpoint import ObjectSchema
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.stall_monitor import StallMonitor
 from kctl.kube_apiserver.storage import Storage

@@ -5,7 +5,8 @@ from __future__ import annotations
 from kctl.apimachinery.status import Unauthorized
 from kctl.apimachinery.user import ANONYMOUS
 from kctl.kube_apiserver.authentication.authenticator import Authenticator
-from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.response import Response
 
 PUBLIC = ("/healthz", "/livez", "/readyz")
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock, timeout
 from kctl.apimachinery.status import BadRequest, Timeout
-from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.response import Response
 
 
 def with_deadline(handler: Handler, clock: Clock) -> Handler:

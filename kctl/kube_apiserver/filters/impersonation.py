@@ -6,7 +6,8 @@ from urllib.parse import unquote
 
 from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.user import SYSTEM_AUTHENTICATED, SYSTEM_UNAUTHENTICATED, User
-from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.response import Response
 
 _EXTRA = "impersonate-extra-"
 

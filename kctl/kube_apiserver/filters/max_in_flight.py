@@ -11,7 +11,8 @@ import asyncio
 from collections import deque
 
 from kctl.apimachinery.clock import Clock
-from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.response import RawAnswer, Response
 
 WAIT_SECONDS = 1.0
 _READING = frozenset({"get", "list", "watch"})
@@ -95,4 +96,4 @@ def with_max_in_flight(handler: Handler, in_flight: InFlight) -> Handler:
 def _too_many() -> Response:
     headers = {"Retry-After": "1", "X-Content-Type-Options": "nosniff"}
     text = b"Too many requests, please try again later.\n"
-    return Response(429, raw=text, content_type="text/plain; charset=utf-8", headers=headers)
+    return RawAnswer(text, "text/plain; charset=utf-8", 429, headers)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from kctl.apimachinery.status import ApiError, InternalError
-from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.response import Response, failure
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,11 +23,3 @@ def with_panic_recovery(handler: Handler) -> Handler:
             return failure(InternalError(what))
 
     return recover
-
-
-def failure(error: ApiError) -> Response:
-    headers = dict(error.headers)
-    retry = error.details.get("retryAfterSeconds")
-    if retry:
-        headers["Retry-After"] = str(retry)
-    return Response(error.http_status, object=error.status, headers=headers)

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 from kctl.apimachinery.resources import ResourceTable, ResourceType
 from kctl.apimachinery.status import ApiError, BadRequest, MethodNotSupported, NotFound
 from kctl.kube_apiserver.registry.list_options import parse_bool
-from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.response import Response
 
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}

@@ -10,7 +10,8 @@ import time
 
 from kctl.apimachinery.status import ApiError
 from kctl.kube_apiserver.metrics import Metrics
-from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.response import Response
 
 _LOG = logging.getLogger("kctl.kube_apiserver.requests")
 

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Iterable
 from kctl.apimachinery.resources import ResourceType
 from kctl.client.transport import APPLY_PATCH
 from kctl.kube_apiserver.config import ApiServerConfig, NotActedOn
-from kctl.kube_apiserver.request import Handler, Request, Response
+from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 _DEPRECATED = {
     ("", "v1", "componentstatuses"): "v1 ComponentStatus is deprecated in v1.19+",
@@ -33,12 +34,13 @@ def with_warnings(handler: Handler, config: ApiServerConfig) -> Handler:
         if text:
             request.warnings.append(text)
         response = await handler(request)
+        obj = response.object if isinstance(response, ObjectAnswer) else None
         if response.status == 201 and not request.subresource:
             for known in on_create.get((resource.group, resource.plural), ()):
-                if known.concerns is None or known.concerns(response.object or {}):
+                if known.concerns is None or known.concerns(obj or {}):
                     request.warnings.append(known.text)
-        if on_write is not None and request.verb in _WRITES and not request.subresource and response.object is not None:
-            request.warnings += on_write(resource, response.object)
+        if on_write is not None and request.verb in _WRITES and not request.subresource and obj is not None:
+            request.warnings += on_write(resource, obj)
         if on_apply and request.verb == "patch" and request.content_type.startswith(APPLY_PATCH):
             request.warnings += on_apply
         return response

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
 async def handle(registry: Registry, request: Request) -> Response:
@@ -14,4 +15,4 @@ async def handle(registry: Registry, request: Request) -> Response:
     obj = await off_loop.run(request, body.decode, request, endpoint)
     body.check_namespace(request, obj)
     created = await registry.create(endpoint, request.namespace, obj, request.caller())
-    return Response(201, object=created, endpoint=endpoint)
+    return ObjectAnswer(created, 201, endpoint)

@@ -7,7 +7,8 @@ from kctl.kube_apiserver.handlers import off_loop, options
 from kctl.kube_apiserver.registry.deletion import delete
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
 async def handle(registry: Registry, request: Request) -> Response:
@@ -18,8 +19,8 @@ async def handle(registry: Registry, request: Request) -> Response:
     caller.dry_run = caller.dry_run or dry_run
     deleted = await delete(registry, endpoint, request.namespace, request.name, given, caller)
     if deleted.gone and not endpoint.strategy.returns_deleted_object:
-        return Response(object=success(endpoint, request.name, deleted.object["metadata"].get("uid", "")))
-    return Response(object=deleted.object, endpoint=endpoint)
+        return ObjectAnswer(success(endpoint, request.name, deleted.object["metadata"].get("uid", "")))
+    return ObjectAnswer(deleted.object, endpoint=endpoint)
 
 
 def success(endpoint: Endpoint, name: str, uid: str) -> Object:

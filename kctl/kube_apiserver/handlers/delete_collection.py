@@ -11,7 +11,8 @@ from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.deletion import delete
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.listing import list_objects
-from kctl.kube_apiserver.request import ListAnswer, Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ListAnswer, Response
 from kctl.kube_apiserver.watch_cache import Entry
 
 
@@ -33,4 +34,4 @@ async def handle(registry: Registry, request: Request) -> Response:
 
     await asyncio.gather(*(remove(entry, caller) for entry in found.entries))
     answer = ListAnswer(endpoint, found.entries, registry.storage.revision, found.continue_token, found.remaining)
-    return Response(listing=answer, endpoint=endpoint)
+    return answer

@@ -9,7 +9,8 @@ from importlib import import_module
 from kctl.apimachinery.status import MethodNotSupported
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import Response
 
 Handle = Callable[[Registry, Request], Awaitable[Response]]
 

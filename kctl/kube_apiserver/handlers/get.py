@@ -6,7 +6,8 @@ from kctl.apimachinery import go_numbers
 from kctl.apimachinery.status import BadRequest
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.listing import too_large
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
 async def handle(registry: Registry, request: Request) -> Response:
@@ -16,7 +17,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     if wanted and wanted != "0":
         _check_revision(wanted, registry.storage.revision)
     entry = registry.entry(endpoint, request.namespace, request.name)
-    return Response(object=endpoint.from_storage(entry.object), entry=entry, endpoint=endpoint)
+    return ObjectAnswer(endpoint.from_storage(entry.object), endpoint=endpoint, entry=entry)
 
 
 def _check_revision(wanted: str, present: int) -> None:

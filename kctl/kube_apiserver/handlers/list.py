@@ -5,7 +5,8 @@ from __future__ import annotations
 from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.listing import list_objects
-from kctl.kube_apiserver.request import ListAnswer, Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ListAnswer, Response
 
 
 async def handle(registry: Registry, request: Request) -> Response:
@@ -14,4 +15,4 @@ async def handle(registry: Registry, request: Request) -> Response:
     options = list_options.parse(request.query, watch=False)
     found = await list_objects(registry, endpoint, request.namespace, request.query, options)
     answer = ListAnswer(endpoint, found.entries, found.revision, found.continue_token, found.remaining)
-    return Response(listing=answer, endpoint=endpoint)
+    return answer

@@ -10,7 +10,8 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import NotFound, invalid
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 from kctl.kube_apiserver.subresources import parts
 
 
@@ -41,5 +42,5 @@ async def handle(registry: Registry, request: Request) -> Response:
         obj = body.decode_patched(request, endpoint, patcher.create(), patcher)
         body.check_name(request, obj)
         body.check_namespace(request, obj)
-        return Response(201, object=await registry.create(endpoint, request.namespace, obj, caller), endpoint=endpoint)
-    return Response(object=stored, endpoint=endpoint)
+        return ObjectAnswer(await registry.create(endpoint, request.namespace, obj, caller), 201, endpoint)
+    return ObjectAnswer(stored, endpoint=endpoint)

@@ -6,7 +6,8 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import NotFound
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 from kctl.kube_apiserver.subresources import parts
 
 
@@ -31,5 +32,5 @@ async def handle(registry: Registry, request: Request) -> Response:
             raise
         meta = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
         created = await registry.create(endpoint, request.namespace, {**obj, "metadata": meta}, caller)
-        return Response(201, object=created, endpoint=endpoint)
-    return Response(object=stored, endpoint=endpoint)
+        return ObjectAnswer(created, 201, endpoint)
+    return ObjectAnswer(stored, endpoint=endpoint)

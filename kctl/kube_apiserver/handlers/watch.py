@@ -6,7 +6,8 @@ from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.watching import WatchStream
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import Response, WatchAnswer
 
 
 async def handle(registry: Registry, request: Request) -> Response:
@@ -17,4 +18,4 @@ async def handle(registry: Registry, request: Request) -> Response:
         representation.check_stream(request)
     remote = not request.in_process
     stream = WatchStream(registry, endpoint, request.namespace, request.query, options, request.name, remote=remote)
-    return Response(stream=stream, endpoint=endpoint)
+    return WatchAnswer(stream)

@@ -10,7 +10,8 @@ from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.user import User
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
 async def handle(registry: Registry, request: Request) -> Response:
@@ -29,7 +30,7 @@ async def handle(registry: Registry, request: Request) -> Response:
             "metadata": objects.metadata(review),
             "status": _token_status(registry, objects.spec(review)),
         }
-    return Response(201, object=answer, endpoint=endpoint)
+    return ObjectAnswer(answer, 201, endpoint)
 
 
 def user_info(user: User) -> dict[str, Any]:

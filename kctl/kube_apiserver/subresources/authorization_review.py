@@ -12,7 +12,8 @@ from kctl.apimachinery.schema.go_form import go_form
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
 async def handle(registry: Registry, request: Request) -> Response:
@@ -27,9 +28,9 @@ async def handle(registry: Registry, request: Request) -> Response:
             "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
             "incomplete": False,
         }
-        return Response(201, object={**review, "status": status}, endpoint=endpoint)
+        return ObjectAnswer({**review, "status": status}, 201, endpoint)
     _check(request, kind, review)
-    return Response(201, object={**review, "status": {"allowed": True}}, endpoint=endpoint)
+    return ObjectAnswer({**review, "status": {"allowed": True}}, 201, endpoint)
 
 
 def _check(request: Request, kind: str, review: Object) -> None:

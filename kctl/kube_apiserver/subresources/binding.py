@@ -9,7 +9,8 @@ from kctl.apimachinery.resources import PODS
 from kctl.apimachinery.status import ApiError, BadRequest, conflict
 from kctl.kube_apiserver.handlers import body, off_loop
 from kctl.kube_apiserver.registry.generic import Registry, wrong_uid
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
 async def handle(registry: Registry, request: Request) -> Response:
@@ -28,7 +29,7 @@ async def handle(registry: Registry, request: Request) -> Response:
             raise BadRequest("name in URL does not match name in Binding object")
     now = times.rfc3339(registry.clock.now())
     await registry.write_directly(endpoint, request.namespace, name, lambda pod: _bound(pod, name, binding, now), request.caller())
-    return Response(201, object={"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
+    return ObjectAnswer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
 
 
 def _validate(binding: Object) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import not_found
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import ListAnswer, Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, Response
 from kctl.kube_apiserver.watch_cache import Entry
 
 _COMPONENTS = ("scheduler", "controller-manager", "etcd-0")
@@ -22,6 +23,6 @@ async def handle(registry: Registry, request: Request) -> Response:
     if request.name:
         if request.name not in _COMPONENTS:
             raise not_found("", "componentstatuses", request.name)
-        return Response(object=_status(request.name), endpoint=endpoint)
+        return ObjectAnswer(_status(request.name), endpoint=endpoint)
     entries = [Entry(_status(name), 0) for name in _COMPONENTS]
-    return Response(listing=ListAnswer(endpoint, entries, registry.storage.revision), endpoint=endpoint)
+    return ListAnswer(endpoint, entries, registry.storage.revision)

@@ -14,7 +14,8 @@ from kctl.kube_apiserver.handlers.options import plain_delete_options
 from kctl.kube_apiserver.registry.deletion import delete
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 _VIOLATED = "Cannot evict pod as it would violate the pod's disruption budget."
 _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -35,7 +36,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     if ((given.get("preconditions") or {}).get("uid") or objects.uid(pod)) == objects.uid(pod):
         await _note(registry, endpoint, pod, caller)
     await delete(registry, endpoint, request.namespace, request.name, plain_delete_options(given), caller)
-    return Response(201, object=dict(_SUCCESS))
+    return ObjectAnswer(dict(_SUCCESS), 201)
 
 
 def _exempt(pod: Object) -> bool:

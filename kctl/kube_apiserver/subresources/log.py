@@ -9,7 +9,8 @@ from kctl.apimachinery.status import BadRequest, ServiceUnavailable
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.list_options import parse_int
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import RawAnswer, Response, TextAnswer
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
@@ -22,13 +23,13 @@ async def handle(registry: Registry, request: Request) -> Response:
     container = container_of(pod, request.query.get("container", ""))
     node = objects.spec(pod).get("nodeName")
     if not node:
-        return Response(204, raw=b"", content_type="")
+        return RawAnswer(b"", "", 204)
     connector = registry.parts.kubelets.connector
     if connector is None:
         raise ServiceUnavailable(f"the kubelet of node {node} cannot be reached: no kubelets run with this server")
     options = {key: value for key, value in request.query.items() if key != "container"}
     chunks = await connector.logs(node, request.namespace, request.name, container, options)
-    return Response(text=chunks)
+    return TextAnswer(chunks)
 
 
 def container_of(pod: Object, wanted: str) -> str:

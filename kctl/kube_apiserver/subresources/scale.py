@@ -17,7 +17,8 @@ from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
 def _row(scale: Object, now: datetime) -> list[Any]:
@@ -68,7 +69,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     endpoint = registry.endpoint(request.resource)
     if request.verb == "get":
         entry = registry.entry(endpoint, request.namespace, request.name)
-        return Response(object=scale_of(entry.object), endpoint=endpoint, columns=COLUMNS)
+        return ObjectAnswer(scale_of(entry.object), endpoint=endpoint, columns=COLUMNS)
     if request.verb == "patch":
         stored = await _patch(registry, endpoint, request)
     else:
@@ -84,7 +85,7 @@ async def handle(registry: Registry, request: Request) -> Response:
             request.caller(),
             subresource="scale",
         )
-    return Response(object=scale_of(stored), endpoint=endpoint, columns=COLUMNS)
+    return ObjectAnswer(scale_of(stored), endpoint=endpoint, columns=COLUMNS)
 
 
 async def _patch(registry: Registry, endpoint: Endpoint, request: Request) -> Object:

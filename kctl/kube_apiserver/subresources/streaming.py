@@ -5,7 +5,8 @@ from __future__ import annotations
 from kctl.apimachinery import objects
 from kctl.apimachinery.status import ApiError, BadRequest
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import Response
 
 
 async def handle(registry: Registry, request: Request) -> Response:

@@ -13,7 +13,8 @@ from kctl.apimachinery.status import BadRequest, conflict, not_found
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 _BINDABLE = {("v1", "Pod"): ("pod", PODS), ("v1", "Secret"): ("secret", SECRETS), ("v1", "Node"): ("node", NODES)}
 
@@ -45,7 +46,7 @@ async def handle(registry: Registry, request: Request) -> Response:
         "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": spec.get("boundObjectRef")},
         "status": {"token": token, "expirationTimestamp": times.rfc3339(now + timedelta(seconds=seconds))},
     }
-    return Response(201, object=answer)
+    return ObjectAnswer(answer, 201)
 
 
 def _check(review: Object) -> None:

@@ -17,8 +17,8 @@ TABLE = ResourceTable()
 
 def get(path: str, accept: str = "application/json", **query: str) -> Any:
     answer = openapi.answer(TABLE, path, accept, query)
-    assert answer is not None and answer.raw is not None
-    return json.loads(answer.raw)
+    assert answer is not None
+    return json.loads(answer.body)
 
 
 def references(value: Any) -> set[str]:

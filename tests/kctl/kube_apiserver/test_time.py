@@ -14,7 +14,8 @@ from kctl.apimachinery.status import Timeout
 from kctl.apimachinery.user import ADMIN
 from kctl.client.client import Client
 from kctl.kube_apiserver.filters.deadline import with_deadline
-from kctl.kube_apiserver.request import Request, Response
+from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.response import ObjectAnswer
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
 
@@ -36,9 +37,9 @@ async def test_a_quiet_watch_gets_bookmarks_and_ends_by_the_servers_clock() -> N
 async def test_the_deadline_of_a_request_is_the_servers_time() -> None:
     clock = ScaledClock(1000, NEW_YEAR)
 
-    async def slow(request: Request) -> Response:
+    async def slow(request: Request) -> ObjectAnswer:
         await clock.sleep(3600)
-        return Response()
+        return ObjectAnswer({})
 
     limited = with_deadline(slow, clock)
     with pytest.raises(Timeout, match="request did not complete within the allotted timeout"):

@@ -1,0 +1,98 @@
+"""What a request is answered with: a closed union, so that a new kind of answer is refused by the type checker wherever an answer is
+looked at (the HTTPS port, the in-process transport, representation) until it is dealt with there.
+
+Every answer has a `status`, the HTTP code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import ApiError
+from kctl.kube_apiserver.columns.columns import Columns
+from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.registry.watching import WatchStream
+from kctl.kube_apiserver.watch_cache import Entry
+
+
+@dataclass(slots=True)
+class ObjectAnswer:
+    """One object in the served version. `endpoint` is whose kind it is, so that it can be shown as a Table or as metadata only; None
+    for what is always shown as it is (a Status, a discovery document)."""
+
+    object: Object
+    status: int = 200
+    endpoint: Endpoint | None = None
+    entry: Entry | None = None
+    """Of the cache, where the object is a stored one as it stands: its JSON is shared."""
+    columns: Columns | None = None
+    """How a Table shows the object where it is not of the endpoint's kind (a Scale)."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ListAnswer:
+    """A list, still as cache entries: encoded as JSON, Table or metadata only by whoever sends it."""
+
+    status: ClassVar[int] = 200
+    endpoint: Endpoint
+    entries: Sequence[Entry]
+    revision: int
+    continue_token: str = ""
+    remaining: int | None = None
+
+    def metadata(self) -> Object:
+        meta: Object = {"resourceVersion": str(self.revision)}
+        if self.continue_token:
+            meta["continue"] = self.continue_token
+        if self.remaining:
+            meta["remainingItemCount"] = self.remaining
+        return meta
+
+    def object(self) -> Object:
+        """The whole list as one object, items in the served version."""
+        endpoint, resource = self.endpoint, self.endpoint.resource
+        items = [endpoint.from_storage(entry.object) for entry in self.entries]
+        return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": self.metadata(), "items": items}
+
+
+@dataclass(slots=True)
+class WatchAnswer:
+    """Events as they happen, in batches; whoever sends them closes the stream."""
+
+    status: ClassVar[int] = 200
+    stream: WatchStream
+
+
+@dataclass(slots=True)
+class TextAnswer:
+    """Plain text as it comes (pods/log)."""
+
+    status: ClassVar[int] = 200
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(slots=True)
+class RawAnswer:
+    """A body that is encoded already: health, metrics, OpenAPI, aggregated discovery. With an ETag among the headers a client that
+    has this body is told so (304). `content_type` '' where there is no body."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Response = ObjectAnswer | ListAnswer | WatchAnswer | TextAnswer | RawAnswer
+
+
+def failure(error: ApiError) -> ObjectAnswer:
+    """The Status of what was refused."""
+    headers = dict(error.headers)
+    retry = error.details.get("retryAfterSeconds")
+    if retry:
+        headers["Retry-After"] = str(retry)
+    return ObjectAnswer(error.status, error.http_status, headers=headers)
