@@ -11,11 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-
 from kctl.apimachinery.resources import ResourceTable, ResourceType, Subresource
-from kctl.apimachinery.status import NotFound
-from kctl.kube_apiserver.response import ObjectAnswer, RawAnswer, Response
 
 Document = dict[str, Any]
 AGGREGATED_V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
