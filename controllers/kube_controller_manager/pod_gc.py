@@ -37,7 +37,7 @@ class PodGarbageCollector(LoopController):
         self._nodes = context.informers.informer(NODES)
         self._pods = context.informers.informer(PODS)
         self._pods.add_index(pods.NODE_INDEX, pods.by_node)
-        self._pods.add_index(_FINISHED, lambda pod: ("",) if pods.is_terminal(pod) else ())
+        self._pods.add_index(_FINISHED, pods.by_end)
         self._missing_since: dict[str, float] = {}
 
     def wakes(self) -> Sequence[Source]:

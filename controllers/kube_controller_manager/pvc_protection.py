@@ -19,12 +19,12 @@ _CLAIM_INDEX = "claim"
 
 def claims_of(pod: Object) -> list[str]:
     """Index function: the claims a pod's volumes name, and those made for its ephemeral volumes."""
-    space, found = objects.namespace(pod), []
-    for volume in objects.spec(pod).get("volumes") or ():
+    found = []
+    for volume in (pod.get("spec") or {}).get("volumes") or ():
         if "persistentVolumeClaim" in volume:
-            found.append(f"{space}/{volume['persistentVolumeClaim'].get('claimName')}")
+            found.append(f"{objects.namespace(pod)}/{volume['persistentVolumeClaim'].get('claimName')}")
         elif "ephemeral" in volume:
-            found.append(f"{space}/{objects.name(pod)}-{volume['name']}")
+            found.append(f"{objects.namespace(pod)}/{objects.name(pod)}-{volume['name']}")
     return found
 
 
@@ -46,11 +46,12 @@ def uses(pod: Object, claim: Object) -> bool:
 
 def _is_shut_down(pod: Object) -> bool:
     """The kubelet is done with it, or it was deleted by force."""
-    return bool(objects.deletion_timestamp(pod)) and objects.metadata(pod).get("deletionGracePeriodSeconds") == 0
+    meta = pod["metadata"]
+    return bool(meta.get("deletionTimestamp")) and meta.get("deletionGracePeriodSeconds") == 0
 
 
 def _frees_claims(old: Object | None, new: Object | None) -> bool:
-    return new is None or _is_shut_down(new) or (old is not None and objects.uid(old) != objects.uid(new))
+    return new is None or _is_shut_down(new) or (old is not None and old["metadata"]["uid"] != new["metadata"]["uid"])
 
 
 class PvcProtectionController(LoopController):

@@ -159,7 +159,7 @@ class KubeletFleet:
             if new is None:
                 kubelet.pod_removed(pod)
                 continue
-            if old is not None and objects.uid(old) != objects.uid(new):
+            if old is not None and old["metadata"]["uid"] != new["metadata"]["uid"]:
                 kubelet.pod_removed(old)
             if SECRET not in self._caches and uses_secrets(new):
                 self._fetch_secrets(new)

@@ -247,7 +247,10 @@ class PodWorker:
                 return worker
             if not self._is_past(worker):
                 return None
-        return next((worker for worker in self.containers if worker.phase is ContainerPhase.IDLE), None)
+        for worker in self.containers:
+            if worker.phase is ContainerPhase.IDLE:
+                return worker
+        return None
 
     @staticmethod
     def _is_past(worker: ContainerWorker) -> bool:
@@ -258,6 +261,8 @@ class PodWorker:
 
     @property
     def initialized(self) -> bool:
+        if not self.init:
+            return True
         return all(worker.started if worker.kind is ContainerKind.SIDECAR else self._is_past(worker) for worker in self.init)
 
     def container_exited(self, worker: ContainerWorker) -> None:

@@ -275,8 +275,10 @@ class SimulatedRuntime:
         if policy == "Always":
             return True
         behaviour = self._behaviour(pod, container, False)
-        if isinstance(behaviour, str):
-            return False
+        return not isinstance(behaviour, str) and self._needs_pull(behaviour, container)
+
+    @staticmethod
+    def _needs_pull(behaviour: Behaviour, container: Object) -> bool:
         return (
             behaviour.image_pull != "ok"
             or behaviour.image_pull_duration != (0.0, 0.0)
@@ -294,7 +296,7 @@ class SimulatedRuntime:
         behaviour = self._behaviour(pod, container, False)
         if isinstance(behaviour, str):
             return PullFailure("ErrImagePull", behaviour)
-        needs_pull = self.needs_pull(pod, container)
+        needs_pull = container.get("imagePullPolicy") == "Always" or self._needs_pull(behaviour, container)
         seconds = draw(behaviour.image_pull_duration, self.randomness)
         if behaviour.image_pull == "slow" and not seconds:
             seconds = _SLOW_PULL_SECONDS
@@ -324,7 +326,7 @@ class SimulatedRuntime:
         return PulledImage(full, images.image_id(full), False, seconds, images.size(full))
 
     def _node_settings(self, pod: Object) -> Mapping[str, str]:
-        return self._pod_defaults(str(objects.spec(pod).get("nodeName") or ""))
+        return self._pod_defaults((pod.get("spec") or {}).get("nodeName") or "")
 
     def settings(self, pod: Object, container: Object) -> Mapping[str, str]:
         """What annotations of the pod and of its node say about a container."""

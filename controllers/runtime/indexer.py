@@ -24,15 +24,17 @@ class _Index:
         self.by_value: dict[str, dict[str, Object]] = {}
 
     def change(self, key: str, old: Object | None, new: Object | None) -> None:
-        if old is not None:
-            for value in self.function(old):
+        before = self.function(old) if old is not None else ()
+        after = self.function(new) if new is not None else ()
+        if before != after:
+            for value in before:
                 bucket = self.by_value.get(value)
                 if bucket is not None:
                     bucket.pop(key, None)
                     if not bucket:
                         del self.by_value[value]
         if new is not None:
-            for value in self.function(new):
+            for value in after:
                 bucket = self.by_value.get(value)
                 if bucket is None:
                     bucket = self.by_value[value] = {}
@@ -41,21 +43,22 @@ class _Index:
 
 class Indexer:
     def __init__(self) -> None:
-        self._items: dict[str, Object] = {}
+        self.items: dict[str, Object] = {}
+        """By key; to be read only."""
         self._indexes: dict[str, _Index] = {}
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     def keys(self) -> Collection[str]:
-        return self._items.keys()
+        return self.items.keys()
 
     def get(self, key: str) -> Object | None:
-        return self._items.get(key)
+        return self.items.get(key)
 
     def list(self, namespace: str = "") -> Collection[Object]:
         if not namespace:
-            return self._items.values()
+            return self.items.values()
         if _NAMESPACE not in self._indexes:
             self.add_index(_NAMESPACE, lambda obj: (objects.namespace(obj),))
         return self.by_index(_NAMESPACE, namespace)
@@ -65,7 +68,7 @@ class Indexer:
         if name in self._indexes:
             return
         index = self._indexes[name] = _Index(function)
-        for key, obj in self._items.items():
+        for key, obj in self.items.items():
             index.change(key, None, obj)
 
     def by_index(self, name: str, value: str) -> Collection[Object]:
@@ -75,16 +78,14 @@ class Indexer:
     def index_values(self, name: str) -> Collection[str]:
         return self._indexes[name].by_value.keys()
 
-    def put(self, key: str, obj: Object) -> Object | None:
-        """Stores `obj`; returns what was there."""
-        old = self._items.get(key)
-        self._items[key] = obj
+    def put(self, key: str, old: Object | None, obj: Object) -> None:
+        """Stores `obj` in the place of `old`, which is what `get` answers."""
+        self.items[key] = obj
         for index in self._indexes.values():
             index.change(key, old, obj)
-        return old
 
     def remove(self, key: str) -> Object | None:
-        old = self._items.pop(key, None)
+        old = self.items.pop(key, None)
         if old is not None:
             for index in self._indexes.values():
                 index.change(key, old, None)

@@ -235,16 +235,20 @@ class Informer:
             raise failure
 
     def _put(self, obj: Object, changes: _Changes) -> None:
-        key = objects.key(obj)
-        old = self._indexer.get(key)
+        meta = obj["metadata"]  # three caches of pods come by here with every change of one: as few calls as can be
+        space = meta.get("namespace")
+        key = f"{space}/{meta['name']}" if space else meta["name"]
+        old = self._indexer.items.get(key)
         if old is not None:
             if old is obj or _revision(obj) <= _revision(old):
                 return  # already observed
-            if objects.uid(old) != objects.uid(obj):
+            if old["metadata"].get("uid") != meta.get("uid"):
                 # Deleted and created again between two looks: two changes, so that nobody mixes up two objects.
                 self._indexer.remove(key)
                 changes.append(Change(old, None))
-        changes.append(Change(self._indexer.put(key, obj), obj))
+                old = None
+        self._indexer.put(key, old, obj)
+        changes.append(Change(old, obj))
 
     def _deliver(self, changes: Sequence[Change]) -> None:
         if changes:

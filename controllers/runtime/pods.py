@@ -30,13 +30,21 @@ def by_controller(obj: Object) -> tuple[str, ...]:
 
 def by_namespace_without_controller(obj: Object) -> tuple[str, ...]:
     """Index function: the namespace of objects nobody controls, the candidates for adoption."""
-    return () if by_controller(obj) else (objects.namespace(obj),)
+    for reference in obj["metadata"].get("ownerReferences") or ():
+        if reference.get("controller"):
+            return ()
+    return (objects.namespace(obj),)
 
 
 def by_node(pod: Object) -> tuple[str, ...]:
     """Index function: spec.nodeName."""
     node = (pod.get("spec") or {}).get("nodeName")
     return (node,) if node else ()
+
+
+def by_end(pod: Object) -> tuple[str, ...]:
+    """Index function: '' of pods that have ended."""
+    return ("",) if (pod.get("status") or {}).get("phase") in _TERMINAL else ()
 
 
 def is_terminal(pod: Object) -> bool:
@@ -50,7 +58,12 @@ def is_active(pod: Object) -> bool:
 
 def is_active_orphan(old: Object | None, pod: Object | None) -> bool:
     """A predicate of changes: a pod that could be adopted."""
-    return pod is not None and not by_controller(pod) and is_active(pod)
+    if pod is None:
+        return False
+    for reference in pod["metadata"].get("ownerReferences") or ():
+        if reference.get("controller"):
+            return False
+    return is_active(pod)
 
 
 def is_terminating(pod: Object) -> bool:

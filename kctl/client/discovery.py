@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -157,19 +158,21 @@ async def discover(transport: Transport) -> list[ResourceType]:
     """Aggregated discovery, or group by group from a server without it."""
     found: list[ResourceType] = []
     for path in ("/api", "/apis"):
-        document = await _document(transport, path)
-        if document.get("kind") == "APIGroupDiscoveryList":
-            found += _aggregated(document)
-        else:
-            found += await _legacy(transport, path, document)
+        body = await _body(transport, path)
+        known = _aggregated(body)
+        found += known if known is not None else await _legacy(transport, path, _read(body))
     return found
 
 
-async def _document(transport: Transport, path: str) -> dict[str, Any]:
+async def _body(transport: Transport, path: str) -> bytes:
     response = await transport.raw("GET", path, headers={"Accept": AGGREGATED})
     if response.status >= 400:
         raise _failure(response.status, response.body)
-    loaded = read_json(response.body)
+    return response.body
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    loaded = read_json(body)
     return loaded if isinstance(loaded, dict) else {}
 
 
@@ -180,7 +183,14 @@ def _failure(status: int, body: bytes) -> ApiError:
         return from_status({"kind": "Status", "message": body.decode(errors="replace").strip()}, status)
 
 
-def _aggregated(document: dict[str, Any]) -> Iterable[ResourceType]:
+@lru_cache(maxsize=4)
+def _aggregated(body: bytes) -> tuple[ResourceType, ...] | None:
+    """None where it is another kind of document. Controllers ask every half minute, and are told the same."""
+    document = _read(body)
+    return tuple(_discovered_in(document)) if document.get("kind") == "APIGroupDiscoveryList" else None
+
+
+def _discovered_in(document: dict[str, Any]) -> Iterable[ResourceType]:
     for group in document.get("items") or ():
         group_name = (group.get("metadata") or {}).get("name") or ""
         for version in group.get("versions") or ():
@@ -221,7 +231,7 @@ async def _legacy(transport: Transport, path: str, document: dict[str, Any]) -> 
     ]
     found: list[ResourceType] = []
     for version in versions:
-        resources = (await _document(transport, f"{path}/{version}")).get("resources") or ()
+        resources = _read(await _body(transport, f"{path}/{version}")).get("resources") or ()
         group, _, name = version.rpartition("/")
         for entry in resources:
             if "/" not in entry["name"]:

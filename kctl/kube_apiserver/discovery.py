@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from kctl.apimachinery.resources import ResourceTable, ResourceType, Subresource
@@ -133,6 +134,7 @@ def aggregated(table: ResourceTable, *, core: bool) -> Document:
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 
+@lru_cache(maxsize=1024)
 def _aggregated_row(entry: ResourceType) -> Document:
     row: Document = {
         "resource": entry.plural,

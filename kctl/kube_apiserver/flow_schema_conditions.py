@@ -5,6 +5,7 @@ the last word when something else changes."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Object
@@ -13,6 +14,7 @@ from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import APISERVER
 from kctl.kube_apiserver.caller import CANONICAL, Caller
 from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.watch_cache import Entry
 
 FLOW_SCHEMAS = built_in("flowcontrol.apiserver.k8s.io/v1", "FlowSchema")
 PRIORITY_LEVELS = built_in("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration")
@@ -21,7 +23,7 @@ _CALLER = Caller(APISERVER, body=CANONICAL)
 
 def dangling(schema: Object, level_exists: bool, now: str) -> Object:
     """The condition `schema` should have."""
-    name = (objects.spec(schema).get("priorityLevelConfiguration") or {}).get("name") or ""
+    name = _level_of(schema)
     found = "and it exists" if level_exists else "but there is no such object"
     return {
         "type": "Dangling",
@@ -34,33 +36,47 @@ def dangling(schema: Object, level_exists: bool, now: str) -> Object:
 
 async def keep(registry: Registry) -> None:
     """Runs until the storage closes its caches."""
-    schemas = registry.endpoint(FLOW_SCHEMAS)
-    watcher = schemas.cache.subscribe(None, "")
-    await asyncio.gather(*(_sync(registry, name, lenient=True) for name in sorted(schemas.cache.entries)))
+    schemas, levels = registry.endpoint(FLOW_SCHEMAS).cache, registry.endpoint(PRIORITY_LEVELS).cache
+    watcher = schemas.subscribe(None, "")
+    await asyncio.gather(*(_sync(registry, name, lenient=True) for name in sorted(schemas.entries)))
+    right: dict[str, tuple[Entry, str, bool]] = {}
+    """Those whose condition is as it should be, to the word: nothing is to be done while they and the existence of their level stay."""
     while (batch := await watcher.next()) is not None:
         changed = {objects.name(change.entry.object) for change in batch}
-        for name in sorted(schemas.cache.entries):
-            await _sync(registry, name, lenient=name in changed)
+        for gone in right.keys() - schemas.entries.keys():
+            del right[gone]
+        for name in sorted(schemas.entries):
+            entry = schemas.entries.get(name)
+            known = right.get(name)
+            if known is not None and known[0] is entry and known[2] == (known[1] in levels.entries):
+                continue
+            if await _sync(registry, name, lenient=name in changed) and entry is not None:
+                level = _level_of(entry.object)
+                right[name] = entry, level, level in levels.entries
 
 
-async def _sync(registry: Registry, name: str, *, lenient: bool) -> None:
+def _level_of(schema: Object) -> str:
+    return (objects.spec(schema).get("priorityLevelConfiguration") or {}).get("name") or ""
+
+
+async def _sync(registry: Registry, name: str, *, lenient: bool) -> bool:
+    """Whether the condition was right, to the word."""
     schema = registry.get_cached(FLOW_SCHEMAS, "", name)
     if schema is None:
-        return
-    level = (objects.spec(schema).get("priorityLevelConfiguration") or {}).get("name") or ""
-    exists = registry.get_cached(PRIORITY_LEVELS, "", level) is not None
+        return False
+    exists = registry.get_cached(PRIORITY_LEVELS, "", _level_of(schema)) is not None
     wanted = dangling(schema, exists, "")
     present = objects.condition(schema, "Dangling")
-    compared = ("status",) if lenient else ("status", "reason", "message")
-    if present is not None and all(present.get(field) == wanted[field] for field in compared):
-        return
+    if present is not None and present.get("status") == wanted["status"]:
+        same: bool = present.get("reason") == wanted["reason"] and present.get("message") == wanted["message"]
+        if same or lenient:
+            return same
     wanted["lastTransitionTime"] = times.rfc3339(registry.clock.now())
 
     def change(obj: Object) -> Object:
         others = [entry for entry in objects.status(obj).get("conditions") or () if entry.get("type") != "Dangling"]
         return objects.with_status(obj, conditions=[*others, wanted])
 
-    try:
+    with contextlib.suppress(ApiError):  # gone, or written again: the next change comes by here
         await registry.write_directly(registry.endpoint(FLOW_SCHEMAS), "", name, change, _CALLER)
-    except ApiError:
-        return  # gone, or written again: the next change comes by here
+    return False

@@ -131,7 +131,9 @@ class Storage:
         return found
 
     def cache_of(self, resource: ResourceType) -> WatchCache:
-        return self.cache(resource.group, resource.plural, resource.namespaced)
+        return self._caches.get((resource.group or "core", resource.plural)) or self.cache(
+            resource.group, resource.plural, resource.namespaced
+        )
 
     def get_cached(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
         entry = self.cache_of(resource).entries.get(f"{namespace}/{name}" if resource.namespaced else name)

@@ -43,7 +43,7 @@ def _to_count(pod: Object) -> tuple[str, ...]:
 
 def _tracked_of(pod: Object) -> tuple[str, ...]:
     """Index function: the key of the Job a finalizer waits for."""
-    return owner_keys(pod, JOBS) if rules.is_tracked(pod) else ()
+    return owner_keys(pod, JOBS) if "finalizers" in pod["metadata"] and rules.is_tracked(pod) else ()
 
 
 class JobController(LoopController):

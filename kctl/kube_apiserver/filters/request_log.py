@@ -30,7 +30,7 @@ def with_request_log(handler: Handler, metrics: Metrics) -> Handler:
         finally:
             took = time.perf_counter() - began
             metrics.observe(request, status, took)
-            level = logging.DEBUG if request.in_process else logging.INFO
+            level = logging.INFO if request.method else logging.DEBUG
             if _LOG.isEnabledFor(level):
                 _LOG.log(
                     level,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterable
 
 from kctl.apimachinery.resources import ResourceType
 from kctl.client.transport import APPLY_PATCH
+from kctl.kube_apiserver.caller import CANONICAL
 from kctl.kube_apiserver.config import ApiServerConfig, NotActedOn
 from kctl.kube_apiserver.request import Handler, Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response
@@ -27,7 +28,7 @@ def with_warnings(handler: Handler, config: ApiServerConfig) -> Handler:
 
     def warn(request: Request) -> Awaitable[Response]:
         resource = request.resource
-        return handler(request) if resource is None or request.is_canonical else about(request, resource)
+        return handler(request) if resource is None or request.form is CANONICAL else about(request, resource)
 
     async def about(request: Request, resource: ResourceType) -> Response:
         text = _DEPRECATED.get((resource.group, resource.version, resource.plural))

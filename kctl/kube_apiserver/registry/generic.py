@@ -29,7 +29,7 @@ from kctl.apimachinery.status import (
 )
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.admission.plugin import Operation
-from kctl.kube_apiserver.caller import LARGE, Caller
+from kctl.kube_apiserver.caller import CANONICAL, LARGE, Caller
 from kctl.kube_apiserver.registry import catalog, conversion, metadata
 from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpecs
 from kctl.kube_apiserver.registry.endpoint import Endpoint, ObjectSchema
@@ -165,12 +165,12 @@ class Registry:
         if strategy.has_generation:
             meta["generation"] = 1
         operation = Operation("CREATE", resource, namespace, meta.get("name", ""))
-        if caller.is_canonical and strategy.shares_admitted_spec:
+        if caller.body is CANONICAL and strategy.shares_admitted_spec:
             return await self._create_from_template(endpoint, context, source, meta, operation, caller)
         return await self._admit_create(endpoint, context, self._private(source, meta, caller), operation, caller)
 
     def _private(self, source: Object, meta: dict[str, Any], caller: Caller) -> Object:
-        if not caller.is_canonical:
+        if caller.body is not CANONICAL:
             return {**source, "metadata": meta}
         return deep_copy({**source, "metadata": meta})  # type: ignore[no-any-return]
 
@@ -216,7 +216,7 @@ class Registry:
                 errors = self._create_errors(endpoint, context, obj)
             if errors and caller.validates:
                 raise self._invalid(endpoint, meta.get("name", ""), errors)
-            if not caller.is_canonical:
+            if caller.body is not CANONICAL:
                 caller.warnings += strategy.warnings_on_create(context, obj)
             pending = self.admission.validate(context, obj, None, operation)
             if pending is not None:
@@ -263,7 +263,7 @@ class Registry:
         async def attempt() -> Object:
             entry = self.entry(endpoint, namespace, name)
             old = entry.object
-            beside_loop = caller.sent_much or (not caller.is_canonical and len(entry.item()) >= LARGE)
+            beside_loop = caller.sent_much or (caller.body is not CANONICAL and len(entry.item()) >= LARGE)
             made = await asyncio.to_thread(of_stored, old) if beside_loop else of_stored(old)
             pinned = self._check_revision(endpoint, name, made, entry, caller) and not patch
             obj = await self._prepare_update(endpoint, namespace, made, old, caller, subresource, beside_loop)
@@ -343,9 +343,9 @@ class Registry:
         """The object to be stored, with a metadata dict of its own and no resourceVersion."""
         strategy, resource = endpoint.strategy, endpoint.resource
         operation = Operation("UPDATE", resource, namespace, old["metadata"]["name"], subresource)
-        if caller.is_canonical and subresource == "status" and not self.admission.concerns(operation):
+        if caller.body is CANONICAL and subresource == "status" and not self.admission.concerns(operation):
             return _canonical_status(made, old, strategy.status_fields)
-        obj = deep_copy(made) if caller.is_canonical else dict(made)
+        obj = deep_copy(made) if caller.body is CANONICAL else dict(made)
         meta = obj["metadata"] = dict(obj.get("metadata") or {})
         meta.pop("resourceVersion", None)
         old_meta = old["metadata"]
@@ -374,7 +374,7 @@ class Registry:
         except BaseException:
             self._settle(endpoint, namespace, caller, obj, old, stored=False)
             raise
-        if not caller.is_canonical:
+        if caller.body is not CANONICAL:
             caller.warnings += strategy.warnings_on_update(context, obj, old)
         pending = self.admission.validate(context, obj, old, operation)
         if pending is not None:

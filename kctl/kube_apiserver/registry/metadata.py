@@ -201,17 +201,12 @@ def _keep(meta: dict[str, Any], old: dict[str, Any], field: str) -> None:
         meta.pop(field, None)
 
 
+_GENERATED = frozenset(
+    ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion", "selfLink")
+)
+
+
 def strip_generated(obj: Object) -> dict[str, Any]:
     """A private copy of metadata without what only the server sets on create."""
-    meta = dict(obj.get("metadata") or {})
-    for field in (
-        "uid",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "generation",
-        "resourceVersion",
-        "selfLink",
-    ):
-        meta.pop(field, None)
-    return meta
+    meta = obj.get("metadata") or {}
+    return dict(meta) if _GENERATED.isdisjoint(meta) else {field: value for field, value in meta.items() if field not in _GENERATED}
