@@ -10,6 +10,10 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest
 
 _OPERATOR = re.compile("!=|==|=")
+_MARK = re.compile(r"\\.|,", re.DOTALL)
+"""A letter after a backslash, or a comma."""
+_SYNTAX = re.compile(r"[\\,=]")
+_ESCAPED = re.compile(r"\\([\\,=])")
 Getter = Callable[[Object], str]
 
 
@@ -64,15 +68,11 @@ def parse(text: str) -> FieldSelector:
 
 
 def _split(text: str) -> list[str]:
-    terms, start, index = [], 0, 0
-    while index < len(text):
-        if text[index] == "\\":
-            index += 1
-        elif text[index] == ",":
-            terms.append(text[start:index])
-            start = index + 1
-        index += 1
-    return [*terms, text[start:]]
+    """The terms: between commas that no backslash escapes."""
+    if "\\" not in text:
+        return text.split(",")
+    commas = [mark.start() for mark in _MARK.finditer(text) if mark.group() == ","]
+    return [text[start:end] for start, end in zip([0, *(comma + 1 for comma in commas)], [*commas, len(text)], strict=True)]
 
 
 def _term(term: str) -> tuple[str, str, str]:
@@ -81,19 +81,11 @@ def _term(term: str) -> tuple[str, str, str]:
 
 
 def _unescape(value: str) -> str:
-    out, index = [], 0
-    while index < len(value):
-        letter = value[index]
-        if letter == "\\":
-            index += 1
-            if index >= len(value) or value[index] not in "\\,=":
-                raise BadRequest(f"invalid field selector: invalid escape sequence: {value}")
-            letter = value[index]
-        elif letter in ",=":
-            raise BadRequest(f"invalid field selector: unescaped character in value: {value}")
-        out.append(letter)
-        index += 1
-    return "".join(out)
+    wrong = _SYNTAX.search(_ESCAPED.sub("", value))
+    if wrong is not None:
+        what = "invalid escape sequence" if wrong.group() == "\\" else "unescaped character in value"
+        raise BadRequest(f"invalid field selector: {what}: {value}")
+    return _ESCAPED.sub(r"\1", value)
 
 
 METADATA: Mapping[str, Getter] = {

@@ -116,21 +116,12 @@ class _Index:
 EVERYTHING = Selector()
 NOTHING = Selector(nothing=True)
 
-_TOKEN = re.compile(r"\s*(?:(!=|==|=|!|\(|\)|,|<|>)|([^\s!=(),<>]+))")
+_TOKEN = re.compile(r"!=|==|[=!(),<>]|[^\s!=(),<>]+")
 
 
 class _Tokens:
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.items: list[str] = []
-        position = 0
-        text = text.rstrip()
-        while position < len(text):
-            found = _TOKEN.match(text, position)
-            if found is None:
-                raise _cannot_parse(f"found '{text[position]}'")
-            self.items.append(found.group(1) or found.group(2))
-            position = found.end()
+        self.items = _TOKEN.findall(text)
         self.index = 0
 
     def peek(self) -> str:
@@ -156,7 +147,7 @@ def parse(text: str) -> Selector:
     if not tokens.items:
         return EVERYTHING
     while True:
-        if not found and tokens.peek() in _SYMBOLS - {"!"}:
+        if not found and tokens.peek() in _SYMBOLS and tokens.peek() != "!":
             raise BadRequest(f"found '{tokens.peek()}', expected: !, identifier, or 'end of string'")
         found.append(_requirement(tokens))
         separator = tokens.take()

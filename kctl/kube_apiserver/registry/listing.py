@@ -20,7 +20,7 @@ from kctl.kube_apiserver.handlers import go_json
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.list_options import ListOptions
-from kctl.kube_apiserver.registry.selection import Selection, select
+from kctl.kube_apiserver.registry.selection import Selection, select_beside
 from kctl.kube_apiserver.storage import Storage, StorageError, TooOld
 from kctl.kube_apiserver.watch_cache import Entry
 
@@ -61,7 +61,7 @@ async def list_objects(
     registry: Registry, endpoint: Endpoint, namespace: str, query: Mapping[str, str], options: ListOptions
 ) -> ListResult:
     """Raises BadRequest, Expired (410), Timeout (a resourceVersion not reached yet)."""
-    selection = select(endpoint, namespace, query)
+    selection = await select_beside(endpoint, namespace, query)
     if options.continue_token:
         return await _page(registry, endpoint, selection, options.limit, _decode_token(options.continue_token))
     if options.exact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from kctl.kube_apiserver.registry.endpoint import Endpoint
 _parse_labels = cache_short(maxsize=512, longest=1024)(labels.parse)
 _parse_fields = cache_short(maxsize=512, longest=1024)(fields.parse)
 _NONE: Mapping[str, str] = {}
+_LONG = 8 * 1024
+"""Characters of selectors from which on parsing them may take more than a few milliseconds."""
 
 
 @dataclass(slots=True)
@@ -56,3 +59,10 @@ def select(endpoint: Endpoint, namespace: str, query: Mapping[str, str], name: s
     if len(tests) == 1:
         return Selection(namespace, name, tests[0])
     return Selection(namespace, name, lambda obj: all(test(obj) for test in tests))
+
+
+async def select_beside(endpoint: Endpoint, namespace: str, query: Mapping[str, str]) -> Selection:
+    """As `select`; long selectors are parsed in a thread, while others have their turn."""
+    if len(query.get("labelSelector", "")) + len(query.get("fieldSelector", "")) < _LONG:
+        return select(endpoint, namespace, query)
+    return await asyncio.to_thread(select, endpoint, namespace, query)

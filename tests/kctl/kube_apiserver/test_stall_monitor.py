@@ -105,3 +105,24 @@ def test_a_request_given_up_while_it_is_checked_gives_back_what_it_took(server: 
         go_on.set()
     assert connection.exchange(request_bytes("POST", path, HEAD, service("small"))).status == 201
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "labelSelector=" + ",".join(f"k{number:05d}=v" for number in range(25_000)),
+        "fieldSelector=" + ",".join(f"metadata.name!=x{number:05d}" for number in range(12_000)),
+    ],
+    ids=["labels", "fields"],
+)
+def test_long_selectors_do_not_hold_the_loop(server: ServerThread, query: str) -> None:
+    """Nearly all of the work is done beside the loop, by another thread of the process."""
+    connection = Connection(server.port)
+    head = [("Authorization", f"Bearer {TOKEN}")]
+    selected = request_bytes("GET", f"{MAPS}?{query}", head)
+    assert connection.exchange(request_bytes("GET", MAPS, head)).status == 200
+    loop, process = server.cpu_seconds(), time.process_time()
+    assert connection.exchange(selected).status == 200
+    loop, process = server.cpu_seconds() - loop, time.process_time() - process
+    connection.close()
+    assert loop < process / 2

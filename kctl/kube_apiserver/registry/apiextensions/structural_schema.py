@@ -14,10 +14,13 @@ _ROOT, _ITEM, _FIELD = "at the root", "for specified array items", "for specifie
 
 
 def schema_errors(schema: Schema, path: str) -> list[FieldError]:
+    """In one walk, however large it is; what is wrong with the names of types comes before what they do not say."""
     errors: list[FieldError] = []
     if schema.get("nullable"):
         errors.append(field_errors.forbidden(f"{path}.nullable", "nullable cannot be true at the root"))
-    return errors + _types(schema, path) + _structure(schema, path, _ROOT)
+    unsaid: list[FieldError] = []
+    _walk(schema, path, _ROOT, errors, unsaid)
+    return errors + unsaid
 
 
 def _parts(schema: Schema) -> list[tuple[str, Schema, str]]:
@@ -29,14 +32,17 @@ def _parts(schema: Schema) -> list[tuple[str, Schema, str]]:
     return found + ([(".additionalProperties", others, _FIELD)] if isinstance(others, dict) else [])
 
 
-def _types(schema: Schema, path: str) -> list[FieldError]:
-    errors = field_checks.enum(f"{path}.type", schema["type"], _TYPES) if schema.get("type") else []
-    return errors + [error for below, part, _ in _parts(schema) for error in _types(part, path + below)]
-
-
-def _structure(schema: Schema, path: str, level: str) -> list[FieldError]:
-    errors = [error for below, part, inner in _parts(schema) for error in _structure(part, path + below, inner)]
+def _walk(schema: Schema, path: str, level: str, errors: list[FieldError], unsaid: list[FieldError]) -> None:
     kind = schema.get("type") or ""
+    if kind:
+        errors += field_checks.enum(f"{path}.type", kind, _TYPES)
+    for below, part, inner in _parts(schema):
+        _walk(part, path + below, inner, errors, unsaid)
+    unsaid += _unsaid(schema, kind, path, level)
+
+
+def _unsaid(schema: Schema, kind: str, path: str, level: str) -> list[FieldError]:
+    errors: list[FieldError] = []
     if kind == "array" and schema.get("items") is None:
         errors.append(field_errors.required(f"{path}.items", "must be specified"))
     if schema.get("x-kubernetes-embedded-resource") and kind != "object":
