@@ -28,6 +28,21 @@ spec.x {.a[0]} foregroundDeletion
 _WORDS = (*_TEXT.split(), "*/5 * * * *", "", "a b")
 _QUANTITIES = ("1", "100m", "1Gi", "0", "-1", "1.5", "1e3", "512Mi", "1e99999999", "0.1n")
 _TIMES = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00.123456Z", "1969-12-31T23:59:59+01:00", "0001-01-01T00:00:00Z")
+_EXPRESSIONS = (
+    "true",
+    "self.size <= 10 && oldSelf.size > 1",
+    "object.spec.replicas <= params.most",
+    "object.l.all(c, c.x.startsWith('a')) ? [1, 2u] : {'a': -1.5}",
+    "Object{spec: Object.spec{replicas: 1}}",
+    "Object{",
+    "size(" * 90,
+    "(" * 300 + "1" + ")" * 300,
+    "!" * 2000 + "true",
+    "a || " * 500 + "b",
+    "'",
+    "1 +",
+)
+_EXPRESSION_FIELDS = ("expression", "rule", "messageExpression", "valueExpression", "reasonExpression")
 _MAX_LEVELS = 7
 
 
@@ -108,5 +123,7 @@ class ObjectMaker:
         return {field: self._field(short, field, code, level + 1) for field, code in self._random.sample(fields, wanted)}
 
     def _field(self, owner: str, field: str, code: str, level: int) -> Any:
+        if field in _EXPRESSION_FIELDS and code == "s":
+            return self._random.choice(_EXPRESSIONS)
         allowed = enums.values(owner, field)
         return self._random.choice(allowed) if allowed and code == "s" else self.value(code, level)

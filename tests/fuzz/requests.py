@@ -64,6 +64,35 @@ fieldManager force fieldValidation pretty includeObject sendInitialEvents allowW
 propagationPolicy orphanDependents container follow tailLines sinceSeconds sinceTime limitBytes previous timestamps
 verbose path
 """
+_PLAUSIBLE = {
+    "fieldSelector": (
+        "metadata.name=there",
+        "metadata.namespace!=default,metadata.name=there",
+        "spec.nodeName=",
+        "status.phase=Running",
+        "a=b",
+    ),
+    "labelSelector": ("a", "!a", "a in (b,c),d notin (e)", "a==b,c!=d", "app.kubernetes.io/name=web", "a>1", "a in ()"),
+    "limit": ("1", "2", "0", "-1", "9223372036854775807"),
+    "continue": ("eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MSwic3RhcnQiOiJhXHUwMDAwIn0", "eyJ2IjoibWV0YS5rOHMuaW8vdjEifQ", "e30", "bnVsbA", "%"),
+    "resourceVersion": ("0", "1", "40", "1000000", "18446744073709551615", "-1", "x"),
+    "resourceVersionMatch": ("Exact", "NotOlderThan", "Other"),
+    "timeoutSeconds": ("1", "0", "-1"),
+    "dryRun": ("All", "", "None"),
+    "fieldManager": ("fuzz", "a" * 128, "a" * 129, "\u0007"),
+    "force": ("true", "false", "1"),
+    "fieldValidation": ("Strict", "Warn", "Ignore", "Other"),
+    "propagationPolicy": ("Foreground", "Background", "Orphan", "Other"),
+    "gracePeriodSeconds": ("0", "30", "-1"),
+    "orphanDependents": ("true", "false"),
+    "pretty": ("true", "false", "1"),
+    "watch": ("true", "1", "false"),
+    "sendInitialEvents": ("true", "false"),
+    "allowWatchBookmarks": ("true", "false"),
+}
+"""What clients send, right and wrong."""
+_CUSTOM = "/apis/fuzz.example.com/v1/namespaces/default/widgets"
+_CUSTOM_PATHS = (_CUSTOM, f"{_CUSTOM}/there", f"{_CUSTOM}/there/status", f"{_CUSTOM}/there/scale")
 _HEADERS = """
 Accept Content-Type Content-Encoding Authorization Impersonate-User Impersonate-Group Impersonate-Uid
 Impersonate-Extra-a%20b If-None-Match User-Agent Accept-Encoding Expect X-Forwarded-For Connection Transfer-Encoding
@@ -158,6 +187,8 @@ class RequestMaker:
         choice = self.random.random()
         if choice < 0.03:
             return Case("GET", self.random.choice(_PATHS))
+        if choice < 0.04:
+            return self._custom_resource()
         if choice < 0.25 and self._recorded:
             return _copy(self.random.choice(self._recorded))
         resource = self.random.choice(self.resources)
@@ -189,6 +220,16 @@ class RequestMaker:
                 return Case("GET", resource.path(space, name), [], self._accept())
         query = self.random.choice(([], [("limit", "2")], [("labelSelector", "a in (b,c),!d")], [("fieldSelector", "metadata.name=there")]))
         return Case("GET", resource.path(space), list(query), self._accept())
+
+    def _custom_resource(self) -> Case:
+        """Of the definition in valid_objects.yaml that has rules."""
+        method, path = self.random.choice(("GET", "POST", "PUT", "PATCH", "DELETE")), self.random.choice(_CUSTOM_PATHS)
+        if method in ("GET", "DELETE"):
+            return Case(method, path, [], self._accept())
+        kind = self.random.choice(PATCHES[1:] if method == "PATCH" else (JSON, YAML))
+        spec = {"size": self.random.choice((1, 11, "x")), "name": self._objects.word()}
+        widget = {"apiVersion": "fuzz.example.com/v1", "kind": "Widget", "metadata": {"name": "there"}, "spec": spec}
+        return Case(method, path, [("fieldManager", "fuzz")], self._accept(), kind, widget)
 
     def _subresource(self, resource: ResourceType) -> Case:
         sub = self.random.choice(resource.subresources)
@@ -238,8 +279,12 @@ class RequestMaker:
     def _change_parameters(self, case: Case) -> None:
         names = _PARAMETERS.split()
         for _ in range(self.random.choice((1, 2, 3))):
+            name = self.random.choice(names)
+            if name in _PLAUSIBLE and self.random.random() < 0.7:
+                case.query.append((name, self.random.choice(_PLAUSIBLE[name])))
+                continue
             value = self.random.choice((self._mutator.text(), self._objects.word(), "1", "true", "All", "-1", "a=b,c!=d", "!a,b in (c"))
-            case.query.append((self.random.choice(names), value))
+            case.query.append((name, value))
         if ("watch", "true") in case.query or any(name == "watch" for name, _ in case.query):
             case.query.append(("timeoutSeconds", "1"))
 
