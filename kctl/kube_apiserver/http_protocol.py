@@ -31,16 +31,21 @@ IDLE_SECONDS = 90.0
 STALL_SECONDS = 60.0
 """How long a connection may stay full of what its client does not read; as long as upstream gives a whole request."""
 WRITE_BUFFER_BYTES = 64 * 1024
+LINGER_SECONDS = 0.5
+"""How long what a refused client still sends is read and thrown away (Go's rstAvoidanceDelay): a connection closed with unread bytes is
+reset, and the client may never see the answer."""
 
 
 class Protocol(RequestHandler):
-    __slots__ = ("_body", "_head_bytes", "_head_timer", "_stall_timer", "streaming")
+    __slots__ = ("_body", "_head_bytes", "_head_timer", "_refused", "_stall_timer", "streaming")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._body: Any = None
         """The newest request's; once it has ended a head is awaited."""
         self._head_bytes = 0
+        self._refused = False
+        """The last answer is sent; nothing more is read as a request."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self.streaming: asyncio.Task[Any] | None = None
@@ -66,6 +71,8 @@ class Protocol(RequestHandler):
         self._head_timer = self._stall_timer = None
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         in_head = self._body is None or self._body.is_eof()
         before = self._request_count
         super().data_received(data)
@@ -83,10 +90,19 @@ class Protocol(RequestHandler):
         self._head_bytes += received
         if self._head_bytes > MAX_HEAD_BYTES:
             if self._current_request is None and not self._messages and self.transport is not None:
-                self.transport.write(_go_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE))
-            self.force_close()
+                self._refuse(self.transport, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            else:
+                self.force_close()
         elif self._head_timer is None:
             self._head_timer = self._loop.call_later(HEAD_SECONDS, self.force_close)
+
+    def _refuse(self, transport: asyncio.Transport, status: HTTPStatus) -> None:
+        self._refused = True
+        transport.write(_go_error(status))
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._stop_timers()
+        self._head_timer = self._loop.call_later(LINGER_SECONDS, self.force_close)
 
     def pause_writing(self) -> None:
         super().pause_writing()

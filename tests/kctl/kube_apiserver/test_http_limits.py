@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -49,6 +50,18 @@ async def test_a_head_of_more_than_a_megabyte_is_a_431_as_of_go(api: Served, hea
     assert await connection.reader.read() == b""
 
 
+async def test_who_sends_on_after_being_refused_still_gets_the_answer(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "LINGER_SECONDS", 20)
+    connection = await api.connect()
+    connection.writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    for _ in range(3):
+        for _ in range(200):
+            connection.writer.write(b"X-Padding: " + b"x" * 6000 + b"\r\n")
+        await connection.writer.drain()
+    assert (await connection.answer()).status == 431
+    assert await connection.reader.read() == b""
+
+
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
@@ -80,9 +93,10 @@ async def test_a_half_sent_head_is_closed(api: Served, monkeypatch: pytest.Monke
     connection = await api.connect()
     if first:
         assert (await connection.ask(PATH)).status == 200
-    connection.writer.write(b"GET / HTTP/1.1\r\nHost:")
     async with asyncio.timeout(20):
-        assert await connection.reader.read() == b""
+        with suppress(ConnectionError):  # of a busy client the head may come after the end
+            connection.writer.write(b"GET / HTTP/1.1\r\nHost:")
+            assert await connection.reader.read() == b""
 
 
 async def test_a_silent_connection_is_closed(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
