@@ -9,6 +9,7 @@ What the operating system was told to sync survives even a power failure; that c
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import signal
@@ -25,6 +26,8 @@ from store.sqlite import SqliteStore
 from tests.crash.store_load import value_of
 
 ROOT = Path(__file__).resolve().parents[2]
+_SECONDS = 60
+"""For what is there already to be told."""
 _RESUMED = 12
 """Watches for each round."""
 
@@ -135,7 +138,8 @@ async def _history(store: SqliteStore, start: int) -> list[tuple[int, Change]]:
         return []
     events = store.watch("/", start_revision=start)
     try:
-        told = await anext(events)
+        async with asyncio.timeout(_SECONDS):
+            told = await anext(events)
     finally:
         await events.aclose()  # type: ignore[attr-defined]
     return [(event.key_value.mod_revision, Change(event.type, event.key_value.key, event.key_value.value)) for event in told]
@@ -187,7 +191,7 @@ class StoreRounds:
     async def _check_resumed_watches(self, store: SqliteStore) -> None:
         newest, figures = store.revision, self.figures
         changes = sorted(self._ledger.changes.items())
-        for last_seen in {newest - 1, *(self._randomness.randint(max(newest - 700, 0), newest) for _ in range(_RESUMED - 1))}:
+        for last_seen in {max(newest - 1, 0), *(self._randomness.randint(max(newest - 700, 0), newest) for _ in range(_RESUMED - 1))}:
             figures.watches += 1
             try:
                 told = await _history(store, last_seen + 1)
