@@ -14,6 +14,8 @@ from typing import Any
 from kctl.apimachinery.objects import Object
 
 LIMIT = 1000
+UNUSED_SECONDS = 300.0
+"""What no pod was made from for so long is forgotten: of most templates a few pods are made in a burst, and then none any more."""
 
 
 @dataclass(slots=True)
@@ -27,20 +29,25 @@ class AdmittedSpec:
     annotations: dict[str, str]
     state: tuple[int, ...]
     """Newest revisions of what the outcome depends on."""
+    used: float
+    """On a monotonic clock."""
 
 
 class AdmittedSpecs:
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[int, str, str], AdmittedSpec] = OrderedDict()
+        """In the order of their last use."""
 
-    def find(self, plural: str, namespace: str, obj: Object, state: tuple[int, ...]) -> AdmittedSpec | None:
-        spec = obj.get("spec")
-        found = self._known.get((id(spec), plural, namespace))
+    def find(self, plural: str, namespace: str, obj: Object, state: tuple[int, ...], now: float) -> AdmittedSpec | None:
+        key = id(obj.get("spec")), plural, namespace
+        found = self._known.get(key)
         if found is None or found.state != state or found.annotations_source != obj["metadata"].get("annotations"):
             return None
+        found.used = now
+        self._known.move_to_end(key)
         return found
 
-    def remember(self, plural: str, namespace: str, source: Object, admitted: Object, state: tuple[int, ...]) -> None:
+    def remember(self, plural: str, namespace: str, source: Object, admitted: Object, state: tuple[int, ...], now: float) -> None:
         """`source` is what came in, `admitted` what came of it; parts of both are kept and must not change any more."""
         spec = source.get("spec")
         if not isinstance(spec, dict):
@@ -48,7 +55,11 @@ class AdmittedSpecs:
         before = (source.get("metadata") or {}).get("annotations")
         after = admitted["metadata"].get("annotations") or {}
         added = {key: value for key, value in after.items() if (before or {}).get(key) != value}
-        entry = AdmittedSpec(spec, before, admitted["spec"], admitted.get("status"), added, state)
-        self._known[id(spec), plural, namespace] = entry
-        if len(self._known) > LIMIT:
-            self._known.popitem(last=False)
+        self._known[id(spec), plural, namespace] = AdmittedSpec(spec, before, admitted["spec"], admitted.get("status"), added, state, now)
+        self._known.move_to_end((id(spec), plural, namespace))
+        self._forget(now - UNUSED_SECONDS)
+
+    def _forget(self, before: float) -> None:
+        known = self._known
+        while len(known) > LIMIT or next(iter(known.values())).used < before:
+            known.popitem(last=False)

@@ -179,10 +179,11 @@ class Registry:
     ) -> Object:
         plural, namespace = endpoint.resource.plural, context.namespace
         state = tuple(self.storage.cache(group, other, True).last_revision for group, other in self.admission.depends_on(operation))
-        known = self._admitted.find(plural, namespace, source, state)
+        now = self.clock.monotonic()
+        known = self._admitted.find(plural, namespace, source, state, now)
         if known is None:
             private = await self._admit_create(endpoint, context, self._private(source, meta, caller), operation, caller)
-            self._admitted.remember(plural, namespace, source, private, state)
+            self._admitted.remember(plural, namespace, source, private, state, now)
             return private
         if known.annotations:
             meta["annotations"] = {**(meta.get("annotations") or {}), **known.annotations}
