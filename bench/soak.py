@@ -1,9 +1,9 @@
 """Half an hour of churn as kubectl users cause it: create, roll over, list, watch, delete, each command over connections of its own.
 What the daemon holds must stay what it was: its memory, its file, its Python objects.
 
-Each user begins a turn every TURN_SECONDS and deletes his namespaces after five. So figures that are a whole number of such rounds apart
-are taken at the same load and the same population, however busy the machine is; else a figure says when in a round it was taken, and a
-machine that comes free fills caches late that a steady load fills in the first minutes.
+Each user begins at most a turn every TURN_SECONDS and deletes his namespaces after five. So figures that are a whole number of such rounds
+apart are taken at the same load and the same population; else a figure says when in a round it was taken, and a busy machine that comes
+free fills caches late that a steady load fills in the first minutes.
 """
 
 from __future__ import annotations
@@ -103,9 +103,9 @@ def _users(daemon: Daemon, number: int, pods: int) -> Iterator[list[Churn]]:
     stop, users, failures = threading.Event(), [Churn(daemon, f"user{index}", pods) for index in range(number)], list[BaseException]()
 
     def work(user: Churn, first: float) -> None:
-        for turn in count():
-            if stop.wait(max(first + turn * TURN_SECONDS - time.monotonic(), 0)):
-                return
+        due = first
+        while not stop.wait(max(due - time.monotonic(), 0)):
+            due = max(due + TURN_SECONDS, time.monotonic())  # what a busy machine has missed is not made up for in haste
             try:
                 user.turn()
             except (OSError, ValueError, RuntimeError) as error:

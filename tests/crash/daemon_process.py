@@ -59,7 +59,7 @@ class Daemon:
             return
         self.process.send_signal(signal.SIGINT)
         try:
-            self._ended(30)
+            self._ended(120)
         except subprocess.TimeoutExpired:
             self.kill()
             raise

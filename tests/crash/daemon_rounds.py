@@ -25,7 +25,7 @@ from tests.crash.daemon_process import Daemon
 _WRITERS = 8
 _RESUMED = 6
 """Watches for each round."""
-_PATIENCE_SECONDS = 120
+_PATIENCE_SECONDS = 600
 
 
 class Change(NamedTuple):

@@ -29,6 +29,8 @@ async def _run(operations: int, seed: int, folder: Path) -> str:
             if problem := history.problem():
                 return problem
             number += 1
+            if number % 10 == 0:
+                print(f"  {episodes.operations} operations, {episodes.kills} kills", flush=True)
     finally:
         daemon.stop()
         answers = ", ".join(f"{what} {count}" for what, count in sorted(episodes.counts.items()))
