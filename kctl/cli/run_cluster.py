@@ -205,6 +205,7 @@ def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
         for text in cluster.notices:
             report.notice(text)
         report.ready(cluster.url)
+        asyncio.get_running_loop().run_in_executor(None, process_tuning.load_what_comes_first)
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Protocol
 
 import orjson
@@ -33,14 +34,14 @@ class Endpoint:
         self,
         resource: ResourceType,
         cache: WatchCache,
-        strategy: Strategy,
+        strategy_of: Callable[[], Strategy],
         schema_of: Callable[[ResourceType, str], ObjectSchema],
         conversion: Conversion | None,
         storage_api_version: str,
     ) -> None:
         self.resource = resource
         self.cache = cache
-        self.strategy = strategy
+        self._strategy_of = strategy_of
         self._schema_of = schema_of
         self._schemas: dict[str, ObjectSchema] = {}
         self.conversion = conversion
@@ -49,6 +50,11 @@ class Endpoint:
         self.converts = storage_api_version != resource.api_version
         self.type_prefix = orjson.dumps({"kind": resource.kind, "apiVersion": resource.api_version})[:-1] + b","
         self._zero: Object | None = None
+
+    @cached_property
+    def strategy(self) -> Strategy:
+        """Looked for when something is first written or selected: a kind that is only watched needs none, nor the modules it comes from."""
+        return self._strategy_of()
 
     def schema(self, subresource: str = "") -> ObjectSchema:
         found = self._schemas.get(subresource)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from kctl.apimachinery import go_numbers
@@ -78,9 +79,8 @@ class Registry:
         found = conversion.conversion_for(resource)
         preferred = self.table.preferred(group, plural) or resource
         stored = found.storage_api_version if found else preferred.api_version
-        strategy = catalog.strategy_for(preferred)
         cache = self.storage.cache(group, plural, resource.namespaced)
-        return Endpoint(resource, cache, strategy, self._schema_of, found, stored)
+        return Endpoint(resource, cache, partial(catalog.strategy_for, preferred), self._schema_of, found, stored)
 
     def context(self, endpoint: Endpoint, namespace: str, caller: Caller, subresource: str = "") -> Context:
         return Context(
