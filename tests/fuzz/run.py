@@ -114,7 +114,7 @@ def run(
     while report.requests < requests and len(report.findings) < most_findings:
         wanted = min(PER_SERVER, requests - report.requests)
         with watched_log() as log, running(ShortWatches()) as server:
-            session = _Session(server, log, report, tell, seconds)
+            session = Session(server, log, report, tell, seconds)
             with suppress(NoAnswer):  # the loop may be held for ever: on with a fresh server
                 session.exchange_all(_encoded(maker.seeds()), count=False)
                 session.exchange_all(islice(iter(maker.next, None), wanted), most_findings=most_findings)
@@ -129,7 +129,7 @@ def _encoded(cases: Iterable[Case]) -> Iterable[Case]:
         yield case
 
 
-class _Session:
+class Session:
     """The requests of one server."""
 
     def __init__(self, server: ServerThread, log: Tracebacks, report: Report, tell: Callable[[Finding], None], seconds: float) -> None:
