@@ -22,7 +22,7 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
 
     def progress(done: int, report: Report) -> None:
-        print(f"  {done} requests, {report.long} long, {len(report.findings)} findings", flush=True)
+        print(f"  {report.counts()}; {report.long} long, {len(report.findings)} findings", flush=True)
 
     found = () if arguments.no_recordings else recorded.cases()
     report = run(

@@ -87,10 +87,13 @@ class Report:
         entry = (seconds, number, f"{case.method} {case.target[:120]} ({case.content_type or 'no body'}, {size} bytes)")
         (heapq.heappushpop if len(self.slowest) >= 10 else heapq.heappush)(self.slowest, entry)
 
+    def counts(self) -> str:
+        statuses = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()) if count)
+        return f"{self.requests} requests; answers {statuses}"
+
     def text(self) -> str:
-        statuses = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
         lines = [
-            f"{self.requests} requests; answers {statuses}",
+            self.counts(),
             f"{self.long} held the loop longer than {LONG * 1000:.0f} ms of CPU; slowest:",
         ]
         lines += [f"  {seconds * 1000:8.1f} ms  #{number} {what}" for seconds, number, what in sorted(self.slowest, reverse=True)]
