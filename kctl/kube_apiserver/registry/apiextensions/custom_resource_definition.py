@@ -11,6 +11,9 @@ from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration.webhooks import client_config_errors
 from kctl.kube_apiserver.registry.apiextensions.structural_schema import schema_errors
+from kctl.kube_apiserver.registry.rules.checks import between
+from kctl.kube_apiserver.registry.rules.language import Checked, each, field, optional, pointer, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 Spec = dict[str, Any]
@@ -150,20 +153,20 @@ def _column(column: Spec, path: str) -> list[FieldError]:
 
 def _names(given: Spec, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    for field, mixed in (("plural", False), ("singular", False), ("kind", True), ("listKind", True)):
-        value = given.get(field) or ""
-        if not value and field in ("plural", "kind", "listKind", "singular"):
-            errors.append(field_errors.required(f"{path}.{field}"))
+    for name, mixed in (("plural", False), ("singular", False), ("kind", True), ("listKind", True)):
+        value = given.get(name) or ""
+        if not value and name in ("plural", "kind", "listKind", "singular"):
+            errors.append(field_errors.required(f"{path}.{name}"))
             continue
         problems = names.dns1035_label(value.lower() if mixed else value)
         if problems:
             why = (_MIXED_CASE if mixed else "") + ",".join(problems)
-            errors.append(field_errors.invalid(f"{path}.{field}", value, why))
-    for field in ("shortNames", "categories"):
-        for index, value in enumerate(given.get(field) or ()):
+            errors.append(field_errors.invalid(f"{path}.{name}", value, why))
+    for name in ("shortNames", "categories"):
+        for index, value in enumerate(given.get(name) or ()):
             problems = names.dns1035_label(value)
             if problems:
-                errors.append(field_errors.invalid(f"{path}.{field}[{index}]", value, ",".join(problems)))
+                errors.append(field_errors.invalid(f"{path}.{name}[{index}]", value, ",".join(problems)))
     if given.get("kind") and given.get("kind") == given.get("listKind"):
         errors.append(field_errors.invalid(f"{path}.listKind", given["listKind"], "kind and listKind may not be the same"))
     return errors
@@ -186,16 +189,58 @@ def _conversion(conversion: Spec, path: str) -> list[FieldError]:
     return errors
 
 
-class APIServiceStrategy(Strategy):
+def _named(service: Any, path: str) -> list[FieldError]:
+    spec, name = objects.spec(service), objects.name(service)
+    wanted = f"{spec.get('version') or ''}.{spec.get('group') or ''}"
+    why = f'must be `spec.version+"."+spec.group`: "{wanted}"'
+    return [] if name == wanted else [field_errors.invalid("metadata.name", name, why)]
+
+
+def _legacy_group(spec: Spec, path: str) -> list[FieldError]:
+    if spec.get("group") or spec.get("version") == "v1":
+        return []
+    return [field_errors.required(f"{path}.group", "only v1 may have an empty group and it better be legacy kube")]
+
+
+def _backend(spec: Spec, path: str) -> list[FieldError]:
+    """Where an API service's requests go: to a service over TLS, or nowhere else."""
+    bundle, skips, insecure = spec.get("caBundle"), spec.get("insecureSkipTLSVerify"), f"{path}.insecureSkipTLSVerify"
+    errors: list[FieldError] = []
+    if spec.get("service") is not None:
+        errors += _SERVICE.errors_at(spec["service"], f"{path}.service")
+        if skips and bundle:
+            errors.append(field_errors.invalid(insecure, True, "may not be true if caBundle is present"))
+        return errors
+    if bundle:
+        shown = f"{field_checks.base64_size(bundle)} bytes"
+        errors.append(field_errors.invalid(f"{path}.caBundle", shown, "local APIServices may not have a caBundle"))
+    if skips:
+        errors.append(field_errors.invalid(insecure, True, "local APIServices may not have insecureSkipTLSVerify"))
+    return errors
+
+
+_SERVICE = struct(field("namespace", required=True), field("name", required=True), pointer("port", default=443))
+_API_SERVICE = struct(
+    _legacy_group,
+    optional("group", names.dns1123_subdomain),
+    field("version", names.dns1035_label),
+    *(
+        field(name, between(1, highest, f"must be positive and less than {highest}"))
+        for name, highest in (("groupPriorityMinimum", 20000), ("versionPriority", 1000))
+    ),
+    _backend,
+    field("service", Checked(lambda *_: None, {}, _SERVICE.checked.fill)),
+)
+_CONDITION = struct(field("status", enum=("True", "False", "Unknown")))
+
+
+class APIServiceStrategy(RuledStrategy):
     """Registered API group versions (apiregistration.k8s.io)."""
 
     allow_unconditional_update = False
     has_generation = False
-
-    def default(self, context: Context, obj: Object) -> None:
-        service = obj.setdefault("spec", {}).get("service")
-        if service is not None and service.get("port") is None:
-            service["port"] = 443
+    rules = struct(_named, field("spec", _API_SERVICE, default={}))
+    status_rules = struct(field("status", struct(field("conditions", each(_CONDITION)))))
 
     def prepare_for_create(self, context: Context, obj: Object) -> None:
         """What the server itself serves is available from the start."""
@@ -208,54 +253,6 @@ class APIServiceStrategy(Strategy):
                 "message": "Local APIServices are always available",
             }
             obj["status"] = {"conditions": [condition]}
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        spec, name = objects.spec(obj), objects.name(obj)
-        version, group = spec.get("version") or "", spec.get("group") or ""
-        wanted = f"{version}.{group}"
-        errors: list[FieldError] = []
-        if name != wanted:
-            why = f'must be `spec.version+"."+spec.group`: "{wanted}"'
-            errors.append(field_errors.invalid("metadata.name", name, why))
-        if group:
-            errors += names.errors("spec.group", group, names.dns1123_subdomain)
-        elif version != "v1":
-            why = "only v1 may have an empty group and it better be legacy kube"
-            errors.append(field_errors.required("spec.group", why))
-        errors += names.errors("spec.version", version, names.dns1035_label)
-        for field, highest in (("groupPriorityMinimum", 20000), ("versionPriority", 1000)):
-            value = spec.get(field) or 0
-            if not 0 < value <= highest:
-                why = f"must be positive and less than {highest}"
-                errors.append(field_errors.invalid(f"spec.{field}", value, why))
-        return errors + _backend(spec)
-
-    def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        errors: list[FieldError] = []
-        for index, condition in enumerate(objects.status(obj).get("conditions") or ()):
-            path = f"status.conditions[{index}].status"
-            errors += field_checks.enum(path, condition.get("status") or "", ("True", "False", "Unknown"))
-        return errors
-
-
-def _backend(spec: Spec) -> list[FieldError]:
-    """Where an API service's requests go: to a service over TLS, or nowhere else."""
-    service, bundle, skips = spec.get("service"), spec.get("caBundle"), bool(spec.get("insecureSkipTLSVerify"))
-    insecure = "spec.insecureSkipTLSVerify"
-    errors: list[FieldError] = []
-    if service is None:
-        if bundle:
-            shown = f"{field_checks.base64_size(bundle)} bytes"
-            errors.append(field_errors.invalid("spec.caBundle", shown, "local APIServices may not have a caBundle"))
-        if skips:
-            why = "local APIServices may not have insecureSkipTLSVerify"
-            errors.append(field_errors.invalid(insecure, True, why))
-        return errors
-    errors += field_checks.required("spec.service.namespace", service.get("namespace"))
-    errors += field_checks.required("spec.service.name", service.get("name"))
-    if skips and bundle:
-        errors.append(field_errors.invalid(insecure, True, "may not be true if caBundle is present"))
-    return errors
 
 
 CUSTOM_RESOURCE_DEFINITION = CustomResourceDefinitionStrategy()

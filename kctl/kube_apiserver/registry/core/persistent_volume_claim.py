@@ -13,7 +13,9 @@ from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.core.pod_warnings import resource_warnings
 from kctl.kube_apiserver.registry.go_diff import form_diff
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
-from kctl.kube_apiserver.registry.strategy import Context, Strategy
+from kctl.kube_apiserver.registry.rules.language import field, optional, pointer, struct
+from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 Spec = dict[str, Any]
 PROTECTION = "kubernetes.io/pvc-protection"
@@ -25,20 +27,83 @@ VOLUME_MODES = enums.of("PersistentVolumeClaimSpec.volumeMode")
 _FROZEN = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"
 
 
-class PersistentVolumeClaimStrategy(Strategy):
+def _requests(spec: Spec) -> dict[str, Any]:
+    return (spec.get("resources") or {}).get("requests") or {}
+
+
+def access_mode_errors(modes: list[str], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for mode in modes:
+        errors += field_checks.enum(path, mode, ACCESS_MODES)
+    known = set(modes) & set(ACCESS_MODES)
+    if "ReadWriteOncePod" in known and len(known) > 1:
+        errors.append(field_errors.forbidden(path, "may not use ReadWriteOncePod with other access modes"))
+    return errors
+
+
+def _requested(spec: Spec, path: str) -> list[FieldError]:
+    here, storage = f"{path}.resources[storage]", _requests(spec).get("storage")
+    return [field_errors.required(here)] if storage is None else field_checks.positive_quantity(here, storage)
+
+
+def _core_kind(source: Spec, path: str) -> list[FieldError]:
+    if source.get("apiGroup") or source.get("kind") == "PersistentVolumeClaim":
+        return []
+    why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+    return [field_errors.invalid(path, source.get("kind") or "", why)]
+
+
+def _both_sources(spec: Spec, path: str) -> list[FieldError]:
+    """They say the same; one with a namespace stands alone. Upstream prints a path where the value belongs: {}."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is None or reference is None:
+        return []
+    if reference.get("namespace"):
+        return [field_errors.invalid(path, {}, "may not be specified when dataSourceRef.namespace is specified")]
+    if any((source.get(name) or "") != (reference.get(name) or "") for name in ("apiGroup", "kind", "name")):
+        return [field_errors.invalid(path, {}, "must match dataSourceRef")]
+    return []
+
+
+def _capacity(capacity: dict[str, Any], path: str) -> list[FieldError]:
+    return [error for name in sorted(capacity) for error in field_checks.basic_quantity(f"{path}[{name}]", capacity[name])]
+
+
+_SOURCE = struct(
+    field("name", required=True),
+    field("kind", required=True),
+    _core_kind,
+    optional("apiGroup", names.dns1123_subdomain),
+    optional("namespace", names.dns1123_label),
+)
+_CLAIM = struct(
+    field("accessModes", required="at least 1 access mode is required"),
+    pointer("selector", validate_label_selector),
+    field("accessModes", access_mode_errors, zero=()),
+    _requested,
+    optional("storageClassName", names.dns1123_subdomain),
+    pointer("volumeMode", enum=VOLUME_MODES, default="Filesystem"),
+    pointer("dataSource", _SOURCE),
+    pointer("dataSourceRef", _SOURCE),
+    _both_sources,
+    optional("volumeAttributesClassName", names.dns1123_subdomain),
+)
+
+
+class PersistentVolumeClaimStrategy(RuledStrategy):
     has_generation = False
     returns_deleted_object = True
+    rules = struct(field("spec", _CLAIM, default={}))
+    status_rules = struct(field("status", struct(optional("capacity", _capacity))))
 
     def default(self, context: Context, obj: Object) -> None:
-        spec = obj.setdefault("spec", {})
-        spec.setdefault("volumeMode", "Filesystem")
+        super().default(context, obj)
         if not objects.status(obj).get("phase"):
             obj["status"] = {**objects.status(obj), "phase": "Pending"}
-        source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
-        if reference is not None and "apiGroup" not in reference:
-            reference["apiGroup"] = None
-        if source is not None and "apiGroup" not in source:
-            source["apiGroup"] = None
+        for name in ("dataSource", "dataSourceRef"):
+            source = obj["spec"].get(name)
+            if source is not None:
+                source.setdefault("apiGroup", None)
 
     def prepare_for_create(self, context: Context, obj: Object) -> None:
         obj["status"] = {"phase": "Pending"}
@@ -59,18 +124,8 @@ class PersistentVolumeClaimStrategy(Strategy):
         if not obj["spec"].get("dataSource") or not obj["spec"].get("dataSourceRef"):
             _normalize_sources(obj["spec"])
 
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
-        return claim_spec_errors(objects.spec(obj), "spec")
-
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return self.validate(context, obj) + _changes(obj, old)
-
-    def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        errors: list[FieldError] = []
-        status = objects.status(obj)
-        for key, value in sorted((status.get("capacity") or {}).items()):
-            errors += field_checks.basic_quantity(f"status.capacity[{key}]", value)
-        return errors
 
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
         warnings: list[str] = []
@@ -94,73 +149,6 @@ def _normalize_sources(spec: Spec) -> None:
         spec["dataSourceRef"] = {"apiGroup": source.get("apiGroup"), "kind": source.get("kind"), "name": source.get("name")}
     elif reference and not source and not reference.get("namespace"):
         spec["dataSource"] = {"apiGroup": reference.get("apiGroup"), "kind": reference.get("kind"), "name": reference.get("name")}
-
-
-def access_mode_errors(modes: list[str], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for mode in modes:
-        errors += field_checks.enum(path, mode, ACCESS_MODES)
-    known = set(modes) & set(ACCESS_MODES)
-    if "ReadWriteOncePod" in known and len(known) > 1:
-        errors.append(field_errors.forbidden(path, "may not use ReadWriteOncePod with other access modes"))
-    return errors
-
-
-def claim_spec_errors(spec: Spec, path: str) -> list[FieldError]:
-    """Also used for the templates of ephemeral volumes and StatefulSets."""
-    errors: list[FieldError] = []
-    modes = spec.get("accessModes") or []
-    if not modes:
-        errors.append(field_errors.required(f"{path}.accessModes", "at least 1 access mode is required"))
-    errors += validate_label_selector(spec.get("selector"), f"{path}.selector")
-    errors += access_mode_errors(modes, f"{path}.accessModes")
-    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    if storage is None:
-        errors.append(field_errors.required(f"{path}.resources[storage]"))
-    else:
-        errors += field_checks.positive_quantity(f"{path}.resources[storage]", storage)
-    if spec.get("storageClassName"):
-        errors += names.errors(f"{path}.storageClassName", spec["storageClassName"], names.dns1123_subdomain)
-    if spec.get("volumeMode") is not None:
-        errors += field_checks.enum(f"{path}.volumeMode", spec["volumeMode"], VOLUME_MODES)
-    errors += _source_errors(spec.get("dataSource"), f"{path}.dataSource")
-    errors += _source_errors(spec.get("dataSourceRef"), f"{path}.dataSourceRef") + _both_sources(spec, path)
-    if spec.get("volumeAttributesClassName"):
-        value = spec["volumeAttributesClassName"]
-        errors += names.errors(f"{path}.volumeAttributesClassName", value, names.dns1123_subdomain)
-    return errors
-
-
-def _source_errors(source: dict[str, Any] | None, path: str) -> list[FieldError]:
-    if source is None:
-        return []
-    errors = field_checks.required(f"{path}.name", source.get("name"))
-    errors += field_checks.required(f"{path}.kind", source.get("kind"))
-    group = source.get("apiGroup") or ""
-    if not group and source.get("kind") != "PersistentVolumeClaim":
-        why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-        errors.append(field_errors.invalid(path, source.get("kind") or "", why))
-    elif group:
-        errors += names.errors(f"{path}.apiGroup", group, names.dns1123_subdomain)
-    if source.get("namespace"):
-        errors += names.errors(f"{path}.namespace", source["namespace"], names.dns1123_label)
-    return errors
-
-
-def _both_sources(spec: Spec, path: str) -> list[FieldError]:
-    """They say the same; one with a namespace stands alone. Upstream prints a path where the value belongs: {}."""
-    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
-    if source is None or reference is None:
-        return []
-    if reference.get("namespace"):
-        return [field_errors.invalid(path, {}, "may not be specified when dataSourceRef.namespace is specified")]
-    if any((source.get(name) or "") != (reference.get(name) or "") for name in ("apiGroup", "kind", "name")):
-        return [field_errors.invalid(path, {}, "must match dataSourceRef")]
-    return []
-
-
-def _requests(spec: Spec) -> dict[str, Any]:
-    return (spec.get("resources") or {}).get("requests") or {}
 
 
 def _changes(obj: Object, old: Object) -> list[FieldError]:
