@@ -46,7 +46,7 @@ def chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
     for part in parts:
         found.append(part)
         size += len(part)
-        if size >= CHUNK_BYTES or time.perf_counter() - began > _CHUNK_SECONDS:
+        if size >= CHUNK_BYTES or (size and time.perf_counter() - began > _CHUNK_SECONDS):
             yield b"".join(found)
             found, size, began = [], 0, time.perf_counter()
     if found:

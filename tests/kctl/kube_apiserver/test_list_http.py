@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -201,3 +203,10 @@ async def test_whoever_waits_in_line_gets_the_next_slot(api: Served) -> None:
 
 def test_a_turn_is_no_more_than_a_few_chunks() -> None:
     assert list_http.TURNS * list_encoding.CHUNK_BYTES <= 1 << 20
+
+
+def test_a_list_that_is_made_slowly_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty chunk would be taken for the end of the list."""
+    seconds = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: next(seconds))
+    assert list(list_encoding.chunks([b'{"items":[', b"", b"1", b",", b"2", b"]}"])) == [b'{"items":[', b"1", b",", b"2", b"]}"]
