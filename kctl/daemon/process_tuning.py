@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from kctl.apimachinery.resources import DEPLOYMENTS
 from kctl.daemon import open_files
-from kctl.kube_apiserver.registry import catalog
+from kctl.kube_apiserver.registry import strategies
 
 _GC_THRESHOLDS = (50_000, 20, 50)
 """Objects are trees of dicts without cycles; collecting as often as Python's default costs a tenth of all CPU."""
@@ -53,7 +53,7 @@ def _without_certificate_authorities() -> Iterator[None]:
 
 def load_what_comes_first() -> None:
     """Beside the event loop, once the cluster is ready: what else the first workload would wait for."""
-    catalog.strategy_for(DEPLOYMENTS)
+    strategies.strategy_for(DEPLOYMENTS)
 
 
 def freeze() -> None:

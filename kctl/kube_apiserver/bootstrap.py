@@ -17,7 +17,7 @@ from kctl.apimachinery.status import AlreadyExists
 from kctl.apimachinery.user import APISERVER
 from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.config import ApiServerConfig
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 
 
 async def apply(registry: Registry, config: ApiServerConfig) -> None:
@@ -53,7 +53,7 @@ async def _create(registry: Registry, obj: Object) -> None:
     endpoint = registry.endpoint(resource)
     decoded = endpoint.schema().decode(obj).object
     try:
-        await registry.create(endpoint, obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, validates=False))
+        await endpoint.create(obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, validates=False))
     except AlreadyExists:
         return
 

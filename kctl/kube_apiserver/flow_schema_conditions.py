@@ -13,7 +13,7 @@ from kctl.apimachinery.resources import built_in
 from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import APISERVER
 from kctl.kube_apiserver.caller import CANONICAL, Caller
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.watch_cache import Entry
 
 FLOW_SCHEMAS = built_in("flowcontrol.apiserver.k8s.io/v1", "FlowSchema")
@@ -78,5 +78,5 @@ async def _sync(registry: Registry, name: str, *, lenient: bool) -> bool:
         return objects.with_status(obj, conditions=[*others, wanted])
 
     with contextlib.suppress(ApiError):  # gone, or written again: the next change comes by here
-        await registry.write_directly(registry.endpoint(FLOW_SCHEMAS), "", name, change, _CALLER)
+        await registry.endpoint(FLOW_SCHEMAS).write_directly("", name, change, _CALLER)
     return False

@@ -17,8 +17,8 @@ from kctl.apimachinery.resources import EVENTS
 from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import APISERVER
 from kctl.kube_apiserver.caller import CANONICAL, Caller
-from kctl.kube_apiserver.registry.deletion import DeleteOptions, delete
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.delete import DeleteOptions
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.storage import StorageError
 
 _LOG = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Housekeeping:
     async def _delete(self, namespace: str, name: str) -> None:
         caller = Caller(APISERVER, body=CANONICAL)
         try:
-            await delete(self._registry, self._registry.endpoint(EVENTS), namespace, name, DeleteOptions(), caller)
+            await self._registry.endpoint(EVENTS).delete(namespace, name, DeleteOptions(), caller)
         except ApiError:
             return
 

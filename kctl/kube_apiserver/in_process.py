@@ -10,8 +10,8 @@ from kctl.apimachinery.user import User
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.caller import Body
-from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.watching import Bookmark, WatchFailure, WatchStream
+from kctl.kube_apiserver.registry.served_resource import ServedResource
+from kctl.kube_apiserver.registry.watch import Bookmark, WatchFailure, WatchStream
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer
 from kctl.kube_apiserver.serving import Serving
@@ -96,7 +96,7 @@ class InProcessTransport:
         return
 
 
-def events(endpoint: Endpoint, batch: Sequence[Change]) -> list[WatchEvent]:
+def events(endpoint: ServedResource, batch: Sequence[Change]) -> list[WatchEvent]:
     if endpoint.converts:
         return [WatchEvent(change[0], endpoint.from_storage(change[2].object)) for change in batch]
     return [WatchEvent(change[0], change[2].object) for change in batch]

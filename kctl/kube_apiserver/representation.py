@@ -12,7 +12,7 @@ from kctl.apimachinery.status import BadRequest, NotAcceptable
 from kctl.kube_apiserver import media_types
 from kctl.kube_apiserver.columns.columns import Columns, columns_for
 from kctl.kube_apiserver.media_types import MediaType
-from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer
 from kctl.kube_apiserver.watch_cache import Change
@@ -118,7 +118,7 @@ def partial_metadata(obj: Object, version: str = "meta.k8s.io/v1") -> Object:
 
 
 def table(
-    endpoint: Endpoint,
+    endpoint: ServedResource,
     found: Sequence[Object],
     meta: Object,
     request: Request,
@@ -176,7 +176,7 @@ def check_stream(request: Request) -> None:
         raise no_list(request.resource) if request.resource is not None else NotAcceptable(media_types.ONLY_STREAMS)
 
 
-def event_shower(request: Request, endpoint: Endpoint, now: Callable[[], datetime]) -> Callable[[Change], Object] | None:
+def event_shower(request: Request, endpoint: ServedResource, now: Callable[[], datetime]) -> Callable[[Change], Object] | None:
     """What a watch's events carry instead of the object; None for the object itself. The first Table of a watch has the
     column definitions, later ones do not."""
     media = media_types.negotiate(request.accept, True)

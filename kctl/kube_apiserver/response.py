@@ -14,7 +14,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError
 from kctl.kube_apiserver.columns.columns import Columns
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.watching import WatchStream
+from kctl.kube_apiserver.registry.watch import WatchStream
 from kctl.kube_apiserver.watch_cache import Entry
 
 

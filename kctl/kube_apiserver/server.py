@@ -28,8 +28,8 @@ from kctl.kube_apiserver.handler_chain import build_handler_chain, build_in_proc
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.in_process import InProcessTransport
 from kctl.kube_apiserver.metrics import Metrics
-from kctl.kube_apiserver.registry.endpoint import ObjectSchema
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
+from kctl.kube_apiserver.registry.served_resource import ObjectSchema
 from kctl.kube_apiserver.request import Handler, Request
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.server_parts import ServerParts

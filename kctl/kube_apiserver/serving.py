@@ -15,7 +15,7 @@ from kctl.apimachinery.resources import ResourceTable
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
 from kctl.kube_apiserver.config import ApiServerConfig
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.stall_monitor import StallMonitor

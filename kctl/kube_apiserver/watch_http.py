@@ -10,7 +10,7 @@ import orjson
 
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver import representation
-from kctl.kube_apiserver.registry.watching import Batch, Bookmark, WatchFailure, WatchStream
+from kctl.kube_apiserver.registry.watch import Batch, Bookmark, WatchFailure, WatchStream
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_cache import Change

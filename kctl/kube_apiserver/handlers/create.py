@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kctl.kube_apiserver.handlers import body, off_loop, options
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
@@ -14,5 +14,5 @@ async def handle(registry: Registry, request: Request) -> Response:
     options.check_write(request, "CreateOptions")
     obj = await off_loop.run(request, body.decode, request, endpoint)
     body.check_namespace(request, obj)
-    created = await registry.create(endpoint, request.namespace, obj, request.caller())
+    created = await endpoint.create(request.namespace, obj, request.caller())
     return ObjectAnswer(created, 201, endpoint)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.handlers import off_loop, options
-from kctl.kube_apiserver.registry.deletion import delete
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
@@ -17,7 +16,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     given, dry_run = await off_loop.run(request, options.delete_options, request)
     caller = request.caller()
     caller.dry_run = caller.dry_run or dry_run
-    deleted = await delete(registry, endpoint, request.namespace, request.name, given, caller)
+    deleted = await endpoint.delete(request.namespace, request.name, given, caller)
     if deleted.gone and not endpoint.strategy.returns_deleted_object:
         return ObjectAnswer(success(endpoint, request.name, deleted.object["metadata"].get("uid", "")))
     return ObjectAnswer(deleted.object, endpoint=endpoint)

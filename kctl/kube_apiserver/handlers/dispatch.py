@@ -8,7 +8,7 @@ from importlib import import_module
 
 from kctl.apimachinery.status import MethodNotSupported
 from kctl.kube_apiserver import representation
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import Response
 
@@ -37,11 +37,12 @@ _SUBRESOURCES = {
     "proxy": "streaming",
 }
 _VIRTUAL = {
-    ("", "bindings"): "binding",
-    ("", "componentstatuses"): "component_status",
-    ("authentication.k8s.io", "*"): "authentication_review",
-    ("authorization.k8s.io", "*"): "authorization_review",
+    ("", "bindings"): ("subresources", "binding"),
+    ("", "componentstatuses"): ("virtual_resources", "component_status"),
+    ("authentication.k8s.io", "*"): ("virtual_resources", "authentication_review"),
+    ("authorization.k8s.io", "*"): ("virtual_resources", "authorization_review"),
 }
+"""What is answered and never stored: package and module."""
 
 
 @cache
@@ -56,7 +57,7 @@ def handler_for(request: Request) -> Handle:
     assert resource is not None
     virtual = _VIRTUAL.get((resource.group, resource.plural)) or _VIRTUAL.get((resource.group, "*"))
     if virtual and not request.subresource:
-        return _handler("subresources", virtual)
+        return _handler(*virtual)
     if request.subresource and request.subresource not in _SAME_OBJECT:
         module = _SUBRESOURCES.get(request.subresource)
         if module is None:

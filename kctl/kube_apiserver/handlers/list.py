@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from kctl.kube_apiserver.registry import list_options
-from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.registry.listing import list_objects
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ListAnswer, Response
 
@@ -13,6 +12,6 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     options = list_options.parse(request.query, watch=False)
-    found = await list_objects(registry, endpoint, request.namespace, request.query, options)
+    found = await endpoint.list(request.namespace, request.query, options)
     answer = ListAnswer(endpoint, found.entries, found.revision, found.continue_token, found.remaining)
     return answer

@@ -9,7 +9,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.handlers import body
-from kctl.kube_apiserver.registry.deletion import DeleteOptions
+from kctl.kube_apiserver.registry.delete import DeleteOptions
 from kctl.kube_apiserver.registry.list_options import parse_bool, parse_int
 from kctl.kube_apiserver.request import Request
 

@@ -7,9 +7,9 @@ when somebody else wrote in between, it is applied again to what they wrote.
 from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.status import NotFound, invalid
+from kctl.apimachinery.status import invalid
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 from kctl.kube_apiserver.subresources import parts
@@ -33,14 +33,15 @@ async def handle(registry: Registry, request: Request) -> Response:
             raise invalid(endpoint.resource.group, endpoint.resource.kind, request.name, errors)
         return parts.take(request.subresource, decoded, old)
 
-    try:
-        stored = await registry.update(endpoint, request.namespace, request.name, make, caller, subresource=request.subresource, patch=True)
-    except NotFound:
-        present = endpoint.key(request.namespace, request.name) in endpoint.cache.entries
-        if present or request.subresource or not patcher.is_apply:
-            raise
+    def new() -> Object:
         obj = body.decode_patched(request, endpoint, patcher.create(), patcher)
         body.check_name(request, obj)
         body.check_namespace(request, obj)
-        return ObjectAnswer(await registry.create(endpoint, request.namespace, obj, caller), 201, endpoint)
-    return ObjectAnswer(stored, endpoint=endpoint)
+        return obj
+
+    create = new if patcher.is_apply else None
+    subresource = request.subresource
+    stored, created = await endpoint.update(
+        request.namespace, request.name, make, caller, subresource=subresource, patch=True, create=create
+    )
+    return ObjectAnswer(stored, 201 if created else 200, endpoint)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry import list_options
-from kctl.kube_apiserver.registry.generic import Registry
-from kctl.kube_apiserver.registry.watching import WatchStream
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import Response, WatchAnswer
 
@@ -17,5 +16,5 @@ async def handle(registry: Registry, request: Request) -> Response:
     if request.accept:
         representation.check_stream(request)
     remote = not request.in_process
-    stream = WatchStream(registry, endpoint, request.namespace, request.query, options, request.name, remote=remote)
+    stream = endpoint.watch(request.namespace, request.query, options, request.name, remote=remote)
     return WatchAnswer(stream)

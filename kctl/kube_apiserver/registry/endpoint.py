@@ -1,91 +1,12 @@
-"""Everything the generic registry needs to know about one served resource version, put together once."""
+"""All verbs on one served resource version (upstream's genericregistry.Store): handlers, the server's own housekeeping and whatever else
+writes in this process call the same methods, with options that are parsed and objects that are decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
-from typing import Any, Protocol
-
-import orjson
-
-from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ResourceType
-from kctl.kube_apiserver.registry.conversion import Conversion
-from kctl.kube_apiserver.registry.strategy import Strategy
-from kctl.kube_apiserver.watch_cache import WatchCache
+from kctl.kube_apiserver.registry.delete_collection import DeleteCollection
+from kctl.kube_apiserver.registry.update import Update
+from kctl.kube_apiserver.registry.watch import Watch
 
 
-class Decoded(Protocol):
-    @property
-    def object(self) -> Object: ...
-
-    @property
-    def unknown_fields(self) -> list[str]: ...
-
-
-class ObjectSchema(Protocol):
-    def decode(self, obj: Any) -> Decoded: ...
-
-
-class Endpoint:
-    """`cache`, `strategy` and `storage_version` belong to the stored form, `resource` and `schema` to the served version."""
-
-    def __init__(
-        self,
-        resource: ResourceType,
-        cache: WatchCache,
-        strategy_of: Callable[[], Strategy],
-        schema_of: Callable[[ResourceType, str], ObjectSchema],
-        conversion: Conversion | None,
-        storage_api_version: str,
-    ) -> None:
-        self.resource = resource
-        self.cache = cache
-        self._strategy_of = strategy_of
-        self._schema_of = schema_of
-        self._schemas: dict[str, ObjectSchema] = {}
-        self.conversion = conversion
-        self.storage_api_version = storage_api_version
-        self.has_status = resource.subresource("status") is not None
-        self.converts = storage_api_version != resource.api_version
-        self.type_prefix = orjson.dumps({"kind": resource.kind, "apiVersion": resource.api_version})[:-1] + b","
-        self._zero: Object | None = None
-
-    @cached_property
-    def strategy(self) -> Strategy:
-        """Looked for when something is first written or selected: a kind that is only watched needs none, nor the modules it comes from."""
-        return self._strategy_of()
-
-    def schema(self, subresource: str = "") -> ObjectSchema:
-        found = self._schemas.get(subresource)
-        if found is None:
-            found = self._schemas[subresource] = self._schema_of(self.resource, subresource)
-        return found
-
-    @property
-    def zero(self) -> Object:
-        """The kind's empty object: what Go writes even where nothing is set (`status: {}`)."""
-        if self._zero is None:
-            empty = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": {}}
-            self._zero = self.to_storage(self.schema().decode(empty).object)
-        return self._zero
-
-    def key(self, namespace: str, name: str) -> str:
-        return f"{namespace}/{name}" if self.resource.namespaced else name
-
-    def to_storage(self, obj: Object) -> Object:
-        """From the served version; the object itself where it is the stored one."""
-        if self.conversion is not None and self.converts:
-            return self.conversion.to_storage(obj, self.resource.api_version)
-        if obj.get("apiVersion") != self.storage_api_version or obj.get("kind") != self.resource.kind:
-            rest = {k: v for k, v in obj.items() if k != "kind" and k != "apiVersion"}
-            return {"kind": self.resource.kind, "apiVersion": self.storage_api_version, **rest}
-        return obj
-
-    def from_storage(self, obj: Object) -> Object:
-        """Into the served version."""
-        if not self.converts:
-            return obj
-        if self.conversion is not None:
-            return self.conversion.from_storage(obj, self.resource.api_version)
-        return {**obj, "apiVersion": self.resource.api_version}
+class Endpoint(Watch, Update, DeleteCollection):
+    """get, list, watch, create, update, delete, delete_collection; a patch is an update."""

@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import MODIFIED, ApiError, ServiceUnavailable, conflict, not_found
-from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.storage import Missing, Stale, StorageError, Unavailable
 from kctl.kube_apiserver.watch_cache import WatchCache
 
@@ -25,22 +25,20 @@ class GuaranteedUpdate:
     def __init__(self) -> None:
         self._turns: dict[tuple[WatchCache, str], _Turns] = {}
 
-    async def run(self, endpoint: Endpoint, namespace: str, name: str, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def run(self, resource: ResourceType, cache: WatchCache, key: str, name: str, attempt: Callable[[], Awaitable[Answer]]) -> Answer:
         """The answer of the first `attempt` that is not `Stale`; it reads the object anew each time. Raises NotFound,
         and ServiceUnavailable where the store is closed."""
-        cache, key = endpoint.cache, endpoint.key(namespace, name)
         before = cache.entries.get(key)
         try:
             return await attempt()
         except Stale:
-            return await self._again(endpoint, namespace, name, attempt, before is cache.entries.get(key))
+            return await self._again(resource, cache, key, name, attempt, before is cache.entries.get(key))
         except StorageError as error:
-            raise failure(endpoint, name, error) from None
+            raise failure(resource, name, error) from None
 
     async def _again(
-        self, endpoint: Endpoint, namespace: str, name: str, attempt: Callable[[], Awaitable[Answer]], in_vain: bool
+        self, resource: ResourceType, cache: WatchCache, key: str, name: str, attempt: Callable[[], Awaitable[Answer]], in_vain: bool
     ) -> Answer:
-        cache, key = endpoint.cache, endpoint.key(namespace, name)
         turns = self._turns.setdefault((cache, key), _Turns())
         turns.waiting += 1
         try:
@@ -52,13 +50,13 @@ class GuaranteedUpdate:
                     except Stale:
                         in_vain = before is cache.entries.get(key)
         except StorageError as error:
-            raise failure(endpoint, name, error) from None
+            raise failure(resource, name, error) from None
         finally:
             turns.waiting -= 1
             if not turns.waiting:
                 self._turns.pop((cache, key), None)
         # Nobody wrote, and yet we lost: trying again would change nothing.
-        raise conflict(endpoint.resource.group, endpoint.resource.plural, name, MODIFIED)
+        raise conflict(resource.group, resource.plural, name, MODIFIED)
 
 
 class _Turns:
@@ -69,11 +67,11 @@ class _Turns:
         self.waiting = 0
 
 
-def failure(endpoint: Endpoint, name: str, error: StorageError) -> ApiError:
+def failure(resource: ResourceType, name: str, error: StorageError) -> ApiError:
     """What the caller is told of a write that could not be done."""
     match error:
         case Missing():
-            return not_found(endpoint.resource.group, endpoint.resource.plural, name)
+            return not_found(resource.group, resource.plural, name)
         case Unavailable():
             return ServiceUnavailable(str(error))
     return ApiError(str(error), code=500)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kctl.apimachinery import fields, labels
 from kctl.apimachinery.bounds import cache_short
 from kctl.apimachinery.objects import Object
-from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.registry.served_resource import ServedResource
 
 _parse_labels = cache_short(maxsize=512, longest=1024)(labels.parse)
 _parse_fields = cache_short(maxsize=512, longest=1024)(fields.parse)
@@ -33,7 +33,7 @@ class Selection:
         return f"{self.namespace}/" if self.namespace else self.name
 
 
-def select(endpoint: Endpoint, namespace: str, query: Mapping[str, str], name: str = "") -> Selection:
+def select(served: ServedResource, namespace: str, query: Mapping[str, str], name: str = "") -> Selection:
     """Raises BadRequest for selectors that do not parse or name an unknown field."""
     tests: list[Callable[[Object], bool]] = []
     if text := query.get("labelSelector"):
@@ -42,12 +42,12 @@ def select(endpoint: Endpoint, namespace: str, query: Mapping[str, str], name: s
             tests.append(lambda obj: selector.matches(obj["metadata"].get("labels") or _NONE))
     if text := query.get("fieldSelector"):
         field_selector = _parse_fields(text)
-        selectable = endpoint.strategy.selectable_fields
-        getters = fields.getters_for(selectable, endpoint.resource.namespaced)
-        if endpoint.conversion is not None:
-            renamed = endpoint.conversion.field_labels.get(endpoint.resource.api_version) or {}
+        selectable = served.strategy.selectable_fields
+        getters = fields.getters_for(selectable, served.resource.namespaced)
+        if served.conversion is not None:
+            renamed = served.conversion.field_labels.get(served.resource.api_version) or {}
             getters |= {name: getters[stored] for name, stored in renamed.items() if stored in getters}
-        fields.check(field_selector, selectable, getters, endpoint.strategy.unknown_field_message)
+        fields.check(field_selector, selectable, getters, served.strategy.unknown_field_message)
         if field_selector.requirements:
             tests.append(field_selector.predicate(getters))
         name = name or field_selector.exact("metadata.name") or ""
@@ -61,8 +61,8 @@ def select(endpoint: Endpoint, namespace: str, query: Mapping[str, str], name: s
     return Selection(namespace, name, lambda obj: all(test(obj) for test in tests))
 
 
-async def select_beside(endpoint: Endpoint, namespace: str, query: Mapping[str, str]) -> Selection:
+async def select_beside(served: ServedResource, namespace: str, query: Mapping[str, str]) -> Selection:
     """As `select`; long selectors are parsed in a thread, while others have their turn."""
     if len(query.get("labelSelector", "")) + len(query.get("fieldSelector", "")) < _LONG:
-        return select(endpoint, namespace, query)
-    return await asyncio.to_thread(select, endpoint, namespace, query)
+        return select(served, namespace, query)
+    return await asyncio.to_thread(select, served, namespace, query)

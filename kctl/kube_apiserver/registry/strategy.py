@@ -1,6 +1,6 @@
 """What a kind may add to the generic create, update and delete: one small Strategy per resource.
 
-Order of a create (registry/generic.py): decode and canonicalize by schema (unknown fields, types, empty values dropped as
+Order of a create (registry/create.py): decode and canonicalize by schema (unknown fields, types, empty values dropped as
 Go's omitempty drops them) -> fill metadata (name, uid, creationTimestamp, generation 1) -> `default` -> mutating admission ->
 `prepare_for_create` -> `validate` -> validating admission -> store. Of an update: decode -> `default` -> admission ->
 `prepare_for_update` (keeps status, or on /status keeps everything but status) -> `validate_update` -> store, or nothing where
@@ -47,7 +47,7 @@ class Strategy:
     """The behaviour of a kind with nothing special: no defaults, a spec with a generation, a status of its own.
 
     Class attributes are the facts; methods are the hooks. Subclass, override what differs, list the instance in
-    catalog.py.
+    strategies.py.
     """
 
     allow_create_on_update: bool = False

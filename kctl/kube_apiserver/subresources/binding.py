@@ -8,7 +8,8 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS
 from kctl.apimachinery.status import ApiError, BadRequest, conflict
 from kctl.kube_apiserver.handlers import body, off_loop
-from kctl.kube_apiserver.registry.generic import Registry, wrong_uid
+from kctl.kube_apiserver.registry.preconditions import wrong_uid
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
@@ -28,7 +29,7 @@ async def handle(registry: Registry, request: Request) -> Response:
         if request.name and objects.name(binding) not in ("", request.name):
             raise BadRequest("name in URL does not match name in Binding object")
     now = times.rfc3339(registry.clock.now())
-    await registry.write_directly(endpoint, request.namespace, name, lambda pod: _bound(pod, name, binding, now), request.caller())
+    await endpoint.write_directly(request.namespace, name, lambda pod: _bound(pod, name, binding, now), request.caller())
     return ObjectAnswer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
 
 

@@ -11,9 +11,8 @@ from kctl.apimachinery.status import ApiError, BadRequest, TooManyRequests
 from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.handlers import body, off_loop
 from kctl.kube_apiserver.handlers.options import plain_delete_options
-from kctl.kube_apiserver.registry.deletion import delete
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
@@ -30,12 +29,12 @@ async def handle(registry: Registry, request: Request) -> Response:
     caller = request.caller()
     given = eviction.get("deleteOptions") or {}
     caller.dry_run = caller.dry_run or given.get("dryRun") == ["All"]
-    pod = registry.entry(endpoint, request.namespace, request.name).object
+    pod = endpoint.get(request.namespace, request.name).object
     if not _exempt(pod):
         await _take_from_budget(registry, pod, caller)
     if ((given.get("preconditions") or {}).get("uid") or objects.uid(pod)) == objects.uid(pod):
         await _note(registry, endpoint, pod, caller)
-    await delete(registry, endpoint, request.namespace, request.name, plain_delete_options(given), caller)
+    await endpoint.delete(request.namespace, request.name, plain_delete_options(given), caller)
     return ObjectAnswer(dict(_SUCCESS), 201)
 
 
@@ -62,7 +61,7 @@ async def _take_from_budget(registry: Registry, pod: Object, caller: Caller) -> 
         return
     endpoint = registry.endpoint(POD_DISRUPTION_BUDGETS)
     name, now = objects.name(budgets[0]), times.rfc3339(registry.clock.now())
-    await registry.write_directly(endpoint, space, name, lambda budget: _spent(budget, objects.name(pod), now), caller)
+    await endpoint.write_directly(space, name, lambda budget: _spent(budget, objects.name(pod), now), caller)
 
 
 def _counts(pod: Object, budget: Object) -> bool:
@@ -135,4 +134,4 @@ async def _note(registry: Registry, endpoint: Endpoint, pod: Object, caller: Cal
         kept = [entry for entry in objects.status(old).get("conditions") or () if entry.get("type") != "DisruptionTarget"]
         return objects.with_status(old, conditions=[*kept, condition])
 
-    await registry.write_directly(endpoint, objects.namespace(pod), objects.name(pod), noted, caller)
+    await endpoint.write_directly(objects.namespace(pod), objects.name(pod), noted, caller)

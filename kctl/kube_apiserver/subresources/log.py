@@ -7,8 +7,8 @@ from kctl.apimachinery.field_errors import FieldError, forbidden, invalid
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest, ServiceUnavailable
 from kctl.apimachinery.status import invalid as invalid_status
-from kctl.kube_apiserver.registry.generic import Registry
 from kctl.kube_apiserver.registry.list_options import parse_int
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import RawAnswer, Response, TextAnswer
 
@@ -19,7 +19,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     _check_options(request)
-    pod = registry.entry(endpoint, request.namespace, request.name).object
+    pod = endpoint.get(request.namespace, request.name).object
     container = container_of(pod, request.query.get("container", ""))
     node = objects.spec(pod).get("nodeName")
     if not node:

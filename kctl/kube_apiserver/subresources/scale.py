@@ -16,7 +16,7 @@ from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
@@ -68,17 +68,16 @@ async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
     if request.verb == "get":
-        entry = registry.entry(endpoint, request.namespace, request.name)
+        entry = endpoint.get(request.namespace, request.name)
         return ObjectAnswer(scale_of(entry.object), endpoint=endpoint, columns=COLUMNS)
     if request.verb == "patch":
-        stored = await _patch(registry, endpoint, request)
+        stored = await _patch(endpoint, request)
     else:
         options.check_write(request, "UpdateOptions")
         scale = await off_loop.run(request, body.decode, request, endpoint, "scale")
         body.check_name(request, scale)
         body.check_namespace(request, scale)
-        stored = await registry.update(
-            endpoint,
+        stored, _ = await endpoint.update(
             request.namespace,
             request.name,
             lambda old: _scaled(old, scale),
@@ -88,7 +87,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     return ObjectAnswer(scale_of(stored), endpoint=endpoint, columns=COLUMNS)
 
 
-async def _patch(registry: Registry, endpoint: Endpoint, request: Request) -> Object:
+async def _patch(endpoint: Endpoint, request: Request) -> Object:
     meta = schemas.load().patch_meta("autoscaling/v1", "Scale")
     patcher = await off_loop.run(request, patching.patcher, request, endpoint, meta)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)
@@ -105,7 +104,8 @@ async def _patch(registry: Registry, endpoint: Endpoint, request: Request) -> Ob
         body.check_name(request, decoded.object)
         return _scaled(old, decoded.object)
 
-    return await registry.update(endpoint, request.namespace, request.name, make, request.caller(), subresource="scale", patch=True)
+    stored, _ = await endpoint.update(request.namespace, request.name, make, request.caller(), subresource="scale", patch=True)
+    return stored
 
 
 def _scaled(old: Object, scale: Object) -> Object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.status import ApiError, BadRequest
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import Response
 
@@ -12,7 +12,7 @@ from kctl.kube_apiserver.response import Response
 async def handle(registry: Registry, request: Request) -> Response:
     assert request.resource is not None
     endpoint = registry.endpoint(request.resource)
-    entry = registry.entry(endpoint, request.namespace, request.name)
+    entry = endpoint.get(request.namespace, request.name)
     if request.resource.plural == "pods" and not objects.spec(entry.object).get("nodeName"):
         if request.subresource == "proxy":
             raise BadRequest("address not allowed")

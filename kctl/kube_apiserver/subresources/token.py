@@ -12,7 +12,7 @@ from kctl.apimachinery.resources import NODES, PODS, SECRETS
 from kctl.apimachinery.status import BadRequest, conflict, not_found
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.handlers import body, off_loop, options
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
@@ -24,7 +24,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     endpoint = registry.endpoint(request.resource)
     options.check_write(request, "CreateOptions")
     review: Object = await off_loop.run(request, body.decode, request, endpoint, "token")
-    account = registry.entry(endpoint, request.namespace, request.name).object
+    account = endpoint.get(request.namespace, request.name).object
     _check(review)
     spec = objects.spec(review)
     seconds = spec.get("expirationSeconds") or 3600

@@ -9,8 +9,8 @@ from kctl.apimachinery import objects
 from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.user import ADMIN
+from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.flow_schema_conditions import FLOW_SCHEMAS
-from kctl.kube_apiserver.registry.generic import Caller
 from kctl.kube_apiserver.server import ApiServer
 from kctl.kube_apiserver.storage import memory_store
 
@@ -35,7 +35,7 @@ async def test_dangling() -> None:
     try:
         endpoint = server.registry.endpoint(FLOW_SCHEMAS)
         for name, level in (("good", "workload-low"), ("bad", "nowhere")):
-            await server.registry.create(endpoint, "", schema(name, level), Caller(ADMIN))
+            await endpoint.create("", schema(name, level), Caller(ADMIN))
         assert await dangling(server, "good") == ("False", "Found")
         assert await dangling(server, "bad") == ("True", "NotFound")
         assert await dangling(server, "catch-all") == ("False", "Found")

@@ -67,7 +67,7 @@ async def make() -> AsyncIterator[Make]:
         await store.start()
         server = ApiServer(store, clock=RealClock(), randomness=random.Random(3))
         await server.start()
-        server.registry.admission = AdmissionChain([*server.registry.admission.plugins, *plugins])
+        server.registry.shared.admission = AdmissionChain([*server.registry.shared.admission.plugins, *plugins])
         running.append((server, store))
         return server
 
@@ -111,7 +111,7 @@ async def test_what_it_refuses_is_not_written(make: Make, verb: str) -> None:
     client = Client(server.transport(ADMIN))
     if verb != "create":
         await client.create(CONFIG_MAPS, config_map(), "default")
-    server.registry.admission = AdmissionChain([*server.registry.admission.plugins, slow])
+    server.registry.shared.admission = AdmissionChain([*server.registry.shared.admission.plugins, slow])
     before = server.storage.revision
     with pytest.raises(Forbidden, match="not today"):
         if verb == "create":

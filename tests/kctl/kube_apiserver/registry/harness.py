@@ -12,7 +12,7 @@ from kctl.apimachinery.resources import ResourceType, built_in
 from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import User
 from kctl.kube_apiserver.allocators import Allocators
-from kctl.kube_apiserver.registry import catalog
+from kctl.kube_apiserver.registry import strategies
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -43,7 +43,7 @@ class Pool:
 class Harness:
     def __init__(self, api_version: str, kind: str, cluster_ips: Pool | None = None, node_ports: Pool | None = None) -> None:
         self.resource = built_in(api_version, kind)
-        self.strategy: Strategy = catalog.load()[self.resource.group, self.resource.plural]
+        self.strategy: Strategy = strategies.load()[self.resource.group, self.resource.plural]
         self.allocators = Allocators(cluster_ips, node_ports) if cluster_ips and node_ports else None
 
     def context(self, subresource: str = "", dry_run: bool = False) -> Context:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kctl.apimachinery.resources import BUILT_IN
-from kctl.kube_apiserver.registry import catalog
+from kctl.kube_apiserver.registry import strategies
 from tests.kctl.kube_apiserver.registry.harness import Harness
 
 RBAC = "rbac.authorization.k8s.io"
@@ -153,11 +153,11 @@ def test_a_csi_drivers_generation_begins_with_its_first_change() -> None:
 
 def test_every_strategy_serves_a_known_resource() -> None:
     known = {(resource.group, resource.plural) for resource in BUILT_IN}
-    assert set(catalog.load()) <= known
+    assert set(strategies.load()) <= known
 
 
 def test_every_listed_strategy_is_found_by_its_resource() -> None:
-    listed = catalog.load()
+    listed = strategies.load()
     for resource in BUILT_IN:
         if (resource.group, resource.plural) in listed:
-            assert catalog.strategy_for(resource) is listed[resource.group, resource.plural]
+            assert strategies.strategy_for(resource) is listed[resource.group, resource.plural]

@@ -17,8 +17,8 @@ from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
 from kctl.kube_apiserver.config import ApiServerConfig
+from kctl.kube_apiserver.registry.list import EXPIRED_TOKEN, ListResult
 from kctl.kube_apiserver.registry.list_options import parse
-from kctl.kube_apiserver.registry.listing import EXPIRED_TOKEN, ListResult, list_objects
 from kctl.kube_apiserver.server import ApiServer
 from kctl.kube_apiserver.storage import memory_store
 from store.sqlite import SqliteStore
@@ -37,7 +37,7 @@ class Api:
     async def page(self, resource: ResourceType = MAPS, namespace: str = "", **query: Any) -> ListResult:
         words = {key: str(value) for key, value in query.items()}
         endpoint = self.server.registry.endpoint(resource)
-        return await list_objects(self.server.registry, endpoint, namespace, words, parse(words, watch=False))
+        return await endpoint.list(namespace, words, parse(words, watch=False))
 
     async def walk(self, limit: int, between: Any = None, **query: Any) -> list[ListResult]:
         pages = [await self.page(limit=limit, **query)]

@@ -13,7 +13,7 @@ from typing import Any
 
 from kctl.apimachinery.resources import BUILT_IN, ResourceType
 from kctl.apimachinery.schema import registry as schemas
-from kctl.kube_apiserver.registry import catalog
+from kctl.kube_apiserver.registry import strategies
 from tests.kctl.kube_apiserver.registry.corpus.generator import Generator
 from tests.kctl.kube_apiserver.registry.harness import Harness, Pool
 
@@ -23,7 +23,7 @@ ANNOTATIONS: tuple[dict[str, str], ...] = ({}, {"kubernetes.io/ingress.class": "
 
 def resources() -> list[ResourceType]:
     """Every built-in kind with a strategy, in its storage version."""
-    listed = catalog.load()
+    listed = strategies.load()
     found: dict[tuple[str, str], ResourceType] = {}
     for resource in BUILT_IN:
         if (resource.group, resource.plural) in listed and schemas.load().for_kind(resource.api_version, resource.kind):

@@ -9,7 +9,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.user import User
 from kctl.kube_apiserver.handlers import body, off_loop, options
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 

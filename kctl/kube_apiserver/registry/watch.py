@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError, Expired
-from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.get import too_large
 from kctl.kube_apiserver.registry.list_options import ListOptions
-from kctl.kube_apiserver.registry.listing import too_large
 from kctl.kube_apiserver.registry.selection import select
+from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.storage import StorageError, TooOld
 from kctl.kube_apiserver.watch_cache import Change, Watcher
 
@@ -26,7 +25,7 @@ class Bookmark:
     revision: int
     initial_end: bool = False
 
-    def object(self, endpoint: Endpoint) -> Object:
+    def object(self, endpoint: ServedResource) -> Object:
         meta: Object = {"resourceVersion": str(self.revision)}
         if self.initial_end:
             meta["annotations"] = {"k8s.io/initial-events-end": "true"}
@@ -50,8 +49,7 @@ class WatchStream:
 
     def __init__(
         self,
-        registry: Registry,
-        endpoint: Endpoint,
+        endpoint: ServedResource,
         namespace: str,
         query: Mapping[str, str],
         options: ListOptions,
@@ -60,7 +58,6 @@ class WatchStream:
         remote: bool = False,
     ) -> None:
         selection = select(endpoint, namespace, query, name)
-        self._registry = registry
         self.endpoint = endpoint
         self.options = options
         self._selection = selection
@@ -70,11 +67,11 @@ class WatchStream:
     @property
     def revision(self) -> int:
         """Everything up to here has been sent, once the queue is empty."""
-        return self._registry.storage.revision
+        return self.endpoint.storage.revision
 
     def _begin(self) -> list[Batch]:
         """What can be said at once; an empty list where history must be read."""
-        options, cache, storage = self.options, self.endpoint.cache, self._registry.storage
+        options, cache, storage = self.options, self.endpoint.cache, self.endpoint.storage
         wants_state = options.send_initial_events or (options.revision == 0 and options.send_initial_events is None)
         if options.revision > storage.revision:
             return [WatchFailure(too_large(options.revision, storage.revision))]
@@ -91,12 +88,12 @@ class WatchStream:
         changes = [Change("ADDED", "", entry, None) for entry in found if selection.matches is None or selection.matches(entry.object)]
         batches: list[Batch] = [changes]
         if self.options.send_initial_events and self.options.allow_bookmarks:
-            batches.append(Bookmark(self._registry.storage.revision, True))
+            batches.append(Bookmark(self.endpoint.storage.revision, True))
         return batches
 
     async def _history(self) -> Batch:
         """Changes older than the window. What happens meanwhile waits in the watcher; its overlap is cut off."""
-        storage, revision = self._registry.storage, self.options.revision
+        storage, revision = self.endpoint.storage, self.options.revision
         if storage.is_compacted(revision):
             return WatchFailure(self._too_old())
         try:
@@ -108,7 +105,7 @@ class WatchStream:
         return self._watcher.filter(found)
 
     def _too_old(self) -> Expired:
-        compacted = self._registry.storage.compact_revision
+        compacted = self.endpoint.storage.compact_revision
         return Expired(f"too old resource version: {self.options.revision} ({compacted})")
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
@@ -141,3 +138,10 @@ class WatchStream:
 
     def close(self) -> None:
         self._watcher.close()
+
+
+class Watch(ServedResource):
+    def watch(self, namespace: str, query: Mapping[str, str], options: ListOptions, name: str = "", *, remote: bool = False) -> WatchStream:
+        """`query` has the selectors, `name` is the one object that is meant, if any; a `remote` reader may be too slow and is cut off
+        then. Raises BadRequest."""
+        return WatchStream(self, namespace, query, options, name, remote=remote)

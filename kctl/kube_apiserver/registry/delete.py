@@ -1,5 +1,4 @@
-"""Deletion for every kind: preconditions, grace, finalizers, propagation policy (upstream's rest.BeforeDelete and
-registry/generic/registry/store.go Delete)."""
+"""DELETE: preconditions, grace, finalizers, propagation policy (upstream's rest.BeforeDelete and Store.Delete)."""
 
 from __future__ import annotations
 
@@ -13,9 +12,9 @@ from kctl.apimachinery.status import conflict
 from kctl.kube_apiserver.admission.plugin import Operation
 from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.registry.conversion import storage_group
-from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.get import Get
 from kctl.kube_apiserver.registry.metadata import FOREGROUND, ORPHAN
+from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.registry.strategy import Context
 from kctl.kube_apiserver.watch_cache import Entry
 
@@ -39,41 +38,42 @@ class Deleted:
     gone: bool
 
 
-async def delete(registry: Registry, endpoint: Endpoint, namespace: str, name: str, options: DeleteOptions, caller: Caller) -> Deleted:
-    """Raises NotFound, Conflict (preconditions), and what admission raises."""
-    resource, cache, key = endpoint.resource, endpoint.cache, endpoint.key(namespace, name)
-    context = registry.context(endpoint, namespace, caller)
-    operation = Operation("DELETE", resource, namespace, name, "", options)
-    if not caller.is_canonical:
-        caller.warnings += endpoint.strategy.warnings_on_delete(context, options.propagation_policy)
+class Delete(Get):
+    async def delete(self, namespace: str, name: str, options: DeleteOptions, caller: Caller) -> Deleted:
+        """Raises NotFound, Conflict (preconditions), and what admission raises."""
+        resource, cache, key, storage = self.resource, self.cache, self.key(namespace, name), self.storage
+        context = self.context(namespace, caller)
+        operation = Operation("DELETE", resource, namespace, name, "", options)
+        if not caller.is_canonical:
+            caller.warnings += self.strategy.warnings_on_delete(context, options.propagation_policy)
 
-    async def attempt() -> Deleted:
-        entry = registry.entry(endpoint, namespace, name)
-        _check_preconditions(endpoint, name, entry, options)
-        pending = registry.admission.validate(context, entry.object, None, operation)
-        if pending is not None:
-            await pending
-        marked, write = _mark(endpoint, context, entry.object, options)
-        stays = write is not None
-        if caller.dry_run or (stays and not write):
-            marked["metadata"]["resourceVersion"] = str(entry.revision)
-        elif stays:
-            marked = await registry.storage.update(cache, key, marked, entry.revision)
-        else:
-            revision = await registry.storage.delete(cache, key, entry.revision)
-            marked["metadata"]["resourceVersion"] = str(revision)
-            endpoint.strategy.after_delete(context, marked)
-        return Deleted(endpoint.from_storage(marked), not stays)
+        async def attempt() -> Deleted:
+            entry = self.get(namespace, name)
+            _check_preconditions(self, name, entry, options)
+            pending = self.shared.admission.validate(context, entry.object, None, operation)
+            if pending is not None:
+                await pending
+            marked, write = _mark(self, context, entry.object, options)
+            stays = write is not None
+            if caller.dry_run or (stays and not write):
+                marked["metadata"]["resourceVersion"] = str(entry.revision)
+            elif stays:
+                marked = await storage.update(cache, key, marked, entry.revision)
+            else:
+                revision = await storage.delete(cache, key, entry.revision)
+                marked["metadata"]["resourceVersion"] = str(revision)
+                self.strategy.after_delete(context, marked)
+            return Deleted(self.from_storage(marked), not stays)
 
-    return await registry.guaranteed_update.run(endpoint, namespace, name, attempt)
+        return await self.guaranteed_update.run(resource, cache, key, name, attempt)
 
 
-def _check_preconditions(endpoint: Endpoint, name: str, entry: Entry, options: DeleteOptions) -> None:
+def _check_preconditions(served: ServedResource, name: str, entry: Entry, options: DeleteOptions) -> None:
     uid = entry.object["metadata"].get("uid")
-    kind, group = endpoint.resource.kind, storage_group(endpoint.resource)[0]
-    if options.uid and options.uid != uid and endpoint.strategy.holds_deletion(entry.object):
+    kind, group = served.resource.kind, storage_group(served.resource)[0]
+    if options.uid and options.uid != uid and served.strategy.holds_deletion(entry.object):
         why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {uid}"
-        raise conflict(group, endpoint.resource.plural, name, why)
+        raise conflict(group, served.resource.plural, name, why)
     if options.uid and options.uid != uid:
         why = (
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). "
@@ -88,15 +88,15 @@ def _check_preconditions(endpoint: Endpoint, name: str, entry: Entry, options: D
         raise conflict(group, kind, name, why)
 
 
-def _mark(endpoint: Endpoint, context: Context, old: Object, options: DeleteOptions) -> tuple[Object, bool | None]:
+def _mark(served: ServedResource, context: Context, old: Object, options: DeleteOptions) -> tuple[Object, bool | None]:
     """The object as its deletion leaves it, without resourceVersion, and whether it stays: None = gone,
     True = stays and must be stored, False = stays as it is."""
-    strategy = endpoint.strategy
+    strategy = served.strategy
     meta = dict(old["metadata"])
     meta.pop("resourceVersion", None)
     before = dict(meta)
-    grace = _grace(endpoint, context, old, meta, options)
-    finalizers = _finalizers(endpoint, meta, options)
+    grace = _grace(served, context, old, meta, options)
+    finalizers = _finalizers(served, meta, options)
     if finalizers != list(meta.get("finalizers") or ()):
         meta["finalizers"] = finalizers
         if not finalizers:
@@ -112,9 +112,9 @@ def _mark(endpoint: Endpoint, context: Context, old: Object, options: DeleteOpti
     return obj, meta != before
 
 
-def _grace(endpoint: Endpoint, context: Context, old: Object, meta: dict[str, Any], options: DeleteOptions) -> int:
+def _grace(served: ServedResource, context: Context, old: Object, meta: dict[str, Any], options: DeleteOptions) -> int:
     """Sets the deletion fields of `meta` (private); the seconds the object may still live."""
-    strategy = endpoint.strategy
+    strategy = served.strategy
     wanted = options.grace_period_seconds
     running = meta.get("deletionTimestamp")
     if not running:
@@ -136,7 +136,7 @@ def _grace(endpoint: Endpoint, context: Context, old: Object, meta: dict[str, An
     return seconds
 
 
-def _finalizers(endpoint: Endpoint, meta: dict[str, Any], options: DeleteOptions) -> list[str]:
+def _finalizers(served: ServedResource, meta: dict[str, Any], options: DeleteOptions) -> list[str]:
     """deletionFinalizersForGarbageCollection: what the policy adds and takes away."""
     present = list(meta.get("finalizers") or ())
     policy = options.propagation_policy
@@ -146,7 +146,7 @@ def _finalizers(endpoint: Endpoint, meta: dict[str, Any], options: DeleteOptions
         elif FOREGROUND in present:
             policy = "Foreground"
         else:
-            policy = endpoint.strategy.default_propagation_policy
+            policy = served.strategy.default_propagation_policy
     wanted = {"Orphan": ORPHAN, "Foreground": FOREGROUND}.get(policy)
     kept = [name for name in present if name not in (ORPHAN, FOREGROUND) or name == wanted]
     return kept if wanted is None or wanted in kept else [*kept, wanted]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import not_found
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, Response
 from kctl.kube_apiserver.watch_cache import Entry

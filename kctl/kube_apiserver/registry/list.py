@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import orjson
 
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.status import BadRequest, Expired, ServiceUnavailable, Timeout
+from kctl.apimachinery.status import BadRequest, Expired, ServiceUnavailable
 from kctl.kube_apiserver.handlers import go_json
-from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.generic import Registry
+from kctl.kube_apiserver.registry.get import too_large
 from kctl.kube_apiserver.registry.list_options import ListOptions
 from kctl.kube_apiserver.registry.selection import Selection, select_beside
-from kctl.kube_apiserver.storage import Storage, StorageError, TooOld
+from kctl.kube_apiserver.registry.served_resource import ServedResource
+from kctl.kube_apiserver.storage import StorageError, TooOld
 from kctl.kube_apiserver.watch_cache import Entry
 
 _AT_ONCE = 2000
@@ -57,63 +57,62 @@ class _Place:
     remaining: int | None = None
 
 
-async def list_objects(
-    registry: Registry, endpoint: Endpoint, namespace: str, query: Mapping[str, str], options: ListOptions
-) -> ListResult:
-    """Raises BadRequest, Expired (410), Timeout (a resourceVersion not reached yet)."""
-    selection = await select_beside(endpoint, namespace, query)
-    if options.continue_token:
-        return await _page(registry, endpoint, selection, options.limit, _decode_token(options.continue_token))
-    if options.exact:
-        return await _page(registry, endpoint, selection, options.limit, _Place(options.revision))
-    if options.revision > registry.storage.revision:
-        raise too_large(options.revision, registry.storage.revision)
-    limit = 0 if options.revision == 0 and options.revision_given else options.limit
-    return await _page(registry, endpoint, selection, limit, _Place(0))
+class List(ServedResource):
+    async def list(self, namespace: str, query: Mapping[str, str], options: ListOptions) -> ListResult:
+        """`query` has the selectors. Raises BadRequest, Expired (410), Timeout (a resourceVersion not reached yet)."""
+        selection = await select_beside(self, namespace, query)
+        if options.continue_token:
+            return await _page(self, selection, options.limit, _decode_token(options.continue_token))
+        if options.exact:
+            return await _page(self, selection, options.limit, _Place(options.revision))
+        if options.revision > self.storage.revision:
+            raise too_large(options.revision, self.storage.revision)
+        limit = 0 if options.revision == 0 and options.revision_given else options.limit
+        return await _page(self, selection, limit, _Place(0))
 
 
-async def _page(registry: Registry, endpoint: Endpoint, selection: Selection, limit: int, place: _Place) -> ListResult:
+async def _page(served: ServedResource, selection: Selection, limit: int, place: _Place) -> ListResult:
     """Up to `limit` (0 = all) matching objects from `place` on."""
-    storage = registry.storage
+    storage = served.storage
     at = storage.revision if place.revision <= 0 else place.revision
     if at > storage.revision:
         raise too_large(at, storage.revision)
     if at < storage.compact_revision:  # also where nothing of this kind has changed since: other pages may come from elsewhere
         raise _expired(place)
-    if at >= endpoint.cache.last_revision:
-        return await _present(endpoint, selection, limit, place, at)
+    if at >= served.cache.last_revision:
+        return await _present(served, selection, limit, place, at)
     try:
-        return await _past(storage, endpoint, selection, limit, place, at)
+        return await _past(served, selection, limit, place, at)
     except TooOld:
         raise _expired(place) from None
     except StorageError as error:
         raise ServiceUnavailable(str(error)) from None
 
 
-async def _present(endpoint: Endpoint, selection: Selection, limit: int, place: _Place, at: int) -> ListResult:
+async def _present(served: ServedResource, selection: Selection, limit: int, place: _Place, at: int) -> ListResult:
     """From the cache: nothing of this resource has changed since `at`."""
-    cache = endpoint.cache
-    if selection.name and (selection.namespace or not endpoint.resource.namespaced):
-        key = endpoint.key(selection.namespace, selection.name)
+    cache = served.cache
+    if selection.name and (selection.namespace or not served.resource.namespaced):
+        key = served.key(selection.namespace, selection.name)
         entry = cache.entries.get(key) if key > place.after else None
         found = [entry] if entry is not None and (selection.matches is None or selection.matches(entry.object)) else []
         return ListResult(found, at)
     if selection.matches is not None:
-        return await _matching(endpoint, cache.list(selection.namespace, place.after), selection.matches, limit, place, at)
+        return await _matching(served, cache.list(selection.namespace, place.after), selection.matches, limit, place, at)
     keys, first, last = cache.keys(selection.namespace, place.after)
     end = min(first + limit, last) if limit else last
     entries = [cache.entries[keys[index]] for index in range(first, end)]
-    return _result(endpoint, entries, place, at, last - end)
+    return _result(served, entries, place, at, last - end)
 
 
 async def _matching(
-    endpoint: Endpoint, candidates: Sequence[Entry], matches: Callable[[Object], bool], limit: int, place: _Place, at: int
+    served: ServedResource, candidates: Sequence[Entry], matches: Callable[[Object], bool], limit: int, place: _Place, at: int
 ) -> ListResult:
     """As upstream: a full page ends there, whether or not anything that follows matches."""
     kept: list[Entry] = []
     for index, entry in enumerate(candidates):
         if limit and len(kept) == limit:
-            return _result(endpoint, kept, place, at, None)
+            return _result(served, kept, place, at, None)
         if matches(entry.object):
             kept.append(entry)
         if index % _AT_ONCE == _AT_ONCE - 1:
@@ -121,36 +120,38 @@ async def _matching(
     return ListResult(kept, at)
 
 
-async def _past(storage: Storage, endpoint: Endpoint, selection: Selection, limit: int, place: _Place, at: int) -> ListResult:
+async def _past(served: ServedResource, selection: Selection, limit: int, place: _Place, at: int) -> ListResult:
     """From the store's history, some at a time."""
-    cache, kept, after, more = endpoint.cache, list[Entry](), place.after, True
+    cache, storage = served.cache, served.storage
+    kept: list[Entry] = []
+    after, more = place.after, True
     while more and not (limit and len(kept) == limit):
         some = min(limit - len(kept), _READ_AT_ONCE) if limit else _READ_AT_ONCE
         entries, more = await storage.list_at(cache, selection.namespace, after, at, some)
         if entries:
-            after = _key(endpoint, entries[-1])
+            after = _key(served, entries[-1])
         kept += entries if selection.matches is None else (entry for entry in entries if selection.matches(entry.object))
         await asyncio.sleep(0)
     if not more:
         return ListResult(kept, at)
     if selection.matches is not None:
-        return _result(endpoint, kept, place, at, None)
+        return _result(served, kept, place, at, None)
     if place.remaining is not None:
-        return _result(endpoint, kept, place, at, max(place.remaining - len(kept), 1))
-    return _result(endpoint, kept, place, at, await storage.count_at(cache, selection.namespace, after, at))
+        return _result(served, kept, place, at, max(place.remaining - len(kept), 1))
+    return _result(served, kept, place, at, await storage.count_at(cache, selection.namespace, after, at))
 
 
-def _result(endpoint: Endpoint, kept: list[Entry], place: _Place, at: int, remaining: int | None) -> ListResult:
+def _result(served: ServedResource, kept: list[Entry], place: _Place, at: int, remaining: int | None) -> ListResult:
     """A page that others follow, unless 0 remain."""
     if remaining == 0:
         return ListResult(kept, at)
-    token = _encode_token(_Place(at if place.revision >= 0 else -1, _key(endpoint, kept[-1]), remaining))
+    token = _encode_token(_Place(at if place.revision >= 0 else -1, _key(served, kept[-1]), remaining))
     return ListResult(kept, at, token, remaining)
 
 
-def _key(endpoint: Endpoint, entry: Entry) -> str:
+def _key(served: ServedResource, entry: Entry) -> str:
     meta = entry.object["metadata"]
-    return endpoint.key(meta.get("namespace", ""), meta["name"])
+    return served.key(meta.get("namespace", ""), meta["name"])
 
 
 def _encode_token(place: _Place) -> str:
@@ -186,11 +187,3 @@ def _expired(place: _Place) -> Expired:
     error = Expired(EXPIRED_TOKEN)
     error.status["metadata"] = {"continue": _encode_token(_Place(-1, place.after))}
     return error
-
-
-def too_large(wanted: int, current: int) -> Timeout:
-    details = {
-        "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
-        "retryAfterSeconds": 1,
-    }
-    return Timeout(f"Timeout: Too large resource version: {wanted}, current: {current}", details=details)

@@ -1,0 +1,61 @@
+"""All served resources and what is stored of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceTable, ResourceType
+from kctl.kube_apiserver.admission.chain import AdmissionChain
+from kctl.kube_apiserver.registry import conversion, strategies
+from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.registry.served_resource import ObjectSchema, RegistryParts
+from kctl.kube_apiserver.server_parts import ServerParts
+from kctl.kube_apiserver.storage import Storage
+
+
+class Registry:
+    """`parts` are what else of the server its handlers and strategies may use."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        admission: AdmissionChain,
+        schema_of: Callable[[ResourceType, str], ObjectSchema],
+        clock: Clock,
+        randomness: random.Random,
+        parts: ServerParts,
+        table: ResourceTable | None = None,
+    ) -> None:
+        self.storage = storage
+        self.clock = clock
+        self.randomness = randomness
+        self.parts = parts
+        self.table = table or ResourceTable()
+        self._schema_of = schema_of
+        self.shared = RegistryParts(storage, admission, clock, randomness, parts)
+        self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
+
+    def endpoint(self, resource: ResourceType) -> Endpoint:
+        key = (resource.group, resource.version, resource.plural)
+        found = self._endpoints.get(key)
+        if found is None:
+            found = self._endpoints[key] = self._make_endpoint(resource)
+        return found
+
+    def _make_endpoint(self, resource: ResourceType) -> Endpoint:
+        group, plural = conversion.storage_group(resource)
+        found = conversion.conversion_for(resource)
+        preferred = self.table.preferred(group, plural) or resource
+        stored = found.storage_api_version if found else preferred.api_version
+        cache = self.storage.cache(group, plural, resource.namespaced)
+        return Endpoint(resource, cache, partial(strategies.strategy_for, preferred), self._schema_of, found, stored, self.shared)
+
+    def get_cached(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
+        return self.storage.get_cached(resource, namespace, name)
+
+    def list_cached(self, resource: ResourceType, namespace: str) -> Iterable[Object]:
+        return self.storage.list_cached(resource, namespace)

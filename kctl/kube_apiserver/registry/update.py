@@ -1,0 +1,234 @@
+"""UPDATE, and PATCH, which is an update that computes the new object from the present one (upstream's Store.Update).
+
+Optimistic concurrency: an update is computed from the cached object and stored only over that revision; where the caller named
+no resourceVersion it is computed again until it wins (guaranteed_update.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from kctl.apimachinery import go_numbers
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.field_errors import invalid as invalid_field
+from kctl.apimachinery.objects import Object, deep_copy
+from kctl.apimachinery.status import MODIFIED, ApiError, NotFound, conflict, invalid
+from kctl.kube_apiserver.admission.plugin import Operation
+from kctl.kube_apiserver.caller import CANONICAL, LARGE, Caller
+from kctl.kube_apiserver.registry import metadata
+from kctl.kube_apiserver.registry.create import Create
+from kctl.kube_apiserver.registry.get import Get
+from kctl.kube_apiserver.registry.preconditions import wrong_uid
+from kctl.kube_apiserver.registry.served_resource import ServedResource
+from kctl.kube_apiserver.registry.strategy import Context
+from kctl.kube_apiserver.storage import Stale, StorageError
+from kctl.kube_apiserver.watch_cache import Entry
+
+
+class Update(Create, Get):
+    async def update(
+        self,
+        namespace: str,
+        name: str,
+        make: Callable[[Object], Object],
+        caller: Caller,
+        *,
+        subresource: str = "",
+        patch: bool = False,
+        create: Callable[[], Object] | None = None,
+    ) -> tuple[Object, bool]:
+        """Store what `make` makes of the present object (both in the endpoint's version); `make` runs again when
+        somebody else wrote in between, unless its result names a resourceVersion (of a `patch` it always does).
+        Nothing is written where nothing changes. Where there is no such object, what `create` gives is created, if that is given.
+        The object, and whether it was created. Raises NotFound, Conflict, Invalid."""
+
+        def of_stored(old: Object) -> Object:
+            return self.to_storage(make(self.from_storage(old)))
+
+        async def attempt() -> Object:
+            entry = self.get(namespace, name)
+            old = entry.object
+            beside_loop = caller.sent_much or (caller.body is not CANONICAL and len(entry.item()) >= LARGE)
+            made = await asyncio.to_thread(of_stored, old) if beside_loop else of_stored(old)
+            pinned = self._check_revision(name, made, entry, caller) and not patch
+            obj = await self._prepare_update(namespace, made, old, caller, subresource, beside_loop)
+            if caller.dry_run or _same(obj, old):
+                self._settle(namespace, caller, obj, old, stored=False)
+                obj["metadata"]["resourceVersion"] = str(entry.revision)
+                return self.from_storage(obj if caller.dry_run else old)
+            try:
+                return await self._store_update(namespace, obj, entry, caller)
+            except StorageError as error:
+                self._settle(namespace, caller, obj, old, stored=False)
+                if pinned and isinstance(error, Stale):
+                    raise conflict(self.resource.group, self.resource.plural, name, MODIFIED) from None
+                raise
+
+        key = self.key(namespace, name)
+        try:
+            return await self.guaranteed_update.run(self.resource, self.cache, key, name, attempt), False
+        except NotFound:
+            if create is None or subresource or key in self.cache.entries:
+                raise
+            return await self.create(namespace, create(), caller), True
+
+    async def _store_update(self, namespace: str, obj: Object, entry: Entry, caller: Caller) -> Object:
+        """Raises StorageError."""
+        key = self.key(namespace, entry.object["metadata"]["name"])
+        if self._emptied(obj):
+            revision = await self.storage.delete(self.cache, key, entry.revision)
+            obj["metadata"]["resourceVersion"] = str(revision)
+            self.strategy.after_delete(self.context(namespace, caller), obj)
+            return self.from_storage(obj)
+        updated = await self.storage.update(self.cache, key, obj, entry.revision)
+        self._settle(namespace, caller, updated, entry.object, stored=True)
+        return self.from_storage(updated)
+
+    def _settle(self, namespace: str, caller: Caller, obj: Object, old: Object, *, stored: bool) -> None:
+        """Give back what an update no longer needs, or took in vain."""
+        if self.strategy.allocates:
+            context = self.context(namespace, caller)
+            (self.strategy.after_update if stored else self.strategy.after_failure)(context, obj, old)
+
+    async def write_directly(self, namespace: str, name: str, make: Callable[[Object], Object], caller: Caller) -> Object:
+        """Store what `make` makes of an object without asking its strategy: for the server's own small changes (binding,
+        eviction's condition), which are right by construction."""
+
+        async def attempt() -> Object:
+            entry = self.get(namespace, name)
+            made = make(entry.object)
+            obj = {**made, "metadata": dict(made["metadata"])}
+            if caller.dry_run:
+                return obj
+            del obj["metadata"]["resourceVersion"]
+            return await self.storage.update(self.cache, self.key(namespace, name), obj, entry.revision)
+
+        return await self.guaranteed_update.run(self.resource, self.cache, self.key(namespace, name), name, attempt)
+
+    def _check_revision(self, name: str, made: Object, entry: Entry, caller: Caller) -> bool:
+        """Whether the request names the revision it is for (which is then the present one)."""
+        meta, resource = made.get("metadata") or {}, self.resource
+        uid = meta.get("uid")
+        present = entry.object["metadata"].get("uid")
+        if uid and uid != present:
+            raise wrong_uid(resource, entry.object, uid)
+        revision = meta.get("resourceVersion") or "0"
+        if revision == "0":
+            if not self.strategy.allow_unconditional_update:
+                why = invalid_field("metadata.resourceVersion", 0, "must be specified for an update")
+                raise invalid(resource.group, resource.plural, name, [why])
+            return False
+        try:
+            wanted = go_numbers.parse_uint(revision)
+        except go_numbers.GoNumberError as error:
+            raise ApiError(str(error), code=500) from None
+        if wanted != entry.revision:
+            raise conflict(resource.group, resource.plural, name, MODIFIED)
+        return True
+
+    async def _prepare_update(
+        self, namespace: str, made: Object, old: Object, caller: Caller, subresource: str, beside_loop: bool
+    ) -> Object:
+        """The object to be stored, with a metadata dict of its own and no resourceVersion."""
+        strategy, resource = self.strategy, self.resource
+        operation = Operation("UPDATE", resource, namespace, old["metadata"]["name"], subresource)
+        if caller.body is CANONICAL and subresource == "status" and not self.shared.admission.concerns(operation):
+            return _canonical_status(made, old, strategy.status_fields)
+        obj = deep_copy(made) if caller.body is CANONICAL else dict(made)
+        meta = obj["metadata"] = dict(obj.get("metadata") or {})
+        meta.pop("resourceVersion", None)
+        old_meta = old["metadata"]
+        metadata.prepare_for_update(meta, old_meta)
+        context = self.context(namespace, caller, subresource)
+        _restore(obj, old, self, subresource)
+        if beside_loop:
+            await asyncio.to_thread(strategy.default, context, obj)
+        else:
+            strategy.default(context, obj)
+        pending = self.shared.admission.admit(context, obj, old, operation)
+        if pending is not None:
+            await pending
+        strategy.prepare_for_update(context, obj, old)
+        meta = obj["metadata"]
+        counts = strategy.has_generation and subresource != "status"
+        if counts and any(obj.get(part) != old.get(part) for part in strategy.generation_fields):
+            meta["generation"] = old_meta.get("generation", 0) + 1
+        try:
+            if beside_loop:
+                errors = await asyncio.to_thread(self._update_errors, context, obj, old)
+            else:
+                errors = self._update_errors(context, obj, old)
+            if errors:
+                raise self.invalid(old_meta["name"], errors)
+        except BaseException:
+            self._settle(namespace, caller, obj, old, stored=False)
+            raise
+        if caller.body is not CANONICAL:
+            caller.warnings += strategy.warnings_on_update(context, obj, old)
+        pending = self.shared.admission.validate(context, obj, old, operation)
+        if pending is not None:
+            await pending
+        return obj
+
+    def _update_errors(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        strategy, meta = self.strategy, obj["metadata"]
+        # upstream checks what may not change twice, generically and in most strategies, and reports it twice
+        errors = 2 * metadata.validate_update(meta, old["metadata"]) + self.metadata_errors(meta, is_create=False)
+        if context.subresource == "status":
+            return errors + strategy.validate_status_update(context, obj, old)
+        return errors + strategy.validate_update(context, obj, old)
+
+    def _emptied(self, obj: Object) -> bool:
+        """Whether this update takes away the last thing that kept a deleted object."""
+        meta = obj["metadata"]
+        if not meta.get("deletionTimestamp") or meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
+            return False
+        return not self.strategy.holds_deletion(obj)
+
+
+def _restore(obj: Object, old: Object, resource: ServedResource, subresource: str) -> None:
+    """Only the part the (sub)resource owns comes from the request."""
+    fields = resource.strategy.status_fields
+    if subresource == "status":
+        kept = [part for part in {**old, **obj} if part not in fields and part not in ("metadata", "kind", "apiVersion")]
+    elif resource.has_status:
+        kept = list(fields)
+    else:
+        return
+    for part in kept:
+        if part in old:
+            obj[part] = deep_copy(old[part])
+        else:
+            obj.pop(part, None)
+
+
+def _canonical_status(made: Object, old: Object, fields: Iterable[str]) -> Object:
+    """The status of a canonical object that no admission plugin has an interest in: shared, not copied; everything but the status
+    is the stored object's."""
+    obj = {**old, "metadata": dict(old["metadata"])}
+    meta, given = obj["metadata"], made["metadata"]
+    del meta["resourceVersion"]
+    for part in ("labels", "annotations"):
+        if given.get(part) != meta.get(part) and part in given:
+            meta[part] = given[part]
+    for part in fields:
+        if part in made:
+            obj[part] = made[part]
+        else:
+            obj.pop(part, None)
+    return obj
+
+
+def _same(obj: Object, old: Object) -> bool:
+    """Equal but for resourceVersion, which `obj` does not have."""
+    if len(obj) != len(old):
+        return False
+    for part, value in obj.items():
+        if part == "metadata":
+            before = old["metadata"]
+            if len(value) != len(before) - 1 or any(before.get(k) != v for k, v in value.items()):
+                return False
+        elif part not in old or (value is not old[part] and value != old[part]):
+            return False
+    return True
