@@ -37,8 +37,12 @@ def request_bytes(method: str, target: str | bytes, headers: list[tuple[str, str
     return b"\r\n".join(lines) + b"\r\n\r\n" + (body or b"")
 
 
+_IDLE_SECONDS = 60
+"""The server closes a connection that was silent for 90."""
+
+
 class Connection:
-    """One connection. `exchange` raises BrokenFraming; it connects again where the last answer closed it.
+    """One connection. `exchange` raises BrokenFraming; it connects again where the last answer closed it, or was long ago.
 
     `seconds` is what a whole exchange may take, however many pieces the answer comes in.
     """
@@ -49,6 +53,7 @@ class Connection:
         self._end = 0.0
         self._socket: socket.socket | None = None
         self._rest = b""
+        self._used = 0.0
 
     def close(self) -> None:
         if self._socket is not None:
@@ -57,6 +62,8 @@ class Connection:
         self._rest = b""
 
     def exchange(self, raw: bytes) -> Answer:
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self.close()
         self._end = time.monotonic() + self._seconds
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), self._seconds)
@@ -74,6 +81,7 @@ class Connection:
             self.close()
         elif self._rest:
             raise BrokenFraming(f"bytes after the answer: {self._rest[:200]!r}")
+        self._used = time.monotonic()
         return answer
 
     def _more(self) -> bool:
