@@ -30,10 +30,14 @@ def by_controller(obj: Object) -> tuple[str, ...]:
 
 def by_namespace_without_controller(obj: Object) -> tuple[str, ...]:
     """Index function: the namespace of objects nobody controls, the candidates for adoption."""
-    for reference in obj["metadata"].get("ownerReferences") or ():
+    return () if _is_controlled(obj) else (objects.namespace(obj),)
+
+
+def _is_controlled(obj: Object) -> bool:
+    for reference in obj["metadata"].get("ownerReferences") or ():  # noqa: SIM110  a generator would cost each change of a pod a call more
         if reference.get("controller"):
-            return ()
-    return (objects.namespace(obj),)
+            return True
+    return False
 
 
 def by_node(pod: Object) -> tuple[str, ...]:
@@ -58,12 +62,7 @@ def is_active(pod: Object) -> bool:
 
 def is_active_orphan(old: Object | None, pod: Object | None) -> bool:
     """A predicate of changes: a pod that could be adopted."""
-    if pod is None:
-        return False
-    for reference in pod["metadata"].get("ownerReferences") or ():
-        if reference.get("controller"):
-            return False
-    return is_active(pod)
+    return pod is not None and not _is_controlled(pod) and is_active(pod)
 
 
 def is_terminating(pod: Object) -> bool:

@@ -42,10 +42,6 @@ class Caller:
     validates: bool = True
     sent_much: bool = False
 
-    @property
-    def is_canonical(self) -> bool:
-        return self.body is CANONICAL
-
 
 def manager_of(program: str) -> str:
     """The field manager of a program that names none: its user agent up to the first slash (upstream's prefixFromUserAgent)."""

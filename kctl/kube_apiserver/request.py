@@ -61,10 +61,15 @@ class Request:
     def dry_run(self) -> bool:
         return "dryRun" in self.query
 
+    def sent_much(self) -> bool:
+        """Whether the body is large, or may be: aliases make much of few bytes of YAML."""
+        raw = self.raw_body
+        return raw is not None and (len(raw) >= LARGE or ("yaml" in self.content_type and b"&" in raw))
+
     def caller(self) -> Caller:
         query = self.query
         caller = Caller(self.user, query.get("fieldManager") or manager_of(self.program), self.form, "dryRun" in query, self.warnings)
-        caller.sent_much = self.raw_body is not None and len(self.raw_body) >= LARGE
+        caller.sent_much = self.sent_much()
         return caller
 
 

@@ -21,6 +21,7 @@ from kctl.apimachinery.status import ApiError
 from kctl.client.client import Client
 from kctl.client.errors import ConnectionFailed
 from tests.crash.daemon_process import Daemon
+from tests.crash.figures import Figures
 
 _WRITERS = 8
 _RESUMED = 6
@@ -34,24 +35,6 @@ class Change(NamedTuple):
     type: str
     value: str
     revision: int
-
-
-@dataclass(slots=True)
-class Figures:
-    kills: int = 0
-    acknowledged: int = 0
-    unanswered: int = 0
-    unanswered_stored: int = 0
-    watches: int = 0
-    expired: int = 0
-    deletions_told: int = 0
-
-    def __str__(self) -> str:
-        return (
-            f"{self.kills} kills, {self.acknowledged} writes acknowledged, 0 lost; of {self.unanswered} requests under way "
-            f"{self.unanswered_stored} were stored; {self.watches} watches resumed, {self.expired} of them answered 410; "
-            f"they told {self.deletions_told} deletions"
-        )
 
 
 @dataclass(slots=True)

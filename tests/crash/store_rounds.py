@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from store.errors import Compacted
 from store.sqlite import SqliteStore
+from tests.crash.figures import Figures
 from tests.crash.store_load import value_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,24 +37,6 @@ class Change(NamedTuple):
     type: str
     key: str
     value: bytes
-
-
-@dataclass(slots=True)
-class Figures:
-    kills: int = 0
-    acknowledged: int = 0
-    unanswered: int = 0
-    unanswered_stored: int = 0
-    watches: int = 0
-    compacted: int = 0
-    deletions_told: int = 0
-
-    def __str__(self) -> str:
-        return (
-            f"{self.kills} kills, {self.acknowledged} writes acknowledged, 0 lost; of {self.unanswered} transactions under way "
-            f"{self.unanswered_stored} were stored, whole; {self.watches} watches resumed, {self.compacted} of them from a compacted "
-            f"revision, which is said; they told {self.deletions_told} deletions"
-        )
 
 
 @dataclass(slots=True)
@@ -197,7 +180,7 @@ class StoreRounds:
                 told = await _history(store, last_seen + 1)
             except Compacted:
                 assert last_seen + 1 < store.compact_revision
-                figures.compacted += 1
+                figures.expired += 1
                 continue
             assert told == [(revision, change) for revision, change in changes if revision > last_seen]
             figures.deletions_told += sum(change.type == "DELETE" for _, change in told)

@@ -17,5 +17,4 @@ async def handle(registry: Registry, request: Request) -> Response:
     caller.dry_run = caller.dry_run or dry_run
     listing = list_options.parse(request.query, watch=False)
     found = await endpoint.delete_collection(request.namespace, request.query, listing, given, caller)
-    answer = ListAnswer(endpoint, found.entries, registry.storage.revision, found.continue_token, found.remaining)
-    return answer
+    return ListAnswer(endpoint, found.entries, registry.storage.revision, found.continue_token, found.remaining)

@@ -13,5 +13,4 @@ async def handle(registry: Registry, request: Request) -> Response:
     endpoint = registry.endpoint(request.resource)
     options = list_options.parse(request.query, watch=False)
     found = await endpoint.list(request.namespace, request.query, options)
-    answer = ListAnswer(endpoint, found.entries, found.revision, found.continue_token, found.remaining)
-    return answer
+    return ListAnswer(endpoint, found.entries, found.revision, found.continue_token, found.remaining)

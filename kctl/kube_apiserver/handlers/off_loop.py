@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from kctl.kube_apiserver.caller import LARGE
 from kctl.kube_apiserver.request import Request
 
 P = ParamSpec("P")
@@ -18,8 +17,7 @@ T = TypeVar("T")
 
 
 async def run(request: Request, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The function's result, in a thread where the request's body is large, or may be: aliases make much of few bytes of YAML."""
-    raw = request.raw_body
-    if raw is None or (len(raw) < LARGE and not ("yaml" in request.content_type and b"&" in raw)):
+    """The function's result, in a thread where the request's body is large."""
+    if not request.sent_much():
         return function(*args, **kwargs)
     return await asyncio.to_thread(function, *args, **kwargs)

@@ -10,7 +10,7 @@ from kctl.apimachinery import times
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.status import conflict
 from kctl.kube_apiserver.admission.plugin import Operation
-from kctl.kube_apiserver.caller import Caller
+from kctl.kube_apiserver.caller import CANONICAL, Caller
 from kctl.kube_apiserver.registry.conversion import storage_group
 from kctl.kube_apiserver.registry.get import Get
 from kctl.kube_apiserver.registry.metadata import FOREGROUND, ORPHAN
@@ -44,7 +44,7 @@ class Delete(Get):
         resource, cache, key, storage = self.resource, self.cache, self.key(namespace, name), self.storage
         context = self.context(namespace, caller)
         operation = Operation("DELETE", resource, namespace, name, "", options)
-        if not caller.is_canonical:
+        if caller.body is not CANONICAL:
             caller.warnings += self.strategy.warnings_on_delete(context, options.propagation_policy)
 
         async def attempt() -> Deleted:

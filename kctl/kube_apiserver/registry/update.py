@@ -161,14 +161,14 @@ class Update(Create, Get):
                 errors = self._update_errors(context, obj, old)
             if errors:
                 raise self.invalid(old_meta["name"], errors)
-        except BaseException:
+            if caller.body is not CANONICAL:
+                caller.warnings += strategy.warnings_on_update(context, obj, old)
+            pending = self.shared.admission.validate(context, obj, old, operation)
+            if pending is not None:
+                await pending
+        except BaseException:  # as of a create
             self._settle(namespace, caller, obj, old, stored=False)
             raise
-        if caller.body is not CANONICAL:
-            caller.warnings += strategy.warnings_on_update(context, obj, old)
-        pending = self.shared.admission.validate(context, obj, old, operation)
-        if pending is not None:
-            await pending
         return obj
 
     def _update_errors(self, context: Context, obj: Object, old: Object) -> list[FieldError]:

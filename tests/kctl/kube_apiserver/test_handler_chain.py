@@ -13,7 +13,7 @@ import pytest
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import RealClock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import CONFIG_MAPS, NODES
+from kctl.apimachinery.resources import CONFIG_MAPS, NODES, SERVICES
 from kctl.apimachinery.status import Forbidden, Invalid, NotAcceptable, NotFound, Timeout, forbidden
 from kctl.apimachinery.user import ADMIN, component
 from kctl.client.client import Client
@@ -121,6 +121,23 @@ async def test_what_it_refuses_is_not_written(make: Make, verb: str) -> None:
         else:
             await client.delete(CONFIG_MAPS, "a", "default")
     assert server.storage.revision == before
+
+
+async def test_an_update_that_admission_refuses_gives_back_the_cluster_ip_it_took(make: Make) -> None:
+    slow = Slow(resources=frozenset({("", "services")}), refuses="not today")
+    slow.answers.set()
+    server = await make()
+    client = Client(server.transport(ADMIN))
+    without = {"metadata": {"name": "a"}, "spec": {"type": "ExternalName", "externalName": "example.com"}}
+    await client.create(SERVICES, without, "default")
+    taking = {"type": "ClusterIP", "clusterIP": "10.96.0.77", "externalName": None, "ports": [{"port": 80}]}
+    admitting = server.registry.shared.admission
+    server.registry.shared.admission = AdmissionChain([*admitting.plugins, slow])
+    with pytest.raises(Forbidden, match="not today"):
+        await client.patch(SERVICES, "a", {"spec": taking}, "default")
+    server.registry.shared.admission = admitting
+    other = {"metadata": {"name": "b"}, "spec": {"clusterIP": "10.96.0.77", "ports": [{"port": 80}]}}
+    assert objects.spec(await client.create(SERVICES, other, "default"))["clusterIP"] == "10.96.0.77"
 
 
 async def test_a_status_written_by_a_component_passes_admission_too(make: Make) -> None:
