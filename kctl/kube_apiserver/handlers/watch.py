@@ -5,13 +5,12 @@ from __future__ import annotations
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response, WatchAnswer
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     options = list_options.parse(request.query, watch=True)
     if request.accept:
         representation.check_stream(request)
