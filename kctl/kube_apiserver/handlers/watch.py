@@ -11,9 +11,9 @@ from kctl.kube_apiserver.response import Response, WatchAnswer
 
 async def handle(registry: Registry, request: ResourceRequest) -> Response:
     endpoint = request.endpoint
-    options = list_options.parse(request.query, watch=True)
+    options = await list_options.parse_beside(request.query, watch=True)
     if request.accept:
         representation.check_stream(request)
     remote = not request.in_process
-    stream = endpoint.watch(request.namespace, request.query, options, request.name, remote=remote)
+    stream = endpoint.watch(request.namespace, options, request.name, remote=remote)
     return WatchAnswer(stream)
