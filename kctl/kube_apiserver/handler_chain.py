@@ -44,7 +44,7 @@ def build_handler_chain(
     handler = with_max_in_flight(handler, in_flight)
     handler = with_impersonation(handler)
     # anonymous requests end here unless their path is public
-    handler = with_authentication(handler, authenticator)
+    handler = with_authentication(handler, authenticator, clock)
     # every later filter may ask which resource and verb it is
     handler = with_request_info(handler, table)
     # failures become answers here, so the log sees the status

@@ -16,5 +16,5 @@ async def handle(registry: Registry, request: Request) -> Response:
     if request.accept:
         representation.check_stream(request)
     remote = not request.in_process
-    stream = endpoint.watch(request.namespace, request.query, options, request.name, remote=remote)
+    stream = await endpoint.watch(request.namespace, request.query, options, request.name, remote=remote)
     return WatchAnswer(stream)

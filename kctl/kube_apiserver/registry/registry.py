@@ -46,6 +46,13 @@ class Registry:
             found = self._endpoints[key] = self._make_endpoint(resource)
         return found
 
+    def preload(self, resource: ResourceType, *, rules: bool) -> None:
+        """Import what the endpoint of a resource needs, and its strategy where `rules` are wanted; for a thread."""
+        conversion.conversion_for(resource)
+        if rules:
+            group, plural = conversion.storage_group(resource)
+            strategies.strategy_for(self.table.preferred(group, plural) or resource)
+
     def _make_endpoint(self, resource: ResourceType) -> Endpoint:
         group, plural = conversion.storage_group(resource)
         found = conversion.conversion_for(resource)

@@ -61,8 +61,8 @@ def select(served: ServedResource, namespace: str, query: Mapping[str, str], nam
     return Selection(namespace, name, lambda obj: all(test(obj) for test in tests))
 
 
-async def select_beside(served: ServedResource, namespace: str, query: Mapping[str, str]) -> Selection:
+async def select_beside(served: ServedResource, namespace: str, query: Mapping[str, str], name: str = "") -> Selection:
     """As `select`; long selectors are parsed in a thread, while others have their turn."""
     if len(query.get("labelSelector", "")) + len(query.get("fieldSelector", "")) < _LONG:
-        return select(served, namespace, query)
-    return await asyncio.to_thread(select, served, namespace, query)
+        return select(served, namespace, query, name)
+    return await asyncio.to_thread(select, served, namespace, query, name)

@@ -115,11 +115,12 @@ def test_a_request_given_up_while_it_is_checked_gives_back_what_it_took(server: 
     ],
     ids=["labels", "fields"],
 )
-def test_long_selectors_do_not_hold_the_loop(server: ServerThread, query: str) -> None:
+@pytest.mark.parametrize("watch", ["", "&watch=1&timeoutSeconds=1&resourceVersion=0"], ids=["list", "watch"])
+def test_long_selectors_do_not_hold_the_loop(server: ServerThread, query: str, watch: str) -> None:
     """Nearly all of the work is done beside the loop, by another thread of the process."""
     connection = Connection(server.port)
     head = [("Authorization", f"Bearer {TOKEN}")]
-    selected = request_bytes("GET", f"{MAPS}?{query}", head)
+    selected = request_bytes("GET", f"{MAPS}?{query}{watch}", head)
     assert connection.exchange(request_bytes("GET", MAPS, head)).status == 200
     loop, process = server.cpu_seconds(), time.process_time()
     assert connection.exchange(selected).status == 200
