@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 
 from kctl.apimachinery.schema import registry as schemas
@@ -50,11 +51,17 @@ def fetch(registry: Registry, request: Request, place: Place, way: Way | None) -
     """All that is missing; for a thread."""
     with _ONE_AT_A_TIME:
         if way is None:
-            way = Way(import_module(".".join(("kctl.kube_apiserver", *place))).handle)
+            way = Way(_handle(*place))
         needs = _needs(request)
         _fetch(registry, request, needs & ~way.prepared)
         way.prepared |= needs
     return way
+
+
+@cache
+def _handle(package: str, module: str) -> Handle:
+    handle: Handle = import_module(f"kctl.kube_apiserver.{package}.{module}").handle
+    return handle
 
 
 def _needs(request: Request) -> int:
