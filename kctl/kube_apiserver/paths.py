@@ -10,9 +10,10 @@ from importlib import import_module
 import orjson
 
 from kctl.kube_apiserver import health
-from kctl.kube_apiserver.filters.request_info import no_such_resource, not_allowed
+from kctl.kube_apiserver.handlers.dispatch import Dispatcher
 from kctl.kube_apiserver.metrics import Metrics
-from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedRequest
+from kctl.kube_apiserver.request_info import no_such_resource, not_allowed
 from kctl.kube_apiserver.response import ObjectAnswer, RawAnswer, Response
 from kctl.kube_apiserver.serving import Serving
 
@@ -20,17 +21,22 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 class Paths:
-    """`dispatch` answers what is about resources."""
+    """`dispatcher` answers what is about resources."""
 
-    def __init__(self, server: Serving, metrics: Metrics, dispatch: Handler) -> None:
+    def __init__(self, server: Serving, metrics: Metrics, dispatcher: Dispatcher) -> None:
         self._server = server
         self._metrics = metrics
-        self._dispatch = dispatch
+        self._dispatcher = dispatcher
         self._loaded: set[str] = set()
 
     async def handle(self, request: Request) -> Response:
-        if request.resource is not None:
-            return await self._dispatch(request)
+        match request:
+            case ResourceRequest():
+                return await self._dispatcher.dispatch(request)
+            case UnservedRequest():
+                if request.error is not None:
+                    raise request.error
+                return not_found()
         return await self._other(request)
 
     async def _other(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.resources import SERVICES, ResourceTable, ResourceType
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.user import User
 from kctl.client.kubelet import KubeletConnector
 from kctl.client.transport import RawResponse, Transport
@@ -30,7 +30,7 @@ from kctl.kube_apiserver.in_process import InProcessTransport
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.registry.served_resource import ObjectSchema
-from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.request import Handler, Request, ResourceRequest, WireRequest
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.stall_monitor import StallMonitor
@@ -58,7 +58,7 @@ class ApiServer:
         self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, clock)
         self.stalls = StallMonitor(self.config.stall_seconds)
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
-        self._dispatch: Handler = Dispatcher(self.registry).dispatch
+        self._dispatcher = Dispatcher(self.registry)
         self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, clock)
         self._https: Handler | None = None
         self._listener: Any = None
@@ -101,12 +101,22 @@ class ApiServer:
         """The way in for a component of this daemon: its bodies are canonical objects that nobody changes afterwards."""
         return InProcessTransport(self, user, CANONICAL)
 
-    async def handle_in_process(self, request: Request) -> Response:
+    async def _dispatch(self, request: Request) -> Response:
+        match request:
+            case ResourceRequest():
+                return await self._dispatcher.dispatch(request)
+        raise AssertionError(f"in-process, and about no resource: {request}")
+
+    async def handle_in_process(self, request: ResourceRequest) -> Response:
         return await self._in_process(request)
 
+    def resolve(self, wire: WireRequest) -> Request:
+        from kctl.kube_apiserver import request_info
+
+        return request_info.resolve(wire, self.registry)
+
     async def handle(self, request: Request) -> Response:
-        """A request as it came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by
-        its outermost filter."""
+        """What came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by its outermost filter."""
         chain = self._https
         if chain is None:
             chain = self._https = await self.clock.beside(self._https_chain)
@@ -115,8 +125,8 @@ class ApiServer:
     def _https_chain(self) -> Handler:
         from kctl.kube_apiserver.paths import Paths
 
-        handle = Paths(self, self.metrics, self._dispatch).handle
-        return build_handler_chain(handle, self.parts.authenticator, self.metrics, self.table, self.config, self._in_flight, self.clock)
+        handle = Paths(self, self.metrics, self._dispatcher).handle
+        return build_handler_chain(handle, self.parts.authenticator, self.metrics, self.config, self._in_flight, self.clock)
 
     async def handle_raw(
         self,
@@ -134,7 +144,7 @@ class ApiServer:
 
     async def serve(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
         """Listen; the port bound (useful with port 0)."""
-        from kctl.kube_apiserver import http
+        from kctl.kube_apiserver import http, request_info  # noqa: F401  # the latter for `resolve`
 
         self._listener = http.Listener(self)
         return int(await self._listener.start(host, port, ssl_context))

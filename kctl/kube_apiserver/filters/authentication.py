@@ -22,7 +22,7 @@ def with_authentication(handler: Handler, authenticator: Authenticator, clock: C
             lacking = authenticator.lacks(request.headers)
             if lacking is not None:
                 await clock.beside(lacking)
-            user = authenticator.authenticate(request.headers, request.client_certificate)
+            user = authenticator.authenticate(request.headers, request.wire.client_certificate if request.wire is not None else None)
             if user is None and not is_public(request.path):
                 raise Unauthorized
             request.user = user or ANONYMOUS

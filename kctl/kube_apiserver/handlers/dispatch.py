@@ -9,7 +9,7 @@ from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.handlers import preparation
 from kctl.kube_apiserver.handlers.preparation import Place, Way
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response
 
 _VERBS = {
@@ -43,10 +43,9 @@ _VIRTUAL: dict[tuple[str, str], Place] = {
 """What is answered and never stored: package and module."""
 
 
-def place_of(request: Request) -> Place:
+def place_of(request: ResourceRequest) -> Place:
     """Raises MethodNotSupported for what the resource does not do."""
-    resource = request.resource
-    assert resource is not None
+    resource = request.endpoint.resource
     virtual = _VIRTUAL.get((resource.group, resource.plural)) or _VIRTUAL.get((resource.group, "*"))
     if virtual and not request.subresource:
         return virtual
@@ -65,15 +64,14 @@ class Dispatcher:
         self._registry = registry
         self._ways: dict[tuple[str, str, str, str, str], Way] = {}
 
-    async def dispatch(self, request: Request) -> Response:
+    async def dispatch(self, request: ResourceRequest) -> Response:
         if request.accept:
             representation.check(request)
-        resource, registry = request.resource, self._registry
-        assert resource is not None
+        resource, registry = request.endpoint.resource, self._registry
         key = (resource.group, resource.version, resource.plural, request.subresource, request.verb)
         way = self._ways.get(key)
         # components say no more than the key does, unless they patch, select or want a table
-        plain = not (request.method or request.accept or request.content_type or request.query)
+        plain = request.wire is None and not (request.accept or request.content_type or request.query)
         if way is None or not (plain or preparation.is_enough(way, request)):
             fetch = partial(preparation.fetch, registry, request, place_of(request), way)
             way = self._ways[key] = await registry.clock.beside(fetch)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.kube_apiserver.columns.columns import columns_for
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response
 
-Handle = Callable[[Registry, Request], Awaitable[Response]]
+Handle = Callable[[Registry, ResourceRequest], Awaitable[Response]]
 Place = tuple[str, str]
 """Package and module of a handler."""
 _BODY, _RULES, _COLUMNS, _YAML, _PROTOBUF, _TOKENS = (1 << bit for bit in range(6))
@@ -42,12 +42,12 @@ class Way:
     prepared: int = 0
 
 
-def is_enough(way: Way, request: Request) -> bool:
+def is_enough(way: Way, request: ResourceRequest) -> bool:
     """Whether nothing is missing for this request."""
     return not _needs(request) & ~way.prepared
 
 
-def fetch(registry: Registry, request: Request, place: Place, way: Way | None) -> Way:
+def fetch(registry: Registry, request: ResourceRequest, place: Place, way: Way | None) -> Way:
     """All that is missing; for a thread."""
     with _ONE_AT_A_TIME:
         if way is None:
@@ -64,9 +64,7 @@ def _handle(package: str, module: str) -> Handle:
     return handle
 
 
-def _needs(request: Request) -> int:
-    resource = request.resource
-    assert resource is not None
+def _needs(request: ResourceRequest) -> int:
     needs = _OF_VERB.get(request.verb, 0)
     if request.is_canonical:  # nothing is decoded
         needs &= ~_BODY
@@ -78,14 +76,13 @@ def _needs(request: Request) -> int:
         needs |= _PROTOBUF
     if "fieldSelector" in request.query:
         needs |= _RULES
-    if request.subresource == "token" or resource.group == "authentication.k8s.io":
+    if request.subresource == "token" or request.endpoint.resource.group == "authentication.k8s.io":
         needs |= _TOKENS
     return needs
 
 
-def _fetch(registry: Registry, request: Request, needs: int) -> None:
-    resource = request.resource
-    assert resource is not None
+def _fetch(registry: Registry, request: ResourceRequest, needs: int) -> None:
+    resource = request.endpoint.resource
     registry.preload(resource, rules=bool(needs & _RULES))
     if needs & _BODY:
         schemas.load().for_resource(resource, request.subresource)

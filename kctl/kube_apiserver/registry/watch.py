@@ -6,14 +6,14 @@ The stream yields the caches' own `Change`s; whoever serves it turns them into e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError, Expired
 from kctl.kube_apiserver.registry.get import too_large
 from kctl.kube_apiserver.registry.list_options import ListOptions
-from kctl.kube_apiserver.registry.selection import Selection, select_beside
+from kctl.kube_apiserver.registry.selection import select
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.storage import StorageError, TooOld
 from kctl.kube_apiserver.watch_cache import Change, Entry, Watcher
@@ -51,7 +51,16 @@ class WatchStream:
     """`async for batch in stream`; `close()` ends it from outside. Nothing is missed between the catching up and the
     live part, because the watcher subscribes before the catching up is computed."""
 
-    def __init__(self, endpoint: ServedResource, selection: Selection, options: ListOptions, *, remote: bool = False) -> None:
+    def __init__(
+        self,
+        endpoint: ServedResource,
+        namespace: str,
+        options: ListOptions,
+        name: str = "",
+        *,
+        remote: bool = False,
+    ) -> None:
+        selection = select(endpoint, namespace, options, name)
         self.endpoint = endpoint
         self.options = options
         self._selection = selection
@@ -150,9 +159,6 @@ class WatchStream:
 
 
 class Watch(ServedResource):
-    async def watch(
-        self, namespace: str, query: Mapping[str, str], options: ListOptions, name: str = "", *, remote: bool = False
-    ) -> WatchStream:
-        """`query` has the selectors, `name` is the one object that is meant, if any; a `remote` reader may be too slow and is cut off
-        then. Raises BadRequest."""
-        return WatchStream(self, await select_beside(self, namespace, query, name), options, remote=remote)
+    def watch(self, namespace: str, options: ListOptions, name: str = "", *, remote: bool = False) -> WatchStream:
+        """`name` is the one object that is meant, if any; a `remote` reader may be too slow and is cut off then. Raises BadRequest."""
+        return WatchStream(self, namespace, options, name, remote=remote)
