@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from controllers.runtime import pods
 from controllers.runtime.adoption import Claims, controller_reference
+from controllers.runtime.indexer import OWNERS
 from controllers.runtime.informer import Informer
 from controllers.runtime.revisions import hash_of
 from kctl.apimachinery import objects
@@ -51,8 +52,8 @@ class History:
         self._informer = informer
         self._hash_label = hash_label
         self._claims = Claims(client, owner, CONTROLLER_REVISIONS)
-        informer.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
-        informer.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller)
+        informer.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
+        informer.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller, OWNERS)
 
     async def of(self, owner: Object, selector: Selector) -> list[Object]:
         """The owner's revisions, oldest first; those that nobody owns and its selector matches become its own."""
