@@ -150,7 +150,7 @@ def _containers(statuses: Sequence[Mapping[str, Any]], reason: str, restarts: _C
 
 
 def _is_true(conditions: Sequence[Mapping[str, Any]], kind: str) -> bool:
-    return any(entry.get("type") == kind and entry.get("status") == "True" for entry in conditions)
+    return any(condition.get("type") == kind and condition.get("status") == "True" for condition in conditions)
 
 
 def _gates(gates: Sequence[Mapping[str, Any]] | None, conditions: Sequence[Mapping[str, Any]]) -> str:

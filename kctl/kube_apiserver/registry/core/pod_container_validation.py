@@ -111,8 +111,8 @@ def _ports(ports: Sequence[Mapping[str, Any]], path: str) -> list[FieldError]:
 def _resize_policy(policies: Sequence[Mapping[str, Any]], restart_policy: str, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
-    for index, entry in enumerate(policies):
-        resource, policy = entry.get("resourceName") or "", entry.get("restartPolicy") or ""
+    for index, resize in enumerate(policies):
+        resource, policy = resize.get("resourceName") or "", resize.get("restartPolicy") or ""
         if resource in seen:
             errors.append(fe.duplicate(f"{path}[{index}]", resource))
         seen.add(resource)
