@@ -72,9 +72,9 @@ def _row(obj: Object, now: datetime) -> list[Any]:
         sidecars = {c.get("name") for c in init_containers if c.get("restartPolicy") == "Always"}
         total += len(sidecars)
         statuses = status.get("initContainerStatuses") or ()
-        found, ready, before, restarts = _initialization(statuses, sidecars, len(init_containers))
-        if found:
-            reason = found
+        uninitialized, ready, before, restarts = _initialization(statuses, sidecars, len(init_containers))
+        if uninitialized:
+            reason = uninitialized
             initializing = not _is_true(conditions, "Initialized")
             restarts = before if initializing else restarts
     if not initializing:

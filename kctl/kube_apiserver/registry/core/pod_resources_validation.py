@@ -220,8 +220,8 @@ def aggregate_requests(spec: Mapping[str, Any]) -> dict[str, Fraction]:
     only where they need more than what runs after them."""
 
     def requests(container: Mapping[str, Any]) -> dict[str, Fraction]:
-        found = (container.get("resources") or {}).get("requests") or {}
-        return {name: quantity.parse(value) for name, value in found.items()}
+        requested = (container.get("resources") or {}).get("requests") or {}
+        return {name: quantity.parse(value) for name, value in requested.items()}
 
     total: dict[str, Fraction] = {}
     for container in spec.get("containers") or ():
