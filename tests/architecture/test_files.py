@@ -35,7 +35,7 @@ def test_no_bags(word: str) -> None:
 
 
 def test_each_of_upstreams_words_names_one_thing() -> None:
-    """The registry is the API server's resources, storage what lies below it; else a package of the group storage.k8s.io may be called so."""
+    """The registry is the API server's resources, storage what lies below it; besides, there is an API group of that name."""
     named = {_name(path) for path in CODE if path.stem in ("registry", "storage") or path.parent.name == "storage"}
     of_the_group = ("kctl/kube_apiserver/registry/storage/", "kctl/kube_apiserver/columns/storage.py", "kctl/cli/describe/storage.py")
     assert {name for name in named if not name.startswith(of_the_group)} == {
