@@ -1,0 +1,128 @@
+"""Where the registry keeps metadata.managedFields: every create and update passes here before admission, as upstream's handlers call the
+field manager. In a stored object they are a ManagedFields (a value shared with others that look alike), never a plain list.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kctl.apimachinery.field_ownership import managed_fields
+from kctl.apimachinery.field_ownership.field_schema import FieldType
+from kctl.apimachinery.field_ownership.managed_fields import FIELD, ManagedFields
+from kctl.apimachinery.field_ownership.tracker import Tracker
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+from kctl.kube_apiserver.caller import Caller
+from kctl.kube_apiserver.registry.conversion import conversion_for
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.registry.served_resource import ServedResource
+
+
+class KindForm:
+    """A kind in one version, for one of its (sub)resources (managers.Form)."""
+
+    def __init__(self, resource: ResourceType, subresource: str, field_type: FieldType, zero: Object, has_status: bool) -> None:
+        from kctl.kube_apiserver.registry.reset_fields import filter_for
+
+        self._resource = resource
+        self._subresource = subresource
+        self._has_status = has_status
+        self.api_version = resource.api_version
+        self.field_type = field_type
+        self.zero = zero
+        self.filter = filter_for(resource.group, resource.plural, subresource, has_status)
+
+    def other(self, api_version: str) -> KindForm | None:
+        from kctl.apimachinery.field_ownership import builtin_fields
+        from kctl.apimachinery.schema import registry as schemas
+
+        group, _, _ = api_version.rpartition("/")
+        if group != self._resource.group or not schemas.load().type_name(api_version, self._resource.kind):
+            return None
+        found = builtin_fields.field_type(api_version, self._resource.kind)
+        made = KindForm(self._resource, self._subresource, found, self.zero, self._has_status)
+        made.api_version = api_version
+        return made
+
+    def convert(self, obj: Object, api_version: str) -> Object:
+        present = obj.get("apiVersion") or self.api_version
+        conversion = conversion_for(self._resource)
+        if conversion is None or present == api_version:
+            return {**obj, "apiVersion": api_version}
+        stored = conversion.to_storage({**obj, "apiVersion": present}, present)
+        return conversion.from_storage(stored, api_version)
+
+
+_trackers: dict[tuple[str, str, str], Tracker] = {}
+"""Of the built-in kinds, for all servers of this process: what they remember depends on nothing else."""
+
+
+def tracker(served: ServedResource, subresource: str) -> Tracker:
+    resource = served.resource
+    key = resource.api_version, resource.plural, subresource
+    known = _trackers.get(key)
+    if known is None:
+        from kctl.apimachinery.field_ownership import builtin_fields
+
+        found = builtin_fields.field_type(resource.api_version, resource.kind)
+        form = KindForm(resource, subresource, found, served.from_storage(served.zero), served.has_status)
+        known = _trackers[key] = Tracker(form, subresource)
+    return known
+
+
+def own_new(served: ServedResource, obj: Object, caller: Caller, now: str) -> None:
+    """Note in the metadata of a new object, in the form it is stored in, who made it. What the request says of managedFields counts as
+    what was there before."""
+    meta = obj["metadata"]
+    given = meta.pop(FIELD, None)
+    if caller.applies:
+        meta[FIELD] = given
+        return
+    if served.conversion is not None and served.converts:
+        obj = served.from_storage(obj)
+    made = served.tracker("").created(obj, caller.manager, now, _before(given))
+    if made is not None:
+        meta[FIELD] = made
+
+
+def own_update(served: ServedResource, obj: Object, old: Object, caller: Caller, subresource: str, now: str) -> None:
+    """Note in the metadata of `obj` (private), which takes the place of `old`, what the caller has changed."""
+    if caller.applies:
+        return
+    meta = obj["metadata"]
+    current = old["metadata"].get(FIELD)
+    given = meta.pop(FIELD, None)
+    if given is not None and given is not current and not subresource:
+        current = None if _is_reset(given) else _before(given) or current
+    if served.conversion is not None and served.converts:
+        obj, old = served.from_storage(obj), served.from_storage(old)
+    kept = served.tracker(subresource).updated(old, obj, current, caller.manager, now)
+    if kept is not None:
+        meta[FIELD] = kept
+
+
+def _is_reset(given: Any) -> bool:
+    """Whether a request wants to forget everybody."""
+    return isinstance(given, list) and (not given or given == [{}])
+
+
+def _before(given: Any) -> ManagedFields | None:
+    """What a request says of who owns what; None where it says nothing that can be used."""
+    if type(given) is ManagedFields or not given:
+        return given or None
+    try:
+        return managed_fields.read(given)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def keep_times(obj: Object, old: Object) -> bool:
+    """Give `obj` the managedFields of `old` back where they differ in nothing but times; whether they did. An update that changes
+    nothing else is none."""
+    meta = obj["metadata"]
+    new, before = meta.get(FIELD), old["metadata"].get(FIELD)
+    if new is before or new is None or before is None or not new.same_but_for_times(before):
+        return False
+    meta[FIELD] = before
+    return True
