@@ -21,7 +21,7 @@ from kctl.client.transport import ApiRequest
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation
 from kctl.kube_apiserver.registry.strategy import Context
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request, ResourceRequest, WireRequest
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
 
@@ -195,9 +195,16 @@ async def test_others_have_their_turn_while_metrics_are_written(make: Make) -> N
 
 
 async def test_the_field_manager_is_the_one_named_or_the_program(make: Make) -> None:
-    assert Request(program="kubectl/v1.37 (linux)").caller().manager == "kubectl"
-    assert Request(program="kubectl/v1.37", query={"fieldManager": "me"}).caller().manager == "me"
-    assert len(Request(program="x" * 300).caller().manager) == 128
+    server = await make()
+
+    def manager(program: str, **query: str) -> str:
+        request = server.resolve(WireRequest("POST", "/api/v1/namespaces", query, {"user-agent": program}))
+        assert isinstance(request, ResourceRequest)
+        return request.caller().manager
+
+    assert manager("kubectl/v1.37 (linux)") == "kubectl"
+    assert manager("kubectl/v1.37", fieldManager="me") == "me"
+    assert len(manager("x" * 300)) == 128
 
 
 async def test_what_cannot_be_shown_is_refused_before_it_is_done_in_process_too(make: Make) -> None:
