@@ -160,6 +160,24 @@ def default(value: Any) -> orjson.Fragment:
     raise TypeError(f"Type is not JSON serializable: {type(value).__name__}")
 
 
+def default_plain(value: Any) -> Any:
+    """The same where the JSON is indented."""
+    return value.plain() if type(value) is ManagedFields else default(value)
+
+
+def plain_data(value: Any) -> Any:
+    """A whole document (a list, a Table) as plain data."""
+    return orjson.loads(orjson.dumps(value, default))
+
+
+def without(obj: Object) -> Object:
+    """The object as nobody's."""
+    meta = obj.get("metadata")
+    if not meta or FIELD not in meta:
+        return obj
+    return {**obj, "metadata": {name: value for name, value in meta.items() if name != FIELD}}
+
+
 def plain(obj: Object) -> Object:
     """The object with its managedFields as plain data, for whoever looks into it; the object itself where they are."""
     meta = obj.get("metadata")

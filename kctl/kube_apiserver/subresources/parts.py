@@ -22,6 +22,8 @@ def take(subresource: str, new: Object, old: Object) -> Object:
         meta["resourceVersion"] = revision
     else:
         meta.pop("resourceVersion", None)
+    if owners := objects.metadata(new).get("managedFields"):
+        meta["managedFields"] = owners
     if uid := objects.uid(new):
         meta["uid"] = uid
     return part({**objects.deep_copy(old), "metadata": meta}, new)
