@@ -23,7 +23,7 @@ _SCALARS = {
     "oa": UNTYPED,
     "ob": UNTYPED,
     "os": UNTYPED,
-    "r": FieldType(map_kind="granular", values=UNTYPED),
+    "r": UNTYPED,
 }
 _KEY_DEFAULTS = {"protocol": "TCP"}
 """Of the keys of list maps the one that has a default (ports of containers and Services)."""

@@ -8,11 +8,13 @@ from typing import Any
 
 import orjson
 
-from kctl.apimachinery.field_ownership import managers, paths, sets, typed
+from kctl.apimachinery.field_ownership import applier as updater
+from kctl.apimachinery.field_ownership import paths, sets, typed
+from kctl.apimachinery.field_ownership.applier import Conflicts
 from kctl.apimachinery.field_ownership.compare import compare
 from kctl.apimachinery.field_ownership.entries import APPLY, Managed, Manager
 from kctl.apimachinery.field_ownership.entries import manager as manager_of
-from kctl.apimachinery.field_ownership.managers import Conflicts, Form
+from kctl.apimachinery.field_ownership.managers import Form
 from kctl.apimachinery.field_ownership.paths import ElementError
 from kctl.apimachinery.field_ownership.sets import FieldSet
 from kctl.apimachinery.field_ownership.typed import TypedError
@@ -75,7 +77,7 @@ def _apply(
     live: Object, configuration: Object, managed: Managed, applier: Manager, now: str, form: Form, force: bool
 ) -> tuple[Object, Managed]:
     try:
-        return managers.apply(live, configuration, managed, applier, now, form, force=force)
+        return updater.apply(live, configuration, managed, applier, now, form, force=force)
     except Conflicts as error:
         allowed = _applied_by_client(live, form) if applier.name == _KUBECTL else None
         if allowed is None:
@@ -83,7 +85,7 @@ def _apply(
         left = {who: kept for who, found in error.found.items() if (kept := sets.difference(found, allowed))}
         if left:
             raise Conflicts(left) from None
-    return managers.apply(live, configuration, managed, applier, now, form, force=True)
+    return updater.apply(live, configuration, managed, applier, now, form, force=True)
 
 
 def _applied_by_client(live: Object, form: Form) -> FieldSet | None:
@@ -113,6 +115,8 @@ def _with_last_applied(obj: Object, configuration: Object) -> Object:
         if not meta["annotations"]:
             del meta["annotations"]
     text = json.dumps({**configuration, "metadata": meta}, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n"
+    for letter in "<>&":  # as Go's encoder writes them
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
     annotations = {**obj["metadata"]["annotations"], LAST_APPLIED: text}
     if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > _MAX_ANNOTATIONS:
         del annotations[LAST_APPLIED]

@@ -130,19 +130,6 @@ def intersection(left: FieldSet, right: FieldSet) -> FieldSet:
     return out
 
 
-def only(root: FieldSet, patterns: Sequence[Path]) -> FieldSet:
-    """The members at or below any of the patterns, whose element `*` stands for every one."""
-    out: FieldSet = {}
-    for element, node in root.items():
-        rest = [pattern[1:] for pattern in patterns if pattern[0] in (element, "*")]
-        if not rest:
-            continue
-        kept = node if () in rest else only(node, rest)
-        if kept or () in rest:
-            out[element] = kept
-    return out
-
-
 def members(root: FieldSet, prefix: Path = ()) -> Iterator[Path]:
     """Every member, those of one place before what is below them, each in the order of path elements."""
     elements = sorted((element for element in root if element != SELF), key=sort_key)

@@ -15,6 +15,8 @@ from kctl.apimachinery.objects import Object
 
 _LIMIT = 4096
 """Outcomes remembered for one (sub)resource."""
+_LARGEST = 20_000
+"""Letters of a layout that is still remembered."""
 _Fill = Callable[[tuple[str, ...]], tuple[str, ...]]
 """The texts of the outcome, of those there were: the gaps before, the time, the private keys of the change."""
 
@@ -33,40 +35,42 @@ class Tracker:
         """Of a new object without managedFields; `given` is what its maker says of who owns what."""
         if given is not None:
             return self._worked_out(self.form.zero, obj, given, manager, now)
-        return self._changed(self.form.zero, obj, None, manager, now)
-
-    def updated(self, old: Object, new: Object, current: ManagedFields | None, manager: str, now: str) -> ManagedFields | None:
-        """After `manager` made `new` of `old`, which had `current`; nobody is tracked where nobody was. `now` is RFC 3339."""
-        return self._changed(old, new, current, manager, now) if current is not None else None
-
-    def _changed(self, old: Object, new: Object, current: ManagedFields | None, manager: str, now: str) -> ManagedFields | None:
         private: list[str] = []
         try:
-            pool: tuple[str, ...]
-            if current is None:
-                if self._blank is None:
-                    self._blank = shapes.Blank(old, self._type)
-                shape = self._blank.shape(new, private)
-                pool = (now, *private)
-                key: Any = (manager, shape)
-            else:
-                shape = shapes.of_change(old, new, self._type, private)
-                if not shape:
-                    return current
-                texts = current.texts
-                for index in current.layout.times:
-                    if texts[index] > now:
-                        raise shapes.Shapeless
-                pool = (*texts, now, *private)
-                key = (current.layout, manager, shape, tuple(map(pool.index, pool)) if len(pool) > 1 else None)
+            key = manager, (self._blank or self._first_blank()).shape(obj, private)
+            pool = (now, *private)
             if key in self._known:
                 layout, fill = self._known[key]
                 return ManagedFields(layout, fill(pool)) if layout is not None else None
         except (shapes.Shapeless, TypeError):  # a value that cannot be hashed is a wrong one
+            return self._worked_out(self.form.zero, obj, None, manager, now)
+        return self._remember(key, pool, self._worked_out(self.form.zero, obj, None, manager, now))
+
+    def updated(self, old: Object, new: Object, current: ManagedFields | None, manager: str, now: str) -> ManagedFields | None:
+        """After `manager` made `new` of `old`, which had `current`; nobody is tracked where nobody was. `now` is RFC 3339."""
+        if current is None:
+            return None
+        private: list[str] = []
+        try:
+            shape = shapes.of_change(old, new, self._type, private)
+            if not shape:
+                return current
+            texts = current.texts
+            for index in current.layout.times:
+                if texts[index] > now:
+                    raise shapes.Shapeless
+            pool = (*texts, now, *private)
+            key = current.layout, manager, shape, tuple(map(pool.index, pool))
+            if key in self._known:
+                layout, fill = self._known[key]
+                return ManagedFields(layout, fill(pool)) if layout is not None else None
+        except (shapes.Shapeless, TypeError):
             return self._worked_out(old, new, current, manager, now)
-        found = self._worked_out(old, new, current, manager, now)
-        self._remember(key, pool, found)
-        return found
+        return self._remember(key, pool, self._worked_out(old, new, current, manager, now))
+
+    def _first_blank(self) -> shapes.Blank:
+        self._blank = shapes.Blank(self.form.zero, self._type)
+        return self._blank
 
     def _worked_out(self, old: Object, new: Object, current: ManagedFields | None, manager: str, now: str) -> ManagedFields | None:
         from kctl.apimachinery.field_ownership import managed_fields, managers
@@ -80,14 +84,15 @@ class Tracker:
             return current
         return current if after is before else managed_fields.of(after)
 
-    def _remember(self, key: Any, pool: tuple[str, ...], found: ManagedFields | None) -> None:
+    def _remember(self, key: Any, pool: tuple[str, ...], found: ManagedFields | None) -> ManagedFields | None:
+        """The outcome; one that is large is not worth the room."""
         if len(self._known) >= _LIMIT:
             self._known.clear()
         if found is None:
             self._known[key] = None, _nothing
-            return
-        if all(text in pool for text in found.texts):
+        elif len(found.layout.format) < _LARGEST and all(text in pool for text in found.texts):
             self._known[key] = found.layout, _filler([pool.index(text) for text in found.texts])
+        return found
 
 
 def _nothing(pool: tuple[str, ...]) -> tuple[str, ...]:
