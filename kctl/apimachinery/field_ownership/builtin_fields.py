@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import Any
 
 from kctl.apimachinery.field_ownership.field_schema import BOOLEAN, DEDUCED, NUMERIC, SCALAR, STRING, UNTYPED, FieldType
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.schema.bundle import Bundle
 
 _SCALARS = {

@@ -49,19 +49,13 @@ _layouts: WeakValueDictionary[str, Layout] = WeakValueDictionary()
 
 
 class ManagedFields:
-    """Who owns what of one object; a value. Two are equal where they say the same in the same order."""
+    """Who owns what of one object; a value."""
 
     __slots__ = ("layout", "texts")
 
     def __init__(self, layout: Layout, texts: tuple[str, ...]) -> None:
         self.layout = layout
         self.texts = texts
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ManagedFields) and self.layout is other.layout and self.texts == other.texts
-
-    def __hash__(self) -> int:
-        return hash((self.layout, self.texts))
 
     def __deepcopy__(self, memo: Any) -> ManagedFields:
         return self

@@ -26,7 +26,7 @@ class Shapeless(Exception):
 def of_change(old: dict[str, Any], new: dict[str, Any], field_type: Any, private: list[str]) -> Shape:
     """Of a granular map that was there before: () where nothing changed. Raises Shapeless."""
     shape: tuple[Any, ...] = ()
-    fields = field_type.fields
+    fields = field_type._fields or field_type.fields
     values = field_type.values or UNTYPED
     for name in new:
         value = new[name]
@@ -95,10 +95,12 @@ def of_value(value: Any, field_type: FieldType, private: list[str]) -> Shape:
 class Blank:
     """A kind's zero object (or a part of it), from which new objects are seen as changes."""
 
-    __slots__ = ("_parts", "_values", "names")
+    __slots__ = ("_others", "_parts", "_values", "names")
 
     def __init__(self, zero: dict[str, Any], field_type: FieldType) -> None:
         parts = dict(field_type.nested_fields)
+        others = field_type.values
+        self._others = others if others is not None and others.nested else None
         plain = {name: value for name, value in zero.items() if name not in parts}
         self.names, self._values = tuple(plain), tuple(plain.values())
         self._parts: dict[str, tuple[FieldType, Blank | None]] = {}
@@ -117,21 +119,26 @@ class Blank:
                 if blank is None or value.__class__ is not dict:
                     shape += (of_value(value, inner, private),)
                 else:
-                    flat = not blank.names  # an event has nothing below its metadata, source, ...
+                    flat = not blank.names and blank._others is None  # an event has nothing below its metadata, source, ...
                     for part in blank._parts:
                         if part in value:
                             flat = False
                     shape += ((*value,) if flat else blank.shape(value, private),)
+        if self._others is not None:
+            for name in obj:
+                if name not in parts:
+                    shape += (name, of_value(obj[name], self._others, private))
         return shape
 
 
 class _Items:
     """The items of a list map, seen as a map by their keys."""
 
-    __slots__ = ("fields", "values")
+    __slots__ = ("_fields", "fields", "values")
 
     def __init__(self, item: FieldType) -> None:
         self.fields: dict[str, FieldType] = {}
+        self._fields = self.fields
         self.values = item
 
 

@@ -21,6 +21,18 @@ _Fill = Callable[[tuple[str, ...]], tuple[str, ...]]
 """The texts of the outcome, of those there were: the gaps before, the time, the private keys of the change."""
 
 
+class _Outcome:
+    """What came of a change. `newest` is what came of it for `pool`."""
+
+    __slots__ = ("fill", "layout", "newest", "pool")
+
+    def __init__(self, layout: Layout | None, fill: _Fill, pool: tuple[str, ...], newest: ManagedFields | None) -> None:
+        self.layout = layout
+        self.fill = fill
+        self.pool = pool
+        self.newest = newest
+
+
 class Tracker:
     """`form` is a managers.Form."""
 
@@ -29,7 +41,7 @@ class Tracker:
         self.subresource = subresource
         self._type: FieldType = form.field_type
         self._blank: shapes.Blank | None = None
-        self._known: dict[Any, tuple[Layout | None, _Fill]] = {}
+        self._known: dict[Any, _Outcome] = {}
 
     def created(self, obj: Object, manager: str, now: str, given: ManagedFields | None = None) -> ManagedFields | None:
         """Of a new object without managedFields; `given` is what its maker says of who owns what."""
@@ -40,8 +52,11 @@ class Tracker:
             key = manager, (self._blank or self._first_blank()).shape(obj, private)
             pool = (now, *private)
             if key in self._known:
-                layout, fill = self._known[key]
-                return ManagedFields(layout, fill(pool)) if layout is not None else None
+                known = self._known[key]
+                if known.pool != pool:
+                    known.pool = pool  # what is made in one second may be one and the same
+                    known.newest = ManagedFields(known.layout, known.fill(pool)) if known.layout is not None else None
+                return known.newest
         except (shapes.Shapeless, TypeError):  # a value that cannot be hashed is a wrong one
             return self._worked_out(self.form.zero, obj, None, manager, now)
         return self._remember(key, pool, self._worked_out(self.form.zero, obj, None, manager, now))
@@ -62,8 +77,8 @@ class Tracker:
             pool = (*texts, now, *private)
             key = current.layout, manager, shape, tuple(map(pool.index, pool))
             if key in self._known:
-                layout, fill = self._known[key]
-                return ManagedFields(layout, fill(pool)) if layout is not None else None
+                known = self._known[key]
+                return ManagedFields(known.layout, known.fill(pool)) if known.layout is not None else None
         except (shapes.Shapeless, TypeError):
             return self._worked_out(old, new, current, manager, now)
         return self._remember(key, pool, self._worked_out(old, new, current, manager, now))
@@ -89,9 +104,9 @@ class Tracker:
         if len(self._known) >= _LIMIT:
             self._known.clear()
         if found is None:
-            self._known[key] = None, _nothing
+            self._known[key] = _Outcome(None, _nothing, pool, None)
         elif len(found.layout.format) < _LARGEST and all(text in pool for text in found.texts):
-            self._known[key] = found.layout, _filler([pool.index(text) for text in found.texts])
+            self._known[key] = _Outcome(found.layout, _filler([pool.index(text) for text in found.texts]), pool, found)
         return found
 
 

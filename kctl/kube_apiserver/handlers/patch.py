@@ -11,7 +11,6 @@ from kctl.apimachinery.field_ownership.managed_fields import FIELD
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import invalid
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
-from kctl.kube_apiserver.handlers.applying import Applying
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
@@ -25,6 +24,8 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     caller = request.caller()
     subresource = request.subresource
     if patcher.is_apply:
+        from kctl.kube_apiserver.handlers.applying import Applying  # what most servers' lives never need
+
         applying = Applying(request, patcher)
         caller.applies = True
         stored, created = await endpoint.update(
@@ -53,7 +54,7 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
         errors = endpoint.strategy.validate_patch(decoded)
         if errors:
             raise invalid(endpoint.resource.group, endpoint.resource.kind, request.name, errors)
-        return parts.take(subresource, decoded, old)
+        return parts.take_owned(endpoint, caller, subresource, decoded, old)
 
     stored, _ = await endpoint.update(request.namespace, request.name, make, caller, subresource=subresource, patch=True)
     return ObjectAnswer(stored, endpoint=endpoint)

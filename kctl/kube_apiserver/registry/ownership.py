@@ -35,7 +35,7 @@ class KindForm:
 
     def other(self, api_version: str) -> KindForm | None:
         from kctl.apimachinery.field_ownership import builtin_fields
-        from kctl.apimachinery.schema import registry as schemas
+        from kctl.apimachinery.schema import schemas
 
         group, _, _ = api_version.rpartition("/")
         if group != self._resource.group or not schemas.load().type_name(api_version, self._resource.kind):
@@ -75,13 +75,16 @@ def own_new(served: ServedResource, obj: Object, caller: Caller, now: str) -> No
     """Note in the metadata of a new object, in the form it is stored in, who made it. What the request says of managedFields counts as
     what was there before."""
     meta = obj["metadata"]
-    given = meta.pop(FIELD, None)
     if caller.applies:
-        meta[FIELD] = given
         return
+    before = None
+    if FIELD in meta:
+        before = _before(meta.pop(FIELD))
     if served.conversion is not None and served.converts:
         obj = served.from_storage(obj)
-    made = served.tracker("").created(obj, caller.manager, now, _before(given))
+    elif served.strategy.annotates:
+        obj = served.strategy.versioned(obj)
+    made = (served.trackers[""] if "" in served.trackers else served.tracker("")).created(obj, caller.manager, now, before)
     if made is not None:
         meta[FIELD] = made
 
@@ -91,13 +94,19 @@ def own_update(served: ServedResource, obj: Object, old: Object, caller: Caller,
     if caller.applies:
         return
     meta = obj["metadata"]
-    current = old["metadata"].get(FIELD)
-    given = meta.pop(FIELD, None)
-    if given is not None and given is not current and not subresource:
-        current = None if _is_reset(given) else _before(given) or current
+    old_meta = old["metadata"]
+    current = old_meta[FIELD] if FIELD in old_meta else None
+    if FIELD in meta:
+        given = meta[FIELD]
+        if given is not current and given is not None and not subresource:
+            current = None if _is_reset(given) else _before(given) or current
+        del meta[FIELD]
     if served.conversion is not None and served.converts:
         obj, old = served.from_storage(obj), served.from_storage(old)
-    kept = served.tracker(subresource).updated(old, obj, current, caller.manager, now)
+    elif served.strategy.annotates:
+        obj = served.strategy.versioned(obj)
+    tracked = served.trackers[subresource] if subresource in served.trackers else served.tracker(subresource)
+    kept = tracked.updated(old, obj, current, caller.manager, now)
     if kept is not None:
         meta[FIELD] = kept
 

@@ -87,7 +87,7 @@ class ServedResource:
         self.converts = storage_api_version != resource.api_version
         self.type_prefix = orjson.dumps({"kind": resource.kind, "apiVersion": resource.api_version})[:-1] + b","
         self._zero: Object | None = None
-        self._trackers: dict[str, Tracker] = {}
+        self.trackers: dict[str, Tracker] = {}
 
     @cached_property
     def strategy(self) -> Strategy:
@@ -110,9 +110,9 @@ class ServedResource:
 
     def tracker(self, subresource: str) -> Tracker:
         """Who owns what, for writes to the object itself ('') or to one of its subresources."""
-        found = self._trackers.get(subresource)
+        found = self.trackers.get(subresource)
         if found is None:
-            found = self._trackers[subresource] = ownership.tracker(self, subresource)
+            found = self.trackers[subresource] = ownership.tracker(self, subresource)
         return found
 
     def stamp(self) -> str:

@@ -54,7 +54,7 @@ class Update(Create, Get):
             made = await asyncio.to_thread(of_stored, old) if beside_loop else of_stored(old)
             pinned = self._check_revision(name, made, entry, caller) and not patch
             obj = await self._prepare_update(namespace, made, old, caller, subresource, beside_loop)
-            if caller.dry_run or _changes_nothing(obj, old):
+            if caller.dry_run or (_same if caller.body is CANONICAL else _changes_nothing)(obj, old):
                 self._settle(namespace, caller, obj, old, stored=False)
                 obj["metadata"]["resourceVersion"] = str(entry.revision)
                 return self.from_storage(obj if caller.dry_run else old)
