@@ -1,5 +1,5 @@
-"""Applying a configuration (structured-merge-diff's Updater.Apply): its fields are merged in, what the manager applied before and now leaves
-out goes unless somebody else owns it, and a field that another manager owns and that would change is a conflict.
+"""Applying a configuration (structured-merge-diff's Updater.Apply): its fields are merged in, what the manager applied before and now
+leaves out goes unless somebody else owns it, and a field that another manager owns and that would change is a conflict.
 """
 
 from __future__ import annotations

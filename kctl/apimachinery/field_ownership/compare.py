@@ -59,7 +59,9 @@ def _compare(old: Any, new: Any, field_type: FieldType) -> _Found:
 
 def _merged(first: _Found, second: _Found) -> _Found:
     """Of a value that was of another form before."""
-    parts = [right if left is None else left if right is None else sets.union(left, right) for left, right in zip(first, second, strict=True)]
+    parts = [
+        right if left is None else left if right is None else sets.union(left, right) for left, right in zip(first, second, strict=True)
+    ]
     return parts[0], parts[1], parts[2]
 
 

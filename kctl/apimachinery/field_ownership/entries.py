@@ -54,9 +54,7 @@ def decode(entries: Sequence[Mapping[str, Any]]) -> dict[Manager, Owned]:
             raise ValueError("apiVersion must not be empty")
         if entry.get("fieldsType") != "FieldsV1":
             raise ValueError("the fieldsType must be FieldsV1")
-        who = Manager(
-            entry.get("manager") or "", operation, "" if operation == APPLY else api_version, entry.get("subresource") or ""
-        )
+        who = Manager(entry.get("manager") or "", operation, "" if operation == APPLY else api_version, entry.get("subresource") or "")
         found[who] = Owned(read_fields(entry.get("fieldsV1") or {}), api_version, entry.get("time") or "")
     return found
 

@@ -21,7 +21,19 @@ class FieldType:
     `list_kind`: map (items known by `keys`, of which `key_defaults` may be left out), set, atomic, ''. `item` is the type of an item.
     """
 
-    __slots__ = ("_fields", "_make", "_nested_fields", "item", "key_defaults", "keys", "list_kind", "map_kind", "nested", "scalar", "values")
+    __slots__ = (
+        "_fields",
+        "_make",
+        "_nested_fields",
+        "item",
+        "key_defaults",
+        "keys",
+        "list_kind",
+        "map_kind",
+        "nested",
+        "scalar",
+        "values",
+    )
 
     def __init__(
         self,

@@ -95,7 +95,7 @@ def own_update(served: ServedResource, obj: Object, old: Object, caller: Caller,
         return
     meta = obj["metadata"]
     old_meta = old["metadata"]
-    current = old_meta[FIELD] if FIELD in old_meta else None
+    current = old_meta[FIELD] if FIELD in old_meta else None  # noqa: SIM401 - no call
     if FIELD in meta:
         given = meta[FIELD]
         if given is not current and given is not None and not subresource:

@@ -27,6 +27,7 @@ _RESET: dict[tuple[str, str, str], tuple[Path, ...]] = {
     ("internal.apiserver.k8s.io", "storageversions", "status"): (_SPEC, _METADATA),
 }
 
+
 def filter_for(group: str, plural: str, subresource: str, has_status: bool) -> Filter:
     key = group, plural, subresource
     found = _RESET.get(key)

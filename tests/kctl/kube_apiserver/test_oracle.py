@@ -1,7 +1,8 @@
 """Recorded answers of a real API server, replayed against ours: each scenario may never agree on fewer steps than before.
 
 The recordings are in ../shared/oracle (skipped where absent). `oracle_floor.yaml` holds, for each scenario, how many answers agreed
-but for managedFields, in full where that is less, and in their status code; `pytest -s` prints what agrees now. Each scenario gets a fresh server, whose timers run fast.
+but for managedFields, in full where that is less, and in their status code; `pytest -s` prints what agrees now. Each scenario gets a
+fresh server, whose timers run fast.
 """
 
 from __future__ import annotations
