@@ -43,7 +43,7 @@ def of_change(old: dict[str, Any], new: dict[str, Any], field_type: Any, private
                         raise Shapeless
                     shape += (name, of_change(before, value, inner, private))
                 elif inner.list_kind == "map":
-                    earlier = _by_key(before, inner, private)  # type: ignore[arg-type]
+                    earlier = _by_key(before, inner, private)
                     later = _by_key(value, inner, private)  # type: ignore[arg-type]
                     shape += (name, (*earlier,), of_change(earlier, later, _Items(inner.item or UNTYPED), private))
                 elif inner.list_kind == "set":
