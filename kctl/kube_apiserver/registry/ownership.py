@@ -4,71 +4,13 @@ field manager. In a stored object they are a ManagedFields (a value shared with 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kctl.apimachinery.field_ownership import managed_fields
-from kctl.apimachinery.field_ownership.field_schema import FieldType
 from kctl.apimachinery.field_ownership.managed_fields import FIELD, ManagedFields
-from kctl.apimachinery.field_ownership.tracker import Tracker
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.caller import Caller
-from kctl.kube_apiserver.registry.conversion import conversion_for
-
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.registry.served_resource import ServedResource
-
-
-class KindForm:
-    """A kind in one version, for one of its (sub)resources (managers.Form)."""
-
-    def __init__(self, resource: ResourceType, subresource: str, field_type: FieldType, zero: Object, has_status: bool) -> None:
-        from kctl.kube_apiserver.registry.reset_fields import filter_for
-
-        self._resource = resource
-        self._subresource = subresource
-        self._has_status = has_status
-        self.api_version = resource.api_version
-        self.field_type = field_type
-        self.zero = zero
-        self.filter = filter_for(resource.group, resource.plural, subresource, has_status)
-
-    def other(self, api_version: str) -> KindForm | None:
-        from kctl.apimachinery.field_ownership import builtin_fields
-        from kctl.apimachinery.schema import schemas
-
-        group, _, _ = api_version.rpartition("/")
-        if group != self._resource.group or not schemas.load().type_name(api_version, self._resource.kind):
-            return None
-        found = builtin_fields.field_type(api_version, self._resource.kind)
-        made = KindForm(self._resource, self._subresource, found, self.zero, self._has_status)
-        made.api_version = api_version
-        return made
-
-    def convert(self, obj: Object, api_version: str) -> Object:
-        present = obj.get("apiVersion") or self.api_version
-        conversion = conversion_for(self._resource)
-        if conversion is None or present == api_version:
-            return {**obj, "apiVersion": api_version}
-        stored = conversion.to_storage({**obj, "apiVersion": present}, present)
-        return conversion.from_storage(stored, api_version)
-
-
-_trackers: dict[tuple[str, str, str], Tracker] = {}
-"""Of the built-in kinds, for all servers of this process: what they remember depends on nothing else."""
-
-
-def tracker(served: ServedResource, subresource: str) -> Tracker:
-    resource = served.resource
-    key = resource.api_version, resource.plural, subresource
-    known = _trackers.get(key)
-    if known is None:
-        from kctl.apimachinery.field_ownership import builtin_fields
-
-        found = builtin_fields.field_type(resource.api_version, resource.kind)
-        form = KindForm(resource, subresource, found, served.from_storage(served.zero), served.has_status)
-        known = _trackers[key] = Tracker(form, subresource)
-    return known
+from kctl.kube_apiserver.registry.served_resource import ServedResource
 
 
 def own_new(served: ServedResource, obj: Object, caller: Caller, now: str) -> None:

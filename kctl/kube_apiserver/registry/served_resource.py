@@ -21,7 +21,7 @@ from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, invalid
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.caller import Caller
-from kctl.kube_apiserver.registry import metadata, ownership
+from kctl.kube_apiserver.registry import kind_form, metadata
 from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpecs
 from kctl.kube_apiserver.registry.conversion import Conversion
 from kctl.kube_apiserver.registry.guaranteed_update import GuaranteedUpdate
@@ -112,7 +112,9 @@ class ServedResource:
         """Who owns what, for writes to the object itself ('') or to one of its subresources."""
         found = self.trackers.get(subresource)
         if found is None:
-            found = self.trackers[subresource] = ownership.tracker(self, subresource)
+            found = self.trackers[subresource] = kind_form.tracker(
+                self.resource, subresource, self.has_status, lambda: self.from_storage(self.zero)
+            )
         return found
 
     def stamp(self) -> str:
