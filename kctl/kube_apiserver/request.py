@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import ANONYMOUS, User
 from kctl.kube_apiserver.caller import CANONICAL, LARGE, WIRE, Body, Caller, manager_of
 from kctl.kube_apiserver.response import Response
@@ -40,6 +41,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     raw_body: bytes | None = None
     client_certificate: Mapping[str, Any] | None = None
+    unserved: ApiError | None = None
+    """What is wrong with the path, for whoever may ask for it: no such resource, a method it does not have."""
     warnings: list[str] = field(default_factory=list)
     on_answered: Callable[[], None] | None = None
     """What is to be done when the whole answer has been sent; see `answered`."""

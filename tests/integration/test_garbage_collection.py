@@ -100,7 +100,7 @@ async def test_what_was_deleted_while_nobody_watched_is_found_at_start() -> None
         await plane.settle(1)
         assert await names(plane) == {"child"}
         await plane.manager.running["deployment-controller"].stop()
-        collector = GarbageCollector(plane.manager.context)
+        collector = GarbageCollector(plane.manager.context_of("garbage-collector-controller"))
         plane.manager.running["garbage-collector-controller"] = collector
         await collector.start()
         await plane.settle(1)
@@ -218,7 +218,7 @@ def _without_config_maps(body: bytes) -> bytes:
 async def test_kinds_that_appear_later_are_collected_and_emptied() -> None:
     async with control_plane("*", "-garbage-collector-controller", "-root-ca-certificate-publisher-controller") as plane:
         await plane.client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}})
-        context = plane.manager.context
+        context = plane.manager.context_of("garbage-collector-controller")
         transport = HiddenKind(context.client.transport)
         context.client.transport = transport
         ghost: Object = {"metadata": {"name": "ghost", "uid": "99999999-9999-9999-9999-999999999999"}}

@@ -36,12 +36,15 @@ def with_request_info(handler: Handler, table: ResourceTable) -> Handler:
         parts = request.path.split("/")[1:]
         if parts and parts[-1] == "":
             parts.pop()
-        if len(parts) > 2 and parts[0] == "api":
-            _resolve(request, table, "", parts[1], parts[2:])
-        elif len(parts) > 3 and parts[0] == "apis":
-            _resolve(request, table, parts[1], parts[2], parts[3:])
-        else:
-            request.verb = request.method.lower()
+        try:
+            if len(parts) > 2 and parts[0] == "api":
+                _resolve(request, table, "", parts[1], parts[2:])
+            elif len(parts) > 3 and parts[0] == "apis":
+                _resolve(request, table, parts[1], parts[2], parts[3:])
+            else:
+                request.verb = request.method.lower()
+        except ApiError as error:  # said after authorization: what is not served is no secret, but nobody's who may not ask
+            request.verb, request.resource, request.unserved = request.method.lower(), None, error
         return await handler(request)
 
     return find_out

@@ -1,0 +1,82 @@
+"""What a request wants, as authorization sees it (upstream's RequestInfo): read from the path alone, whatever is served there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from kctl.apimachinery import fields
+from kctl.apimachinery.fields import FieldRequirement
+from kctl.apimachinery.status import BadRequest
+from kctl.kube_apiserver.authorization.attributes import Attributes
+from kctl.kube_apiserver.registry.list_options import parse_bool
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.request import Request
+
+_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_OF_NAMESPACES = frozenset({"status", "finalize"})
+_SELECTED = frozenset({"list", "watch", "deletecollection"})
+
+
+def attributes_of(request: Request) -> Attributes:
+    return _of_path(request) if request.method else _of_component(request)
+
+
+def _of_component(request: Request) -> Attributes:
+    """A request of this process, which is taken apart already."""
+    resource, verb, name = request.resource, request.verb, request.name
+    assert resource is not None
+    selected = _fields(request.query) if verb in _SELECTED else ()
+    return Attributes(
+        request.user,
+        verb,
+        resource.group,
+        resource.version,
+        resource.plural,
+        request.subresource,
+        request.namespace or (name if resource.plural == "namespaces" and not resource.group else ""),
+        name or _single(selected),
+        "",
+        selected,
+    )
+
+
+def _of_path(request: Request) -> Attributes:
+    parts = [unquote(part) for part in request.path.strip("/").split("/")]
+    if len(parts) < 3 or parts[0] not in ("api", "apis") or (parts[0] == "apis" and len(parts) < 4):
+        return Attributes(request.user, request.method.lower(), path=request.path or "/")
+    group, version, rest = ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])
+    verb = _VERBS.get(request.method, "")
+    if rest[0] in ("watch", "proxy") and len(rest) > 1:
+        verb, rest = rest[0], rest[1:]
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        if len(rest) > 2 and rest[2] not in _OF_NAMESPACES:
+            rest = rest[2:]
+    resource, name, subresource = (*rest[:3], "", "")[:3]
+    if verb == "proxy":
+        subresource = ""
+    if not name and verb == "get":
+        verb = "watch" if "watch" in request.query and parse_bool(request.query["watch"]) else "list"
+    elif not name and verb == "delete":
+        verb = "deletecollection"
+    selected = _fields(request.query) if verb in _SELECTED else ()
+    return Attributes(request.user, verb, group, version, resource, subresource, namespace, name or _single(selected), "", selected)
+
+
+def _fields(query: Mapping[str, str]) -> tuple[FieldRequirement, ...]:
+    """None of a selector that cannot be read: the handler says what is wrong with it to whoever may ask."""
+    text = query.get("fieldSelector")
+    try:
+        return fields.parse(text).requirements if text else ()
+    except BadRequest:
+        return ()
+
+
+def _single(selected: tuple[FieldRequirement, ...]) -> str:
+    """A list of the one object with that name counts as a request for it."""
+    name = next((need.value for need in selected if need.path == "metadata.name" and need.operator == "="), "")
+    return "" if name in (".", "..") or "/" in name or "%" in name else name
