@@ -221,6 +221,7 @@ async def test_kinds_that_appear_later_are_collected_and_emptied() -> None:
         context = plane.manager.context_of("garbage-collector-controller")
         transport = HiddenKind(context.client.transport)
         context.client.transport = transport
+        plane.manager.running["namespace-controller"].context.client.transport = transport
         ghost: Object = {"metadata": {"name": "ghost", "uid": "99999999-9999-9999-9999-999999999999"}}
         await config_map(plane, "stray", ghost)
         collector = GarbageCollector(context)

@@ -18,10 +18,10 @@ class Authenticator:
 
     def authenticate(self, headers: Mapping[str, str], client_certificate: Mapping[str, Any] | None) -> User | None:
         """None for a request without credentials; raises Unauthorized for wrong ones. Header names are in lower case."""
-        header = headers.get("authorization", "")
-        if header:
-            kind, _, token = header.partition(" ")
-            user = self.by_token(token.strip()) if kind.lower() == "bearer" else None
+        kind, _, token = headers.get("authorization", "").strip().partition(" ")
+        token = token.partition(" ")[0]
+        if token and kind.lower() == "bearer":
+            user = self.by_token(token)
             if user is None:
                 raise Unauthorized
             return user

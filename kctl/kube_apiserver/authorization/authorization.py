@@ -7,7 +7,6 @@ Most requests ask what was asked a moment ago by the same user. What is allowed 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
 
 from kctl.apimachinery.rbac.names import GROUP
 from kctl.apimachinery.user import User
@@ -15,9 +14,6 @@ from kctl.kube_apiserver.authorization.attributes import Attributes
 from kctl.kube_apiserver.authorization.authorizer import Always, Authorizer, KnownRules, PrivilegedGroup, Union, Verdict
 from kctl.kube_apiserver.authorization.rbac.authorizer import RbacAuthorizer
 from kctl.kube_apiserver.storage import Storage
-
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.request import Request
 
 MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 MOST_KEYS = 50_000
@@ -60,30 +56,15 @@ class Authorization:
     def rules_for(self, user: User, namespace: str) -> KnownRules:
         return self._union.rules_for(user, namespace)
 
-    def must_settle(self, request: Request) -> Callable[[], Awaitable[None]] | None:
-        """What to await before a request about roles is answered. Watches need not wait: they see them come."""
-        resource = request.resource
-        return self.unsettled if resource is not None and resource.group == GROUP and request.verb != "watch" else None
-
-    def check(self, request: Request) -> None:
-        """Raises Forbidden."""
-        user, verb, resource = request.user, request.verb, request.resource
-        if resource is not None and verb != "connect":
-            group, plural, subresource, namespace = resource.group, resource.plural, request.subresource, request.namespace
-            if self._union.permits(user, verb, group, plural, subresource, namespace):
-                if len(self.permitted) >= MOST_KEYS:
-                    self.permitted.clear()
-                if self.unsettled is None or group != GROUP:
-                    self.permitted.add((user.name, user.groups, verb, group, plural, subresource, namespace))
-                return
-        from kctl.kube_apiserver.authorization.request_attributes import attributes_of
-
-        asked = attributes_of(request)
-        verdict = self._union.authorize(asked)
-        if not verdict.allowed:
-            from kctl.kube_apiserver.authorization.forbidden import refusal
-
-            raise refusal(asked, verdict.reason)
+    def permits(self, user: User, verb: str, group: str, resource: str, subresource: str, namespace: str) -> bool:
+        """Whether this is allowed whatever the object's name is; remembered where it is."""
+        if not self._union.permits(user, verb, group, resource, subresource, namespace):
+            return False
+        if len(self.permitted) >= MOST_KEYS:
+            self.permitted.clear()
+        if self.unsettled is None or group != GROUP:
+            self.permitted.add((user.name, user.groups, verb, group, resource, subresource, namespace))
+        return True
 
 
 def _node_authorizer(storage: Storage) -> Authorizer:

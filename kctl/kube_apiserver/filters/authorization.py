@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from kctl.apimachinery.rbac.names import GROUP
+from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.authorization.authorization import Authorization
 from kctl.kube_apiserver.request import Handler, Request
 from kctl.kube_apiserver.response import Response
@@ -18,13 +20,28 @@ def with_authorization(handler: Handler, authorization: Authorization) -> Handle
         if resource is None or (
             (user.name, user.groups, request.verb, resource.group, resource.plural, request.subresource, request.namespace) not in permitted
         ):
-            authorization.check(request)
+            check(request, resource)
             if request.unserved is not None:
                 raise request.unserved
-            settle = authorization.must_settle(request) if authorization.unsettled is not None else None
-            if settle is not None:
-                return after(settle(), request)
+            if authorization.unsettled is not None and resource is not None and resource.group == GROUP and request.verb != "watch":
+                return after(authorization.unsettled(), request)  # watches need not wait: they see the default roles come
         return handler(request)
+
+    def check(request: Request, resource: ResourceType | None) -> None:
+        if (
+            resource is not None
+            and request.verb != "connect"  # authorized by its method
+            and authorization.permits(request.user, request.verb, resource.group, resource.plural, request.subresource, request.namespace)
+        ):
+            return
+        from kctl.kube_apiserver.filters.request_attributes import attributes_of
+
+        asked = attributes_of(request)
+        verdict = authorization.authorize(asked)
+        if not verdict.allowed:
+            from kctl.kube_apiserver.authorization.forbidden import refusal
+
+            raise refusal(asked, verdict.reason)
 
     async def after(settled: Awaitable[None], request: Request) -> Response:
         await settled

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from kctl.apimachinery import fields
@@ -11,9 +10,7 @@ from kctl.apimachinery.fields import FieldRequirement
 from kctl.apimachinery.status import BadRequest
 from kctl.kube_apiserver.authorization.attributes import Attributes
 from kctl.kube_apiserver.registry.list_options import parse_bool
-
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request
 
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _OF_NAMESPACES = frozenset({"status", "finalize"})
