@@ -17,7 +17,6 @@ from kctl.kube_apiserver.request import Handler
 
 if TYPE_CHECKING:
     from kctl.apimachinery.clock import Clock
-    from kctl.apimachinery.resources import ResourceTable
     from kctl.kube_apiserver.authorization.authorization import Authorization
     from kctl.kube_apiserver.config import ApiServerConfig
     from kctl.kube_apiserver.filters.max_in_flight import InFlight
@@ -29,25 +28,21 @@ def build_handler_chain(
     handler: Handler,
     parts: ServerParts,
     metrics: Metrics,
-    table: ResourceTable,
     in_flight: InFlight,
     clock: Clock,
 ) -> Handler:
-    """For requests that come over HTTPS: first find out what is asked and by whom, then as in-process."""
+    """For requests that come over HTTPS, taken apart already (request_info.py): first find out by whom, then as in-process."""
     from kctl.kube_apiserver.filters.authentication import with_authentication
     from kctl.kube_apiserver.filters.impersonation import with_impersonation
     from kctl.kube_apiserver.filters.max_in_flight import with_max_in_flight
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
-    from kctl.kube_apiserver.filters.request_info import with_request_info
 
     handler = _shared(handler, parts.config, parts.authorization, clock)
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
     handler = with_impersonation(handler)
     # wrong credentials end here; none make the caller system:anonymous
-    handler = with_authentication(handler, parts.authenticator, parts.config)
-    # every later filter may ask which resource and verb it is
-    handler = with_request_info(handler, table)
+    handler = with_authentication(handler, parts.authenticator, parts.config, clock)
     # failures become answers here, so the log sees the status
     handler = with_panic_recovery(handler)
     return with_request_log(handler, metrics)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.resources import SERVICES, ResourceTable, ResourceType
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.user import User
 from kctl.client.kubelet import KubeletConnector
 from kctl.client.transport import RawResponse, Transport
@@ -27,12 +27,12 @@ from kctl.kube_apiserver.caller import CANONICAL, WIRE
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.filters.max_in_flight import InFlight
 from kctl.kube_apiserver.handler_chain import build_handler_chain, build_in_process_chain
-from kctl.kube_apiserver.handlers.dispatch import dispatch
+from kctl.kube_apiserver.handlers.dispatch import Dispatcher
 from kctl.kube_apiserver.in_process import InProcessTransport
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.registry.served_resource import ObjectSchema
-from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.request import Handler, Request, ResourceRequest, WireRequest
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.stall_monitor import StallMonitor
@@ -61,6 +61,7 @@ class ApiServer:
         self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, clock)
         self.stalls = StallMonitor(self.config.stall_seconds)
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
+        self._dispatcher = Dispatcher(self.registry)
         self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, self.authorization, clock)
         self._https: Handler | None = None
         self._listener: Any = None
@@ -108,23 +109,31 @@ class ApiServer:
         return InProcessTransport(self, user, CANONICAL)
 
     async def _dispatch(self, request: Request) -> Response:
-        return await dispatch(self.registry, request)
+        match request:
+            case ResourceRequest():
+                return await self._dispatcher.dispatch(request)
+        raise AssertionError(f"in-process, and about no resource: {request}")
 
-    async def handle_in_process(self, request: Request) -> Response:
+    async def handle_in_process(self, request: ResourceRequest) -> Response:
         return await self._in_process(request)
 
+    def resolve(self, wire: WireRequest) -> Request:
+        from kctl.kube_apiserver import request_info
+
+        return request_info.resolve(wire, self.registry)
+
     async def handle(self, request: Request) -> Response:
-        """A request as it came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by
-        its outermost filter."""
-        return await self._https_chain()(request)
+        """What came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by its outermost filter."""
+        chain = self._https
+        if chain is None:
+            chain = self._https = await self.clock.beside(self._https_chain)
+        return await chain(request)
 
     def _https_chain(self) -> Handler:
-        if self._https is None:
-            from kctl.kube_apiserver.paths import Paths
+        from kctl.kube_apiserver.paths import Paths
 
-            handle = Paths(self, self.metrics).handle
-            self._https = build_handler_chain(handle, self.parts, self.metrics, self.table, self._in_flight, self.clock)
-        return self._https
+        handle = Paths(self, self.metrics, self._dispatcher).handle
+        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock)
 
     async def handle_raw(
         self,
@@ -142,7 +151,7 @@ class ApiServer:
 
     async def serve(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
         """Listen; the port bound (useful with port 0)."""
-        from kctl.kube_apiserver import http
+        from kctl.kube_apiserver import http, request_info  # noqa: F401  # the latter for `resolve`
 
         self._listener = http.Listener(self)
         return int(await self._listener.start(host, port, ssl_context))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kctl.apimachinery.fields import FieldRequirement
 from kctl.apimachinery.user import User
+
+NO_FIELDS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
     """`path` is set for what is no resource, and then `resource` is ''. `namespace` '' is the whole cluster; that of a Namespace
-    is itself. `fields`: the requirements of a field selector, all of which hold."""
+    is itself. `fields`: the values that a field selector demands, by path."""
 
     user: User
     verb: str
@@ -22,7 +24,7 @@ class Attributes:
     namespace: str = ""
     name: str = ""
     path: str = ""
-    fields: tuple[FieldRequirement, ...] = ()
+    fields: Mapping[str, str] = NO_FIELDS
 
     @property
     def is_resource(self) -> bool:

@@ -5,35 +5,37 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from kctl.apimachinery.rbac.names import GROUP
-from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.authorization.authorization import Authorization
-from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
 from kctl.kube_apiserver.response import Response
 
 
 def with_authorization(handler: Handler, authorization: Authorization) -> Handler:
-    """Raises Forbidden; for what may be asked, but is nowhere served, what request_info found wrong with it."""
+    """Raises Forbidden."""
     permitted = authorization.permitted
 
     def authorize(request: Request) -> Awaitable[Response]:
-        user, resource = request.user, request.resource
-        if resource is None or (
-            (user.name, user.groups, request.verb, resource.group, resource.plural, request.subresource, request.namespace) not in permitted
-        ):
-            check(request, resource)
-            if request.unserved is not None:
-                raise request.unserved
-            if authorization.unsettled is not None and resource is not None and resource.group == GROUP and request.verb != "watch":
-                return after(authorization.unsettled(), request)  # watches need not wait: they see the default roles come
+        match request:
+            case ResourceRequest():
+                user, resource = request.user, request.endpoint.resource
+                key = (user.name, user.groups, request.verb, resource.group, resource.plural, request.subresource, request.namespace)
+                if key in permitted:
+                    return handler(request)
+                check_resource(request)
+                if authorization.unsettled is not None and resource.group == GROUP and request.verb != "watch":
+                    return after(authorization.unsettled(), request)  # watches need not wait: they see the default roles come
+            case _:
+                check(request)
         return handler(request)
 
-    def check(request: Request, resource: ResourceType | None) -> None:
-        if (
-            resource is not None
-            and request.verb != "connect"  # authorized by its method
-            and authorization.permits(request.user, request.verb, resource.group, resource.plural, request.subresource, request.namespace)
+    def check_resource(request: ResourceRequest) -> None:
+        resource = request.endpoint.resource
+        if request.verb == "connect" or not authorization.permits(  # a connection is authorized by its method
+            request.user, request.verb, resource.group, resource.plural, request.subresource, request.namespace
         ):
-            return
+            check(request)
+
+    def check(request: Request) -> None:
         from kctl.kube_apiserver.filters.request_attributes import attributes_of
 
         asked = attributes_of(request)

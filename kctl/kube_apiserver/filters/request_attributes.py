@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from kctl.apimachinery import fields
-from kctl.apimachinery.fields import FieldRequirement
 from kctl.apimachinery.status import BadRequest
-from kctl.kube_apiserver.authorization.attributes import Attributes
+from kctl.apimachinery.user import User
+from kctl.kube_apiserver.authorization.attributes import NO_FIELDS, Attributes
 from kctl.kube_apiserver.registry.list_options import parse_bool
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request, ResourceRequest, WireRequest
 
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _OF_NAMESPACES = frozenset({"status", "finalize"})
@@ -18,14 +18,16 @@ _SELECTED = frozenset({"list", "watch", "deletecollection"})
 
 
 def attributes_of(request: Request) -> Attributes:
-    return _of_path(request) if request.method else _of_component(request)
+    """Of the path alone, whatever is served there; a component's request has none and is taken apart already."""
+    if request.wire is not None:
+        return _of_path(request.wire, request.user)
+    assert isinstance(request, ResourceRequest)
+    return _of_component(request)
 
 
-def _of_component(request: Request) -> Attributes:
-    """A request of this process, which is taken apart already."""
-    resource, verb, name = request.resource, request.verb, request.name
-    assert resource is not None
-    selected = _fields(request.query) if verb in _SELECTED else ()
+def _of_component(request: ResourceRequest) -> Attributes:
+    resource, verb, name = request.endpoint.resource, request.verb, request.name
+    selected = _fields(request.query) if verb in _SELECTED else NO_FIELDS
     return Attributes(
         request.user,
         verb,
@@ -40,10 +42,10 @@ def _of_component(request: Request) -> Attributes:
     )
 
 
-def _of_path(request: Request) -> Attributes:
+def _of_path(request: WireRequest, user: User) -> Attributes:
     parts = [unquote(part) for part in request.path.strip("/").split("/")]
     if len(parts) < 3 or parts[0] not in ("api", "apis") or (parts[0] == "apis" and len(parts) < 4):
-        return Attributes(request.user, request.method.lower(), path=request.path or "/")
+        return Attributes(user, request.method.lower(), path=request.path or "/")
     group, version, rest = ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])
     verb = _VERBS.get(request.method, "")
     if rest[0] in ("watch", "proxy") and len(rest) > 1:
@@ -60,20 +62,20 @@ def _of_path(request: Request) -> Attributes:
         verb = "watch" if "watch" in request.query and parse_bool(request.query["watch"]) else "list"
     elif not name and verb == "delete":
         verb = "deletecollection"
-    selected = _fields(request.query) if verb in _SELECTED else ()
-    return Attributes(request.user, verb, group, version, resource, subresource, namespace, name or _single(selected), "", selected)
+    selected = _fields(request.query) if verb in _SELECTED else NO_FIELDS
+    return Attributes(user, verb, group, version, resource, subresource, namespace, name or _single(selected), "", selected)
 
 
-def _fields(query: Mapping[str, str]) -> tuple[FieldRequirement, ...]:
+def _fields(query: Mapping[str, str]) -> Mapping[str, str]:
     """None of a selector that cannot be read: the handler says what is wrong with it to whoever may ask."""
     text = query.get("fieldSelector")
     try:
-        return fields.parse(text).requirements if text else ()
+        return fields.parse(text).wanted if text else NO_FIELDS
     except BadRequest:
-        return ()
+        return NO_FIELDS
 
 
-def _single(selected: tuple[FieldRequirement, ...]) -> str:
+def _single(selected: Mapping[str, str]) -> str:
     """A list of the one object with that name counts as a request for it."""
-    name = next((need.value for need in selected if need.path == "metadata.name" and need.operator == "="), "")
+    name = selected.get("metadata.name", "")
     return "" if name in (".", "..") or "/" in name or "%" in name else name

@@ -7,7 +7,6 @@ from typing import Any
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.field_errors import FieldError, aggregate, invalid
-from kctl.apimachinery.fields import FieldRequirement
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.apimachinery.status import BadRequest, Invalid
@@ -16,7 +15,7 @@ from kctl.kube_apiserver.authorization.attributes import Attributes
 from kctl.kube_apiserver.authorization.authorizer import Decision
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 GROUP = "authorization.k8s.io"
@@ -25,9 +24,8 @@ _META = "metadata"
 _PARTS = ("verb", "group", "version", "resource", "subresource", "namespace", "name")
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     options.check_write(request, "CreateOptions")
     review: Object = await off_loop.run(request, body.decode, request, endpoint)
     kind = request.resource.kind
@@ -45,7 +43,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     return ObjectAnswer({**review, "status": status}, 201, endpoint)
 
 
-def _rules_review(registry: Registry, request: Request, review: Object) -> Object:
+def _rules_review(registry: Registry, request: ResourceRequest, review: Object) -> Object:
     namespace = objects.spec(review).get("namespace")
     if not namespace:
         raise BadRequest("no namespace on request")
@@ -60,7 +58,7 @@ def _rules_review(registry: Registry, request: Request, review: Object) -> Objec
     return {"kind": review["kind"], "apiVersion": review["apiVersion"], _META: {}, "spec": {}, "status": status}
 
 
-def _asked(request: Request, kind: str, spec: dict[str, Any]) -> Attributes:
+def _asked(request: ResourceRequest, kind: str, spec: dict[str, Any]) -> Attributes:
     user = request.user if kind == _SELF else _user(spec)
     resource = spec.get("resourceAttributes")
     if resource is None:
@@ -76,16 +74,16 @@ def _user(spec: dict[str, Any]) -> User:
     return User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
 
 
-def _requirements(selector: dict[str, Any]) -> tuple[FieldRequirement, ...]:
+def _requirements(selector: dict[str, Any]) -> dict[str, str]:
     """Of a selector given as requirements, those that say one value; what else it says restricts nothing for an authorizer."""
-    return tuple(
-        FieldRequirement(need.get("key") or "", "=", need["values"][0])
+    return {
+        need.get("key") or "": need["values"][0]
         for need in selector.get("requirements") or ()
         if need.get("operator") == "In" and len(need.get("values") or ()) == 1
-    )
+    }
 
 
-def _check(request: Request, kind: str, review: Object) -> None:
+def _check(request: ResourceRequest, kind: str, review: Object) -> None:
     spec = objects.spec(review)
     resource, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     errors: list[FieldError] = []

@@ -25,6 +25,8 @@ async def test_a_quiet_watch_gets_bookmarks_and_ends_by_the_servers_clock() -> N
     config = ApiServerConfig(bootstrap=False)
     server = ApiServer(MemoryStore(), clock=ScaledClock(1000, NEW_YEAR), randomness=random.Random(1), config=config)
     await server.start()
+    # the first watch of a server waits for what it needs
+    await server.handle_raw("GET", "/api/v1/configmaps", {"watch": "true", "timeoutSeconds": "1"}, None, {}, ADMIN)
     query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": "200", "resourceVersion": str(server.storage.revision)}
     watching = asyncio.create_task(server.handle_raw("GET", "/api/v1/configmaps", query, None, {}, ADMIN))
     await asyncio.sleep(0)
@@ -45,4 +47,4 @@ async def test_the_deadline_of_a_request_is_the_servers_time() -> None:
 
     limited = with_deadline(slow, clock)
     with pytest.raises(Timeout, match="request did not complete within the allotted timeout"):
-        await asyncio.wait_for(limited(Request("list", query={"timeout": "20s"})), 3)
+        await asyncio.wait_for(limited(Request(verb="list", query={"timeout": "20s"})), 3)

@@ -232,4 +232,4 @@ class NodeAuthorizer:
 
 
 def _selects(asked: Attributes, path: str, value: str) -> bool:
-    return any(need.path == path and need.operator == "=" and need.value == value for need in asked.fields)
+    return asked.fields.get(path) == value
