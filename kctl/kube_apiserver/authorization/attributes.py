@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kctl.apimachinery.user import User
 
@@ -24,7 +24,7 @@ class Attributes:
     namespace: str = ""
     name: str = ""
     path: str = ""
-    fields: Mapping[str, str] = NO_FIELDS
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_resource(self) -> bool:
