@@ -40,7 +40,7 @@ def build_handler_chain(
     handler = _shared(handler, parts.config, parts.authorization, clock)
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
-    handler = with_impersonation(handler)
+    handler = with_impersonation(handler, parts.authorization)
     # wrong credentials end here; none make the caller system:anonymous
     handler = with_authentication(handler, parts.authenticator, parts.config, clock)
     # failures become answers here, so the log sees the status
