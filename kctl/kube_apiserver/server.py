@@ -20,6 +20,7 @@ from kctl.client.transport import RawResponse, Transport
 from kctl.kube_apiserver import allocators
 from kctl.kube_apiserver.admission import chain as admission_chain
 from kctl.kube_apiserver.authentication.authenticator import Authenticator
+from kctl.kube_apiserver.authentication.bootstrap_tokens import BootstrapTokens
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
 from kctl.kube_apiserver.authorization.authorization import Authorization
 from kctl.kube_apiserver.authorization.settling import Settling
@@ -54,7 +55,7 @@ class ApiServer:
         self.table = ResourceTable()
         self.storage = Storage(store, clock)
         tokens = ServiceAccountTokens(self.storage, clock, randomness, self.config.service_account_key, self.config.service_account_issuer)
-        authenticator = Authenticator(self.config, tokens)
+        authenticator = Authenticator(self.config, tokens, BootstrapTokens(self.storage, clock))
         self.authorization = Authorization(self.config.authorization_modes, self.storage)
         self.parts = ServerParts(self.config, allocators.empty(self.config, randomness), tokens, authenticator, self.authorization)
         self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.parts, self.table)
