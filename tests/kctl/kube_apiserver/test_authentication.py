@@ -46,9 +46,9 @@ class Cluster:
 
     async def pod(self, name: str, account: str = "bot", node: str = "") -> Object:
         spec: Object = {"containers": [{"name": "c", "image": "i"}], "serviceAccountName": account, "automountServiceAccountToken": False}
-        return await self.client.create(
-            PODS, {"metadata": {"name": name}, "spec": {**spec, **({"nodeName": node} if node else {})}}, "default"
-        )
+        if node:
+            spec["nodeName"] = node
+        return await self.client.create(PODS, {"metadata": {"name": name}, "spec": spec}, "default")
 
 
 @pytest.fixture
@@ -189,8 +189,13 @@ async def test_bootstrap_tokens(cluster: Cluster, changed: dict[str, str], token
     assert user == (None if groups is None else User("system:bootstrap:abcdef", (*groups, "system:authenticated")))
 
 
-def test_a_certificate_comes_before_a_token() -> None:
-    from kctl.kube_apiserver.authentication.authenticator import by_certificate
-
+async def test_a_certificate_comes_before_a_token(cluster: Cluster) -> None:
     subject = ((("organizationName", "dev"),), (("organizationName", "ops"),), (("commonName", "jane"),))
-    assert by_certificate({"subject": subject}) == User("jane", ("dev", "ops", "system:authenticated"))
+    authenticate = cluster.server.parts.authenticator.authenticate
+    jane = User("jane", ("dev", "ops", "system:authenticated"))
+    for header in ("", "Bearer nonsense", f"Bearer {await cluster.token()}"):
+        assert authenticate({"authorization": header}, {"subject": subject}) == jane
+    for header in ("", "Basic YTpi", "Bearer ", "Bearer"):
+        assert authenticate({"authorization": header}, None) is None
+    with pytest.raises(Unauthorized):
+        authenticate({"authorization": "bearer nonsense"}, {"subject": ()})
