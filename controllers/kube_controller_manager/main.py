@@ -88,6 +88,23 @@ CONTROLLERS: dict[str, Factory] = {
 }
 
 ACCOUNTS = {
+    "horizontal-pod-autoscaler-controller": "horizontal-pod-autoscaler",
+    "persistentvolume-binder-controller": "persistent-volume-binder",
+    "persistentvolume-attach-detach-controller": "attachdetach-controller",
+    "persistentvolume-expander-controller": "expand-controller",
+    "endpointslice-mirroring-controller": "endpointslicemirroring-controller",
+    "resourceclaim-controller": "resource-claim-controller",
+    "service-cidr-controller": "service-cidrs-controller",
+    "certificatesigningrequest-signing-controller": "certificate-controller",
+    "certificatesigningrequest-approving-controller": "certificate-controller",
+    "certificatesigningrequest-cleaner-controller": "certificate-controller",
+    "podcertificaterequest-cleaner-controller": "podcertificaterequestcleaner",
+    "bootstrap-signer-controller": "bootstrap-signer",
+    "token-cleaner-controller": "token-cleaner",
+    "legacy-serviceaccount-token-cleaner-controller": "legacy-service-account-token-cleaner",
+    "service-lb-controller": "service-controller",
+    "node-route-controller": "route-controller",
+    "kube-apiserver-serving-clustertrustbundle-publisher-controller": "kube-apiserver-serving-clustertrustbundle-publisher",
     "serviceaccount-controller": "service-account-controller",
     "root-ca-certificate-publisher-controller": "root-ca-cert-publisher",
     "node-ipam-controller": "node-controller",

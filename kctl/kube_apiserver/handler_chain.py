@@ -32,6 +32,10 @@ def build_handler_chain(
     clock: Clock,
 ) -> Handler:
     """For requests that come over HTTPS, taken apart already (request_info.py): first find out by whom, then as in-process."""
+    # what the first refusal and the first node would import on the event loop
+    import kctl.kube_apiserver.authorization.forbidden
+    import kctl.kube_apiserver.authorization.node.graph
+    import kctl.kube_apiserver.filters.request_attributes  # noqa: F401
     from kctl.kube_apiserver.filters.authentication import with_authentication
     from kctl.kube_apiserver.filters.impersonation import with_impersonation
     from kctl.kube_apiserver.filters.max_in_flight import with_max_in_flight

@@ -165,7 +165,7 @@ class ApiServer:
         if self._housekeeping is not None:
             self._housekeeping.stop()
         if self._roles is not None:
-            self._roles.stop()
+            await self._roles.stop()
         await self.storage.close()
         if self._flow_schemas is not None:
             await self._flow_schemas

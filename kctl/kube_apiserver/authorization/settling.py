@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kctl.kube_apiserver.authorization.authorization import Authorization
 
 if TYPE_CHECKING:
+    from kctl.kube_apiserver.authorization.rbac.bootstrap import BootstrapRoles
     from kctl.kube_apiserver.registry.registry import Registry
 
 DELAY_SECONDS = 0.25
@@ -22,10 +23,11 @@ class Settling:
         self._timer = registry.clock.call_later(DELAY_SECONDS, self._begin)
         authorization.unsettled = self.done
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait({self._task})
 
     def done(self) -> Awaitable[None]:
         """Whoever waits may be cancelled without harm to others."""
@@ -39,9 +41,15 @@ class Settling:
             self._task = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
-        from kctl.kube_apiserver.authorization.rbac.bootstrap import BootstrapRoles
-
         try:
-            await BootstrapRoles(self._registry).run()
+            bootstrap = await self._registry.clock.beside(_bootstrap)
+            await bootstrap(self._registry).run()
         finally:
             self._authorization.unsettled = None
+
+
+def _bootstrap() -> type[BootstrapRoles]:
+    """Imported beside the event loop."""
+    from kctl.kube_apiserver.authorization.rbac.bootstrap import BootstrapRoles
+
+    return BootstrapRoles
