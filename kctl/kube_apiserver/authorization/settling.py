@@ -49,7 +49,9 @@ class Settling:
 
 
 def _bootstrap() -> type[BootstrapRoles]:
-    """Imported beside the event loop."""
+    """What is to be imported and read beside the event loop."""
     from kctl.kube_apiserver.authorization.rbac.bootstrap import BootstrapRoles
+    from kctl.kube_apiserver.authorization.rbac.default_policy import default_roles
 
+    default_roles()
     return BootstrapRoles
