@@ -81,6 +81,8 @@ class Strategy:
     ip_address (a canonical one)."""
     needs_permission: bool = False
     """`check_permission` is to be asked: writing such an object takes more than the permission to write it."""
+    annotates: bool = False
+    """Conversion writes annotations that stand for fields: `versioned` says what who owns what is seen from."""
     allocates: bool = False
     """Preparing takes from a shared pool (cluster IPs, node ports): `after_update` and `after_failure` are called."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = {}
@@ -93,6 +95,10 @@ class Strategy:
 
     def check_permission(self, context: Context, obj: Object, old: Object | None) -> None:
         """Refuse what the caller may not do with this object, after mutating admission; `old` is None for a create. Changes nothing."""
+
+    def versioned(self, obj: Object) -> Object:
+        """For kinds that `annotates`: what was sent, as conversion to a version shows it before the strategy has prepared it."""
+        return obj
 
     def prepare_for_create(self, context: Context, obj: Object) -> None:
         """Clear what callers may not set, derive what the server sets (after the generic status reset)."""
