@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -100,14 +100,14 @@ class ApiServer:
         """The way in for a component of this daemon: its bodies are canonical objects that nobody changes afterwards."""
         return InProcessTransport(self, user, CANONICAL)
 
-    async def _dispatch(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Awaitable[Response]:
         match request:
             case ResourceRequest():
-                return await dispatch(self.registry, request)
+                return dispatch(self.registry, request)
         raise AssertionError(f"in-process, and about no resource: {request}")
 
-    async def handle_in_process(self, request: ResourceRequest) -> Response:
-        return await self._in_process(request)
+    def handle_in_process(self, request: ResourceRequest) -> Awaitable[Response]:
+        return self._in_process(request)
 
     def resolve(self, wire: WireRequest) -> Request:
         from kctl.kube_apiserver import request_info

@@ -52,6 +52,8 @@ class _Wanted(NamedTuple):
     """Who wants to see an operation."""
 
     plugins: tuple[AdmissionPlugin, ...]
+    admitting: tuple[AdmissionPlugin, ...]
+    validating: tuple[AdmissionPlugin, ...]
     per_object: tuple[AdmissionPlugin, ...]
     depends_on: tuple[tuple[str, str], ...]
 
@@ -119,7 +121,13 @@ class AdmissionChain:
         concerned = [step for step in self.steps if step.awake and (not step.resources or name in step.resources)]
         plugins = tuple(plugin for plugin in map(self._load, concerned) if plugin.wants(operation))
         depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on))
-        return _Wanted(plugins, tuple(plugin for plugin in plugins if plugin.per_object), depends_on)
+        return _Wanted(
+            plugins,
+            tuple(plugin for plugin in plugins if plugin.admits(operation)),
+            tuple(plugin for plugin in plugins if plugin.validates(operation)),
+            tuple(plugin for plugin in plugins if plugin.per_object),
+            depends_on,
+        )
 
     def _load(self, step: Step) -> AdmissionPlugin:
         if step.plugin is None:
@@ -132,16 +140,22 @@ class AdmissionChain:
         """Whether any plugin wants to see it."""
         return bool(self._for(operation).plugins)
 
+    def changes_objects(self, operation: Operation) -> bool:
+        """Whether any plugin may change what comes in."""
+        return any(plugin.changes_objects for plugin in self._for(operation).admitting)
+
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """None where every plugin was content at once; else what to wait for (a webhook among them)."""
-        return _in_turn(iter(self._for(operation).plugins), lambda plugin: plugin.admit(context, obj, old, operation))
+        plugins = self._for(operation).admitting
+        return _in_turn(iter(plugins), lambda plugin: plugin.admit(context, obj, old, operation)) if plugins else None
 
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
-        return _in_turn(iter(self._for(operation).plugins), lambda plugin: plugin.validate(context, obj, old, operation))
+        plugins = self._for(operation).validating
+        return _in_turn(iter(plugins), lambda plugin: plugin.validate(context, obj, old, operation)) if plugins else None
 
     def validate_each(self, context: Context, obj: Object, operation: Operation) -> Awaitable[None] | None:
         """Only the plugins whose verdict differs from object to object, for an object whose spec is already admitted."""
-        return _in_turn(iter(self._for(operation).per_object), lambda plugin: plugin.validate(context, obj, None, operation))
+        return _in_turn(iter(self._for(operation).per_object), lambda plugin: plugin.validate_like(context, obj, operation))
 
     def depends_on(self, operation: Operation) -> tuple[tuple[str, str], ...]:
         return self._for(operation).depends_on

@@ -15,16 +15,23 @@ IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 class NamespaceLifecycle(AdmissionPlugin):
     name = "NamespaceLifecycle"
     operations = ("CREATE", "DELETE")
+    changes_objects = False
+
+    def admits(self, operation: Operation) -> bool:
+        return operation.operation == "CREATE" and operation.resource.namespaced
+
+    def validates(self, operation: Operation) -> bool:
+        return operation.operation == "DELETE"
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         self._check(context, operation)
 
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         resource = operation.resource
-        if operation.operation == "DELETE":
-            if resource.plural == "namespaces" and not resource.group and operation.name in IMMORTAL:
-                raise forbidden("", "namespaces", operation.name, "this namespace may not be deleted")
-            return
+        if resource.plural == "namespaces" and not resource.group and operation.name in IMMORTAL:
+            raise forbidden("", "namespaces", operation.name, "this namespace may not be deleted")
+
+    def validate_like(self, context: Context, obj: Object, operation: Operation) -> None:
         self._check(context, operation)
 
     def _check(self, context: Context, operation: Operation) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
@@ -19,8 +18,7 @@ from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.storage import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """What is being done. `name` and `operation` (CREATE, UPDATE, DELETE, CONNECT) as admission reviews have them.
     `subresource` is '' for the object itself. `options` are the request's DeleteOptions for DELETE."""
 
@@ -57,6 +55,8 @@ class AdmissionPlugin:
     operations: tuple[str, ...] = ("CREATE", "UPDATE")
     subresources: frozenset[str] = frozenset({""})
     """Which it wants to see; '' is the object itself."""
+    changes_objects: bool = True
+    """False: `admit` only refuses, so that what a component hands over need not be copied for it."""
     per_object: bool = True
     """False: the outcome depends only on the spec, the namespace and the objects of `depends_on`, so for pods made from one
     template it is computed once and the result shared (registry/admitted_specs.py)."""
@@ -75,6 +75,18 @@ class AdmissionPlugin:
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """Refuse; change nothing. For DELETE `obj` is the stored object. What it returns is as for `admit`."""
         return None
+
+    def validate_like(self, context: Context, obj: Object, operation: Operation) -> Awaitable[None] | None:
+        """`validate` of an object whose spec is that of one which passed `admit` and `validate` before; asked only where `per_object`."""
+        return self.validate(context, obj, None, operation)
+
+    def admits(self, operation: Operation) -> bool:
+        """Whether there is anything for `admit` to do."""
+        return type(self).admit is not AdmissionPlugin.admit
+
+    def validates(self, operation: Operation) -> bool:
+        """Whether there is anything for `validate` to do."""
+        return type(self).validate is not AdmissionPlugin.validate
 
     def wants(self, operation: Operation) -> bool:
         """Of the resources that chain.py names for it."""

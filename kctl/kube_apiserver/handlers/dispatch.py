@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import lru_cache
 from importlib import import_module
 
 from kctl.apimachinery.status import MethodNotSupported
@@ -45,7 +45,6 @@ _VIRTUAL = {
 """What is answered and never stored: package and module."""
 
 
-@cache
 def _handler(package: str, module: str) -> Handle:
     handle: Handle = import_module(f"kctl.kube_apiserver.{package}.{module}").handle
     return handle
@@ -54,18 +53,24 @@ def _handler(package: str, module: str) -> Handle:
 def handler_for(request: ResourceRequest) -> Handle:
     """Raises MethodNotSupported for what the resource does not do."""
     resource = request.endpoint.resource
-    virtual = _VIRTUAL.get((resource.group, resource.plural)) or _VIRTUAL.get((resource.group, "*"))
-    if virtual and not request.subresource:
+    return _route(resource.group, resource.plural, request.subresource, request.verb)
+
+
+@lru_cache(maxsize=1024)
+def _route(group: str, plural: str, subresource: str, verb: str) -> Handle:
+    virtual = _VIRTUAL.get((group, plural)) or _VIRTUAL.get((group, "*"))
+    if virtual and not subresource:
         return _handler(*virtual)
-    if request.subresource and request.subresource not in _SAME_OBJECT:
-        module = _SUBRESOURCES.get(request.subresource)
+    if subresource and subresource not in _SAME_OBJECT:
+        module = _SUBRESOURCES.get(subresource)
         if module is None:
-            raise MethodNotSupported(f"the subresource {resource.plural}/{request.subresource} is not supported")
+            raise MethodNotSupported(f"the subresource {plural}/{subresource} is not supported")
         return _handler("subresources", module)
-    return _handler("handlers", _VERBS[request.verb])
+    return _handler("handlers", _VERBS[verb])
 
 
-async def dispatch(registry: Registry, request: ResourceRequest) -> Response:
+def dispatch(registry: Registry, request: ResourceRequest) -> Awaitable[Response]:
+    """Raises what `handler_for` raises; everything else is raised by what it returns."""
     if request.accept:
         representation.check(request)
-    return await handler_for(request)(registry, request)
+    return handler_for(request)(registry, request)
