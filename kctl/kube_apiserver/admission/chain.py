@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation, Server
 from kctl.kube_apiserver.registry.strategy import Context
 from kctl.kube_apiserver.watch_cache import WatchCache
@@ -117,7 +118,7 @@ class AdmissionChain:
         return wanted
 
     def _choose(self, operation: Operation) -> _Wanted:
-        name = f"{operation.resource.plural}.{operation.resource.group}".rstrip(".")
+        name = _full_name(operation.resource)
         concerned = [step for step in self.steps if step.awake and (not step.resources or name in step.resources)]
         plugins = tuple(plugin for plugin in map(self._load, concerned) if plugin.wants(operation))
         depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on))
@@ -161,10 +162,22 @@ class AdmissionChain:
         return self._for(operation).depends_on
 
 
+def _full_name(resource: ResourceType) -> str:
+    return f"{resource.plural}.{resource.group}".rstrip(".")
+
+
 def _cache(server: Server, name: str) -> WatchCache:
     plural, _, group = name.partition(".")
     resource = server.table.preferred(group, plural)
     return server.storage.cache(group, plural, resource is None or resource.namespaced)
+
+
+def import_plugins(resource: ResourceType) -> None:
+    """Those that look at objects of this kind in a new cluster, ahead of the first one."""
+    name = _full_name(resource)
+    for step in (Step(*facts) for facts in _STEPS):
+        if not step.only_with and (not step.resources or name in step.resources):
+            import_module(f"{_PACKAGE}.{step.module}")
 
 
 def load() -> AdmissionChain:
