@@ -34,6 +34,9 @@ class Step:
     """Those of `only_with`."""
     awake: bool = True
 
+    def is_about(self, name: str) -> bool:
+        return not self.resources or name in self.resources
+
 
 _STEPS = (
     ("namespace_lifecycle",),
@@ -117,9 +120,17 @@ class AdmissionChain:
             wanted = self._wanted[key] = self._choose(operation)
         return wanted
 
+    def preload(self, resource: ResourceType) -> None:
+        """Import what a write of the resource needs, and what its objects will wake; for a thread."""
+        name = _name(resource)
+        for step in self.steps:
+            awake = not step.caches or any(cache.entries for cache in step.caches)
+            if step.plugin is None and (name in step.only_with or (awake and step.is_about(name))):
+                import_module(f"{_PACKAGE}.{step.module}")
+
     def _choose(self, operation: Operation) -> _Wanted:
-        name = _full_name(operation.resource)
-        concerned = [step for step in self.steps if step.awake and (not step.resources or name in step.resources)]
+        name = _name(operation.resource)
+        concerned = [step for step in self.steps if step.awake and step.is_about(name)]
         plugins = tuple(plugin for plugin in map(self._load, concerned) if plugin.wants(operation))
         depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on))
         return _Wanted(
@@ -162,7 +173,7 @@ class AdmissionChain:
         return self._for(operation).depends_on
 
 
-def _full_name(resource: ResourceType) -> str:
+def _name(resource: ResourceType) -> str:
     return f"{resource.plural}.{resource.group}".rstrip(".")
 
 
@@ -174,9 +185,9 @@ def _cache(server: Server, name: str) -> WatchCache:
 
 def import_plugins(resource: ResourceType) -> None:
     """Those that look at objects of this kind in a new cluster, ahead of the first one."""
-    name = _full_name(resource)
+    name = _name(resource)
     for step in (Step(*facts) for facts in _STEPS):
-        if not step.only_with and (not step.resources or name in step.resources):
+        if not step.only_with and step.is_about(name):
             import_module(f"{_PACKAGE}.{step.module}")
 
 
