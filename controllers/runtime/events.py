@@ -178,8 +178,8 @@ class EventRecorder:
         type: str,
         reason: str,
         message: str,
-        *,
         field_path: str = "",
+        *,
         action: str = "",
         related: Object | None = None,
     ) -> None:

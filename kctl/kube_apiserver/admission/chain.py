@@ -59,7 +59,7 @@ class _Wanted(NamedTuple):
     admitting: tuple[AdmissionPlugin, ...]
     validating: tuple[AdmissionPlugin, ...]
     per_object: tuple[AdmissionPlugin, ...]
-    depends_on: tuple[tuple[str, str], ...]
+    depends_on: tuple[WatchCache, ...]
 
 
 def _in_turn(plugins: Iterator[AdmissionPlugin], hook: Hook) -> Awaitable[None] | None:
@@ -132,7 +132,9 @@ class AdmissionChain:
         name = _name(operation.resource)
         concerned = [step for step in self.steps if step.awake and step.is_about(name)]
         plugins = tuple(plugin for plugin in map(self._load, concerned) if plugin.wants(operation))
-        depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on))
+        assert self._server is not None
+        storage, others = self._server.storage, dict.fromkeys(other for plugin in plugins for other in plugin.depends_on)
+        depends_on = tuple(storage.cache(group, plural, True) for group, plural in others)
         return _Wanted(
             plugins,
             tuple(plugin for plugin in plugins if plugin.admits(operation)),
@@ -169,8 +171,9 @@ class AdmissionChain:
         """Only the plugins whose verdict differs from object to object, for an object whose spec is already admitted."""
         return _in_turn(iter(self._for(operation).per_object), lambda plugin: plugin.validate_like(context, obj, operation))
 
-    def depends_on(self, operation: Operation) -> tuple[tuple[str, str], ...]:
-        return self._for(operation).depends_on
+    def depends_on(self, operation: Operation) -> tuple[int, ...]:
+        """Newest revisions of everything that the outcome depends on."""
+        return tuple([cache.last_revision for cache in self._for(operation).depends_on])
 
 
 def _name(resource: ResourceType) -> str:

@@ -96,7 +96,7 @@ class Create(ServedResource):
         self, context: Context, source: Object, meta: dict[str, Any], operation: Operation, caller: Caller
     ) -> Object:
         plural, namespace = self.resource.plural, context.namespace
-        state = tuple(self.storage.cache(group, other, True).last_revision for group, other in self.shared.admission.depends_on(operation))
+        state = self.shared.admission.depends_on(operation)
         now = self.clock.monotonic()
         known = self.admitted.find(plural, namespace, source, state, now)
         if known is None:
