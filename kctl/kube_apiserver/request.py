@@ -114,6 +114,7 @@ class ResourceRequest(Request):
         user: User = ANONYMOUS,
         form: Body = WIRE,
         program: str = "",
+        wire: WireRequest | None = None,
     ) -> None:
         """Written out, and called with positions, because components make thousands a second: by keywords it takes three times as long."""
         self.verb = verb
@@ -128,7 +129,7 @@ class ResourceRequest(Request):
         self.user = user
         self.form = form
         self.program = program
-        self.wire = None
+        self.wire = wire
         self.warnings = []
         self.on_answered = None
 
