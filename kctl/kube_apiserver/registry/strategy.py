@@ -73,13 +73,10 @@ class Strategy:
     name_validator: str = "subdomain"
     """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment, config_map_key,
     ip_address (a canonical one)."""
-<<<<<<< HEAD
     changes_on_create: bool = True
     """False: `default` and `prepare_for_create` leave the object alone, so that one from a component is stored as it is."""
-=======
     annotates: bool = False
     """Conversion writes annotations that stand for fields: `versioned` says what who owns what is seen from."""
->>>>>>> main
     allocates: bool = False
     """Preparing takes from a shared pool (cluster IPs, node ports): `after_update` and `after_failure` are called."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = {}

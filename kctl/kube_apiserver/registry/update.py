@@ -55,16 +55,12 @@ class Update(Create, Get):
             beside_loop = caller.sent_much or (caller.body is not CANONICAL and len(entry.item()) >= LARGE)
             made = await asyncio.to_thread(of_stored, old) if beside_loop else of_stored(old)
             pinned = self._check_revision(name, made, entry, caller) and not patch
-<<<<<<< HEAD
             if status_alone and not self.shared.admission.concerns(Operation("UPDATE", self.resource, namespace, name, subresource)):
                 obj = _canonical_status(made, old, self.strategy.status_fields)
+                ownership.own_update(self, obj, old, caller, subresource, self.stamp())
             else:
                 obj = await self._prepare_update(namespace, made, old, caller, subresource, beside_loop)
-            if caller.dry_run or _same(obj, old):
-=======
-            obj = await self._prepare_update(namespace, made, old, caller, subresource, beside_loop)
             if caller.dry_run or (_same if caller.body is CANONICAL else _changes_nothing)(obj, old):
->>>>>>> main
                 self._settle(namespace, caller, obj, old, stored=False)
                 obj["metadata"]["resourceVersion"] = str(entry.revision)
                 return self.from_storage(obj if caller.dry_run else old)
@@ -146,13 +142,6 @@ class Update(Create, Get):
         """The object to be stored, with a metadata dict of its own and no resourceVersion."""
         strategy, resource = self.strategy, self.resource
         operation = Operation("UPDATE", resource, namespace, old["metadata"]["name"], subresource)
-<<<<<<< HEAD
-=======
-        if caller.body is CANONICAL and subresource == "status" and not self.shared.admission.concerns(operation):
-            obj = _canonical_status(made, old, strategy.status_fields)
-            ownership.own_update(self, obj, old, caller, subresource, self.stamp())
-            return obj
->>>>>>> main
         obj = deep_copy(made) if caller.body is CANONICAL else dict(made)
         meta = obj["metadata"] = dict(obj.get("metadata") or {})
         meta.pop("resourceVersion", None)
