@@ -34,13 +34,31 @@ class Step:
     awake: bool = True
 
 
-_STEPS = (
-    ("namespace_lifecycle",),
-    ("limit_ranger", ("pods", "persistentvolumeclaims"), ("limitranges",)),
-    ("service_account", ("pods",)),
-    ("priority", ("pods", "priorityclasses.scheduling.k8s.io")),
-    ("default_toleration_seconds", ("pods",)),
-    ("runtime_class", ("pods",)),
+_WORKLOADS = (
+    "replicationcontrollers",
+    "podtemplates",
+    "replicasets.apps",
+    "deployments.apps",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "jobs.batch",
+    "cronjobs.batch",
+)
+_CLAIMS = "persistentvolumeclaims"
+_STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("namespace_lifecycle", (), ()),
+    ("limit_ranger", ("pods", _CLAIMS), ("limitranges",)),
+    ("service_account", ("pods",), ()),
+    ("taint_nodes_by_condition", ("nodes",), ()),
+    ("pod_security", ("namespaces", "pods", *_WORKLOADS), ()),
+    ("priority", ("pods", "priorityclasses.scheduling.k8s.io"), ()),
+    ("default_toleration_seconds", ("pods",), ()),
+    ("default_storage_class", (_CLAIMS,), ()),
+    ("persistent_volume_claim_resize", (_CLAIMS,), ()),
+    ("runtime_class", ("pods",), ()),
+    ("certificate_subject_restriction", ("certificatesigningrequests.certificates.k8s.io",), ()),
+    ("default_ingress_class", ("ingresses.networking.k8s.io",), ()),
+    ("pod_topology_labels", ("pods",), ()),
     ("resource_quota", (), ("resourcequotas",)),
 )
 
@@ -51,8 +69,10 @@ Hook = Callable[[AdmissionPlugin], Awaitable[None] | None]
 class _Wanted(NamedTuple):
     """Who wants to see an operation."""
 
-    plugins: tuple[AdmissionPlugin, ...]
+    admitting: tuple[AdmissionPlugin, ...]
+    validating: tuple[AdmissionPlugin, ...]
     per_object: tuple[AdmissionPlugin, ...]
+    """Those of `validating` whose verdict differs from object to object."""
     depends_on: tuple[tuple[str, str], ...]
 
 
@@ -117,9 +137,11 @@ class AdmissionChain:
     def _choose(self, operation: Operation) -> _Wanted:
         name = f"{operation.resource.plural}.{operation.resource.group}".rstrip(".")
         concerned = [step for step in self.steps if step.awake and (not step.resources or name in step.resources)]
-        plugins = tuple(plugin for plugin in map(self._load, concerned) if plugin.wants(operation))
+        plugins = [plugin for plugin in map(self._load, concerned) if plugin.wants(operation)]
+        admitting = tuple(plugin for plugin in plugins if type(plugin).admit is not AdmissionPlugin.admit)
+        validating = tuple(plugin for plugin in plugins if type(plugin).validate is not AdmissionPlugin.validate)
         depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on))
-        return _Wanted(plugins, tuple(plugin for plugin in plugins if plugin.per_object), depends_on)
+        return _Wanted(admitting, validating, tuple(plugin for plugin in validating if plugin.per_object), depends_on)
 
     def _load(self, step: Step) -> AdmissionPlugin:
         if step.plugin is None:
@@ -130,14 +152,15 @@ class AdmissionChain:
 
     def concerns(self, operation: Operation) -> bool:
         """Whether any plugin wants to see it."""
-        return bool(self._for(operation).plugins)
+        wanted = self._for(operation)
+        return bool(wanted.admitting or wanted.validating)
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """None where every plugin was content at once; else what to wait for (a webhook among them)."""
-        return _in_turn(iter(self._for(operation).plugins), lambda plugin: plugin.admit(context, obj, old, operation))
+        return _in_turn(iter(self._for(operation).admitting), lambda plugin: plugin.admit(context, obj, old, operation))
 
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
-        return _in_turn(iter(self._for(operation).plugins), lambda plugin: plugin.validate(context, obj, old, operation))
+        return _in_turn(iter(self._for(operation).validating), lambda plugin: plugin.validate(context, obj, old, operation))
 
     def validate_each(self, context: Context, obj: Object, operation: Operation) -> Awaitable[None] | None:
         """Only the plugins whose verdict differs from object to object, for an object whose spec is already admitted."""

@@ -7,7 +7,7 @@ validation. They refuse by raising an ApiError, usually status.forbidden(...).
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,3 +79,12 @@ class AdmissionPlugin:
     def wants(self, operation: Operation) -> bool:
         """Of the resources that chain.py names for it."""
         return operation.operation in self.operations and operation.subresource in self.subresources
+
+
+def newest(defaults: Sequence[Object]) -> Object:
+    """Of several objects marked as default (there is at least one): the newest, and of those made in one second the first by name."""
+    latest = max(str(each["metadata"].get("creationTimestamp") or "") for each in defaults)
+    return min(
+        (each for each in defaults if (each["metadata"].get("creationTimestamp") or "") == latest),
+        key=lambda each: str(each["metadata"]["name"]),
+    )

@@ -14,8 +14,8 @@ other arguments (`old`, what `context.get` returns) are values and must not be c
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, MutableSequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from kctl.apimachinery.field_errors import FieldError
@@ -41,6 +41,8 @@ class Context:
     dry_run: bool = False
     allocators: Allocators | None = None
     """The pools of cluster IPs and node ports; None where a strategy is used by itself."""
+    warnings: MutableSequence[str] = field(default_factory=lambda: [])
+    """What the answer warns of."""
 
 
 class Strategy:
