@@ -80,6 +80,8 @@ async def test_claims_grow_where_their_class_lets_them(api: Api) -> None:
 async def test_a_new_node_takes_no_pods_yet(api: Api) -> None:
     made = await api.create("v1", "Node", "n", spec={"taints": [{"key": "a", "effect": "NoExecute"}]})
     assert [taint["key"] for taint in objects.spec(made)["taints"]] == ["a", "node.kubernetes.io/not-ready"]
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    assert objects.spec(await api.create("v1", "Node", "m", spec={"taints": [taint]}))["taints"] == [taint]
 
 
 async def test_a_pod_gets_zone_and_region_of_its_node(api: Api) -> None:
