@@ -73,10 +73,6 @@ NOT_ACTED_ON = (
         "RBAC is not enforced yet: whoever is authenticated may do everything",
     ),
     NotActedOn(
-        (f"mutatingwebhookconfigurations.{_ADMISSION}", f"validatingwebhookconfigurations.{_ADMISSION}"),
-        "admission webhooks are not called yet",
-    ),
-    NotActedOn(
         (
             f"validatingadmissionpolicies.{_ADMISSION}",
             f"validatingadmissionpolicybindings.{_ADMISSION}",

@@ -59,6 +59,7 @@ class ApiServer:
         self.stalls = StallMonitor(self.config.stall_seconds)
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
         self._dispatcher = Dispatcher(self.registry)
+        self.metrics.more_lines = lambda: self.registry.shared.admission.metric_lines()
         self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, clock)
         self._https: Handler | None = None
         self._listener: Any = None
@@ -157,6 +158,7 @@ class ApiServer:
         if self._housekeeping is not None:
             self._housekeeping.stop()
         await self.storage.close()
+        await self.registry.shared.admission.close()
         if self._flow_schemas is not None:
             await self._flow_schemas
         if self._listener is not None:

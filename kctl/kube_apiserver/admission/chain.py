@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
@@ -28,11 +28,15 @@ class Step:
     module: str
     resources: tuple[str, ...] = ()
     only_with: tuple[str, ...] = ()
+    by_rules: bool = False
+    """What it is about is said in the objects of `only_with`, so it is asked again whenever one of them changes."""
     plugin: AdmissionPlugin | None = None
     """Once it is loaded, or where it was given."""
     caches: list[WatchCache] = field(default_factory=list)
     """Those of `only_with`."""
     awake: bool = True
+    seen: int = 0
+    """The newest revision of `caches`, where it goes by rules."""
 
     def is_about(self, name: str) -> bool:
         return not self.resources or name in self.resources
@@ -49,7 +53,8 @@ _WORKLOADS = (
     "cronjobs.batch",
 )
 _CLAIMS = "persistentvolumeclaims"
-_STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+_GROUP = "admissionregistration.k8s.io"
+_STEPS: tuple[tuple[Any, ...], ...] = (
     ("namespace_lifecycle", (), ()),
     ("limit_ranger", ("pods", _CLAIMS), ("limitranges",)),
     ("service_account", ("pods",), ()),
@@ -63,6 +68,8 @@ _STEPS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("certificate_subject_restriction", ("certificatesigningrequests.certificates.k8s.io",), ()),
     ("default_ingress_class", ("ingresses.networking.k8s.io",), ()),
     ("pod_topology_labels", ("pods",), ()),
+    ("mutating_admission_webhook", (), (f"mutatingwebhookconfigurations.{_GROUP}",), True),
+    ("validating_admission_webhook", (), (f"validatingwebhookconfigurations.{_GROUP}",), True),
     ("resource_quota", (), ("resourcequotas",)),
 )
 
@@ -77,7 +84,7 @@ class _Wanted(NamedTuple):
     validating: tuple[AdmissionPlugin, ...]
     per_object: tuple[AdmissionPlugin, ...]
     """Those of `validating` whose verdict differs from object to object."""
-    depends_on: tuple[tuple[str, str], ...]
+    depends_on: tuple[tuple[str, str], ...] | None
 
 
 def _in_turn(plugins: Iterator[AdmissionPlugin], hook: Hook) -> Awaitable[None] | None:
@@ -128,8 +135,9 @@ class AdmissionChain:
                     break
             else:
                 awake = False
-            if awake is not step.awake:
+            if awake is not step.awake or (step.by_rules and awake and _newest(step) != step.seen):
                 step.awake = awake
+                step.seen = _newest(step)
                 self._wanted.clear()
         resource = operation.resource
         key = (operation.operation, resource.group, resource.plural, operation.subresource)
@@ -152,7 +160,8 @@ class AdmissionChain:
         plugins = [plugin for plugin in map(self._load, concerned) if plugin.wants(operation)]
         admitting = tuple(plugin for plugin in plugins if type(plugin).admit is not AdmissionPlugin.admit)
         validating = tuple(plugin for plugin in plugins if type(plugin).validate is not AdmissionPlugin.validate)
-        depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on))
+        shared = all(plugin.shares_admission for plugin in plugins)
+        depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on)) if shared else None
         return _Wanted(admitting, validating, tuple(plugin for plugin in validating if plugin.per_object), depends_on)
 
     def _load(self, step: Step) -> AdmissionPlugin:
@@ -169,7 +178,21 @@ class AdmissionChain:
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """None where every plugin was content at once; else what to wait for (a webhook among them)."""
+        pending = self._admit_once(context, obj, old, operation)
+        return None if pending is None else self._admit_again(pending, context, obj, old, operation)
+
+    def _admit_once(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         return _in_turn(iter(self._for(operation).admitting), lambda plugin: plugin.admit(context, obj, old, operation))
+
+    async def _admit_again(self, pending: Awaitable[None], context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
+        """What a webhook changed is shown to all plugins once more, and to webhooks that want to see it."""
+        await pending
+        reinvocation = context.reinvocation
+        if reinvocation is not None and reinvocation.needed:
+            reinvocation.is_second_round = True
+            again = self._admit_once(context, obj, old, operation)
+            if again is not None:
+                await again
 
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         return _in_turn(iter(self._for(operation).validating), lambda plugin: plugin.validate(context, obj, old, operation))
@@ -178,12 +201,27 @@ class AdmissionChain:
         """Only the plugins whose verdict differs from object to object, for an object whose spec is already admitted."""
         return _in_turn(iter(self._for(operation).per_object), lambda plugin: plugin.validate(context, obj, None, operation))
 
-    def depends_on(self, operation: Operation) -> tuple[tuple[str, str], ...]:
+    def depends_on(self, operation: Operation) -> tuple[tuple[str, str], ...] | None:
+        """The resources on which the outcome for a spec depends; None where it may differ from object to object."""
         return self._for(operation).depends_on
+
+    def metric_lines(self) -> Iterator[str]:
+        for step in self.steps:
+            if step.plugin is not None:
+                yield from step.plugin.metric_lines()
+
+    async def close(self) -> None:
+        for step in self.steps:
+            if step.plugin is not None:
+                await step.plugin.close()
 
 
 def _name(resource: ResourceType) -> str:
     return f"{resource.plural}.{resource.group}".rstrip(".")
+
+
+def _newest(step: Step) -> int:
+    return max((cache.last_revision for cache in step.caches), default=0)
 
 
 def _cache(server: Server, name: str) -> WatchCache:

@@ -7,7 +7,7 @@ validation. They refuse by raising an ApiError, usually status.forbidden(...).
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,6 +60,8 @@ class AdmissionPlugin:
     per_object: bool = True
     """False: the outcome depends only on the spec, the namespace and the objects of `depends_on`, so for pods made from one
     template it is computed once and the result shared (registry/admitted_specs.py)."""
+    shares_admission: bool = True
+    """False: what `admit` makes of an object may differ from object to object, so nothing is shared while it wants to see them."""
     depends_on: tuple[tuple[str, str], ...] = ()
     """(group, plural) of the objects whose change may change the outcome."""
 
@@ -75,6 +77,13 @@ class AdmissionPlugin:
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """Refuse; change nothing. For DELETE `obj` is the stored object. What it returns is as for `admit`."""
         return None
+
+    def metric_lines(self) -> Iterator[str]:
+        """Of /metrics."""
+        return iter(())
+
+    async def close(self) -> None:
+        """Give back what is open (connections); the server stops."""
 
     def wants(self, operation: Operation) -> bool:
         """Of the resources that chain.py names for it."""

@@ -94,7 +94,10 @@ class Create(ServedResource):
         self, context: Context, source: Object, meta: dict[str, Any], operation: Operation, caller: Caller
     ) -> Object:
         plural, namespace = self.resource.plural, context.namespace
-        state = tuple(self.storage.cache(group, other, True).last_revision for group, other in self.shared.admission.depends_on(operation))
+        others = self.shared.admission.depends_on(operation)
+        if others is None:
+            return await self._admit_create(context, self._private(source, meta, caller), operation, caller)
+        state = tuple(self.storage.cache(group, other, True).last_revision for group, other in others)
         now = self.clock.monotonic()
         known = self.admitted.find(plural, namespace, source, state, now)
         if known is None:

@@ -17,12 +17,23 @@ import random
 from collections.abc import Callable, Iterable, Mapping, MutableSequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import User
 from kctl.kube_apiserver.allocators import Allocators
+
+
+@dataclass(slots=True)
+class Reinvocation:
+    """Mutating admission of one request is gone through a second time where a webhook (or policy) has changed the object. `kept`: what
+    plugins remember of the first round, by their names."""
+
+    needed: bool = False
+    is_second_round: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -43,6 +54,8 @@ class Context:
     """The pools of cluster IPs and node ports; None where a strategy is used by itself."""
     warnings: MutableSequence[str] = field(default_factory=lambda: [])
     """What the answer warns of."""
+    reinvocation: Reinvocation | None = None
+    """Made by the first plugin that may change what others have seen."""
 
 
 class Strategy:
