@@ -70,8 +70,9 @@ class AdmissionPlugin:
         return self
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
-        """Change `obj` (private) in place, or refuse. None when that is done; a plugin that must wait for somebody (a webhook, a new
-        namespace's account) returns what to await, and only then does the request wait."""
+        """Change `obj` (private) in place, or refuse. For DELETE it is the stored object, which may only be refused. None when that is
+        done; a plugin that must wait for somebody (a webhook, a new namespace's account) returns what to await, and only then does the
+        request wait."""
         return None
 
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:

@@ -6,10 +6,10 @@ import bisect
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.status import ApiError
 from kctl.kube_apiserver.admission.plugin import Server
 
@@ -50,7 +50,8 @@ class Call:
 
 
 class WebhookMetrics:
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.requests: Counter[str] = Counter()
         self.rejections: Counter[str] = Counter()
         self.fail_open: Counter[str] = Counter()
@@ -61,11 +62,11 @@ class WebhookMetrics:
     @contextmanager
     def timed(self, kind: str, webhook: str, operation: str) -> Iterator[Call]:
         call = Call(self, kind, webhook, operation)
-        began = perf_counter()
+        began = self._clock.monotonic()
         try:
             yield call
         finally:
-            call.done(perf_counter() - began)
+            call.done(self._clock.monotonic() - began)
 
     def lines(self, plugin: object) -> Iterator[str]:
         self.shown_by = self.shown_by or plugin
@@ -92,7 +93,10 @@ _BY_SERVER: WeakKeyDictionary[Any, WebhookMetrics] = WeakKeyDictionary()
 
 def metrics_of(server: Server) -> WebhookMetrics:
     """Both kinds of webhooks of a server count in the same series."""
-    return _BY_SERVER.setdefault(server, WebhookMetrics())
+    found = _BY_SERVER.get(server)
+    if found is None:
+        found = _BY_SERVER[server] = WebhookMetrics(server.clock)
+    return found
 
 
 def _counter(name: str, text: str, counts: Counter[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ import binascii
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -70,14 +70,34 @@ class WebhookTransport:
         timeout = f"?timeout={timeout_seconds:g}s"
         try:
             context = self._context(str(config.get("caBundle") or ""))
-            async with asyncio.timeout(timeout_seconds):
-                return await self._post(target, timeout, context, body)
+            return await self._in_time(self._post(target, timeout, context, body), timeout_seconds)
         except TimeoutError:
             raise CannotReach(f'Post "{target.shown}{timeout}": context deadline exceeded') from None
         except CannotReach:
             raise
         except Exception as error:
             raise CannotReach(f'Post "{target.shown}{timeout}": {_in_go(error, target)}') from error
+
+    async def _in_time(self, posting: Coroutine[Any, Any, bytes], seconds: float) -> bytes:
+        """Raises TimeoutError."""
+        task = asyncio.ensure_future(posting)
+        late = False
+
+        def give_up() -> None:
+            nonlocal late
+            late = True
+            task.cancel()
+
+        timer = self._server.clock.call_later(seconds, give_up)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if late:
+                raise TimeoutError from None
+            task.cancel()
+            raise
+        finally:
+            timer.cancel()
 
     async def _post(self, target: _Target, timeout: str, context: ssl.SSLContext, body: bytes) -> bytes:
         import aiohttp
