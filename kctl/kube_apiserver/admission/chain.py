@@ -148,7 +148,7 @@ class AdmissionChain:
 
     def preload(self, resource: ResourceType) -> None:
         """Import what a write of the resource needs, and what its objects will wake; for a thread."""
-        name = _name(resource)
+        name = _name(resource).replace("bindings", "pods") if not resource.group else _name(resource)
         for step in self.steps:
             awake = not step.caches or any(cache.entries for cache in step.caches)
             if step.plugin is None and (name in step.only_with or (awake and step.is_about(name))):
