@@ -225,9 +225,9 @@ def _newest(step: Step) -> int:
 
 
 def _cache(server: Server, name: str) -> WatchCache:
+    """Of what plugins enforce, only the core group's is in namespaces."""
     plural, _, group = name.partition(".")
-    resource = server.table.preferred(group, plural)
-    return server.storage.cache(group, plural, resource is None or resource.namespaced)
+    return server.storage.cache(group, plural, not group)
 
 
 def load() -> AdmissionChain:

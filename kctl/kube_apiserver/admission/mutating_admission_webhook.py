@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kctl.apimachinery import json_patch
+from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType, built_in
 from kctl.apimachinery.status import ApiError
@@ -115,7 +116,7 @@ class MutatingAdmissionWebhook(AdmissionPlugin):
             raise internal(why)
         endpoint = self._server.endpoint(seen_as)
         whole = not operation.subresource or operation.subresource == "status"
-        shown = endpoint.from_storage(obj) if whole else obj
+        shown = _plain(endpoint.from_storage(obj) if whole else obj)
         try:
             patched = json_patch.apply(shown, patch)
         except json_patch.JsonPatchError as error:
@@ -135,10 +136,18 @@ class MutatingAdmissionWebhook(AdmissionPlugin):
         return True
 
 
+def _plain(obj: Object) -> Object:
+    """As JSON has it: who owns which field is kept packed."""
+    owned = (obj.get("metadata") or {}).get(managed_fields.FIELD)
+    if not isinstance(owned, managed_fields.ManagedFields):
+        return obj
+    return {**obj, "metadata": {**obj["metadata"], managed_fields.FIELD: owned.plain()}}
+
+
 def _keep_identity(patched: Object, obj: Object) -> None:
     """What the server has set and nobody may change."""
     meta = patched["metadata"] = dict(patched.get("metadata") or {})
-    for name in ("uid", "namespace", "creationTimestamp", "generation"):
+    for name in ("uid", "namespace", "creationTimestamp", "generation", managed_fields.FIELD):
         if name in obj["metadata"]:
             meta[name] = obj["metadata"][name]
         else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.admission.plugin import Operation, Server
@@ -70,7 +71,7 @@ class Dispatcher:
         convert = self._server.endpoint(seen_as).from_storage if whole else _as_it_is
         obj = convert(question.obj) if question.obj is not None else None
         old = convert(question.old) if question.old is not None else None
-        return orjson.dumps(review.request(version, uid, question.context, operation, seen_as, obj, old))
+        return orjson.dumps(review.request(version, uid, question.context, operation, seen_as, obj, old), managed_fields.default)
 
 
 def _as_it_is(obj: Any) -> Any:
