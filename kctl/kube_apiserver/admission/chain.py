@@ -156,13 +156,26 @@ class AdmissionChain:
 
     def _choose(self, operation: Operation) -> _Wanted:
         name = _name(operation.resource)
-        concerned = [step for step in self.steps if step.awake and step.is_about(name)]
-        plugins = [plugin for plugin in map(self._load, concerned) if plugin.wants(operation)]
-        admitting = tuple(plugin for plugin in plugins if type(plugin).admit is not AdmissionPlugin.admit)
-        validating = tuple(plugin for plugin in plugins if type(plugin).validate is not AdmissionPlugin.validate)
-        shared = all(plugin.shares_admission for plugin in plugins)
-        depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on)) if shared else None
-        return _Wanted(admitting, validating, tuple(plugin for plugin in validating if plugin.per_object), depends_on)
+        admitting, validating, per_object = list[AdmissionPlugin](), list[AdmissionPlugin](), list[AdmissionPlugin]()
+        depends_on: dict[tuple[str, str], None] | None = {}
+        for step in self.steps:
+            if not step.awake or (step.resources and name not in step.resources):
+                continue
+            plugin = step.plugin or self._load(step)
+            if not plugin.wants(operation):
+                continue
+            if type(plugin).admit is not AdmissionPlugin.admit:
+                admitting.append(plugin)
+            if type(plugin).validate is not AdmissionPlugin.validate:
+                validating.append(plugin)
+                if plugin.per_object:
+                    per_object.append(plugin)
+            if not plugin.shares_admission:
+                depends_on = None
+            elif depends_on is not None:
+                depends_on |= dict.fromkeys(plugin.depends_on)
+        shared = None if depends_on is None else tuple(depends_on)
+        return _Wanted(tuple(admitting), tuple(validating), tuple(per_object), shared)
 
     def _load(self, step: Step) -> AdmissionPlugin:
         if step.plugin is None:
@@ -178,11 +191,8 @@ class AdmissionChain:
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """None where every plugin was content at once; else what to wait for (a webhook among them)."""
-        pending = self._admit_once(context, obj, old, operation)
+        pending = _in_turn(iter(self._for(operation).admitting), lambda plugin: plugin.admit(context, obj, old, operation))
         return None if pending is None else self._admit_again(pending, context, obj, old, operation)
-
-    def _admit_once(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
-        return _in_turn(iter(self._for(operation).admitting), lambda plugin: plugin.admit(context, obj, old, operation))
 
     async def _admit_again(self, pending: Awaitable[None], context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         """What a webhook changed is shown to all plugins once more, and to webhooks that want to see it."""
@@ -190,7 +200,7 @@ class AdmissionChain:
         reinvocation = context.reinvocation
         if reinvocation is not None and reinvocation.needed:
             reinvocation.is_second_round = True
-            again = self._admit_once(context, obj, old, operation)
+            again = _in_turn(iter(self._for(operation).admitting), lambda plugin: plugin.admit(context, obj, old, operation))
             if again is not None:
                 await again
 

@@ -118,10 +118,7 @@ class PodSecurity(AdmissionPlugin):
         namespace = context.get(NAMESPACES, "", operation.namespace)
         labels = (namespace or {"metadata": {}})["metadata"].get("labels") or {}
         defaults = self._configuration.defaults
-        for label in labels:
-            if label.startswith(PREFIX):
-                return policy_of(labels, defaults)[0]
-        return defaults
+        return policy_of(labels, defaults)[0] if _says_something(labels) else defaults
 
     def _validate_pod(self, context: Context, pod: Object, operation: Operation) -> None:
         policy = self._policy(context, operation)
@@ -151,7 +148,7 @@ class PodSecurity(AdmissionPlugin):
     def _validate_namespace(self, context: Context, namespace: Object, old: Object | None) -> None:
         labels = objects.labels(namespace)
         before = objects.labels(old) if old is not None else {}
-        if labels == before:
+        if labels == before or not (_says_something(labels) or _says_something(before)):
             return
         defaults = self._configuration.defaults
         policy, errors = policy_of(labels, defaults)
@@ -182,6 +179,10 @@ class PodSecurity(AdmissionPlugin):
 
 
 _PRIVILEGED = Policy()
+
+
+def _says_something(labels: Mapping[str, str]) -> bool:
+    return any(label.startswith(PREFIX) for label in labels)
 
 
 def _is_stricter(new: LevelVersion, old: LevelVersion) -> bool:
