@@ -55,7 +55,6 @@ _PODS = (
     "cronjobs.batch",
 )
 _ADMISSION = "admissionregistration.k8s.io"
-_RBAC = "rbac.authorization.k8s.io"
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
@@ -67,10 +66,6 @@ NOT_ACTED_ON = (
     ),
     NotActedOn(
         ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
-    ),
-    NotActedOn(
-        (f"roles.{_RBAC}", f"clusterroles.{_RBAC}", f"rolebindings.{_RBAC}", f"clusterrolebindings.{_RBAC}"),
-        "RBAC is not enforced yet: whoever is authenticated may do everything",
     ),
     NotActedOn(
         (

@@ -1,9 +1,10 @@
-"""CertificateSubjectRestriction: nobody gets a client certificate of the group that may do everything."""
+"""CertificateSubjectRestriction: no client certificate is asked for that would make its bearer an administrator."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Awaitable
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -12,29 +13,31 @@ from kctl.apimachinery.user import SYSTEM_MASTERS
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation
 from kctl.kube_apiserver.registry.strategy import Context
 
-_SIGNER = "kubernetes.io/kube-apiserver-client"
+CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 
 
 class CertificateSubjectRestriction(AdmissionPlugin):
     name = "CertificateSubjectRestriction"
     operations = ("CREATE",)
 
-    def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
+    def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         spec = objects.spec(obj)
-        if spec.get("signerName") == _SIGNER and SYSTEM_MASTERS in _organizations(str(spec.get("request") or "")):
-            why = f"use of {_SIGNER} signer with {SYSTEM_MASTERS} group is not allowed"
-            raise forbidden(operation.resource.group, operation.resource.plural, operation.name, why)
+        if spec.get("signerName") == CLIENT_SIGNER and SYSTEM_MASTERS in _organizations(spec.get("request") or ""):
+            resource = operation.resource
+            why = f"use of {CLIENT_SIGNER} signer with {SYSTEM_MASTERS} group is not allowed"
+            raise forbidden(resource.group, resource.plural, operation.name, why)
+        return None
 
 
-def _organizations(request: str) -> set[str]:
-    """None of what is no certificate request: validation has said so."""
+def _organizations(request: str) -> list[str]:
+    """None of what is no request: the kind's own validation has refused that."""
     from cryptography import x509
 
     try:
         subject = x509.load_pem_x509_csr(base64.b64decode(request)).subject
     except (ValueError, binascii.Error):
-        return set()
-    return {str(attribute.value) for attribute in subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)}
+        return []
+    return [str(name.value) for name in subject.get_attributes_for_oid(x509.oid.NameOID.ORGANIZATION_NAME)]
 
 
 PLUGIN = CertificateSubjectRestriction()

@@ -52,6 +52,7 @@ _WORKLOADS = (
     "jobs.batch",
     "cronjobs.batch",
 )
+_CSR = ("certificatesigningrequests.certificates.k8s.io",)
 _CLAIMS = "persistentvolumeclaims"
 _GROUP = "admissionregistration.k8s.io"
 _STEPS: tuple[tuple[Any, ...], ...] = (
@@ -65,7 +66,9 @@ _STEPS: tuple[tuple[Any, ...], ...] = (
     ("default_storage_class", (_CLAIMS,), ()),
     ("persistent_volume_claim_resize", (_CLAIMS,), ()),
     ("runtime_class", ("pods",), ()),
-    ("certificate_subject_restriction", ("certificatesigningrequests.certificates.k8s.io",), ()),
+    ("certificate_approval", _CSR, ()),
+    ("certificate_signing", _CSR, ()),
+    ("certificate_subject_restriction", _CSR, ()),
     ("default_ingress_class", ("ingresses.networking.k8s.io",), ()),
     ("pod_topology_labels", ("pods",), ()),
     ("mutating_admission_webhook", (), (f"mutatingwebhookconfigurations.{_GROUP}",), True),
