@@ -10,7 +10,7 @@ from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import DEPLOYMENTS, NAMESPACES, PODS
 from kctl.apimachinery.status import Forbidden, Invalid
-from kctl.apimachinery.user import ADMIN, component
+from kctl.apimachinery.user import ADMIN
 from kctl.client.client import Client
 from kctl.client.transport import ApiRequest
 from kctl.kube_apiserver.admission.pod_security import Exemptions, PodSecurity, PodSecurityConfiguration, Policy, policy_of
@@ -177,7 +177,7 @@ async def test_a_namespace_enforces_what_its_labels_say(api: Api) -> None:
 
 async def test_who_makes_pods_from_a_template_is_refused_too_and_after_a_change_of_the_labels(api: Api) -> None:
     await api.namespace("strict")
-    client = Client(api.server.component_transport(component("controller-manager")))
+    client = Client(api.server.component_transport(ADMIN))
     pod_spec = spec()
 
     async def make(name: str) -> None:

@@ -13,7 +13,7 @@ from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CONFIG_MAPS, DEPLOYMENTS, NAMESPACES, PODS, built_in
 from kctl.apimachinery.status import ApiError, BadRequest
-from kctl.apimachinery.user import component
+from kctl.apimachinery.user import ADMIN
 from kctl.client.client import Client
 from kctl.client.transport import ApiRequest
 from tests.kctl.kube_apiserver.admission.conftest import Api
@@ -160,7 +160,7 @@ async def test_status_and_subresources(api: Api, hook: WebhookServer) -> None:
     labels = {"a": "b"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     made = await api.create("apps/v1", "Deployment", "d", spec={"selector": {"matchLabels": labels}, "template": template})
-    await Client(api.server.component_transport(component("x"))).update_status(DEPLOYMENTS, objects.with_status(made, replicas=1))
+    await Client(api.server.component_transport(ADMIN)).update_status(DEPLOYMENTS, objects.with_status(made, replicas=1))
     assert [(request["subResource"], request["kind"]["kind"]) for request in hook.requests] == [
         ("binding", "Binding"),
         ("status", "Deployment"),
@@ -237,7 +237,7 @@ async def test_who_wants_to_is_asked_again_when_a_later_one_changed_something(ap
 
 
 async def test_pods_of_one_template_are_each_asked_about(api: Api, hook: WebhookServer) -> None:
-    client = Client(api.server.component_transport(component("controller-manager")))
+    client = Client(api.server.component_transport(ADMIN))
     spec = {"containers": [{"name": "c", "image": "i"}]}
 
     async def make(name: str) -> Object:
