@@ -68,10 +68,6 @@ NOT_ACTED_ON = (
         ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
     ),
     NotActedOn(
-        (f"mutatingwebhookconfigurations.{_ADMISSION}", f"validatingwebhookconfigurations.{_ADMISSION}"),
-        "admission webhooks are not called yet",
-    ),
-    NotActedOn(
         (
             f"validatingadmissionpolicies.{_ADMISSION}",
             f"validatingadmissionpolicybindings.{_ADMISSION}",

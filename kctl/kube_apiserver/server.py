@@ -63,6 +63,7 @@ class ApiServer:
         self.stalls = StallMonitor(self.config.stall_seconds)
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
         self._dispatcher = Dispatcher(self.registry)
+        self.metrics.more_lines = lambda: self.registry.shared.admission.metric_lines()
         self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, self.authorization, clock)
         self._https: Handler | None = None
         self._listener: Any = None
@@ -162,6 +163,7 @@ class ApiServer:
         if self._roles is not None:
             await self._roles.stop()
         await self.storage.close()
+        await self.registry.shared.admission.close()
         if self._flow_schemas is not None:
             await self._flow_schemas
         if self._listener is not None:

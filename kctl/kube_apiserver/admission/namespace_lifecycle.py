@@ -15,13 +15,9 @@ IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 class NamespaceLifecycle(AdmissionPlugin):
     name = "NamespaceLifecycle"
     operations = ("CREATE", "DELETE")
+    admits_on = ("CREATE",)
+    validates_on = ("DELETE",)
     changes_objects = False
-
-    def admits(self, operation: Operation) -> bool:
-        return operation.operation == "CREATE" and operation.resource.namespaced
-
-    def validates(self, operation: Operation) -> bool:
-        return operation.operation == "DELETE"
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         self._check(context, operation)

@@ -99,6 +99,8 @@ class Create(ServedResource):
     ) -> Object:
         plural, namespace = self.resource.plural, context.namespace
         state = self.shared.admission.depends_on(operation)
+        if state is None:
+            return await self._admit_create(context, self._private(source, meta, operation, caller), operation, caller)
         now = self.clock.monotonic()
         known = self.admitted.find(plural, namespace, source, state, now)
         if known is None:
