@@ -23,8 +23,8 @@ DOCUMENT = ROOT / "docs" / "conformance.md"
 _HEAD = """\
 # Conformance
 
-The official conformance tests of Kubernetes {release} ({total} of them) against the tests of this repository. A test is *tested* if a test of ours
-does what its text says, through the API, and names it; `python -m tests.conformance.table` makes this page.
+The official conformance tests of Kubernetes {release} ({total} of them) against the tests of this repository. It is *tested* if a
+test of ours does what its text says, through the API, and names it. `python -m tests.conformance.table` makes this page.
 
 """
 
@@ -81,7 +81,7 @@ def _docstrings(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def claims() -> dict[str, list[str]]:
-    """Names as tests of ours carry them > those tests. A name ends with `]`; what follows `[sig-` up to the last `]` of its sentence counts."""
+    """Names as tests of ours carry them > those tests; a name that is none of the suite's is there as it stands."""
     claimed: dict[str, list[str]] = {}
     known = [test.name for test in names()]
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
