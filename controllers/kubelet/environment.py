@@ -1,7 +1,4 @@
-"""The environment of a container as far as the kubelet needs it itself: to expand subPathExpr of volume mounts. Pure.
-
-Variables of services are left out: they are the container's business.
-"""
+"""The environment of a container: for its processes, and to expand subPathExpr of volume mounts. Pure."""
 
 from __future__ import annotations
 
@@ -57,9 +54,16 @@ def _expanded(mounts: Sequence[Object] | None) -> list[Object]:
     return [mount for mount in mounts or () if mount.get("subPathExpr")]
 
 
-def environment(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> dict[str, str]:
-    """envFrom, then env in order; later ones see and replace earlier ones."""
-    variables: dict[str, str] = {}
+def environment(
+    pod: Object,
+    container: Object,
+    lookup: Lookup,
+    pod_ip: str,
+    before: Mapping[str, str] | None = None,
+    allocatable: Mapping[str, Any] | None = None,
+) -> dict[str, str]:
+    """`before` (variables of services), envFrom, then env in order; later ones see and replace earlier ones."""
+    variables: dict[str, str] = dict(before or {})
     for source in container.get("envFrom") or ():
         prefix = str(source.get("prefix") or "")
         kind, reference = (CONFIG_MAP, source["configMapRef"]) if "configMapRef" in source else (SECRET, source.get("secretRef") or {})
@@ -67,7 +71,7 @@ def environment(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> 
         variables.update({prefix + key: _plain(kind, value) for key, value in (obj.get("data") or {}).items()})
     for variable in container.get("env") or ():
         source = variable.get("valueFrom")
-        value = _from(source, pod, container, lookup, pod_ip) if source else expand(str(variable.get("value") or ""), variables)[0]
+        value = _from(source, pod, container, lookup, pod_ip, allocatable) if source else expand(str(variable.get("value") or ""), variables)[0]
         if value is not None:
             variables[str(variable["name"])] = value
     return variables
@@ -77,11 +81,13 @@ def _plain(kind: str, value: Any) -> str:
     return base64.b64decode(value).decode(errors="replace") if kind == SECRET else str(value)
 
 
-def _from(source: Object, pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> str | None:
+def _from(
+    source: Object, pod: Object, container: Object, lookup: Lookup, pod_ip: str, allocatable: Mapping[str, Any] | None
+) -> str | None:
     if "fieldRef" in source:
         return field_value(pod, str(source["fieldRef"].get("fieldPath") or ""), pod_ip)
     if "resourceFieldRef" in source:
-        return _resource_value(pod, container, source["resourceFieldRef"])
+        return resource_value(pod, container, source["resourceFieldRef"], allocatable)
     for field, kind in (("configMapKeyRef", CONFIG_MAP), ("secretKeyRef", SECRET)):
         if field in source:
             obj = lookup(kind, f"{objects.namespace(pod)}/{source[field].get('name')}") or {}
@@ -105,14 +111,18 @@ def field_value(pod: Object, path: str, pod_ip: str) -> str:
     return "" if value is None else str(value)
 
 
-def _resource_value(pod: Object, container: Object, reference: Object) -> str | None:
-    """A limit or request in units of the divisor, rounded up; a limit that is not set is the node's and not known here."""
+def resource_value(pod: Object, container: Object, reference: Object, allocatable: Mapping[str, Any] | None = None) -> str | None:
+    """A limit or request in units of the divisor, rounded up. A limit of cpu, memory or storage that is not set is what the node has
+    to give (`allocatable`); None where that is not known."""
     name = reference.get("containerName") or container["name"]
     spec = objects.spec(pod)
     every = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     meant: Object = next((each for each in every if each["name"] == name), {})
     which, _, resource = str(reference.get("resource") or "").partition(".")
-    amount = ((meant.get("resources") or {}).get(which) or {}).get(resource)
+    resources = meant.get("resources") or {}
+    amount = (resources.get(which) or {}).get(resource)
+    if amount is None and which == "limits":
+        amount = (allocatable or {}).get(resource)
     if amount is None:
         return "0" if which == "requests" else None
     divisor = str(reference.get("divisor") or "1")

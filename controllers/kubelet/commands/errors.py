@@ -1,7 +1,8 @@
-"""Why a command is not interpreted, and the shell's own jump.
+"""Why a command is not interpreted, and the shell's own jumps.
 
 NotInterpreted   nobody here knows what it would do
 Exit             `exit`; never leaves the interpreter
+Return, Break, Continue   likewise; the latter two count the loops that they leave
 """
 
 from __future__ import annotations
@@ -15,3 +16,19 @@ class Exit(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code & 255
+
+
+class Return(Exception):
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code & 255
+
+
+class Break(Exception):
+    def __init__(self, loops: int) -> None:
+        super().__init__(loops)
+        self.loops = loops
+
+
+class Continue(Break):
+    pass

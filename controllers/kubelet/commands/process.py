@@ -1,0 +1,246 @@
+"""A simulated process: a generator that says when it has to wait, and what drives it.
+
+    yield 2.5      sleep so many seconds
+    yield None     until something wakes it: input, the end of a child, a connection
+
+A program is `def program(process) -> int`, or a generator that returns the exit code. It reads `process.stdin`, writes `process.out`
+and `process.error`, and changes the world only through `process.world`: files, addresses, the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from controllers.kubelet.commands.errors import Exit, NotInterpreted
+from controllers.kubelet.commands.limits import STEPS_PER_SLICE
+from controllers.kubelet.files.tree import Who
+from kctl.apimachinery.clock import Clock, Timer
+
+if TYPE_CHECKING:
+    from controllers.kubelet.commands.world import World
+
+Run = Generator[float | None, None, int]
+Write = Callable[[bytes], None]
+
+LONGEST_SLEEP_SECONDS = 100 * 365 * 86400.0
+SIGKILL, SIGTERM = 9, 15
+
+
+class Input:
+    """What a process reads. `closed`: nothing comes any more."""
+
+    def __init__(self, data: bytes = b"", *, closed: bool = True, limit: int = 1024 * 1024) -> None:
+        self._data = bytearray(data)
+        self.closed = closed
+        self._limit = limit
+
+    def feed(self, data: bytes) -> None:
+        """Raises BufferError where nobody reads."""
+        if len(self._data) + len(data) > self._limit:
+            raise BufferError("nobody reads the standard input")
+        self._data += data
+
+    @property
+    def full(self) -> bool:
+        return len(self._data) >= self._limit // 2
+
+    def take(self) -> bytes:
+        """All that is there."""
+        data = bytes(self._data)
+        self._data.clear()
+        return data
+
+    def all(self) -> Generator[float | None, None, bytes]:
+        """Up to the end."""
+        taken = self.take()
+        while not self.closed:
+            yield None
+            taken += self.take()
+            if len(taken) > self._limit:
+                raise NotInterpreted("more input than a simulated program takes")
+        return taken + self.take()
+
+    def line(self) -> Generator[float | None, None, bytes | None]:
+        """One line without its end; None at the end of the input."""
+        while b"\n" not in self._data and not self.closed:
+            yield None
+        if not self._data:
+            return None
+        line, newline, rest = bytes(self._data).partition(b"\n")
+        self._data[:] = rest
+        return line
+
+
+class Process:
+    """One running program: its words, variables, place and streams. A child shares the world and has its own of the rest."""
+
+    __slots__ = ("argv", "cwd", "depth", "env", "error", "out", "stdin", "traps", "umask", "who", "world")
+
+    def __init__(
+        self,
+        world: World,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        out: Write,
+        error: Write,
+        stdin: Input | None = None,
+        *,
+        cwd: str = "/",
+        who: Who | None = None,
+        depth: int = 0,
+    ) -> None:
+        self.world = world
+        self.argv = list(argv)
+        self.env = dict(env)
+        self.out = out
+        self.error = error
+        self.stdin = stdin or Input()
+        self.cwd = cwd
+        self.who = who or world.who
+        self.umask = 0o022
+        self.depth = depth
+        self.traps: dict[int, object] = {}
+
+    def child(self, argv: Sequence[str], out: Write | None = None, error: Write | None = None, stdin: Input | None = None) -> Process:
+        made = Process(
+            self.world,
+            argv,
+            self.env,
+            out or self.out,
+            error or self.error,
+            stdin or self.stdin,
+            cwd=self.cwd,
+            who=self.who,
+            depth=self.depth + 1,
+        )
+        made.umask = self.umask
+        return made
+
+    # ---- conveniences for programs
+
+    def print(self, text: str) -> None:
+        self.out(text.encode("utf-8", "surrogateescape"))
+
+    def complain(self, text: str) -> None:
+        self.error(text.encode("utf-8", "surrogateescape"))
+
+    def path(self, path: str) -> str:
+        """Made absolute."""
+        return path if path.startswith("/") else f"{self.cwd.rstrip('/')}/{path}"
+
+    def read(self, path: str) -> bytes:
+        return self.world.files.read(self.path(path), self.who)
+
+    def write(self, path: str, data: bytes, *, append: bool = False) -> None:
+        self.world.files.write(self.path(path), data, self.who, append=append, mode=0o666 & ~self.umask)
+
+
+class Ended(Protocol):
+    def __call__(self, code: int) -> None: ...
+
+
+class Execution:
+    """Drives one process to its end: at once as far as it goes, then by the clock and by `wake`. `ended` is called once, with 127 for
+    what nobody can interpret (its words go to the error stream)."""
+
+    __slots__ = ("_clock", "_ended", "_run", "_running", "_timer", "_waiting", "process")
+
+    def __init__(self, process: Process, run: Run, clock: Clock, ended: Callable[[int], None]) -> None:
+        self.process = process
+        self._run: Run | None = run
+        self._clock = clock
+        self._ended = ended
+        self._timer: Timer | None = None
+        self._waiting = False
+        self._running = False
+
+    @property
+    def over(self) -> bool:
+        return self._run is None
+
+    def start(self) -> None:
+        self._step()
+
+    def wake(self) -> None:
+        """Something it may wait for has happened."""
+        if self._waiting and not self._running:
+            self._step()
+
+    def kill(self) -> None:
+        """Without a word: `ended` is not called."""
+        if self._timer is not None:
+            self._timer.cancel()
+        run, self._run = self._run, None
+        if run is not None and not self._running:
+            run.close()
+
+    def interrupt(self) -> None:
+        """A signal came: a sleep ends now."""
+        if self._run is not None and not self._running:
+            self._step()
+
+    def _step(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        run = self._run
+        if run is None:
+            return
+        self._running, self._waiting = True, False
+        try:
+            wait = next(run)
+        except StopIteration as ended:
+            self._end(int(ended.value or 0))
+            return
+        except Exit as left:
+            self._end(left.code)
+            return
+        except NotInterpreted as refused:
+            self.process.complain(f"{self.process.argv[0] if self.process.argv else 'sh'}: a simulated container cannot run {refused}\n")
+            self._end(127)
+            return
+        except RecursionError:
+            self.process.complain("too deeply nested\n")
+            self._end(2)
+            return
+        finally:
+            self._running = False
+        if self._run is None:  # killed by what it did
+            run.close()
+        elif wait is None:
+            self._waiting = True
+        else:
+            self._timer = self._clock.call_later(min(max(wait, 0.0), LONGEST_SLEEP_SECONDS), self._step)
+
+    def _end(self, code: int) -> None:
+        if self._run is not None:
+            self._run = None
+            self._ended(code)
+
+
+def run_program(program: Callable[[Process], int | Run], process: Process) -> Run:
+    """A program of either form as a generator."""
+    result = program(process)
+    if isinstance(result, int):
+        return result
+    return (yield from result)
+
+
+class Steps:
+    """Counts what a script does between two waits, so that a busy loop cannot hold up the process that simulates it: after many
+    commands without a wait it is made to sleep."""
+
+    __slots__ = ("_count",)
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def tick(self) -> Generator[float | None, None, None]:
+        self._count += 1
+        if self._count >= STEPS_PER_SLICE:
+            self._count = 0
+            yield BUSY_LOOP_SECONDS
+
+
+BUSY_LOOP_SECONDS = 1.0
