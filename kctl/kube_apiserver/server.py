@@ -66,7 +66,7 @@ class ApiServer:
         self._dispatcher = Dispatcher(self.registry)
         self.metrics.more_lines = lambda: self.registry.shared.admission.metric_lines()
         self._audit_log: AuditLog | None = None
-        self._audit = self._auditing()
+        self._audit = self._auditing(randomness)
         self._in_process: Handler = build_in_process_chain(
             self._dispatch, self.metrics, self.config, self.authorization, clock, self._audit
         )
@@ -140,7 +140,7 @@ class ApiServer:
         handle = Paths(self, self.metrics, self._dispatcher).handle
         return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock, self._audit)
 
-    def _auditing(self) -> Callable[[Handler], Handler] | None:
+    def _auditing(self, randomness: random.Random) -> Callable[[Handler], Handler] | None:
         """The filter that logs what the policy wants; None where nothing is to be logged."""
         policy = self.config.audit_policy
         if policy is None or not self.config.audit_log_path:
@@ -149,7 +149,8 @@ class ApiServer:
         from kctl.kube_apiserver.filters.audit import with_audit
 
         self._audit_log = log = AuditLog(self.config.audit_log_path, self.clock)
-        return lambda handler: with_audit(handler, policy, log, self.authorization, self.clock)
+        identifiers = random.Random(randomness.getrandbits(64))
+        return lambda handler: with_audit(handler, policy, log, self.authorization, self.clock, identifiers)
 
     async def handle_raw(
         self,

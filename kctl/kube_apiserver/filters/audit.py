@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import random
 from collections.abc import Callable
 from functools import partial
 
@@ -14,6 +14,7 @@ from kctl.kube_apiserver.audit.log import AuditLog
 from kctl.kube_apiserver.audit.policy import Policy
 from kctl.kube_apiserver.authorization.authorization import Authorization
 from kctl.kube_apiserver.filters.request_attributes import attributes_of
+from kctl.kube_apiserver.registry.metadata import new_uid
 from kctl.kube_apiserver.request import Handler, Request
 from kctl.kube_apiserver.response import ObjectAnswer, Response, TextAnswer, WatchAnswer
 
@@ -21,7 +22,9 @@ MOST_LETTERS = 256
 """Of an Audit-ID that a client gives."""
 
 
-def with_audit(handler: Handler, policy: Policy, log: AuditLog, authorization: Authorization, clock: Clock) -> Handler:
+def with_audit(
+    handler: Handler, policy: Policy, log: AuditLog, authorization: Authorization, clock: Clock, randomness: random.Random
+) -> Handler:
     """Outside of impersonation: who really asks decides how closely that is logged."""
 
     async def audit(request: Request) -> Response:
@@ -30,7 +33,7 @@ def with_audit(handler: Handler, policy: Policy, log: AuditLog, authorization: A
         if rule is None:
             return await handler(request)
         who = request.user
-        identifier = request.headers.get("audit-id", "")[:MOST_LETTERS] or str(uuid.uuid4())
+        identifier = request.headers.get("audit-id", "")[:MOST_LETTERS] or new_uid(randomness)
         event = AuditEvent(request, asked, rule, identifier, clock.now())
 
         def write(stage: str) -> None:
