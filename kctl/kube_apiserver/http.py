@@ -187,7 +187,8 @@ class Listener:
         status, answered, body = answer_encoding.encode(request, answer, self._server.now())
         if incoming.method == "HEAD":
             body = b""
-        return web.Response(status=status, headers=_with_warnings(answered, request), body=body)
+        headers = _with_warnings(answered, request) if request.warnings else answered
+        return web.Response(status=status, headers=headers, body=body)
 
     async def _send_list(self, incoming: web.BaseRequest, request: Request, answer: ListAnswer) -> web.StreamResponse:
         from kctl.kube_apiserver.list_http import accepts_gzip
