@@ -54,6 +54,8 @@ class Request:
     """The user agent, or a component's name, which is also its field manager."""
     wire: WireRequest | None = None
     warnings: list[str] = field(default_factory=list)
+    constraint: str = ""
+    """The verb of the constrained impersonation by which `user` came to be who they are; '' where nobody is impersonated that way."""
     on_answered: Callable[[], None] | None = None
     """What is to be done when the whole answer has been sent; see `answered`."""
 
@@ -133,6 +135,7 @@ class ResourceRequest(Request):
         self.program = program
         self.wire = wire
         self.warnings = []
+        self.constraint = ""
         self.on_answered = None
 
     @property
