@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import User
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.audit.policy import Policy
 
 
 class NotActedOn(NamedTuple):
@@ -37,6 +40,10 @@ class ApiServerConfig:
     anonymous, as upstream."""
     anonymous_auth: bool = True
     """Requests without credentials are those of system:anonymous, where the authorization says what that may do."""
+    audit_policy: Policy | None = None
+    """--audit-policy-file, read; without one nothing is logged."""
+    audit_log_path: str = ""
+    """--audit-log-path: '-' is standard output, '' no log."""
     service_account_key: bytes = b""
     """PEM private key signing service account tokens; '' makes one at start."""
     service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"

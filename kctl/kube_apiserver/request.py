@@ -32,6 +32,8 @@ class WireRequest:
     """Names in lower case."""
     raw_body: bytes = b""
     client_certificate: Mapping[str, Any] | None = None
+    source: str = ""
+    """The address it came from; '' where there is none."""
     user: User = ANONYMOUS
     """Whom the way in knows to ask; over TLS nobody, until the filter authentication has looked."""
 
