@@ -8,16 +8,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from kctl.cli.errors import Exit
 
 PREFIXES: Final = ("kctl-", "kubectl-")
-Execute = Callable[[str, Sequence[str], Mapping[str, str]], object]
 
 
-def dispatch(words: Sequence[str], least: int, execute: Execute = os.execve) -> None:
+def dispatch(words: Sequence[str], least: int) -> None:
     """Run the plugin whose name takes most of the words that stand before the first flag, but `least` of them. Returns where
     there is none. Raises Exit where a flag stands before its name."""
     leading: list[str] = []
@@ -32,8 +31,7 @@ def dispatch(words: Sequence[str], least: int, execute: Execute = os.execve) -> 
         path = lookup("-".join(leading))
         if path:
             sys.stdout.flush()
-            execute(path, [path, *words[len(leading) :]], os.environ)
-            return
+            os.execv(path, [path, *words[len(leading) :]])
         leading.pop()
         if len(leading) < least:
             return
