@@ -79,6 +79,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     ),
     "config": _at("config", OTHER, "Modify kubeconfig files", "Config"),
     "options": _at("global_options", "", "Print the list of flags inherited by all commands", "Options"),
+    "plugin": _at("plugin", OTHER, "Provides utilities for interacting with plugins", "Plugin"),
     "version": _at("version", OTHER, "Print the client and server version information", "Version"),
     "__complete": _at("completion", "", "Answer a shell's question for completions", "Complete"),
 }
@@ -93,7 +94,6 @@ NOT_YET: Final = frozenset(
         "exec",
         "kuberc",
         "kustomize",
-        "plugin",
         "port-forward",
         "proxy",
         "top",
@@ -115,6 +115,7 @@ class Root(Group):
     name = PROGRAM
     members = COMMANDS
     not_yet = NOT_YET
+    takes_plugins = True
 
     @classmethod
     def refuse(cls, name: str, program: str) -> None:

@@ -67,6 +67,7 @@ class Create(ObjectOutput, Manifests, Group):
     blocking = True
     members = _GENERATORS
     aliases = _ALIASES
+    takes_plugins = True
 
     edit: bool = flag("--edit", kind="bool", help="Edit the API resource before creating")
     raw: str = flag("--raw", help="Raw URI to POST to the server.  Uses the transport specified by the kubeconfig file.")
