@@ -29,6 +29,7 @@ class AuditEvent:
     """What is known of one request; `line` gives what is written at a stage. `identifier`: also in the answer's header Audit-Id."""
 
     def __init__(self, asked: Attributes, rule: Rule, identifier: str, received: datetime, uri: str, source: list[str], agent: str) -> None:
+        self.asked = asked
         self.rule = rule
         self.identifier = identifier
         self.is_long = asked.is_long_running

@@ -58,7 +58,8 @@ class Auditing:
     def decided(self, handler: Handler) -> Handler:
         def note(request: Request) -> Awaitable[Response]:
             if request.audit is not None:
-                verdict = self._authorization.explained(attributes_of(request))
+                asked = request.audit.asked
+                verdict = self._authorization.explained(asked if asked.user is request.user else replace(asked, user=request.user))
                 request.audit.annotate({_DECISION: "allow" if verdict.allowed else "forbid", _REASON: verdict.reason})
             return handler(request)
 
