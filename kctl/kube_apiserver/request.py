@@ -32,6 +32,8 @@ class WireRequest:
     """Names in lower case."""
     raw_body: bytes = b""
     client_certificate: Mapping[str, Any] | None = None
+    error: ApiError | None = None
+    """What it is refused with, whatever it is about."""
     user: User = ANONYMOUS
     """Whom the way in knows to ask; over TLS nobody, until the filter authentication has looked."""
 

@@ -17,6 +17,10 @@ from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedReques
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _SUBRESOURCE_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
+_MOST_PARTS = 32
+"""Of a path: what stands behind these is one. Only what is proxied has more than ten."""
+_LONGEST_PATH = 64 * 1024
+"""Names are much shorter; what is longer is as little there escaped as not."""
 _STREAMING = frozenset({"exec", "attach", "portforward", "proxy"})
 
 
@@ -37,10 +41,13 @@ def _with_empty_details(error: ApiError) -> ApiError:
 
 def resolve(wire: WireRequest, registry: Registry) -> Request:
     """What is asked, still without who asks (but for whom the way in knows)."""
-    parts = wire.path.split("/")[1:]
+    parts = wire.path.split("/", _MOST_PARTS)[1:]
     if parts and parts[-1] == "":
         parts.pop()
-    if len(parts) > 2 and parts[0] == "api":
+    request: Request
+    if wire.error is not None:
+        request = UnservedRequest(verb=wire.method.lower(), error=wire.error)
+    elif len(parts) > 2 and parts[0] == "api":
         request = _on_resource(wire, registry, "", parts[1], parts[2:])
     elif len(parts) > 3 and parts[0] == "apis":
         request = _on_resource(wire, registry, parts[1], parts[2], parts[3:])
@@ -54,7 +61,9 @@ def resolve(wire: WireRequest, registry: Registry) -> Request:
 
 
 def _on_resource(wire: WireRequest, registry: Registry, group: str, version: str, rest: list[str]) -> Request:
-    asked, depth = _taken_apart(wire, group, version, [unquote(part) for part in rest])
+    if len(wire.path) < _LONGEST_PATH:
+        rest = [unquote(part) for part in rest]
+    asked, depth = _taken_apart(wire, group, version, rest)
     versions = registry.table.versions(group)
     if version not in versions:
         asked.error = no_such_resource() if versions else None

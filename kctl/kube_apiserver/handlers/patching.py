@@ -37,6 +37,11 @@ class Patcher:
     def is_apply(self) -> bool:
         return self._kind == APPLY_PATCH
 
+    @property
+    def may_grow(self) -> bool:
+        """Whether applying it may be a longer work than its size tells."""
+        return self._kind == JSON_PATCH and json_patch.may_grow(self._document)
+
     def create(self) -> Object:
         """The object an apply creates."""
         return self._document  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kctl.apimachinery import apply_merge, json_patch, merge_patch, strategic_diff, strategic_merge
+from kctl.apimachinery import apply_merge, bounds, json_patch, merge_patch, strategic_diff, strategic_merge
 from kctl.apimachinery.schema import schemas
 
 DEPLOYMENT = schemas.load().patch_meta("apps/v1", "Deployment")
@@ -214,3 +214,25 @@ def test_atomic_maps_are_replaced_by_an_applied_configuration() -> None:
     live = {"spec": {"selector": {"a": "b"}, "type": "ClusterIP"}}
     applied = {"spec": {"selector": {"c": "d"}}}
     assert apply_merge.apply(live, applied, meta) == {"spec": {"selector": {"c": "d"}, "type": "ClusterIP"}}
+
+
+def test_a_move_costs_the_same_however_much_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    surveys = 0
+    survey = bounds.survey
+
+    def counted(value: Any) -> tuple[int, int]:
+        nonlocal surveys
+        surveys += 1
+        return survey(value)
+
+    monkeypatch.setattr(bounds, "survey", counted)
+    moves = [{"op": "move", "from": "/a", "path": "/b"}, {"op": "move", "from": "/b", "path": "/a"}] * 100
+    assert json_patch.apply({"a": {"c": 1}}, moves) == {"a": {"c": 1}}
+    assert surveys == 1
+    deeper = [
+        {"op": "add", "path": "/b", "value": {}},
+        {"op": "move", "from": "/a", "path": "/b/a"},
+        {"op": "move", "from": "/b", "path": "/a"},
+    ]
+    with pytest.raises(json_patch.JsonPatchError, match="exceeded max depth"):
+        json_patch.apply({"a": {}}, deeper * 300)
