@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 @click.option("--node-memory", default=None, help="Memory capacity of each node. [default: 256Gi]")
 @click.option("--node-pods", type=click.IntRange(1), default=None, help="How many pods a node takes. [default: 110]")
 @click.option("--control-plane-taint/--no-control-plane-taint", default=None, help="Keep pods off the control-plane node.")
+@click.option(
+    "--authorization-mode",
+    default=None,
+    help="Who decides what a user may do, in this order: AlwaysAllow, AlwaysDeny, Node, RBAC. [default: Node,RBAC]",
+)
+@click.option("--audit-policy-file", default=None, help="File with the audit.k8s.io/v1 Policy: which requests are logged, and how closely.")
+@click.option("--audit-log-path", default=None, help="File that requests are logged to, as the policy says; '-' is standard output.")
 @click.option("--detach", "-d", is_flag=True, help="Return when the cluster is ready and leave it running.")
 @click.option("--verbose", is_flag=True, help="Log more, to the files under the cluster's logs/.")
 def run_cluster(
@@ -42,6 +49,9 @@ def run_cluster(
     node_memory: str | None,
     node_pods: int | None,
     control_plane_taint: bool | None,
+    authorization_mode: str | None,
+    audit_policy_file: str | None,
+    audit_log_path: str | None,
     detach: bool,
     verbose: bool,
 ) -> None:
@@ -63,8 +73,12 @@ def run_cluster(
         "node_memory": node_memory,
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
+        "authorization_mode": authorization_mode,
+        "audit_policy_file": _absolute(audit_policy_file),
+        "audit_log_path": _absolute(audit_log_path),
     }
     _check_quantities(wanted)
+    _check_authorization_mode(authorization_mode)
     try:
         running = holder(paths.process_id)
         config = ClusterConfig.load(paths.settings) or _new_config(paths)
@@ -73,6 +87,7 @@ def run_cluster(
     if running is not None:
         _fail(f'cluster "{paths.name}" is already running (process {running.process_id}, {running.server or "starting"})')
     config = replace(config, **{key: value for key, value in wanted.items() if value is not None})
+    _check_audit_policy(config)
     start = Start(paths, config, verbose, existed=paths.exist)
     if detach:
         _detached(start)
@@ -111,6 +126,29 @@ def _check_quantities(wanted: dict[str, Any]) -> None:
         value = wanted[option]
         if value is not None and not quantity.valid(value):
             _fail(f"invalid --{option.replace('_', '-')} {value!r}: {quantity.WRONG}")
+
+
+def _check_authorization_mode(value: str | None) -> None:
+    from kctl.daemon.config import AUTHORIZATION_MODES, authorization_modes_valid
+
+    if value is not None and not authorization_modes_valid(value):
+        _fail(f"invalid --authorization-mode {value!r}: must be some of {', '.join(AUTHORIZATION_MODES)}, joined by commas, each once")
+
+
+def _absolute(path: str | None) -> str | None:
+    """Later starts are made from other folders."""
+    return os.path.abspath(path) if path and path != "-" else path
+
+
+def _check_audit_policy(config: ClusterConfig) -> None:
+    if not config.audit_policy_file:
+        return
+    from kctl.daemon.audit_policy import InvalidPolicy, audit_policy
+
+    try:
+        audit_policy(config)
+    except InvalidPolicy as error:
+        _fail(f"loading audit policy file: {error}")
 
 
 def _damaged(paths: ClusterPaths, error: Exception) -> str:

@@ -14,6 +14,7 @@ from kctl.daemon.damage import DamagedFile, json_object, read_small
 
 DEFAULT_PORT_OR_FREE = -1
 MAXIMUM_NODES = 20000
+AUTHORIZATION_MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 ADVICE = "correct it, or write {{}} into it and give the settings once more: kctl run-cluster --name {name} --nodes ..."
 
 
@@ -31,6 +32,11 @@ class ClusterConfig:
     node_memory: str = "256Gi"
     node_pods: int = 110
     control_plane_taint: bool = False
+    authorization_mode: str = "Node,RBAC"
+    """As kube-apiserver's flag of that name."""
+    audit_policy_file: str = ""
+    audit_log_path: str = ""
+    """As kube-apiserver's flags; '' is none, '-' standard output."""
     starts: int = 0
     served_port: int = 0
 
@@ -42,7 +48,7 @@ class ClusterConfig:
         if data is None:
             return None
         stored = {"name": path.parent.name} | json_object(path, data, advice)
-        known = {entry.name for entry in fields(cls)}
+        known = {setting.name for setting in fields(cls)}
         config = cls(**{key: value for key, value in stored.items() if key in known})
         wrong = [name for name, valid in _VALID.items() if not valid(getattr(config, name))]
         if wrong:
@@ -69,6 +75,12 @@ def _text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) < 256
 
 
+def authorization_modes_valid(value: Any) -> bool:
+    """Modes joined by commas, each once."""
+    modes = value.split(",") if _text(value) else []
+    return bool(modes) and len(set(modes)) == len(modes) and set(modes) <= set(AUTHORIZATION_MODES)
+
+
 def _quantity(value: Any) -> bool:
     return _text(value) and quantity.valid(value)
 
@@ -82,6 +94,9 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "node_memory": _quantity,
     "node_pods": _whole(1, 2**31 - 1),
     "control_plane_taint": lambda value: isinstance(value, bool),
+    "authorization_mode": authorization_modes_valid,
+    "audit_policy_file": lambda value: isinstance(value, str),
+    "audit_log_path": lambda value: isinstance(value, str),
     "starts": _whole(0, 2**53),
     "served_port": _whole(0, 65535),
 }

@@ -55,7 +55,6 @@ _PODS = (
     "cronjobs.batch",
 )
 _ADMISSION = "admissionregistration.k8s.io"
-_RBAC = "rbac.authorization.k8s.io"
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
@@ -67,14 +66,6 @@ NOT_ACTED_ON = (
     ),
     NotActedOn(
         ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
-    ),
-    NotActedOn(
-        (f"roles.{_RBAC}", f"clusterroles.{_RBAC}", f"rolebindings.{_RBAC}", f"clusterrolebindings.{_RBAC}"),
-        "RBAC is not enforced yet: whoever is authenticated may do everything",
-    ),
-    NotActedOn(
-        (f"mutatingwebhookconfigurations.{_ADMISSION}", f"validatingwebhookconfigurations.{_ADMISSION}"),
-        "admission webhooks are not called yet",
     ),
     NotActedOn(
         (
@@ -107,5 +98,4 @@ NOT_ACTED_ON = (
     ),
     NotActedOn(_PODS, "persistent volume claims are not waited for or mounted yet", concerns=_has_claims),
     NotActedOn(("statefulsets.apps",), "the claims of volumeClaimTemplates are made but not bound yet", concerns=_has_claim_templates),
-    NotActedOn(("*",), "server-side apply merges fields but does not record or check who owns them yet", on_apply=True),
 )

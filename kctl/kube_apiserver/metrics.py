@@ -6,7 +6,7 @@ import asyncio
 import bisect
 import os
 import resource as process
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery.clock import Clock
@@ -58,6 +58,8 @@ class Metrics:
         self._seen: dict[tuple[str, str, str, str, str, int], list[float]] = {}
         """For each kind of request and status: how many took how long (by bucket), and their seconds together."""
         self._started = clock.now().timestamp()
+        self.more_lines: Callable[[], Iterator[str]] = lambda: iter(())
+        """Of what is loaded only where it is used."""
 
     def observe(self, request: Request, status: int, seconds: float) -> None:
         match request:
@@ -87,6 +89,7 @@ class Metrics:
         yield from self._in_flight_lines()
         yield from self._object_lines()
         yield from self._stalls.lines()
+        yield from self.more_lines()
         yield from self._process_lines()
 
     def _request_lines(self) -> Iterator[str]:
@@ -102,14 +105,14 @@ class Metrics:
     def _duration_lines(self) -> Iterator[str]:
         name = "apiserver_request_duration_seconds"
         yield from _head(name, "histogram", "Response latency distribution in seconds for each verb and resource.")
-        for key, found in sorted(self._durations().items()):
+        for key, durations in sorted(self._durations().items()):
             labels = _labels(*key)
             total = 0.0
-            for bound, count in zip((*_BUCKETS, float("inf")), found, strict=False):
+            for bound, count in zip((*_BUCKETS, float("inf")), durations, strict=False):
                 total += count
                 shown = "+Inf" if bound == float("inf") else f"{bound:g}"
                 yield f'{name}_bucket{{{labels},le="{shown}"}} {total:g}'
-            yield f"{name}_sum{{{labels}}} {found[-1]:.6f}"
+            yield f"{name}_sum{{{labels}}} {durations[-1]:.6f}"
             yield f"{name}_count{{{labels}}} {total:g}"
 
     def _in_flight_lines(self) -> Iterator[str]:
@@ -136,7 +139,7 @@ class Metrics:
             "gauge",
             "Number of stored objects at the time of last check split by kind.",
         )
-        for cache in sorted(self._storage.caches(), key=lambda entry: (entry.plural, entry.group)):
+        for cache in sorted(self._storage.caches(), key=lambda counted: (counted.plural, counted.group)):
             resource = f"{cache.plural}.{cache.group}" if cache.group else cache.plural
             yield f'apiserver_storage_objects{{resource="{resource}"}} {cache.count()}'
 

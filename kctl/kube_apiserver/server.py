@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,10 @@ from kctl.client.transport import RawResponse, Transport
 from kctl.kube_apiserver import allocators
 from kctl.kube_apiserver.admission import chain as admission_chain
 from kctl.kube_apiserver.authentication.authenticator import Authenticator
+from kctl.kube_apiserver.authentication.bootstrap_tokens import BootstrapTokens
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
+from kctl.kube_apiserver.authorization.authorization import Authorization
+from kctl.kube_apiserver.authorization.settling import Settling
 from kctl.kube_apiserver.caller import CANONICAL, WIRE
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.filters.max_in_flight import InFlight
@@ -30,7 +33,7 @@ from kctl.kube_apiserver.in_process import InProcessTransport
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.registry.served_resource import ObjectSchema
-from kctl.kube_apiserver.request import Handler, Request, ResourceRequest, WireRequest
+from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.stall_monitor import StallMonitor
@@ -39,6 +42,7 @@ from kctl.kube_apiserver.storage import Storage
 if TYPE_CHECKING:
     import ssl
 
+    from kctl.kube_apiserver.audit.log import AuditLog
     from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
 
@@ -52,19 +56,26 @@ class ApiServer:
         self.table = ResourceTable()
         self.storage = Storage(store, clock)
         tokens = ServiceAccountTokens(self.storage, clock, randomness, self.config.service_account_key, self.config.service_account_issuer)
-        authenticator = Authenticator(self.config, tokens)
-        self.parts = ServerParts(self.config, allocators.empty(self.config, randomness), tokens, authenticator)
+        authenticator = Authenticator(self.config, tokens, BootstrapTokens(self.storage, clock))
+        self.authorization = Authorization(self.config.authorization_modes, self.storage)
+        self.parts = ServerParts(self.config, allocators.empty(self.config, randomness), tokens, authenticator, self.authorization)
         self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.parts, self.table)
         self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, clock)
         self.stalls = StallMonitor(self.config.stall_seconds)
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
         self._dispatcher = Dispatcher(self.registry)
-        self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, clock)
+        self.metrics.more_lines = lambda: self.registry.shared.admission.metric_lines()
+        self._audit_log: AuditLog | None = None
+        self._audit = self._auditing(randomness)
+        self._in_process: Handler = build_in_process_chain(
+            self._dispatch, self.metrics, self.config, self.authorization, clock, self._audit
+        )
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
         self.bound_port = 0
         self._housekeeping: Housekeeping | None = None
+        self._roles: Settling | None = None
         self.stopping = False
 
     @property
@@ -79,8 +90,12 @@ class ApiServer:
         return self.clock.now()
 
     async def start(self) -> None:
-        """Load what is stored; create what a new cluster contains. Afterwards requests are answered."""
+        """Load what is stored; create what a new cluster contains. Afterwards requests are answered. Raises OSError where the audit log
+        cannot be written."""
+        if self._audit_log is not None:
+            self._audit_log.open()
         await self.storage.start()
+        self.authorization.start(with_defaults=self.config.bootstrap)
         allocators.take_what_is_held(self.parts.allocators, self.storage.list_cached(SERVICES, ""))
         if self.config.bootstrap:
             from kctl.kube_apiserver import bootstrap
@@ -91,6 +106,8 @@ class ApiServer:
         self._housekeeping = housekeeping.Housekeeping(self.registry)
         self._housekeeping.start()
 
+        if self.config.bootstrap and self.authorization.is_rbac:
+            self._roles = Settling(self.registry, self.authorization)
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
 
     def transport(self, user: User) -> Transport:
@@ -101,19 +118,14 @@ class ApiServer:
         """The way in for a component of this daemon: its bodies are canonical objects that nobody changes afterwards."""
         return InProcessTransport(self, user, CANONICAL)
 
-    async def _dispatch(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Awaitable[Response]:
         match request:
             case ResourceRequest():
-                return await self._dispatcher.dispatch(request)
+                return self._dispatcher.dispatch(request)
         raise AssertionError(f"in-process, and about no resource: {request}")
 
-    async def handle_in_process(self, request: ResourceRequest) -> Response:
-        return await self._in_process(request)
-
-    def resolve(self, wire: WireRequest) -> Request:
-        from kctl.kube_apiserver import request_info
-
-        return request_info.resolve(wire, self.registry)
+    def handle_in_process(self, request: ResourceRequest) -> Awaitable[Response]:
+        return self._in_process(request)
 
     async def handle(self, request: Request) -> Response:
         """What came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by its outermost filter."""
@@ -126,7 +138,19 @@ class ApiServer:
         from kctl.kube_apiserver.paths import Paths
 
         handle = Paths(self, self.metrics, self._dispatcher).handle
-        return build_handler_chain(handle, self.parts.authenticator, self.metrics, self.config, self._in_flight, self.clock)
+        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock, self._audit)
+
+    def _auditing(self, randomness: random.Random) -> Callable[[Handler], Handler] | None:
+        """The filter that logs what the policy wants; None where nothing is to be logged."""
+        policy = self.config.audit_policy
+        if policy is None or not self.config.audit_log_path:
+            return None
+        from kctl.kube_apiserver.audit.log import AuditLog
+        from kctl.kube_apiserver.filters.audit import with_audit
+
+        self._audit_log = log = AuditLog(self.config.audit_log_path, self.clock)
+        identifiers = random.Random(randomness.getrandbits(64))
+        return lambda handler: with_audit(handler, policy, log, self.authorization, self.clock, identifiers)
 
     async def handle_raw(
         self,
@@ -144,7 +168,7 @@ class ApiServer:
 
     async def serve(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
         """Listen; the port bound (useful with port 0)."""
-        from kctl.kube_apiserver import http, request_info  # noqa: F401  # the latter for `resolve`
+        from kctl.kube_apiserver import http
 
         self._listener = http.Listener(self)
         return int(await self._listener.start(host, port, ssl_context))
@@ -156,11 +180,17 @@ class ApiServer:
         self.stopping = True
         if self._housekeeping is not None:
             self._housekeeping.stop()
+        if self._roles is not None:
+            await self._roles.stop()
         await self.storage.close()
+        await self.registry.shared.admission.close()
         if self._flow_schemas is not None:
             await self._flow_schemas
         if self._listener is not None:
             await self._listener.stop()
+        if self._audit_log is not None:
+            self._audit_log.flush()
+            self._audit_log.close()
 
 
 def _schema_of(resource: ResourceType, subresource: str) -> ObjectSchema:

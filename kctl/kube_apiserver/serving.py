@@ -6,7 +6,7 @@ parts together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request, ResourceRequest, WireRequest
+from kctl.kube_apiserver.request import Request, ResourceRequest
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.stall_monitor import StallMonitor
 from kctl.kube_apiserver.storage import Storage
@@ -36,15 +36,11 @@ class Serving(Protocol):
 
     def now(self) -> datetime: ...
 
-    def resolve(self, wire: WireRequest) -> Request:
-        """What an HTTP request asks."""
-        ...
-
     async def handle(self, request: Request) -> Response:
         """What came over HTTPS, through the whole chain."""
         ...
 
-    async def handle_in_process(self, request: ResourceRequest) -> Response:
+    def handle_in_process(self, request: ResourceRequest) -> Awaitable[Response]:
         """From a caller who is who they say."""
         ...
 

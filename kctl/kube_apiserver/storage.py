@@ -15,16 +15,16 @@ from typing import NamedTuple
 import orjson
 
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
-from kctl.kube_apiserver.watch_cache import FRESH_SECONDS, Change, Entry, WatchCache, at_revision
+from kctl.kube_apiserver.watch_cache import FRESH_SECONDS, PREFIX, Change, Entry, WatchCache, at_revision
 from store.errors import Compacted, Conflict, KeyExists, KeyNotFound, StoreClosed, StoreError
 from store.etcd import Etcd as Etcd
 from store.etcd import Subscription
 from store.types import Event, KeyValue
 
 _LOG = logging.getLogger(__name__)
-PREFIX = "/registry/"
 _HISTORY_REVISIONS = 1000
 """How much of the store's history is read at a time."""
 
@@ -93,6 +93,7 @@ class Storage:
         self._forgot = 0.0
         self._caches: dict[tuple[str, str], WatchCache] = {}
         self._subscription: Subscription | None = None
+        self._closed = False
         self.revision = 0
 
     async def start(self) -> None:
@@ -117,6 +118,7 @@ class Storage:
             cache.load(loaded.get(cache, ()), self.revision)
 
     async def close(self) -> None:
+        self._closed = True
         if self._subscription is not None:
             self._subscription.close()
         for cache in self._caches.values():
@@ -137,6 +139,8 @@ class Storage:
         if found is None:
             found = self._caches[group or "core", plural] = WatchCache(group, plural, namespaced)
             found.load((), self.revision)
+            if self._closed:
+                found.close()  # or who watches it from now on would wait for ever
         return found
 
     def cache_of(self, resource: ResourceType) -> WatchCache:
@@ -193,7 +197,7 @@ class Storage:
                 cache.forget(now)
 
     def _store_key(self, cache: WatchCache, key: str) -> str:
-        return f"{PREFIX}{cache.group or 'core'}/{cache.plural}/{key}"
+        return f"{cache.store_prefix}{key}"
 
     async def create(self, cache: WatchCache, key: str, obj: Object) -> Object:
         """Store a new object, whose metadata dict must be the caller's own and have no resourceVersion; the object with
@@ -297,7 +301,7 @@ class Storage:
 
 def _encode(obj: Object) -> bytes:
     """orjson leaves several times the length allocated behind what it returns; what is kept must be an exact copy."""
-    return bytes(memoryview(orjson.dumps(obj)))
+    return bytes(memoryview(orjson.dumps(obj, managed_fields.default)))
 
 
 def _at_revision_in_place(obj: Object, revision: int) -> Object:
@@ -314,6 +318,7 @@ def _decode(value: KeyValue) -> Object:
         raise Damaged(value.key, value.mod_revision, error) from None
     if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
         raise Damaged(value.key, value.mod_revision, "it is no object with metadata")
+    managed_fields.compacted(obj)
     return _at_revision_in_place(obj, value.mod_revision)
 
 

@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 import orjson
 
+from kctl.apimachinery.field_ownership.managed_fields import default
 from kctl.apimachinery.objects import Object
 
+PREFIX = "/registry/"
 WINDOW, SMALLEST_WINDOW = 2000, 100
 """Changes kept for watches that begin in the past; older ones are read from the store's history."""
 FRESH_SECONDS = 75.0
@@ -40,7 +42,7 @@ class Entry:
     def item(self) -> bytes:
         """JSON without kind and apiVersion, as a typed list carries its items."""
         if self._item is None:
-            item = orjson.dumps({k: v for k, v in self.object.items() if k != "kind" and k != "apiVersion"})
+            item = orjson.dumps({k: v for k, v in self.object.items() if k != "kind" and k != "apiVersion"}, default)
             self._item = bytes(memoryview(item))  # an exact copy: orjson leaves several times its length allocated
         return self._item
 
@@ -159,6 +161,8 @@ class WatchCache:
         self.group = group
         self.plural = plural
         self.namespaced = namespaced
+        self.store_prefix = f"{PREFIX}{group or 'core'}/{plural}/"
+        """Of the store's keys."""
         self.entries: dict[str, Entry] = {}
         self._by_namespace: dict[str, dict[str, Entry]] = {}
         self._order: list[str] | None = None
@@ -172,6 +176,7 @@ class WatchCache:
         """No change of this resource is newer: the revision of its newest one, or the store's where none has happened since the
         start (what is gone by then left no entry to tell)."""
         self._watchers: list[Watcher] = []
+        self._followers: list[Callable[[Sequence[Change]], None]] = []
         self._closed = False
 
     def load(self, entries: Iterable[tuple[str, Entry]], revision: int) -> None:
@@ -209,6 +214,8 @@ class WatchCache:
         self._times.extend([now] * len(changes))
         self.forget(now)
         self.last_revision = changes[-1].entry.revision
+        for follower in self._followers:
+            follower(changes)
         for watcher in tuple(self._watchers):
             watcher.push(changes)
 
@@ -277,6 +284,10 @@ class WatchCache:
         else:
             self._watchers.append(watcher)
         return watcher
+
+    def follow(self, follower: Callable[[Sequence[Change]], None]) -> None:
+        """Call it with every commit's changes, at once and before any watcher: for what the server itself must know as soon as it is so."""
+        self._followers.append(follower)
 
     def unsubscribe(self, watcher: Watcher) -> None:
         if watcher in self._watchers:

@@ -7,14 +7,20 @@ strategy.prepare_for_create -> validation of metadata and by the strategy -> val
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
+<<<<<<< HEAD
+=======
+from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.field_ownership.managed_fields import FIELD, ManagedFields
+>>>>>>> main
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.status import ApiError, already_exists
 from kctl.kube_apiserver.admission.plugin import Operation
 from kctl.kube_apiserver.caller import CANONICAL, Caller
-from kctl.kube_apiserver.registry import metadata
+from kctl.kube_apiserver.registry import metadata, ownership
+from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpec
 from kctl.kube_apiserver.registry.guaranteed_update import failure
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.registry.strategy import Context
@@ -65,7 +71,7 @@ class Create(ServedResource):
         """Give back what preparing a create took (cluster IPs)."""
         self.strategy.after_delete(self.context(namespace, caller), obj)
 
-    async def _prepare_create(self, namespace: str, obj: Object, caller: Caller) -> Object:
+    def _prepare_create(self, namespace: str, obj: Object, caller: Caller) -> Awaitable[Object]:
         """The object to be stored: complete, admitted, valid; its metadata dict is new."""
         strategy, resource = self.strategy, self.resource
         source = self.to_storage(obj)
@@ -81,11 +87,13 @@ class Create(ServedResource):
             meta["generation"] = 1
         operation = Operation("CREATE", resource, namespace, meta.get("name", ""))
         if caller.body is CANONICAL and strategy.shares_admitted_spec:
-            return await self._create_from_template(context, source, meta, operation, caller)
-        return await self._admit_create(context, self._private(source, meta, caller), operation, caller)
+            return self._create_from_template(context, source, meta, operation, caller)
+        return self._admit_create(context, self._private(source, meta, operation, caller), operation, caller)
 
-    def _private(self, source: Object, meta: dict[str, Any], caller: Caller) -> Object:
+    def _private(self, source: Object, meta: dict[str, Any], operation: Operation, caller: Caller) -> Object:
         if caller.body is not CANONICAL:
+            return {**source, "metadata": meta}
+        if not self.strategy.changes_on_create and not self.shared.admission.changes_objects(operation):
             return {**source, "metadata": meta}
         return deep_copy({**source, "metadata": meta})  # type: ignore[no-any-return]
 
@@ -93,15 +101,19 @@ class Create(ServedResource):
         self, context: Context, source: Object, meta: dict[str, Any], operation: Operation, caller: Caller
     ) -> Object:
         plural, namespace = self.resource.plural, context.namespace
-        state = tuple(self.storage.cache(group, other, True).last_revision for group, other in self.shared.admission.depends_on(operation))
+        state = self.shared.admission.depends_on(operation)
+        if state is None:
+            return await self._admit_create(context, self._private(source, meta, operation, caller), operation, caller)
         now = self.clock.monotonic()
         known = self.admitted.find(plural, namespace, source, state, now)
         if known is None:
-            private = await self._admit_create(context, self._private(source, meta, caller), operation, caller)
+            private = await self._admit_create(context, self._private(source, meta, operation, caller), operation, caller)
             self.admitted.remember(plural, namespace, source, private, state, now)
             return private
         if known.annotations:
             meta["annotations"] = {**(meta.get("annotations") or {}), **known.annotations}
+        owned = known.owned_by(source, caller.manager, meta["creationTimestamp"])
+        meta[FIELD] = owned or self._own_from_template(context, known, source, meta, caller)
         obj = {**source, "metadata": meta, "spec": known.spec}
         if known.status is not None:
             obj["status"] = known.status
@@ -113,15 +125,30 @@ class Create(ServedResource):
             await pending
         return obj
 
+    def _own_from_template(
+        self, context: Context, known: AdmittedSpec, source: Object, meta: dict[str, Any], caller: Caller
+    ) -> ManagedFields | None:
+        """What admission adds to a spec belongs to nobody: that is seen from the spec as it was before."""
+        if known.defaulted is None:
+            known.defaulted = deep_copy({name: value for name, value in source.items() if name != "metadata"})
+            self.strategy.default(context, {**known.defaulted, "metadata": {}})
+        made = {**known.defaulted, "metadata": dict(meta)}
+        ownership.own_new(self, made, caller, meta["creationTimestamp"])
+        known.made_of, known.manager, known.managed = source, caller.manager, made["metadata"].get(FIELD)
+        return known.managed
+
     async def _admit_create(self, context: Context, obj: Object, operation: Operation, caller: Caller) -> Object:
         strategy = self.strategy
         if caller.sent_much:
             await asyncio.to_thread(strategy.default, context, obj)
         else:
             strategy.default(context, obj)
+        ownership.own_new(self, obj, caller, meta["creationTimestamp"])
         pending = self.shared.admission.admit(context, obj, None, operation)
         if pending is not None:
             await pending
+        if strategy.needs_permission:
+            strategy.check_permission(context, obj, None)
         if self.has_status and strategy.reset_status_on_create:
             _reset(obj, self.zero, strategy.status_fields)
         strategy.prepare_for_create(context, obj)

@@ -14,15 +14,29 @@ other arguments (`old`, what `context.get` returns) are values and must not be c
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, MutableSequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import User
 from kctl.kube_apiserver.allocators import Allocators
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.authorization.authorization import Authorization
+
+
+@dataclass(slots=True)
+class Reinvocation:
+    """Mutating admission of one request is gone through a second time where a webhook (or policy) has changed the object. `kept`: what
+    plugins remember of the first round, by their names."""
+
+    needed: bool = False
+    is_second_round: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -41,6 +55,12 @@ class Context:
     dry_run: bool = False
     allocators: Allocators | None = None
     """The pools of cluster IPs and node ports; None where a strategy is used by itself."""
+    authorization: Authorization | None = None
+    """For kinds that give permissions, or need some besides the request's own; None where a strategy is used by itself."""
+    warnings: MutableSequence[str] = field(default_factory=lambda: [])
+    """What the answer warns of."""
+    reinvocation: Reinvocation | None = None
+    """Made by the first plugin that may change what others have seen."""
 
 
 class Strategy:
@@ -73,6 +93,12 @@ class Strategy:
     name_validator: str = "subdomain"
     """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment, config_map_key,
     ip_address (a canonical one)."""
+    changes_on_create: bool = True
+    """False: `default` and `prepare_for_create` leave the object alone, so that one from a component is stored as it is."""
+    needs_permission: bool = False
+    """`check_permission` is to be asked: writing such an object takes more than the permission to write it."""
+    annotates: bool = False
+    """Conversion writes annotations that stand for fields: `versioned` says what who owns what is seen from."""
     allocates: bool = False
     """Preparing takes from a shared pool (cluster IPs, node ports): `after_update` and `after_failure` are called."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = {}
@@ -82,6 +108,13 @@ class Strategy:
 
     def default(self, context: Context, obj: Object) -> None:
         """Go's defaulting (SetDefaults_*). Also runs on updates."""
+
+    def check_permission(self, context: Context, obj: Object, old: Object | None) -> None:
+        """Refuse what the caller may not do with this object, after mutating admission; `old` is None for a create. Changes nothing."""
+
+    def versioned(self, obj: Object) -> Object:
+        """For kinds that `annotates`: what was sent, as conversion to a version shows it before the strategy has prepared it."""
+        return obj
 
     def prepare_for_create(self, context: Context, obj: Object) -> None:
         """Clear what callers may not set, derive what the server sets (after the generic status reset)."""

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+<<<<<<< HEAD
 from kctl.apimachinery import apply_merge, bounds, json_patch, merge_patch, strategic_diff, strategic_merge
+=======
+from kctl.apimachinery import json_patch, merge_patch, strategic_diff, strategic_merge
+>>>>>>> main
 from kctl.apimachinery.schema import schemas
 
 DEPLOYMENT = schemas.load().patch_meta("apps/v1", "Deployment")
@@ -196,6 +200,7 @@ def test_recreate_strategy_clears_rolling_update() -> None:
     patch = strategic_diff.three_way({"spec": {}}, modified, current, DEPLOYMENT)
     assert patch == {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}
     assert strategic_merge.apply(current, patch, DEPLOYMENT) == modified
+<<<<<<< HEAD
 
 
 def test_applied_configuration_merges_by_list_keys() -> None:
@@ -236,3 +241,5 @@ def test_a_move_costs_the_same_however_much_is_moved(monkeypatch: pytest.MonkeyP
     ]
     with pytest.raises(json_patch.JsonPatchError, match="exceeded max depth"):
         json_patch.apply({"a": {}}, deeper * 300)
+=======
+>>>>>>> main

@@ -61,8 +61,8 @@ def _backend(backend: Any, path: str) -> list[FieldError]:
     return _SERVICE.errors_at(service, f"{path}.service")
 
 
-def _path(entry: Any, path: str) -> list[FieldError]:
-    kind, text, here = entry["pathType"], entry.get("path") or "", f"{path}.path"
+def _path(rule_path: Any, path: str) -> list[FieldError]:
+    kind, text, here = rule_path["pathType"], rule_path.get("path") or "", f"{path}.path"
     wrong: list[str] = []
     if kind not in _PATH_TYPES:
         return [field_errors.unsupported(f"{path}.pathType", kind, _PATH_TYPES)]
@@ -82,7 +82,7 @@ def _backend_or_rules(spec: Any, path: str) -> list[FieldError]:
 
 _PATH = struct(
     pointer("pathType", required="pathType must be specified"),
-    when(lambda entry: entry.get("pathType") is not None, _path, field("backend", _backend, zero={})),
+    when(lambda rule_path: rule_path.get("pathType") is not None, _path, field("backend", _backend, zero={})),
 )
 _RULE = struct(optional("host", _no_address, _host), pointer("http", struct(field("paths", each(_PATH), required=True))))
 _SPEC = struct(
