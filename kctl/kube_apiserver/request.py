@@ -32,13 +32,10 @@ class WireRequest:
     """Names in lower case."""
     raw_body: bytes = b""
     client_certificate: Mapping[str, Any] | None = None
-<<<<<<< HEAD
     error: ApiError | None = None
     """What it is refused with, whatever it is about."""
-=======
     source: str = ""
     """The address it came from; '' where there is none."""
->>>>>>> main
     user: User = ANONYMOUS
     """Whom the way in knows to ask; over TLS nobody, until the filter authentication has looked."""
 

@@ -47,28 +47,8 @@ def resolve(wire: WireRequest, registry: Registry) -> Request:
     parts = wire.path.split("/", _MOST_PARTS)[1:]
     if parts and parts[-1] == "":
         parts.pop()
-<<<<<<< HEAD
-    request: Request
     if wire.error is not None:
-        request = UnservedRequest(verb=wire.method.lower(), error=wire.error)
-    elif len(parts) > 2 and parts[0] == "api":
-        request = _on_resource(wire, registry, "", parts[1], parts[2:])
-    elif len(parts) > 3 and parts[0] == "apis":
-        request = _on_resource(wire, registry, parts[1], parts[2], parts[3:])
-    else:
-        request = Request(verb=wire.method.lower())
-    headers = wire.headers
-    request.wire, request.query, request.user = wire, wire.query, wire.user
-    request.accept, request.content_type = headers.get("accept", ""), headers.get("content-type", "")
-    request.program = headers.get("user-agent", "")
-    return request
-
-
-def _on_resource(wire: WireRequest, registry: Registry, group: str, version: str, rest: list[str]) -> Request:
-    if len(wire.path) < _LONGEST_PATH:
-        rest = [unquote(part) for part in rest]
-    asked, depth = _taken_apart(wire, group, version, rest)
-=======
+        return UnservedRequest(verb=wire.method.lower(), error=wire.error, **_of_wire(wire))
     if len(parts) > 2 and parts[0] == "api":
         return _on_resource(wire, registry, "", parts[1], parts[2:])
     if len(parts) > 3 and parts[0] == "apis":
@@ -90,10 +70,10 @@ def _of_wire(wire: WireRequest) -> dict[str, Any]:
 
 
 def _on_resource(wire: WireRequest, registry: Registry, group: str, version: str, rest: list[str]) -> Request:
-    rest = [unquote(part) if "%" in part else part for part in rest]
+    if len(wire.path) < _LONGEST_PATH:
+        rest = [unquote(part) if "%" in part else part for part in rest]
     asked = verb, plural, namespace, name, subresource, _ = _taken_apart(wire, group, rest)
     error: ApiError | None = None
->>>>>>> main
     versions = registry.table.versions(group)
     if version in versions:
         resource = None if "" in rest else registry.table.by_plural(group, version, plural)

@@ -38,15 +38,11 @@ class Patcher:
         return self._kind == APPLY_PATCH
 
     @property
-<<<<<<< HEAD
     def may_grow(self) -> bool:
         """Whether applying it may be a longer work than its size tells."""
-        return self._kind == JSON_PATCH and json_patch.may_grow(self._document)
+        return self._kind == "application/json-patch+json" and json_patch.may_grow(self._document)
 
-    def create(self) -> Object:
-        """The object an apply creates."""
-        return self._document  # type: ignore[no-any-return]
-=======
+    @property
     def document(self) -> Any:
         """The patch, or the configuration that is applied."""
         return self._document
@@ -59,7 +55,6 @@ class Patcher:
             return any(place in ("", "/metadata") or str(place).startswith("/metadata/managedFields") for place in places)
         meta = self._document.get("metadata") if isinstance(self._document, dict) else None
         return meta is not None and (not isinstance(meta, dict) or "managedFields" in meta or "$patch" in meta or "$retainKeys" in meta)
->>>>>>> main
 
     def apply(self, old: Object) -> Object:
         match self._kind:

@@ -10,11 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
-<<<<<<< HEAD
-=======
-from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.field_ownership.managed_fields import FIELD, ManagedFields
->>>>>>> main
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.status import ApiError, already_exists
 from kctl.kube_apiserver.admission.plugin import Operation

@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-<<<<<<< HEAD
-from kctl.apimachinery import apply_merge, bounds, json_patch, merge_patch, strategic_diff, strategic_merge
-=======
-from kctl.apimachinery import json_patch, merge_patch, strategic_diff, strategic_merge
->>>>>>> main
+from kctl.apimachinery import bounds, json_patch, merge_patch, strategic_diff, strategic_merge
 from kctl.apimachinery.schema import schemas
 
 DEPLOYMENT = schemas.load().patch_meta("apps/v1", "Deployment")
@@ -200,25 +196,6 @@ def test_recreate_strategy_clears_rolling_update() -> None:
     patch = strategic_diff.three_way({"spec": {}}, modified, current, DEPLOYMENT)
     assert patch == {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}
     assert strategic_merge.apply(current, patch, DEPLOYMENT) == modified
-<<<<<<< HEAD
-
-
-def test_applied_configuration_merges_by_list_keys() -> None:
-    live = pod(containers=[{"name": "a", "image": "1", "ports": [{"containerPort": 80, "protocol": "TCP"}]}, {"name": "b"}])
-    applied = pod(containers=[{"name": "a", "image": "2", "ports": [{"containerPort": 80, "name": "web"}]}, {"name": "c"}])
-    merged = apply_merge.apply(live, applied, DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
-    assert merged == [
-        {"name": "a", "image": "2", "ports": [{"containerPort": 80, "protocol": "TCP", "name": "web"}]},
-        {"name": "b"},
-        {"name": "c"},
-    ]
-
-
-def test_atomic_maps_are_replaced_by_an_applied_configuration() -> None:
-    meta = schemas.load().patch_meta("v1", "Service")
-    live = {"spec": {"selector": {"a": "b"}, "type": "ClusterIP"}}
-    applied = {"spec": {"selector": {"c": "d"}}}
-    assert apply_merge.apply(live, applied, meta) == {"spec": {"selector": {"c": "d"}, "type": "ClusterIP"}}
 
 
 def test_a_move_costs_the_same_however_much_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,5 +218,3 @@ def test_a_move_costs_the_same_however_much_is_moved(monkeypatch: pytest.MonkeyP
     ]
     with pytest.raises(json_patch.JsonPatchError, match="exceeded max depth"):
         json_patch.apply({"a": {}}, deeper * 300)
-=======
->>>>>>> main

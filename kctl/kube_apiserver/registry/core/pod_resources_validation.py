@@ -162,14 +162,9 @@ def _request_against_limit(name: str, value: Any, limits: Mapping[str, Any], pat
 def _claim_names(entries: list[dict[str, Any]], claims: frozenset[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
-<<<<<<< HEAD
     of_name: Counter[str] = Counter()
-    for index, entry in enumerate(entries):
-        here, name, request = f"{path}[{index}]", entry.get("name") or "", entry.get("request") or ""
-=======
     for index, claim in enumerate(entries):
         here, name, request = f"{path}[{index}]", claim.get("name") or "", claim.get("request") or ""
->>>>>>> main
         if not name:
             errors.append(fe.required(here))
             continue

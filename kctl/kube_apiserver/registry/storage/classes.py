@@ -8,11 +8,7 @@ from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import enums
-<<<<<<< HEAD
 from kctl.apimachinery.schema.patch_meta import identity
-from kctl.kube_apiserver.registry import field_checks
-=======
->>>>>>> main
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
 from kctl.kube_apiserver.registry.rules.language import each, field, optional, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
