@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "set": _at("set", BEGINNER, "Set specific features on objects", "Set"),
     "explain": _at("explain", INTERMEDIATE, "Get documentation for a resource", "Explain"),
     "get": _at("get", INTERMEDIATE, "Display one or many resources", "Get"),
+    "edit": _at("edit.command", INTERMEDIATE, "Edit a resource on the server", "Edit"),
     "delete": _at(
         "delete", INTERMEDIATE, "Delete resources by file names, stdin, resources and names, or by resources and label selector", "Delete"
     ),
@@ -89,7 +90,6 @@ NOT_YET: Final = frozenset(
         "attach",
         "cp",
         "debug",
-        "edit",
         "exec",
         "kuberc",
         "kustomize",
