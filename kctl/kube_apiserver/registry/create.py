@@ -134,7 +134,7 @@ class Create(ServedResource):
         return known.managed
 
     async def _admit_create(self, context: Context, obj: Object, operation: Operation, caller: Caller) -> Object:
-        strategy = self.strategy
+        strategy, meta = self.strategy, obj["metadata"]
         if caller.sent_much:
             await asyncio.to_thread(strategy.default, context, obj)
         else:
