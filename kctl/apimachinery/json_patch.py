@@ -44,6 +44,11 @@ def apply(document: Any, operations: Any) -> Any:
     return patch.document
 
 
+def may_grow(operations: Any) -> bool:
+    """Whether a small patch may make a large object of a small one."""
+    return isinstance(operations, list) and any(isinstance(entry, dict) and entry.get("op") == "copy" for entry in operations)
+
+
 def _check_form(operations: Any) -> None:
     if not isinstance(operations, list):
         raise MalformedPatch(f"json: cannot unmarshal {json_kind(operations)} into Go value of type jsonpatch.Patch")
@@ -99,13 +104,13 @@ class _Patch:
         value = _get(self.document, source)
         if value is _MISSING:
             raise JsonPatchError(f"error in {name} for path: '{source}': missing value")
-        if bounds.too_deep(value):
-            raise JsonPatchError(bounds.EXCEEDED)
         if name == "move":
             if path.startswith(source + "/"):
                 raise JsonPatchError(f"add operation does not apply: doc is missing path: {_quote(path)}: missing value")
             self.document = _remove(self.document, source) if source else self.document
         else:
+            if bounds.too_deep(value):
+                raise JsonPatchError(bounds.EXCEEDED)
             self._copied += len(orjson.dumps(value))
             if self._copied > MAX_COPIED_BYTES:
                 size = f"the accumulated size increase of copy is {self._copied}, exceeding the limit {MAX_COPIED_BYTES}"

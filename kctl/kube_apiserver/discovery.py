@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from kctl.apimachinery.resources import ResourceTable, ResourceType, Subresource
+from kctl.kube_apiserver import media_types
 
 Document = dict[str, Any]
 AGGREGATED_V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -30,7 +31,7 @@ _STORED_AS: Mapping[tuple[str, str], str] = {
 
 def wants_aggregated(accept: str) -> str:
     """The content type of the aggregated answer an Accept header prefers to plain JSON; '' for the legacy one."""
-    for offer in accept.split(","):
+    for offer in media_types.offers(accept):
         media, _, rest = offer.strip().partition(";")
         parameters = dict(part.strip().partition("=")[::2] for part in rest.split(";") if part)
         if media == "application/json" and parameters.get("as") == "APIGroupDiscoveryList":

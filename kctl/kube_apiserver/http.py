@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, assert_never, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from kctl.apimachinery.status import ApiError, InternalError, RequestEntityTooLarge, Timeout
+from kctl.apimachinery.status import ApiError, BadRequest, InternalError, RequestEntityTooLarge, Timeout
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
-from kctl.kube_apiserver import answer_encoding, list_encoding, warning_headers
+from kctl.kube_apiserver import answer_encoding, list_encoding, media_types, warning_headers
 from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
+from kctl.kube_apiserver.caller import LARGE
 from kctl.kube_apiserver.request import Request, WireRequest
 from kctl.kube_apiserver.request_info import resolve
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer, failure
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _PATIENCE = 100
 """Hundredths of a second that a stopping server waits for what it has begun."""
+_MOST_PARAMETERS = 10_000
+"""As Go's net/url, which then takes none of them."""
 _BODY_SECONDS = 60.0
 """For a body to arrive: upstream's --request-timeout."""
 
@@ -38,10 +41,15 @@ _BODY_SECONDS = 60.0
 def wire_request(method: str, target: str, headers: Mapping[str, str]) -> WireRequest:
     """`target` as on the request line; header names in lower case."""
     parts = urlsplit(target) if not target.startswith("//") else urlsplit("http://x" + target)
+    wire = WireRequest(method, parts.path, {}, headers)
     query: dict[str, str] = {}
-    for key, value in parse_qsl(parts.query, keep_blank_values=True):
-        query.setdefault(key, value)
-    return WireRequest(method, parts.path, query, headers)
+    try:
+        for key, value in parse_qsl(parts.query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS):
+            query.setdefault(key, value)
+    except ValueError:
+        wire.error = BadRequest(f"more than {_MOST_PARAMETERS} query parameters")
+    wire.query = query
+    return wire
 
 
 def _headers(incoming: Mapping[str, str]) -> dict[str, str]:
@@ -146,7 +154,10 @@ class Listener:
         if incoming.method == "OPTIONS" and incoming.raw_path == "*":
             return web.Response()  # Go's answer, before any handler
         headers = _headers(incoming.headers)
-        wire = wire_request(incoming.method, incoming.raw_path, headers)
+        if len(incoming.raw_path) < LARGE:
+            wire = wire_request(incoming.method, incoming.raw_path, headers)
+        else:
+            wire = await asyncio.to_thread(wire_request, incoming.method, incoming.raw_path, headers)
         tls = incoming.transport.get_extra_info("ssl_object") if incoming.transport else None
         wire.source = incoming.remote or ""
         wire.client_certificate = tls.getpeercert() if tls is not None else None
@@ -180,6 +191,8 @@ class Listener:
                     return await self._send_list(incoming, request, answer)
                 except ApiError as error:
                     return self._whole(incoming, request, failure(error))
+            case ObjectAnswer() if "yaml" in request.accept:
+                return await asyncio.to_thread(self._whole, incoming, request, answer)
             case ObjectAnswer() | RawAnswer():
                 return self._whole(incoming, request, answer)
         assert_never(answer)
@@ -200,7 +213,7 @@ class Listener:
         chunks = list_encoding.chunks(answer_encoding.pieces(request, answer, media, self._server.now()))
         headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": media.name}, request)
         gzip = self._server.config.response_compression and accepts_gzip(request.headers)
-        return await self._lists.send(incoming, answer.status, headers, chunks, gzip)
+        return await self._lists.send(incoming, answer.status, headers, chunks, gzip, slow=media.name == media_types.YAML)
 
     async def _read(self, incoming: web.BaseRequest) -> bytes:
         limit = self._server.config.max_request_bytes

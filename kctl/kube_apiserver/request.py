@@ -35,6 +35,8 @@ class WireRequest:
     """Names in lower case."""
     raw_body: bytes = b""
     client_certificate: Mapping[str, Any] | None = None
+    error: ApiError | None = None
+    """What it is refused with, whatever it is about."""
     source: str = ""
     """The address it came from; '' where there is none."""
     user: User = ANONYMOUS

@@ -38,6 +38,11 @@ class Patcher:
         return self._kind == APPLY_PATCH
 
     @property
+    def may_grow(self) -> bool:
+        """Whether applying it may be a longer work than its size tells."""
+        return self._kind == "application/json-patch+json" and json_patch.may_grow(self._document)
+
+    @property
     def document(self) -> Any:
         """The patch, or the configuration that is applied."""
         return self._document

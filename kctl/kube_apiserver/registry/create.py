@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
-from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.field_ownership.managed_fields import FIELD, ManagedFields
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.status import ApiError, already_exists
@@ -151,11 +150,11 @@ class Create(ServedResource):
         strategy.prepare_for_create(context, obj)
         try:
             if caller.sent_much:
-                errors = await asyncio.to_thread(self._create_errors, context, obj)
+                refusal = await asyncio.to_thread(self._create_refusal, context, obj)
             else:
-                errors = self._create_errors(context, obj)
-            if errors and caller.validates:
-                raise self.invalid(meta.get("name", ""), errors)
+                refusal = self._create_refusal(context, obj)
+            if refusal is not None and caller.validates:
+                raise refusal
             if caller.body is not CANONICAL:
                 caller.warnings += strategy.warnings_on_create(context, obj)
             pending = self.shared.admission.validate(context, obj, None, operation)
@@ -166,8 +165,9 @@ class Create(ServedResource):
             raise
         return obj
 
-    def _create_errors(self, context: Context, obj: Object) -> list[FieldError]:
-        return self.metadata_errors(obj["metadata"]) + self.strategy.validate(context, obj)
+    def _create_refusal(self, context: Context, obj: Object) -> ApiError | None:
+        errors = self.metadata_errors(obj["metadata"]) + self.strategy.validate(context, obj)
+        return self.invalid(obj["metadata"].get("name", ""), errors) if errors else None
 
 
 def _with_revision(obj: Object, revision: str) -> Object:

@@ -166,11 +166,11 @@ class Update(Create, Get):
             meta["generation"] = old_meta.get("generation", 0) + 1
         try:
             if beside_loop:
-                errors = await asyncio.to_thread(self._update_errors, context, obj, old)
+                refusal = await asyncio.to_thread(self._update_refusal, context, obj, old)
             else:
-                errors = self._update_errors(context, obj, old)
-            if errors:
-                raise self.invalid(old_meta["name"], errors)
+                refusal = self._update_refusal(context, obj, old)
+            if refusal is not None:
+                raise refusal
             if caller.body is not CANONICAL:
                 caller.warnings += strategy.warnings_on_update(context, obj, old)
             pending = self.shared.admission.validate(context, obj, old, operation)
@@ -180,6 +180,10 @@ class Update(Create, Get):
             self._settle(namespace, caller, obj, old, stored=False)
             raise
         return obj
+
+    def _update_refusal(self, context: Context, obj: Object, old: Object) -> ApiError | None:
+        errors = self._update_errors(context, obj, old)
+        return self.invalid(old["metadata"]["name"], errors) if errors else None
 
     def _update_errors(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         strategy, meta = self.strategy, obj["metadata"]

@@ -37,6 +37,28 @@ async def test_a_header_of_half_a_megabyte_is_taken(api: Served) -> None:
     assert (await connection.ask(PATH)).status == 200
 
 
+async def test_more_parameters_than_go_reads_are_refused(api: Served) -> None:
+    connection = await api.connect()
+    answer = await connection.ask(f"{PATH}?" + "&".join(["a=b"] * 10_001))
+    assert (answer.status, answer.json()["message"]) == (400, "more than 10000 query parameters")
+    assert (await connection.ask(f"{PATH}?" + "&".join(["a=b"] * 10_000))).status == 200
+
+
+async def test_of_a_very_long_accept_header_the_first_offers_count(api: Served) -> None:
+    connection = await api.connect()
+    assert (await connection.ask(PATH, Accept="application/yaml," * 1000)).headers["content-type"] == "application/yaml"
+    assert (await connection.ask(PATH, Accept="," * 900_000)).status == 406
+    assert (await connection.ask(PATH, Accept="text/html," * 1000 + "application/json")).status == 406
+    assert (await connection.ask(PATH, Accept="text/html," * 999 + "application/json")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("a/" * 300_000, 404), ("default/configmaps/" + "%61" * 300_000, 400)], ids=["parts", "escapes"]
+)
+async def test_very_long_paths_lead_nowhere(api: Served, path: str, status: int) -> None:
+    assert (await (await api.connect()).ask(f"/api/v1/namespaces/{path}")).status == status
+
+
 @pytest.mark.parametrize("headers", [1, 200], ids=["one header", "many headers"])
 async def test_a_head_of_more_than_a_megabyte_is_a_431_as_of_go(api: Served, headers: int) -> None:
     connection = await api.connect()

@@ -4,24 +4,31 @@ result where it is plain to see. Nothing is evaluated. Messages follow cel-go's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 BOOL, STRING, DYN = "bool", "string", "dyn"
 OPERAND = "expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
 _LARGEST = 100_000
 _MOST_ERRORS = 100
+_MOST_TEXT = 256 * 1024
+"""Characters of one expression's errors. cel-go has no such limit: it repeats a line of 16 KB for each of a hundred names."""
+_LONGEST_LINE = 16384
+"""Bytes of a line that is shown."""
+_WIDE = re.compile(r"[^\x00-\x7f]")
+_NARROW = re.compile(r"[\x00-\x7f]")
+"""What cel-go marks with a wide dot (it counts the bytes of a letter), and with a narrow one."""
 _DEEPEST = 80
 """cel-go stops at 250 expressions in one another; each of them is up to seven Python frames here, of a thousand."""
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|//[^\n]*)
+    r"""(?P<space>[\t\n\f\r\ ]+|//[^\n]*)
     |(?P<float>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)
     |(?P<uint>(?:0x[0-9a-fA-F]+|\d+)[uU])
     |(?P<int>0x[0-9a-fA-F]+|\d+)
     |(?P<string>[bBrR]{0,2}(?:\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?'''|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
     |(?P<name>[_a-zA-Z][_a-zA-Z0-9]*|`[^`\n]+`)
     |(?P<mark>&&|\|\||==|!=|<=|>=|[-+*/%!?:.,()\[\]{}<>])""",
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _LEVELS = (("||",), ("&&",), ("<", "<=", ">=", ">", "==", "!=", "in"), ("+", "-"), ("*", "/", "%"))
 _LEVEL = {mark: level for level, marks in enumerate(_LEVELS) for mark in marks}
@@ -111,20 +118,35 @@ def problem(expression: str, declared: Iterable[str], wanted: str = DYN) -> str:
     except _SyntaxError as error:
         return f"compilation failed: {_located(expression, error.offset, str(error))}"
     if parser.undeclared:
-        shown, more = parser.undeclared[:_MOST_ERRORS], len(parser.undeclared) - _MOST_ERRORS
-        found = [_located(expression, offset, f"undeclared reference to '{name}' (in container '')") for offset, name in shown]
-        if more > 0:
-            found.append(f"{more} more errors were truncated")
-        return "compilation failed: " + "\n".join(found)
+        return f"compilation failed: {_undeclared(expression, parser.undeclared)}"
     if wanted != DYN and kind not in (wanted, DYN, wanted.partition("(")[0]):
         return f"must evaluate to {wanted} but got {kind}"
     return ""
 
 
+def _undeclared(expression: str, references: Sequence[tuple[int, str]]) -> str:
+    """One message for each of the first hundred, as cel-go; fewer where they get long, each with its whole line. The rest is counted."""
+    shown: list[str] = []
+    length = 0
+    for offset, name in references[:_MOST_ERRORS]:
+        if length > _MOST_TEXT:
+            break
+        shown.append(_located(expression, offset, f"undeclared reference to '{name}' (in container '')"))
+        length += len(shown[-1])
+    more = len(references) - len(shown)
+    return "\n".join([*shown, f"{more} more errors were truncated"] if more else shown)
+
+
 def _located(expression: str, offset: int, message: str) -> str:
-    line = expression.count("\n", 0, offset)
-    column = offset - (expression.rfind("\n", 0, offset) + 1)
-    return f"ERROR: <input>:{line + 1}:{column + 1}: {message}\n | {(expression.splitlines() or [''])[line]}\n | {'.' * column}^"
+    """With the line and a mark below the place, unless the line is longer than cel-go shows."""
+    start, end = expression.rfind("\n", 0, offset) + 1, expression.find("\n", offset)
+    column, line = offset - start, expression[start : end if end >= 0 else None].replace("\t", " ")
+    text = f"ERROR: <input>:{expression.count(chr(10), 0, offset) + 1}:{column + 1}: {message}"
+    if len(line.encode("utf-8", "surrogatepass")) > _LONGEST_LINE:
+        return text
+    below = _NARROW.sub(".", _WIDE.sub("\uff0e", line[:column]))
+    mark = "\uff3e" if _WIDE.match(line, column) else "^"
+    return f"{text}\n | {line}\n | {below}{mark}"
 
 
 def _tokens(text: str) -> Iterator[_Token]:

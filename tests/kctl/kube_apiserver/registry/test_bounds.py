@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kctl.kube_apiserver.registry.admissionregistration.expressions import problem
+from kctl.kube_apiserver.registry.rules.language import each
 from tests.kctl.kube_apiserver.registry.harness import Harness
 
 DECLARED = ("object",)
@@ -152,6 +153,40 @@ def test_many_topology_spread_constraints() -> None:
 
     few, many = pod(200), pod(800)
     assert PODS.problems(many) == []
+    assert calls(lambda: PODS.problems(many)) / calls(lambda: PODS.problems(few)) < 4.5
+
+
+class Compared(str):
+    """Counts how often texts are compared."""
+
+    comparisons = 0
+
+    def __eq__(self, other: object) -> bool:
+        Compared.comparisons += 1
+        return str.__eq__(self, other)  # type: ignore[no-any-return]
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize("key", ["", "name"], ids=["texts", "fields"])
+def test_items_that_must_differ_are_not_each_compared_with_each(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Compared, "comparisons", 0)
+    marks = [Compared(f"a{number}") for number in range(2000)]
+    rule = each(unique=key or True)
+    assert rule.errors_at([{key: mark} for mark in marks] if key else marks, "items") == []
+    assert Compared.comparisons < 2000
+    repeated = [True, 1, {"a": 1, "b": 2}, {"b": 2, "a": 1}, True, [1], [1]]
+    assert [error.field for error in each(unique=True).errors_at(repeated, "items")] == ["items[3]", "items[4]", "items[6]"]
+
+
+def test_many_claims_of_a_container() -> None:
+    def pod(count: int) -> dict[str, Any]:
+        names = [f"claim-{number}" for number in range(count)]
+        container = {"name": "c", "image": "i", "resources": {"claims": [{"name": name, "request": "gpu"} for name in names]}}
+        return {"spec": {"containers": [container], "resourceClaims": [{"name": "one", "resourceClaimName": "x"}]}}
+
+    few, many = pod(200), pod(800)
+    assert len(PODS.problems(many)) == 800
     assert calls(lambda: PODS.problems(many)) / calls(lambda: PODS.problems(few)) < 4.5
 
 
