@@ -36,6 +36,8 @@ class ResourceType(NamedTuple):
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: tuple[Subresource, ...] = ()
+    storage_version: str = ""
+    """The version in which it is stored, where a definition says so; '' for built-in types."""
 
     @property
     def api_version(self) -> str:
@@ -222,16 +224,36 @@ class ResourceTable:
     def __init__(self, types: Iterable[ResourceType] = BUILT_IN) -> None:
         self._by_path: dict[tuple[str, str, str], ResourceType] = {}
         self._by_kind: dict[tuple[str, str, str], ResourceType] = {}
+        self._versions: dict[str, list[str]] = {}
+        self._custom: list[ResourceType] = []
+        self._custom_groups: frozenset[str] = frozenset()
         for entry in types:
             self.add(entry)
 
     def add(self, entry: ResourceType) -> None:
         self._by_path[entry.group, entry.version, entry.plural] = entry
         self._by_kind[entry.group, entry.version, entry.kind] = entry
+        versions = self._versions.setdefault(entry.group, [])
+        if entry.version not in versions:
+            versions.append(entry.version)
 
-    def remove(self, entry: ResourceType) -> None:
+    def _remove(self, entry: ResourceType) -> None:
         self._by_path.pop((entry.group, entry.version, entry.plural), None)
         self._by_kind.pop((entry.group, entry.version, entry.kind), None)
+        self._versions.pop(entry.group, None)
+
+    def set_custom(self, types: Iterable[ResourceType]) -> None:
+        """Exactly these custom resources from now on, in this order, after the built-in types. None of a built-in group."""
+        for entry in self._custom:
+            self._remove(entry)
+        self._custom = list(types)
+        self._custom_groups = frozenset(entry.group for entry in self._custom)
+        for entry in self._custom:
+            self.add(entry)
+
+    def is_custom(self, group: str) -> bool:
+        """Whether the group is one of definitions."""
+        return group in self._custom_groups
 
     def __iter__(self) -> Iterator[ResourceType]:
         return iter(self._by_path.values())
@@ -250,7 +272,7 @@ class ResourceTable:
 
     def versions(self, group: str) -> list[str]:
         """The group's versions, preferred first."""
-        return list(dict.fromkeys(entry.version for entry in self if entry.group == group))
+        return self._versions.get(group, [])
 
 
 _TABLE: Final = ResourceTable()

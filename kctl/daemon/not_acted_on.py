@@ -68,9 +68,6 @@ NOT_ACTED_ON = (
         "storage is not provisioned or attached yet: this object is stored only",
     ),
     NotActedOn(
-        ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
-    ),
-    NotActedOn(
         (f"roles.{_RBAC}", f"clusterroles.{_RBAC}", f"rolebindings.{_RBAC}", f"clusterrolebindings.{_RBAC}"),
         "RBAC is not enforced yet: whoever is authenticated may do everything",
     ),

@@ -37,7 +37,7 @@ class Paths:
         if answer is None:
             return not_found()
         if request.method not in ("GET", "HEAD"):
-            if first in ("api", "apis", "version"):
+            if first in ("api", "apis", "version") and path.count("/") < 4:
                 raise not_allowed()
             return not_found()
         return await answer(self, request, path)
@@ -75,7 +75,7 @@ class Paths:
             found = discovery.api_group(table, parts[1])
         elif parts[0] == "apis" and len(parts) == 3:
             found = discovery.api_resource_list(table, parts[1], parts[2])
-            if found is None and table.versions(parts[1]):
+            if found is None and table.versions(parts[1]) and not table.is_custom(parts[1]):
                 raise no_such_resource()
         return ObjectAnswer(found) if found is not None else not_found()
 

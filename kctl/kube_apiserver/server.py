@@ -62,6 +62,7 @@ class ApiServer:
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
+        self._definitions: asyncio.Task[None] | None = None
         self.bound_port = 0
         self._housekeeping: Housekeeping | None = None
         self.stopping = False
@@ -91,6 +92,9 @@ class ApiServer:
         self._housekeeping.start()
 
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
+        from kctl.kube_apiserver.custom_resources import follow
+
+        self._definitions = await follow.start(self.registry)
 
     def transport(self, user: User) -> Transport:
         """The in-process way in for what a person wrote: bodies are checked as over HTTPS."""
@@ -150,8 +154,9 @@ class ApiServer:
         if self._housekeeping is not None:
             self._housekeeping.stop()
         await self.storage.close()
-        if self._flow_schemas is not None:
-            await self._flow_schemas
+        for task in (self._flow_schemas, self._definitions):
+            if task is not None:
+                await task
         if self._listener is not None:
             await self._listener.stop()
 

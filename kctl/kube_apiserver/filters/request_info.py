@@ -48,6 +48,11 @@ def with_request_info(handler: Handler, table: ResourceTable) -> Handler:
 
 
 def _resolve(request: Request, table: ResourceTable, group: str, version: str, rest: list[str]) -> None:
+    if table.is_custom(group):
+        from kctl.kube_apiserver.custom_resources import routes
+
+        routes.resolve(request, table, group, version, rest)
+        return
     versions = table.versions(group)
     if version not in versions:
         if versions:

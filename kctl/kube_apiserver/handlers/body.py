@@ -44,6 +44,10 @@ def decode(request: Request, endpoint: Endpoint, subresource: str = "") -> Objec
         if entry.version:
             api_version = f"{entry.group}/{entry.version}" if entry.group else entry.version
     value, duplicates = _parse(request, kind)
+    if endpoint.custom and (entry is None or not entry.version):
+        from kctl.kube_apiserver.custom_resources import bodies
+
+        return bodies.decoded(request, endpoint, value, duplicates)
     own = _check_kind(value, api_version, kind, acceptable=entry is not None)
     if own != api_version:
         schema = schemas.load().for_kind(own, kind) or endpoint.schema(subresource)

@@ -69,4 +69,8 @@ def handler_for(request: Request) -> Handle:
 async def dispatch(registry: Registry, request: Request) -> Response:
     if request.accept:
         representation.check(request)
+    if registry.custom and request.resource is not None and registry.table.is_custom(request.resource.group):
+        from kctl.kube_apiserver.custom_resources import requests
+
+        return await requests.handle(registry, request, handler_for)
     return await handler_for(request)(registry, request)

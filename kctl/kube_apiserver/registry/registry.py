@@ -9,6 +9,7 @@ from functools import partial
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceTable, ResourceType
+from kctl.apimachinery.status import NotFound
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.registry import conversion, strategies
 from kctl.kube_apiserver.registry.endpoint import Endpoint
@@ -38,11 +39,24 @@ class Registry:
         self._schema_of = schema_of
         self.shared = RegistryParts(storage, admission, clock, randomness, parts)
         self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
+        self.custom: tuple[Endpoint, ...] = ()
+
+    def set_custom(self, endpoints: Iterable[Endpoint]) -> None:
+        """Exactly these custom resources are served from now on, in this order."""
+        for entry in self.custom:
+            self._endpoints.pop((entry.resource.group, entry.resource.version, entry.resource.plural), None)
+        self.custom = tuple(endpoints)
+        for entry in self.custom:
+            self._endpoints[entry.resource.group, entry.resource.version, entry.resource.plural] = entry
+        self.table.set_custom(entry.resource for entry in self.custom)
 
     def endpoint(self, resource: ResourceType) -> Endpoint:
+        """Raises NotFound for a custom resource whose definition is gone."""
         key = (resource.group, resource.version, resource.plural)
         found = self._endpoints.get(key)
         if found is None:
+            if self.table.by_plural(*key) is None:
+                raise NotFound("the server could not find the requested resource")
             found = self._endpoints[key] = self._make_endpoint(resource)
         return found
 

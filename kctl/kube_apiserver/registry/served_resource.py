@@ -6,10 +6,10 @@ The verbs are in create.py, get.py, list.py, ...: each a class that adds one met
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -17,6 +17,7 @@ from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.schema.patch_meta import PatchMeta
 from kctl.apimachinery.status import ApiError, invalid
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.caller import Caller
@@ -29,6 +30,9 @@ from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.storage import Storage
 from kctl.kube_apiserver.watch_cache import WatchCache
 
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.columns.columns import Columns
+
 
 class Decoded(Protocol):
     @property
@@ -39,6 +43,9 @@ class Decoded(Protocol):
 
 
 class ObjectSchema(Protocol):
+    @property
+    def patch_meta(self) -> PatchMeta: ...
+
     def decode(self, obj: Any) -> Decoded: ...
 
 
@@ -57,6 +64,11 @@ class RegistryParts:
 
 class ServedResource:
     """`cache`, `strategy` and `storage_version` belong to the stored form, `resource` and `schema` to the served version."""
+
+    custom = False
+    """Whether it is a custom resource: an object without a Go type, whose lists say what their items are."""
+    warnings: Sequence[str] = ()
+    """What every request is told (of a deprecated version)."""
 
     def __init__(
         self,
@@ -105,6 +117,17 @@ class ServedResource:
             empty = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": {}}
             self._zero = self.to_storage(self.schema().decode(empty).object)
         return self._zero
+
+    @property
+    def columns(self) -> Columns:
+        """What a Table shows."""
+        from kctl.kube_apiserver.columns.columns import columns_for
+
+        return columns_for(self.resource)
+
+    @property
+    def list_kind(self) -> str:
+        return f"{self.resource.kind}List"
 
     def key(self, namespace: str, name: str) -> str:
         return f"{namespace}/{name}" if self.resource.namespaced else name

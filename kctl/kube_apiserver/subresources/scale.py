@@ -36,7 +36,7 @@ COLUMNS = Columns(
     ),
     _row,
 )
-_KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
 def scale_of(obj: Object) -> Object:
@@ -49,7 +49,7 @@ def scale_of(obj: Object) -> Object:
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
-        "metadata": {key: meta[key] for key in _KEPT if key in meta},
+        "metadata": {key: meta[key] for key in KEPT if key in meta},
         "spec": {"replicas": replicas} if replicas else {},
         "status": shown,
     }
