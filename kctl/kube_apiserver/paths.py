@@ -83,7 +83,8 @@ class Paths:
         from kctl.kube_apiserver import openapi
 
         # documents of megabytes: beside the loop
-        found = await asyncio.to_thread(openapi.answer, self._server.table, path, request.accept, request.query)
+        table, custom = tuple(self._server.table), self._server.registry.custom
+        found = await asyncio.to_thread(openapi.answer, table, path, request.accept, request.query, custom)
         return found if found is not None else not_found()
 
     async def _root(self, request: Request, path: str) -> Response:

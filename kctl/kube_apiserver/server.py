@@ -39,6 +39,7 @@ from kctl.kube_apiserver.storage import Storage
 if TYPE_CHECKING:
     import ssl
 
+    from kctl.kube_apiserver.custom_resources.follow import Follower
     from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
 
@@ -62,7 +63,7 @@ class ApiServer:
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
-        self._definitions: asyncio.Task[None] | None = None
+        self._definitions: Follower | None = None
         self.bound_port = 0
         self._housekeeping: Housekeeping | None = None
         self.stopping = False
@@ -94,7 +95,8 @@ class ApiServer:
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
         from kctl.kube_apiserver.custom_resources import follow
 
-        self._definitions = await follow.start(self.registry)
+        self.registry.definitions = self._definitions = follow.Follower(self.registry)
+        await self._definitions.start()
 
     def transport(self, user: User) -> Transport:
         """The in-process way in for what a person wrote: bodies are checked as over HTTPS."""
@@ -154,9 +156,10 @@ class ApiServer:
         if self._housekeeping is not None:
             self._housekeeping.stop()
         await self.storage.close()
-        for task in (self._flow_schemas, self._definitions):
-            if task is not None:
-                await task
+        if self._flow_schemas is not None:
+            await self._flow_schemas
+        if self._definitions is not None:
+            await self._definitions.stop()
         if self._listener is not None:
             await self._listener.stop()
 

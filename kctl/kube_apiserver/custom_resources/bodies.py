@@ -3,6 +3,7 @@ alphabetical order."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from kctl.apimachinery.field_errors import invalid
@@ -13,13 +14,15 @@ from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.custom_resources.endpoint import CustomEndpoint
 from kctl.kube_apiserver.custom_resources.schema import CustomSchema
-from kctl.kube_apiserver.handlers.body import strict_problems
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.request import Request
 
+Strict = Callable[[Request, str, str, Sequence[str]], None]
 
-def decoded(request: Request, endpoint: Endpoint, value: Object, duplicates: list[str]) -> Object:
-    """The body as a private canonical object of the endpoint's kind and version. Raises BadRequest, Invalid."""
+
+def decoded(request: Request, endpoint: Endpoint, value: Object, duplicates: list[str], strict: Strict) -> Object:
+    """The body as a private canonical object of the endpoint's kind and version. `strict` deals with unknown and repeated fields. Raises
+    BadRequest, Invalid."""
     resource = endpoint.resource
     version, kind = value.get("apiVersion") or resource.api_version, value.get("kind") or resource.kind
     typed = {**value, "apiVersion": version, "kind": kind}
@@ -29,7 +32,7 @@ def decoded(request: Request, endpoint: Endpoint, value: Object, duplicates: lis
         schema = cast(CustomEndpoint, endpoint).schema_of_version(version) or CustomSchema(kind, {"type": "object"})
         obj, unknown = _decode(schema, typed, version)
         problems += [schemas.unknown_field(path) for path in unknown]
-    strict_problems(request, kind, version, problems)
+    strict(request, kind, version, problems)
     if version != resource.api_version:
         why = f"the API version in the data ({version}) does not match the expected API version ({resource.api_version})"
         raise BadRequest(why)

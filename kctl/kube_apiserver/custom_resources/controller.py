@@ -11,16 +11,15 @@ from collections.abc import Sequence
 
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Condition, Object
+from kctl.apimachinery.resources import CUSTOM_RESOURCE_DEFINITIONS
 from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import APISERVER
 from kctl.kube_apiserver.caller import CANONICAL, Caller
 from kctl.kube_apiserver.custom_resources import approval, names
 from kctl.kube_apiserver.custom_resources.definition import CLEANUP_FINALIZER, Definition
 from kctl.kube_apiserver.custom_resources.finalizer import Finalizer
-from kctl.kube_apiserver.custom_resources.follow import DEFINITIONS
 from kctl.kube_apiserver.custom_resources.serving import Serving
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.watch_cache import Watcher
 
 _LOG = logging.getLogger(__name__)
 _CALLER = Caller(APISERVER, body=CANONICAL)
@@ -41,23 +40,14 @@ _NOT_ACCEPTED: Condition = {
 class Definitions:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._cache = registry.storage.cache_of(DEFINITIONS)
+        self._cache = registry.storage.cache_of(CUSTOM_RESOURCE_DEFINITIONS)
         self._serving = Serving(registry)
         self._finalizer = Finalizer(registry)
 
-    async def begin(self) -> None:
-        """Serve what there is."""
-        await self._look_at(sorted(self._cache.entries))
+    def stop(self) -> None:
+        self._finalizer.stop()
 
-    async def run(self, watcher: Watcher) -> None:
-        """Goes on with what changes; ends when the watcher does."""
-        try:
-            while (batch := await watcher.next()) is not None:
-                await self._look_at(list(dict.fromkeys(change.key for change in batch)))
-        finally:
-            self._finalizer.stop()
-
-    async def _look_at(self, waiting: list[str]) -> None:
+    async def look_at(self, waiting: list[str]) -> None:
         """These definitions, and all others of a group where names have changed."""
         while waiting:
             name = waiting.pop(0)
@@ -65,6 +55,9 @@ class Definitions:
                 freed = await self._sync(name)
             except ApiError as error:
                 _LOG.debug("definition %s: %s", name, error)  # it was written meanwhile, and its change comes by here
+                continue
+            except Exception:  # one definition must not keep all others from being served
+                _LOG.exception("definition %s cannot be served", name)
                 continue
             if freed:
                 group = name.partition(".")[2]
@@ -123,7 +116,7 @@ class Definitions:
         def change(obj: Object) -> Object:
             return {**obj, "status": {**objects.status(obj), **status}}
 
-        return await self._registry.endpoint(DEFINITIONS).write_directly("", name, change, _CALLER)
+        return await self._registry.endpoint(CUSTOM_RESOURCE_DEFINITIONS).write_directly("", name, change, _CALLER)
 
 
 def _is_there(condition: Condition, present: Sequence[Condition]) -> bool:

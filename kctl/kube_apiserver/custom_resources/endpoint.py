@@ -52,7 +52,8 @@ class CustomEndpoint(Endpoint):
         self.scale_paths = scale
         self.warnings = definition.warnings(version)
         self._custom_strategy = strategy
-        self._own_schema = own
+        self.own_schema = own
+        self.version = version
         self._by_version = schemas
         self._columns: Columns = columns_of(version.get("additionalPrinterColumns"))
         self.converts = len(definition.versions) > 1
@@ -84,7 +85,7 @@ class CustomEndpoint(Endpoint):
             from kctl.apimachinery.schema import registry as built_in
 
             return built_in.load().for_resource(self.resource, "scale")
-        return self._own_schema
+        return self.own_schema
 
     def to_storage(self, obj: Object) -> Object:
         return obj

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib import import_module
 
+from kctl.apimachinery.resources import CUSTOM_RESOURCE_DEFINITIONS
 from kctl.apimachinery.status import MethodNotSupported
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry.registry import Registry
@@ -36,6 +37,7 @@ _SUBRESOURCES = {
     "portforward": "streaming",
     "proxy": "streaming",
 }
+_CHANGING = ("create", "update", "patch")
 _VIRTUAL = {
     ("", "bindings"): ("subresources", "binding"),
     ("", "componentstatuses"): ("virtual_resources", "component_status"),
@@ -73,4 +75,7 @@ async def dispatch(registry: Registry, request: Request) -> Response:
         from kctl.kube_apiserver.custom_resources import requests
 
         return await requests.handle(registry, request, handler_for)
-    return await handler_for(request)(registry, request)
+    answer = await handler_for(request)(registry, request)
+    if request.resource == CUSTOM_RESOURCE_DEFINITIONS and request.verb in _CHANGING and registry.definitions is not None:
+        await registry.definitions.caught_up()
+    return answer

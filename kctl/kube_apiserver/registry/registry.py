@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Protocol
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
@@ -16,6 +17,14 @@ from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.served_resource import ObjectSchema, RegistryParts
 from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.storage import Storage
+
+
+class Following(Protocol):
+    """Whoever makes custom resources of definitions."""
+
+    async def caught_up(self) -> None:
+        """When every definition stored by now has been looked at."""
+        ...
 
 
 class Registry:
@@ -40,6 +49,8 @@ class Registry:
         self.shared = RegistryParts(storage, admission, clock, randomness, parts)
         self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
         self.custom: tuple[Endpoint, ...] = ()
+        self.definitions: Following | None = None
+        """Who serves what is defined, once somebody does."""
 
     def set_custom(self, endpoints: Iterable[Endpoint]) -> None:
         """Exactly these custom resources are served from now on, in this order."""
