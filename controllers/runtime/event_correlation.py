@@ -7,6 +7,7 @@ combined into one; a source that talks too much about one object is cut off and 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -26,15 +27,24 @@ class _Lru(Generic[_V]):
         self._limit = limit
 
     def get(self, key: Any) -> _V | None:
-        found = self._items.get(key)
-        if found is not None:
+        value = self._items.get(key)
+        if value is not None:
             self._items.move_to_end(key)
-        return found
+        return value
 
     def put(self, key: Any, value: _V) -> None:
         self._items[key] = value
         if len(self._items) > self._limit:
             self._items.popitem(last=False)
+
+    def forget(self, is_like_new: Callable[[_V], bool]) -> None:
+        """Drops those longest unused, up to the first that still makes a difference."""
+        items = self._items
+        while items and is_like_new(next(iter(items.values()))):
+            items.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._items)
 
 
 @dataclass(slots=True)
@@ -62,6 +72,9 @@ class _Bucket:
     tokens: float
     seen: float
 
+    def tokens_at(self, now: float) -> float:
+        return min(_SPAM_BURST, self.tokens + (now - self.seen) * _SPAM_REFILL_PER_SECOND)
+
 
 class Correlator:
     """One for all recorders of a sink, whose sources are part of every key: what is remembered stays bounded however many
@@ -77,6 +90,7 @@ class Correlator:
         record = self._similar.get(about)
         if record is None or now - record.seen > _SIMILAR_WINDOW_SECONDS:
             record = _Similar((), now)
+            self._similar.forget(lambda other: now - other.seen > _SIMILAR_WINDOW_SECONDS)
             self._similar.put(about, record)
         record.seen = now
         if message not in record.messages:
@@ -84,6 +98,10 @@ class Correlator:
                 return about, _COMBINED + message
             record.messages = (*record.messages, message)
         return (*about, message), message
+
+    def __len__(self) -> int:
+        """How much is remembered."""
+        return len(self._stored) + len(self._similar) + len(self._buckets)
 
     def stored(self, key: tuple[str, ...]) -> Stored | None:
         return self._stored.get(key)
@@ -94,9 +112,10 @@ class Correlator:
     def allowed(self, source_and_object: tuple[str, ...], now: float) -> bool:
         bucket = self._buckets.get(source_and_object)
         if bucket is None:
+            self._buckets.forget(lambda other: other.tokens_at(now) == _SPAM_BURST)
             self._buckets.put(source_and_object, _Bucket(_SPAM_BURST - 1, now))
             return True
-        bucket.tokens = min(_SPAM_BURST, bucket.tokens + (now - bucket.seen) * _SPAM_REFILL_PER_SECOND)
+        bucket.tokens = bucket.tokens_at(now)
         bucket.seen = now
         if bucket.tokens < 1:
             return False

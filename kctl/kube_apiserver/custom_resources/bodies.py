@@ -1,5 +1,5 @@
-"""Request bodies that are custom resources: objects without a Go type, so that a wrong kind is an invalid field and unknown fields come in
-alphabetical order."""
+"""Request bodies that are custom resources: objects without a Go type, so that a wrong kind is an invalid field and unknown fields come
+in alphabetical order."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any, cast
 
 from kctl.apimachinery.field_errors import invalid
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.schema import registry as schemas
-from kctl.apimachinery.schema.registry import DecodeError
+from kctl.apimachinery.schema import schemas
+from kctl.apimachinery.schema.schemas import DecodeError
 from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.custom_resources.endpoint import CustomEndpoint
 from kctl.kube_apiserver.custom_resources.schema import CustomSchema
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 
-Strict = Callable[[Request, str, str, Sequence[str]], None]
+Strict = Callable[[ResourceRequest, str, str, Sequence[str]], None]
 
 
-def decoded(request: Request, endpoint: Endpoint, value: Object, duplicates: list[str], strict: Strict) -> Object:
+def decoded(request: ResourceRequest, endpoint: Endpoint, value: Object, duplicates: list[str], strict: Strict) -> Object:
     """The body as a private canonical object of the endpoint's kind and version. `strict` deals with unknown and repeated fields. Raises
     BadRequest, Invalid."""
     resource = endpoint.resource

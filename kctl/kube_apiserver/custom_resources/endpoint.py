@@ -82,7 +82,7 @@ class CustomEndpoint(Endpoint):
 
     def schema(self, subresource: str = "") -> ObjectSchema:
         if subresource == "scale":
-            from kctl.apimachinery.schema import registry as built_in
+            from kctl.apimachinery.schema import schemas as built_in
 
             return built_in.load().for_resource(self.resource, "scale")
         return self.own_schema

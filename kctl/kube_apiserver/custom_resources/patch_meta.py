@@ -3,9 +3,9 @@ structural schema). Answers the same questions as the built-in kinds' PatchMeta.
 
 from __future__ import annotations
 
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.schema.patch_meta import PatchMeta
-from kctl.apimachinery.schema.registry import OBJECT_META
+from kctl.apimachinery.schema.schemas import OBJECT_META
 from kctl.kube_apiserver.custom_resources.structural import Structural
 
 

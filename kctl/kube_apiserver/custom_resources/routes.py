@@ -3,56 +3,48 @@ resources passes it on to nobody."""
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.status import ApiError, BadRequest, MethodNotSupported, not_found
+from kctl.kube_apiserver.registry.registry import Registry
+from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedRequest
 
-from kctl.apimachinery.resources import ResourceTable, ResourceType
-from kctl.apimachinery.status import BadRequest, MethodNotSupported
-from kctl.kube_apiserver.registry.list_options import parse_bool
-from kctl.kube_apiserver.request import Request
-
-_OF_OBJECTS = {"GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_OF_COLLECTIONS = {"GET": "list", "HEAD": "list", "POST": "create", "DELETE": "deletecollection"}
+_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_OF_OBJECTS = frozenset({"get", "watch", "update", "patch", "delete"})
+_OF_COLLECTIONS = frozenset({"list", "watch", "create", "deletecollection"})
 _ACROSS_NAMESPACES = ("list", "watch")
 
 
-def resolve(request: Request, table: ResourceTable, group: str, version: str, rest: list[str]) -> None:
-    """Sets what the request is about; nothing where there is no such path. Raises BadRequest, MethodNotSupported."""
-    request.verb = request.method.lower()
-    rest = [unquote(part) for part in rest]
-    watch = False
-    if rest[0] == "watch" and len(rest) > 1:
-        watch, rest = True, rest[1:]
-    namespace = ""
-    if rest[0] == "namespaces" and len(rest) > 2:
-        namespace, rest = rest[1], rest[2:]
-    resource = table.by_plural(group, version, rest[0])
-    if resource is None or "" in rest or bool(namespace) > resource.namespaced:
-        return
-    name = rest[1] if len(rest) > 1 else ""
-    verb = _verb(request, name, watch)
-    if resource.namespaced and not namespace and verb not in _ACROSS_NAMESPACES:
-        return
+def resolve(registry: Registry, method: str, asked: UnservedRequest) -> Request:
+    """`asked`: what the path alone says."""
+    resource = registry.table.by_plural(asked.group, asked.version, asked.plural)
+    if resource is None or bool(asked.namespace) > resource.namespaced:
+        return asked
+    verb = asked.verb if asked.verb or asked.subresource else _VERBS.get(method, method.lower())
+    if resource.namespaced and not asked.namespace and verb not in _ACROSS_NAMESPACES:
+        return asked
+    asked.error = _refusal(asked, resource, verb, method)
+    if asked.error is not None:
+        return asked
+    endpoint = registry.endpoint(resource)
+    return ResourceRequest(verb=verb, endpoint=endpoint, namespace=asked.namespace, name=asked.name, subresource=asked.subresource)
+
+
+def _refusal(asked: UnservedRequest, resource: ResourceType, verb: str, method: str) -> ApiError | None:
+    name = asked.name
     if name in (".", ".."):
-        raise BadRequest(f"Name parameter invalid: \"{name}\": may not be '{name}'")
+        return BadRequest(f"Name parameter invalid: \"{name}\": may not be '{name}'")
     for letter in "/%":
         if letter in name:
-            raise BadRequest(f"Name parameter invalid: \"{name}\": may not contain '{letter}'")
-    request.resource, request.namespace, request.name = resource, namespace, name
-    request.subresource = "/".join(rest[2:])
-    request.verb = verb or _refused(request, resource)
-
-
-def _verb(request: Request, name: str, watch: bool) -> str:
-    """'' for a method that is none on such a path."""
-    if name:
-        verb = _OF_OBJECTS.get(request.method, "")
-        return "watch" if watch and verb == "get" else verb
-    verb = _OF_COLLECTIONS.get(request.method, "")
-    asked = watch or ("watch" in request.query and parse_bool(request.query["watch"]))
-    return "watch" if verb == "list" and asked else verb
-
-
-def _refused(request: Request, resource: ResourceType) -> str:
-    verb = {"POST": "create", "PUT": "update", "PATCH": "patch"}.get(request.method, request.method.lower())
+            return BadRequest(f"Name parameter invalid: \"{name}\": may not contain '{letter}'")
+    if asked.subresource:
+        known = resource.subresource(asked.subresource)
+        if known is None:
+            return not_found(resource.group, resource.plural, name)
+        possible = verb in known.verbs
+    else:
+        possible = verb in (_OF_OBJECTS if name else _OF_COLLECTIONS)
+    if possible:
+        return None
     details = {"group": resource.group, "kind": resource.plural}
-    raise MethodNotSupported(f'{verb} is not supported on resources of kind "{resource.group_resource}"', details=details)
+    shown = verb or _VERBS.get(method, method.lower())
+    return MethodNotSupported(f'{shown} is not supported on resources of kind "{resource.group_resource}"', details=details)

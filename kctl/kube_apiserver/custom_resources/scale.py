@@ -6,14 +6,14 @@ from typing import cast
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.schema import registry as schemas
-from kctl.apimachinery.schema.registry import DecodeError
+from kctl.apimachinery.schema import schemas
+from kctl.apimachinery.schema.schemas import DecodeError
 from kctl.apimachinery.status import BadRequest, InternalError
 from kctl.kube_apiserver.custom_resources.endpoint import CustomEndpoint
 from kctl.kube_apiserver.custom_resources.replicas import AccessError, ScalePaths, nested, put
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 from kctl.kube_apiserver.subresources.scale import COLUMNS, KEPT
 
@@ -45,9 +45,8 @@ def _internal(why: str) -> InternalError:
     return InternalError(f"Internal error occurred: {why}", details={"causes": [{"message": why}]})
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = cast(CustomEndpoint, registry.endpoint(request.resource))
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = cast(CustomEndpoint, request.endpoint)
     paths = endpoint.scale_paths
     assert paths is not None
     if request.verb == "get":
@@ -71,7 +70,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     return ObjectAnswer(scale_of(stored, paths), endpoint=endpoint, columns=COLUMNS)
 
 
-async def _patch(endpoint: CustomEndpoint, request: Request, paths: ScalePaths) -> Object:
+async def _patch(endpoint: CustomEndpoint, request: ResourceRequest, paths: ScalePaths) -> Object:
     meta = schemas.load().patch_meta("autoscaling/v1", "Scale")
     patcher = await off_loop.run(request, patching.patcher, request, endpoint, meta)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)

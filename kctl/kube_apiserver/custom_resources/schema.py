@@ -7,9 +7,9 @@ from typing import Any
 
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.schema.patch_meta import PatchMeta
-from kctl.apimachinery.schema.registry import OBJECT_META, Decoded, DecodeError
+from kctl.apimachinery.schema.schemas import OBJECT_META, Decoded, DecodeError
 from kctl.kube_apiserver.custom_resources import embedded_resources
 from kctl.kube_apiserver.custom_resources.patch_meta import StructuralMeta
 from kctl.kube_apiserver.custom_resources.settling import Settling, canonical

@@ -11,9 +11,9 @@ from typing import Any
 
 from kctl.apimachinery.field_errors import go_value
 from kctl.apimachinery.objects import deep_copy
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.schema.diagnose import DecodeError
-from kctl.apimachinery.schema.registry import OBJECT_META
+from kctl.apimachinery.schema.schemas import OBJECT_META
 from kctl.kube_apiserver.custom_resources.structural import META_FIELDS, Structural
 
 _EXACT = 1e21

@@ -10,10 +10,10 @@ from kctl.apimachinery.resources import CUSTOM_RESOURCE_DEFINITIONS
 from kctl.apimachinery.status import MethodNotSupported
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response
 
-Handle = Callable[[Registry, Request], Awaitable[Response]]
+Handle = Callable[[Registry, ResourceRequest], Awaitable[Response]]
 
 _VERBS = {
     "get": "get",
@@ -53,10 +53,9 @@ def _handler(package: str, module: str) -> Handle:
     return handle
 
 
-def handler_for(request: Request) -> Handle:
+def handler_for(request: ResourceRequest) -> Handle:
     """Raises MethodNotSupported for what the resource does not do."""
-    resource = request.resource
-    assert resource is not None
+    resource = request.endpoint.resource
     virtual = _VIRTUAL.get((resource.group, resource.plural)) or _VIRTUAL.get((resource.group, "*"))
     if virtual and not request.subresource:
         return _handler(*virtual)
@@ -68,10 +67,10 @@ def handler_for(request: Request) -> Handle:
     return _handler("handlers", _VERBS[request.verb])
 
 
-async def dispatch(registry: Registry, request: Request) -> Response:
+async def dispatch(registry: Registry, request: ResourceRequest) -> Response:
     if request.accept:
         representation.check(request)
-    if registry.custom and request.resource is not None and registry.table.is_custom(request.resource.group):
+    if request.endpoint.custom:
         from kctl.kube_apiserver.custom_resources import requests
 
         return await requests.handle(registry, request, handler_for)

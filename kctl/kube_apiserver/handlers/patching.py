@@ -9,7 +9,7 @@ from typing import Any
 from kctl.apimachinery import apply_merge, json_patch, merge_patch, strategic_merge
 from kctl.apimachinery.field_errors import invalid
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.schema.diagnose import json_kind
 from kctl.apimachinery.schema.patch_meta import PatchMeta
 from kctl.apimachinery.status import ApiError, BadRequest, Invalid, RequestEntityTooLarge, UnsupportedMediaType
@@ -18,7 +18,7 @@ from kctl.client.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGI
 from kctl.kube_apiserver.handlers import go_json
 from kctl.kube_apiserver.handlers.body import media_type
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 
 _TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
 _TYPES_OF_CUSTOM = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
@@ -83,7 +83,7 @@ class Patcher:
     def _shown(self) -> str:
         return strategic_merge.go_text(self._document) if self._kind == STRATEGIC_MERGE_PATCH else self._text
 
-    def strict_problems(self, request: Request, kind: str, api_version: str, problems: Sequence[str]) -> None:
+    def strict_problems(self, request: ResourceRequest, kind: str, api_version: str, problems: Sequence[str]) -> None:
         """Unknown fields: an error, warnings, or nothing, by fieldValidation (default Warn)."""
         if not problems:
             return
@@ -117,7 +117,7 @@ def _unstructured_words(why: str) -> str:
     return f"unrecognized type: {target}"
 
 
-def patcher(request: Request, endpoint: Endpoint, meta: PatchMeta | None = None) -> Patcher:
+def patcher(request: ResourceRequest, endpoint: Endpoint, meta: PatchMeta | None = None) -> Patcher:
     """The patch a request carries. Raises UnsupportedMediaType, BadRequest."""
     kind = media_type(request.content_type)
     types = _TYPES_OF_CUSTOM if endpoint.custom else _TYPES

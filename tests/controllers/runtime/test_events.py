@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controllers.runtime.event_correlation import Correlator
 from controllers.runtime.events import EventRecorder
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import VirtualClock
@@ -107,3 +108,21 @@ async def test_an_expired_event_starts_anew_and_name_clashes_are_avoided() -> No
     await first.sink.flush()
     await second.sink.flush()
     assert len(stored(api)) == 2
+
+
+def test_what_makes_no_difference_any_more_is_forgotten() -> None:
+    correlator = Correlator()
+    for number in range(500):
+        about = ("kubelet", "node-1", "Pod", "default", f"p{number}", "u")
+        correlator.combine(about, "It is here", number / 10)
+        assert correlator.allowed(about, number / 10)
+    assert len(correlator) == 1000
+    about = ("kubelet", "node-1", "Pod", "default", "p499", "u")
+    for _ in range(30):
+        correlator.allowed(about, 50.0)
+    assert not correlator.allowed(about, 50.0)
+    later = 50 + 602.0  # after the window of similar ones; every bucket but the last is full again
+    correlator.combine(("other",), "It is here", later)
+    assert correlator.allowed(("other",), later)
+    assert len(correlator) == 3
+    assert [correlator.allowed(about, later) for _ in range(3)] == [True, True, False]  # two words regained in 602 seconds
