@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.custom_resources.controller import Definitions
     from kctl.kube_apiserver.registry.registry import Registry
 
-LONGEST_SECONDS = 5.0
-"""A write waits no longer for its definition to be looked at."""
-
 
 class Follower:
     """Has each change of a definition looked at. Whoever writes one is answered afterwards: a client that goes on at once finds it served,
@@ -44,16 +41,15 @@ class Follower:
 
     async def caught_up(self) -> None:
         wanted = self._cache.last_revision
-        try:
-            async with asyncio.timeout(LONGEST_SECONDS):
-                while self._seen < wanted and self._task is not None and not self._task.done():
-                    await self._progress.wait()
-        except TimeoutError:
-            return
+        while self._seen < wanted and self._task is not None and not self._task.done():
+            await self._progress.wait()
 
     async def _run(self) -> None:
-        while (batch := await self._watcher.next()) is not None:
-            await self._look_at(list(dict.fromkeys(change.key for change in batch)), batch[-1].entry.revision)
+        try:
+            while (batch := await self._watcher.next()) is not None:
+                await self._look_at(list(dict.fromkeys(change.key for change in batch)), batch[-1].entry.revision)
+        finally:
+            self._progress.set()
 
     async def _look_at(self, names: list[str], revision: int) -> None:
         if self._definitions is None:
@@ -62,5 +58,5 @@ class Follower:
             self._definitions = module.Definitions(self._registry)
         await self._definitions.look_at(names)
         self._seen = max(self._seen, revision)
-        self._progress.set()
-        self._progress.clear()
+        progress, self._progress = self._progress, asyncio.Event()
+        progress.set()
