@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from kctl.apimachinery import field_errors
 from kctl.apimachinery.field_errors import FieldError, go_value
+from kctl.apimachinery.go_patterns import GoPatternError, compiled
 from kctl.apimachinery.schema.patch_meta import identity
 from kctl.kube_apiserver.custom_resources import formats
-from kctl.kube_apiserver.custom_resources.patterns import GoPatternError, compiled
 
 Schema = dict[str, Any]
 NEW: Final = object()
