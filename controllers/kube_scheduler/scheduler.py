@@ -60,7 +60,7 @@ class Scheduler:
         self._wake = asyncio.Event()
         self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set)
         self._assigner = Assigner(profile, self.cache, randomness)
-        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._tasks: dict[asyncio.Task[None] | None, None] = {}
 
     # ---- what the informers bring
 
@@ -139,7 +139,7 @@ class Scheduler:
         stopping.cancel()
         crashed = loop.done()
         loop.cancel()
-        await asyncio.gather(loop, *self._tasks, return_exceptions=True)
+        await asyncio.gather(loop, *filter(None, self._tasks), return_exceptions=True)
         self.queue.close()
         if crashed:
             loop.result()
@@ -198,9 +198,14 @@ class Scheduler:
         self._background(self._set_condition(info, reason, message))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks[task] = None
-        task.add_done_callback(self._tasks.pop)
+        self._tasks[asyncio.get_running_loop().create_task(self._until_done(work))] = None
+
+    async def _until_done(self, work: Coroutine[Any, Any, None]) -> None:
+        """With no callback of the task's end, which would be a turn of the event loop for each pod."""
+        try:
+            await work
+        finally:
+            del self._tasks[asyncio.current_task()]
 
     # ---- binding
 

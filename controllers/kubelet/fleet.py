@@ -161,7 +161,7 @@ class KubeletFleet:
                 continue
             if old is not None and old["metadata"]["uid"] != new["metadata"]["uid"]:
                 kubelet.pod_removed(old)
-            if SECRET not in self._caches and uses_secrets(new):
+            if SECRET not in self._caches and not kubelet.runs(new) and uses_secrets(new):
                 self._fetch_secrets(new)
             elif not self._held_for_secrets or not self._hold(new):
                 kubelet.pod_changed(new)

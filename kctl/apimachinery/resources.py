@@ -256,7 +256,7 @@ class ResourceTable:
         return group in self._custom_groups
 
     def __iter__(self) -> Iterator[ResourceType]:
-        return iter(self._by_path.values())
+        return iter(tuple(self._by_path.values()))  # definitions come and go while threads make documents of it
 
     def by_plural(self, group: str, version: str, plural: str) -> ResourceType | None:
         return self._by_path.get((group, version, plural))
@@ -268,7 +268,7 @@ class ResourceTable:
 
     def preferred(self, group: str, plural: str) -> ResourceType | None:
         """The first (preferred) version of a resource of a group."""
-        return next((e for e in self._by_path.values() if e.group == group and e.plural == plural), None)
+        return next((e for e in self if e.group == group and e.plural == plural), None)
 
     def versions(self, group: str) -> list[str]:
         """The group's versions, preferred first."""

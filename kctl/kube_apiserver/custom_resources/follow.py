@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ class Follower:
     async def _look_at(self, names: list[str], revision: int) -> None:
         if self._definitions is None:
             # beside the loop: who creates the first definition must not hold up everybody
-            module = await asyncio.to_thread(import_module, "kctl.kube_apiserver.custom_resources.controller")
+            module = await self._registry.clock.beside(partial(import_module, "kctl.kube_apiserver.custom_resources.controller"))
             self._definitions = module.Definitions(self._registry)
         await self._definitions.look_at(names)
         self._seen = max(self._seen, revision)

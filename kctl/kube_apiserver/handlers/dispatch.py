@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import cache
-from importlib import import_module
+from functools import partial
 
 from kctl.apimachinery.resources import CUSTOM_RESOURCE_DEFINITIONS
 from kctl.apimachinery.status import MethodNotSupported
 from kctl.kube_apiserver import representation
+from kctl.kube_apiserver.handlers import preparation
+from kctl.kube_apiserver.handlers.preparation import Place, Way
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response
-
-Handle = Callable[[Registry, ResourceRequest], Awaitable[Response]]
 
 _VERBS = {
     "get": "get",
@@ -38,7 +36,7 @@ _SUBRESOURCES = {
     "proxy": "streaming",
 }
 _CHANGING = ("create", "update", "patch")
-_VIRTUAL = {
+_VIRTUAL: dict[tuple[str, str], Place] = {
     ("", "bindings"): ("subresources", "binding"),
     ("", "componentstatuses"): ("virtual_resources", "component_status"),
     ("authentication.k8s.io", "*"): ("virtual_resources", "authentication_review"),
@@ -47,34 +45,47 @@ _VIRTUAL = {
 """What is answered and never stored: package and module."""
 
 
-@cache
-def _handler(package: str, module: str) -> Handle:
-    handle: Handle = import_module(f"kctl.kube_apiserver.{package}.{module}").handle
-    return handle
-
-
-def handler_for(request: ResourceRequest) -> Handle:
+def place_of(request: ResourceRequest) -> Place:
     """Raises MethodNotSupported for what the resource does not do."""
     resource = request.endpoint.resource
     virtual = _VIRTUAL.get((resource.group, resource.plural)) or _VIRTUAL.get((resource.group, "*"))
     if virtual and not request.subresource:
-        return _handler(*virtual)
+        return virtual
     if request.subresource and request.subresource not in _SAME_OBJECT:
         module = _SUBRESOURCES.get(request.subresource)
         if module is None:
             raise MethodNotSupported(f"the subresource {resource.plural}/{request.subresource} is not supported")
-        return _handler("subresources", module)
-    return _handler("handlers", _VERBS[request.verb])
+        return "custom_resources" if request.endpoint.custom else "subresources", module
+    return "handlers", _VERBS[request.verb]
 
 
-async def dispatch(registry: Registry, request: ResourceRequest) -> Response:
-    if request.accept:
-        representation.check(request)
-    if request.endpoint.custom:
-        from kctl.kube_apiserver.custom_resources import requests
+class Dispatcher:
+    """The end of the chain for requests on resources."""
 
-        return await requests.handle(registry, request, handler_for)
-    answer = await handler_for(request)(registry, request)
-    if request.resource == CUSTOM_RESOURCE_DEFINITIONS and request.verb in _CHANGING and registry.definitions is not None:
-        await registry.definitions.caught_up()
-    return answer
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._ways: dict[tuple[str, str, str, str, str], Way] = {}
+
+    async def dispatch(self, request: ResourceRequest) -> Response:
+        if request.accept:
+            representation.check(request)
+        resource, registry = request.endpoint.resource, self._registry
+        key = (resource.group, resource.version, resource.plural, request.subresource, request.verb)
+        way = self._ways.get(key)
+        # components say no more than the key does, unless they patch, select or want a table
+        plain = request.wire is None and not (request.accept or request.content_type or request.query)
+        if way is None or not (plain or preparation.is_enough(way, request)):
+            fetch = partial(preparation.fetch, registry, request, place_of(request), way)
+            way = self._ways[key] = await registry.clock.beside(fetch)
+        if request.endpoint.custom:
+            _warn(request)
+        answer = await way.handle(registry, request)
+        if resource == CUSTOM_RESOURCE_DEFINITIONS and request.verb in _CHANGING and registry.definitions is not None:
+            await registry.definitions.caught_up()
+        return answer
+
+
+def _warn(request: ResourceRequest) -> None:
+    """What is said of a custom resource whatever is asked."""
+    if request.endpoint.warnings and not request.is_canonical:
+        request.warnings += request.endpoint.warnings
