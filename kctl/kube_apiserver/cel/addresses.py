@@ -22,6 +22,9 @@ class Ip:
     def __init__(self, address: Address) -> None:
         self.address = address
 
+    def cel_text(self) -> str:
+        return str(self.address)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Ip) and self.address == other.address
 
@@ -42,6 +45,9 @@ class Cidr:
             raise CelError(f"network address parse error during conversion from string: invalid CIDR address: {text}")
         self.network: Network = network
         self.address: Address = address
+
+    def cel_text(self) -> str:
+        return f"{self.address}/{self.network.prefixlen}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cidr) and (self.address, self.network) == (other.address, other.network)

@@ -52,7 +52,10 @@ def text_of(value: Any) -> str:
             return text
         case timedelta():
             return f"{_trimmed(value.total_seconds())}s"
-    raise no_such_overload()
+    text_of_own = getattr(value, "cel_text", None)
+    if text_of_own is None:
+        raise no_such_overload()
+    return str(text_of_own())
 
 
 def _trimmed(number: float) -> str:

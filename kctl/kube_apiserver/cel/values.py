@@ -16,6 +16,9 @@ INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 class CelError(Exception):
     """An evaluation that failed; the text is cel-go's."""
 
+    cost = 0
+    """What had been spent by then."""
+
 
 class CostExceeded(CelError):
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ class CustomSchema:
         self.structural = Structural(self.openapi)
         self.has_embedded = embedded_resources.has_any(self.structural)
         self.patch_meta: PatchMeta = StructuralMeta(self.structural, root=True)
-        self.rules: Rules | None = None
+        self.rules: Rules | None = _rules(self.structural)
         """Its x-kubernetes-validations, where it has any."""
 
     def decode(self, obj: Any) -> Decoded:
@@ -49,6 +49,18 @@ class CustomSchema:
     def prune(self, obj: Object) -> Object:
         """An object that comes from another version: without what this one does not know, and without this one's defaults."""
         return Settling(strict_metadata=False, defaults=False).root(obj, self.structural, obj["metadata"])
+
+
+def _rules(schema: Structural) -> Rules | None:
+    if not _has_rules(schema):
+        return None
+    from kctl.kube_apiserver.custom_resources import rules  # only for who has any
+
+    return rules.of_schema(schema)
+
+
+def _has_rules(schema: Structural) -> bool:
+    return bool(schema.schema.get("x-kubernetes-validations")) or any(map(_has_rules, schema.parts()))
 
 
 def decode_metadata(meta: Any) -> tuple[dict[str, Any], list[str]]:
