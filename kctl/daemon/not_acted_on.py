@@ -44,10 +44,6 @@ def _is_remote(obj: Object) -> bool:
     return bool((obj.get("spec") or {}).get("service"))
 
 
-def _has_rules(obj: Object) -> bool:
-    return "x-kubernetes-validations" in str(obj.get("spec"))
-
-
 def _converts_by_webhook(obj: Object) -> bool:
     return ((obj.get("spec") or {}).get("conversion") or {}).get("strategy") == "Webhook"
 
@@ -72,11 +68,6 @@ NOT_ACTED_ON = (
     NotActedOn(
         ("storageclasses.storage.k8s.io", "csidrivers.storage.k8s.io", "volumeattachments.storage.k8s.io"),
         "storage is not provisioned or attached yet: this object is stored only",
-    ),
-    NotActedOn(
-        ("customresourcedefinitions.apiextensions.k8s.io",),
-        "the rules of x-kubernetes-validations are not checked yet",
-        concerns=_has_rules,
     ),
     NotActedOn(
         ("customresourcedefinitions.apiextensions.k8s.io",),
