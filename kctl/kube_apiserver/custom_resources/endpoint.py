@@ -13,6 +13,7 @@ from typing import Any, cast
 import orjson
 
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.field_ownership.tracker import Tracker
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import MethodNotSupported
@@ -62,6 +63,14 @@ class CustomEndpoint(Endpoint):
             from kctl.kube_apiserver.custom_resources.converting_storage import ConvertingStorage
 
             self.storage = cast(Storage, ConvertingStorage(parts.storage, self))
+
+    def tracker(self, subresource: str) -> Tracker:
+        found = self.trackers.get(subresource)
+        if found is None:
+            from kctl.kube_apiserver.custom_resources import ownership_form
+
+            found = self.trackers[subresource] = ownership_form.tracker(self, subresource)
+        return found
 
     @property
     def columns(self) -> Columns:

@@ -8,10 +8,8 @@ from typing import Any
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import schemas
-from kctl.apimachinery.schema.patch_meta import PatchMeta
 from kctl.apimachinery.schema.schemas import OBJECT_META, Decoded, DecodeError
 from kctl.kube_apiserver.custom_resources import embedded_resources
-from kctl.kube_apiserver.custom_resources.patch_meta import StructuralMeta
 from kctl.kube_apiserver.custom_resources.settling import Settling, canonical
 from kctl.kube_apiserver.custom_resources.structural import Schema, Structural
 
@@ -28,7 +26,6 @@ class CustomSchema:
         self.openapi = schema or _PRESERVING
         self.structural = Structural(self.openapi)
         self.has_embedded = embedded_resources.has_any(self.structural)
-        self.patch_meta: PatchMeta = StructuralMeta(self.structural, root=True)
         self.rules: Rules | None = _rules(self.structural)
         """Its x-kubernetes-validations, where it has any."""
 
