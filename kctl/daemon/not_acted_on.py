@@ -59,7 +59,6 @@ _PODS = (
     "cronjobs.batch",
 )
 _ADMISSION = "admissionregistration.k8s.io"
-_RBAC = "rbac.authorization.k8s.io"
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
@@ -73,10 +72,6 @@ NOT_ACTED_ON = (
         ("customresourcedefinitions.apiextensions.k8s.io",),
         "conversion webhooks are not called yet: versions are converted as by the strategy None",
         concerns=_converts_by_webhook,
-    ),
-    NotActedOn(
-        (f"roles.{_RBAC}", f"clusterroles.{_RBAC}", f"rolebindings.{_RBAC}", f"clusterrolebindings.{_RBAC}"),
-        "RBAC is not enforced yet: whoever is authenticated may do everything",
     ),
     NotActedOn(
         (f"mutatingwebhookconfigurations.{_ADMISSION}", f"validatingwebhookconfigurations.{_ADMISSION}"),
