@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     default=None,
     help="Who decides what a user may do, in this order: AlwaysAllow, AlwaysDeny, Node, RBAC. [default: Node,RBAC]",
 )
+@click.option("--audit-policy-file", default=None, help="File with the audit.k8s.io/v1 Policy: which requests are logged, and how closely.")
+@click.option("--audit-log-path", default=None, help="File that requests are logged to, as the policy says; '-' is standard output.")
 @click.option("--detach", "-d", is_flag=True, help="Return when the cluster is ready and leave it running.")
 @click.option("--verbose", is_flag=True, help="Log more, to the files under the cluster's logs/.")
 def run_cluster(
@@ -48,6 +50,8 @@ def run_cluster(
     node_pods: int | None,
     control_plane_taint: bool | None,
     authorization_mode: str | None,
+    audit_policy_file: str | None,
+    audit_log_path: str | None,
     detach: bool,
     verbose: bool,
 ) -> None:
@@ -70,6 +74,8 @@ def run_cluster(
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
         "authorization_mode": authorization_mode,
+        "audit_policy_file": _absolute(audit_policy_file),
+        "audit_log_path": _absolute(audit_log_path),
     }
     _check_quantities(wanted)
     _check_authorization_mode(authorization_mode)
@@ -81,6 +87,7 @@ def run_cluster(
     if running is not None:
         _fail(f'cluster "{paths.name}" is already running (process {running.process_id}, {running.server or "starting"})')
     config = replace(config, **{key: value for key, value in wanted.items() if value is not None})
+    _check_audit_policy(config)
     start = Start(paths, config, verbose, existed=paths.exist)
     if detach:
         _detached(start)
@@ -126,6 +133,22 @@ def _check_authorization_mode(value: str | None) -> None:
 
     if value is not None and not authorization_modes_valid(value):
         _fail(f"invalid --authorization-mode {value!r}: must be some of {', '.join(AUTHORIZATION_MODES)}, joined by commas, each once")
+
+
+def _absolute(path: str | None) -> str | None:
+    """Later starts are made from other folders."""
+    return os.path.abspath(path) if path and path != "-" else path
+
+
+def _check_audit_policy(config: ClusterConfig) -> None:
+    if not config.audit_policy_file:
+        return
+    from kctl.daemon.audit_policy import InvalidPolicy, audit_policy
+
+    try:
+        audit_policy(config)
+    except InvalidPolicy as error:
+        _fail(f"loading audit policy file: {error}")
 
 
 def _damaged(paths: ClusterPaths, error: Exception) -> str:

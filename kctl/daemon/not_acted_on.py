@@ -74,10 +74,6 @@ NOT_ACTED_ON = (
         concerns=_converts_by_webhook,
     ),
     NotActedOn(
-        (f"mutatingwebhookconfigurations.{_ADMISSION}", f"validatingwebhookconfigurations.{_ADMISSION}"),
-        "admission webhooks are not called yet",
-    ),
-    NotActedOn(
         (
             f"validatingadmissionpolicies.{_ADMISSION}",
             f"validatingadmissionpolicybindings.{_ADMISSION}",
@@ -108,5 +104,4 @@ NOT_ACTED_ON = (
     ),
     NotActedOn(_PODS, "persistent volume claims are not waited for or mounted yet", concerns=_has_claims),
     NotActedOn(("statefulsets.apps",), "the claims of volumeClaimTemplates are made but not bound yet", concerns=_has_claim_templates),
-    NotActedOn(("*",), "server-side apply merges fields but does not record or check who owns them yet", on_apply=True),
 )

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import User
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.audit.policy import Policy
 
 
 class NotActedOn(NamedTuple):
     """What this cluster stores without acting on it; who creates such an object is warned with `text`."""
 
     resources: tuple[str, ...]
-    """`plural` or `plural.group`; `*` is all."""
+    """`plural` or `plural.group`."""
     text: str
     concerns: Callable[[Object], bool] | None = None
     """Whether it is about this very object; None = about each."""
-    on_apply: bool = False
-    """Warn at every server-side apply instead of at creation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class ApiServerConfig:
     anonymous, as upstream."""
     anonymous_auth: bool = True
     """Requests without credentials are those of system:anonymous, where the authorization says what that may do."""
+    audit_policy: Policy | None = None
+    """--audit-policy-file, read; without one nothing is logged."""
+    audit_log_path: str = ""
+    """--audit-log-path: '-' is standard output, '' no log."""
     service_account_key: bytes = b""
     """PEM private key signing service account tokens; '' makes one at start."""
     service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"

@@ -7,6 +7,7 @@ that has nothing to do with a request passes on the next handler's awaitable, so
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kctl.kube_apiserver.filters.authorization import with_authorization
@@ -30,6 +31,7 @@ def build_handler_chain(
     metrics: Metrics,
     in_flight: InFlight,
     clock: Clock,
+    audit: Callable[[Handler], Handler] | None = None,
 ) -> Handler:
     """For requests that come over HTTPS, taken apart already (request_info.py): first find out by whom, then as in-process."""
     # what the first refusal and the first node would import on the event loop
@@ -45,6 +47,9 @@ def build_handler_chain(
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
     handler = with_impersonation(handler, parts.authorization)
+    # who really asks decides how closely a request is logged
+    if audit is not None:
+        handler = audit(handler)
     # wrong credentials end here; none make the caller system:anonymous
     handler = with_authentication(handler, parts.authenticator, parts.config, clock)
     # failures become answers here, so the log sees the status
@@ -53,15 +58,22 @@ def build_handler_chain(
 
 
 def build_in_process_chain(
-    handler: Handler, metrics: Metrics, config: ApiServerConfig, authorization: Authorization, clock: Clock
+    handler: Handler,
+    metrics: Metrics,
+    config: ApiServerConfig,
+    authorization: Authorization,
+    clock: Clock,
+    audit: Callable[[Handler], Handler] | None = None,
 ) -> Handler:
     """For components of this daemon and embedded commands: they are who they say, and their requests are already taken apart."""
-    return with_request_log(_shared(handler, config, authorization, clock), metrics)
+    handler = _shared(handler, config, authorization, clock)
+    if audit is not None:
+        handler = audit(handler)
+    return with_request_log(handler, metrics)
 
 
 def _shared(handler: Handler, config: ApiServerConfig, authorization: Authorization, clock: Clock) -> Handler:
     """What every request passes, whoever sends it. Each of these returns at once what it has nothing to do with."""
     handler = with_warnings(handler, config)
     handler = with_authorization(handler, authorization)
-    # audit belongs here: it knows the real and the impersonated user
     return with_deadline(handler, clock)

@@ -145,6 +145,7 @@ class Listener:
         headers = _headers(incoming.headers)
         wire = wire_request(incoming.method, incoming.raw_path, headers)
         tls = incoming.transport.get_extra_info("ssl_object") if incoming.transport else None
+        wire.source = incoming.remote or ""
         wire.client_certificate = tls.getpeercert() if tls is not None else None
         request = resolve(wire, self._server.registry)
         return await self._server.stalls.timed(request, self._answer(incoming, wire, request))

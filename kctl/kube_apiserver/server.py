@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ from kctl.kube_apiserver.storage import Storage
 if TYPE_CHECKING:
     import ssl
 
+    from kctl.kube_apiserver.audit.log import AuditLog
     from kctl.kube_apiserver.custom_resources.follow import Follower
     from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
@@ -64,7 +65,12 @@ class ApiServer:
         self.stalls = StallMonitor(self.config.stall_seconds)
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
         self._dispatcher = Dispatcher(self.registry)
-        self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, self.authorization, clock)
+        self.metrics.more_lines = lambda: self.registry.shared.admission.metric_lines()
+        self._audit_log: AuditLog | None = None
+        self._audit = self._auditing(randomness)
+        self._in_process: Handler = build_in_process_chain(
+            self._dispatch, self.metrics, self.config, self.authorization, clock, self._audit
+        )
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
@@ -86,7 +92,10 @@ class ApiServer:
         return self.clock.now()
 
     async def start(self) -> None:
-        """Load what is stored; create what a new cluster contains. Afterwards requests are answered."""
+        """Load what is stored; create what a new cluster contains. Afterwards requests are answered. Raises OSError where the audit log
+        cannot be written."""
+        if self._audit_log is not None:
+            self._audit_log.open()
         await self.storage.start()
         self.authorization.start(with_defaults=self.config.bootstrap)
         allocators.take_what_is_held(self.parts.allocators, self.storage.list_cached(SERVICES, ""))
@@ -115,14 +124,14 @@ class ApiServer:
         """The way in for a component of this daemon: its bodies are canonical objects that nobody changes afterwards."""
         return InProcessTransport(self, user, CANONICAL)
 
-    async def _dispatch(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Awaitable[Response]:
         match request:
             case ResourceRequest():
-                return await self._dispatcher.dispatch(request)
+                return self._dispatcher.dispatch(request)
         raise AssertionError(f"in-process, and about no resource: {request}")
 
-    async def handle_in_process(self, request: ResourceRequest) -> Response:
-        return await self._in_process(request)
+    def handle_in_process(self, request: ResourceRequest) -> Awaitable[Response]:
+        return self._in_process(request)
 
     async def handle(self, request: Request) -> Response:
         """What came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by its outermost filter."""
@@ -135,7 +144,19 @@ class ApiServer:
         from kctl.kube_apiserver.paths import Paths
 
         handle = Paths(self, self.metrics, self._dispatcher).handle
-        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock)
+        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock, self._audit)
+
+    def _auditing(self, randomness: random.Random) -> Callable[[Handler], Handler] | None:
+        """The filter that logs what the policy wants; None where nothing is to be logged."""
+        policy = self.config.audit_policy
+        if policy is None or not self.config.audit_log_path:
+            return None
+        from kctl.kube_apiserver.audit.log import AuditLog
+        from kctl.kube_apiserver.filters.audit import with_audit
+
+        self._audit_log = log = AuditLog(self.config.audit_log_path, self.clock)
+        identifiers = random.Random(randomness.getrandbits(64))
+        return lambda handler: with_audit(handler, policy, log, self.authorization, self.clock, identifiers)
 
     async def handle_raw(
         self,
@@ -168,12 +189,16 @@ class ApiServer:
         if self._roles is not None:
             await self._roles.stop()
         await self.storage.close()
+        await self.registry.shared.admission.close()
         if self._flow_schemas is not None:
             await self._flow_schemas
         if self._definitions is not None:
             await self._definitions.stop()
         if self._listener is not None:
             await self._listener.stop()
+        if self._audit_log is not None:
+            self._audit_log.flush()
+            self._audit_log.close()
 
 
 def _schema_of(resource: ResourceType, subresource: str) -> ObjectSchema:

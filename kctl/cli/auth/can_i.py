@@ -58,6 +58,7 @@ class AuthCanI(Command):
 
     all_namespaces: bool = options.all_namespaces()
     list_only: bool = flag("--list", kind="bool", help="If true, prints all allowed actions.")
+    no_headers: bool = flag("--no-headers", kind="bool", help="If true, prints allowed actions without headers")
     quiet: bool = flag("-q", "--quiet", kind="bool", help="If true, suppress output and just return the exit code.")
     subresource: str = flag("--subresource", help="SubResource such as pod/log or deployment/scale")
 
@@ -65,7 +66,7 @@ class AuthCanI(Command):
         if self.list_only:
             if self.arguments:
                 raise CommandError("list option must be specified with no arguments")
-            raise CommandError("--list is not supported yet")
+            return
         if len(self.arguments) != 2:
             raise CommandError(
                 "you must specify two arguments: verb resource or verb resource/resourceName.\n"
@@ -75,6 +76,9 @@ class AuthCanI(Command):
             raise CommandError("--subresource can not be used with NonResourceURL")
 
     async def run(self) -> None:
+        if self.list_only:
+            await self._list()
+            return
         verb, what = self.arguments
         if verb not in (_URL_VERBS if what.startswith("/") else _VERBS):
             self._warn(f"verb '{verb}' is not a known verb")
@@ -85,11 +89,28 @@ class AuthCanI(Command):
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {}, "spec": spec}
         resource = built_in("authorization.k8s.io/v1", "SelfSubjectAccessReview")
         status = (await (await self.session.client()).create(resource, review)).get("status") or {}
-        words = ["yes" if status.get("allowed") else "no", *(status[field] for field in ("reason", "evaluationError") if status.get(field))]
+        allowed = bool(status.get("allowed"))
+        words = ["yes"] if allowed else ["no", *(status[field] for field in ("reason", "evaluationError") if status.get(field))]
         if not self.quiet:
             self.session.print(" - ".join(words))
-        if not status.get("allowed"):
+        if not allowed:
             raise Exit(1)
+
+    async def _list(self) -> None:
+        """Every single permission in the namespace, the verbs of equal ones together."""
+        from kctl.cli.describe.rbac import compact
+        from kctl.printers.table import TableWriter
+
+        spec = {"namespace": self.session.namespace}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "metadata": {}, "spec": spec}
+        resource = built_in("authorization.k8s.io/v1", "SelfSubjectRulesReview")
+        status = (await (await self.session.client()).create(resource, review)).get("status") or {}
+        if status.get("incomplete"):
+            self.session.error(f"warning: the list may be incomplete: {status.get('evaluationError', '')}\n")
+        rows = [] if self.no_headers else [["Resources", "Non-Resource URLs", "Resource Names", "Verbs"]]
+        for what, url, name, verbs in compact([*(status.get("resourceRules") or ()), *(status.get("nonResourceRules") or ())]):
+            rows.append([what, f"[{url}]", f"[{name}]", f"[{' '.join(verbs)}]"])
+        self.session.write(TableWriter().format(rows))
 
     async def _attributes(self, verb: str, what: str) -> dict[str, str]:
         name, _, object_name = what.partition("/")

@@ -13,16 +13,13 @@ from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Condition, Object
 from kctl.apimachinery.resources import CUSTOM_RESOURCE_DEFINITIONS
 from kctl.apimachinery.status import ApiError
-from kctl.apimachinery.user import APISERVER
-from kctl.kube_apiserver.caller import CANONICAL, Caller
-from kctl.kube_apiserver.custom_resources import approval, names
+from kctl.kube_apiserver.custom_resources import approval, names, status_writes
 from kctl.kube_apiserver.custom_resources.definition import CLEANUP_FINALIZER, Definition
 from kctl.kube_apiserver.custom_resources.finalizer import Finalizer
 from kctl.kube_apiserver.custom_resources.serving import Serving
 from kctl.kube_apiserver.registry.registry import Registry
 
 _LOG = logging.getLogger(__name__)
-_CALLER = Caller(APISERVER, body=CANONICAL)
 _ESTABLISHED: Condition = {
     "type": "Established",
     "status": "True",
@@ -116,7 +113,7 @@ class Definitions:
         def change(obj: Object) -> Object:
             return {**obj, "status": {**objects.status(obj), **status}}
 
-        return await self._registry.endpoint(CUSTOM_RESOURCE_DEFINITIONS).write_directly("", name, change, _CALLER)
+        return await status_writes.write(self._registry, name, change)
 
 
 def _is_there(condition: Condition, present: Sequence[Condition]) -> bool:

@@ -8,17 +8,14 @@ import logging
 
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Condition, Object
-from kctl.apimachinery.resources import CUSTOM_RESOURCE_DEFINITIONS
 from kctl.apimachinery.status import ApiError, NotFound
-from kctl.apimachinery.user import APISERVER
-from kctl.kube_apiserver.caller import CANONICAL, Caller
+from kctl.kube_apiserver.custom_resources import status_writes
 from kctl.kube_apiserver.custom_resources.definition import CLEANUP_FINALIZER, Definition
 from kctl.kube_apiserver.registry.delete import DeleteOptions
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.registry import Registry
 
 _LOG = logging.getLogger(__name__)
-_CALLER = Caller(APISERVER, body=CANONICAL)
 _AT_ONCE = 200
 
 
@@ -85,7 +82,7 @@ class Finalizer:
 
     async def _delete(self, endpoint: Endpoint, meta: Object) -> None:
         try:
-            await endpoint.delete(meta.get("namespace", ""), meta["name"], DeleteOptions(), _CALLER)
+            await endpoint.delete(meta.get("namespace", ""), meta["name"], DeleteOptions(), status_writes.CALLER)
         except NotFound:
             return
 
@@ -93,14 +90,14 @@ class Finalizer:
         def change(obj: Object) -> Object:
             return self._with(obj, condition)
 
-        await self._registry.endpoint(CUSTOM_RESOURCE_DEFINITIONS).write_directly("", name, change, _CALLER)
+        await status_writes.write(self._registry, name, change)
 
     async def _let_go(self, name: str, condition: Condition) -> None:
         def change(obj: Object) -> Object:
             kept = [finalizer for finalizer in objects.finalizers(obj) if finalizer != CLEANUP_FINALIZER]
             return objects.with_metadata(self._with(obj, condition), finalizers=kept or None)
 
-        await self._registry.endpoint(CUSTOM_RESOURCE_DEFINITIONS).write_directly("", name, change, _CALLER)
+        await status_writes.write(self._registry, name, change)
 
     def _with(self, obj: Object, condition: Condition) -> Object:
         present = objects.status(obj).get("conditions") or []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from kctl.apimachinery.field_ownership import builtin_fields, sets
 from kctl.apimachinery.field_ownership.field_schema import BOOLEAN, DEDUCED, NUMERIC, SCALAR, STRING, FieldType
@@ -12,10 +12,9 @@ from kctl.apimachinery.field_ownership.managers import Filter
 from kctl.apimachinery.field_ownership.paths import fields
 from kctl.apimachinery.field_ownership.tracker import Tracker
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
+from kctl.kube_apiserver.custom_resources.schema import CustomSchema
 from kctl.kube_apiserver.custom_resources.structural import Structural
-
-if TYPE_CHECKING:
-    from kctl.kube_apiserver.custom_resources.endpoint import CustomEndpoint
 
 _SCALARS = {"integer": NUMERIC, "number": NUMERIC, "boolean": BOOLEAN}
 _TEXTS = ("", "byte")
@@ -60,10 +59,21 @@ def _list(schema: Structural) -> FieldType:
     return FieldType(list_kind="set" if schema.list_type == "set" else "atomic", item=item)
 
 
+class Served(Protocol):
+    """What is asked of a custom resource's endpoint."""
+
+    resource: ResourceType
+    has_status: bool
+
+    def schema_of_version(self, api_version: str) -> CustomSchema | None: ...
+
+    def convert(self, obj: Object, version: str) -> Object: ...
+
+
 class CustomForm:
     """A kind in one version, for one of its (sub)resources (managers.Form)."""
 
-    def __init__(self, endpoint: CustomEndpoint, subresource: str, api_version: str) -> None:
+    def __init__(self, endpoint: Served, subresource: str, api_version: str) -> None:
         schema = endpoint.schema_of_version(api_version)
         assert schema is not None
         self._endpoint = endpoint
@@ -84,12 +94,12 @@ class CustomForm:
         return self._endpoint.convert(obj, api_version.rpartition("/")[2])
 
 
-def _reset(endpoint: CustomEndpoint, subresource: str) -> list[sets.Path]:
+def _reset(endpoint: Served, subresource: str) -> list[sets.Path]:
     """What writes to the (sub)resource do not count for."""
     if subresource == "status":
         return [fields("metadata"), fields("spec")]
     return [fields("status")] if endpoint.has_status and subresource != "scale" else []
 
 
-def tracker(endpoint: CustomEndpoint, subresource: str) -> Tracker:
+def tracker(endpoint: Served, subresource: str) -> Tracker:
     return Tracker(CustomForm(endpoint, subresource, endpoint.resource.api_version), subresource)
