@@ -19,6 +19,7 @@ REASONS = {
     "Too long": "FieldValueTooLong",
     "Too many": "FieldValueTooMany",
     "Internal error": "InternalError",
+    "Invalid type": "FieldValueTypeInvalid",
 }
 
 
@@ -62,6 +63,11 @@ def required(field: str, detail: str = "") -> FieldError:
 
 def invalid(field: str, value: Any, detail: str) -> FieldError:
     return FieldError("Invalid value", field, _body("Invalid value", go_value(value), detail))
+
+
+def type_invalid(field: str, value: Any, detail: str) -> FieldError:
+    """A value of the wrong type; worded as an invalid one."""
+    return FieldError("Invalid type", field, _body("Invalid value", go_value(value), detail))
 
 
 def unsupported(field: str, value: Any, supported: Iterable[str]) -> FieldError:

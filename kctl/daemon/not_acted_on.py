@@ -44,6 +44,10 @@ def _is_remote(obj: Object) -> bool:
     return bool((obj.get("spec") or {}).get("service"))
 
 
+def _converts_by_webhook(obj: Object) -> bool:
+    return ((obj.get("spec") or {}).get("conversion") or {}).get("strategy") == "Webhook"
+
+
 _PODS = (
     "pods",
     "deployments.apps",
@@ -54,7 +58,6 @@ _PODS = (
     "jobs.batch",
     "cronjobs.batch",
 )
-_ADMISSION = "admissionregistration.k8s.io"
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
@@ -65,16 +68,9 @@ NOT_ACTED_ON = (
         "storage is not provisioned or attached yet: this object is stored only",
     ),
     NotActedOn(
-        ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
-    ),
-    NotActedOn(
-        (
-            f"validatingadmissionpolicies.{_ADMISSION}",
-            f"validatingadmissionpolicybindings.{_ADMISSION}",
-            f"mutatingadmissionpolicies.{_ADMISSION}",
-            f"mutatingadmissionpolicybindings.{_ADMISSION}",
-        ),
-        "admission policies are not evaluated yet",
+        ("customresourcedefinitions.apiextensions.k8s.io",),
+        "conversion webhooks are not called yet: versions are converted as by the strategy None",
+        concerns=_converts_by_webhook,
     ),
     NotActedOn(("networkpolicies.networking.k8s.io",), "NetworkPolicies are not enforced yet"),
     NotActedOn(("certificatesigningrequests.certificates.k8s.io",), "certificates are not signed yet: this request is stored only"),
