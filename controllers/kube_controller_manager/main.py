@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from controllers.kube_controller_manager import on_demand
 from controllers.kube_controller_manager.clusterrole_aggregation import ClusterRoleAggregation
 from controllers.kube_controller_manager.cronjob import CronJobController
 from controllers.kube_controller_manager.daemonset.controller import DaemonSetController
@@ -24,8 +25,6 @@ from controllers.kube_controller_manager.namespace import NamespaceController
 from controllers.kube_controller_manager.node_ipam import DEFAULT_CLUSTER_CIDR, DEFAULT_NODE_MASK, NodeIpamController
 from controllers.kube_controller_manager.node_lifecycle import NodeLifecycleController
 from controllers.kube_controller_manager.pod_gc import PodGarbageCollector
-from controllers.kube_controller_manager.pv_protection import PvProtectionController
-from controllers.kube_controller_manager.pvc_protection import PvcProtectionController
 from controllers.kube_controller_manager.replicaset import ReplicaSetController
 from controllers.kube_controller_manager.replication_controller import ReplicationControllerController
 from controllers.kube_controller_manager.resource_quota import ResourceQuotaController
@@ -80,8 +79,7 @@ CONTROLLERS: dict[str, Factory] = {
     "resourcequota-controller": lambda context, options: ResourceQuotaController(context),
     "namespace-controller": lambda context, options: NamespaceController(context),
     "clusterrole-aggregation-controller": lambda context, options: ClusterRoleAggregation(context),
-    "persistentvolumeclaim-protection-controller": lambda context, options: PvcProtectionController(context),
-    "persistentvolume-protection-controller": lambda context, options: PvProtectionController(context),
+    **on_demand.CONTROLLERS,
     "pod-garbage-collector-controller": lambda context, options: PodGarbageCollector(context),
     # Last: its watches on every kind start behind everybody else's.
     "garbage-collector-controller": lambda context, options: GarbageCollector(context),

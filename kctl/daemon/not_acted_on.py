@@ -31,15 +31,6 @@ def _has_pod_affinity(obj: Object) -> bool:
     return bool(affinity.get("podAffinity") or affinity.get("podAntiAffinity"))
 
 
-def _has_claims(obj: Object) -> bool:
-    volumes = _pod_spec(obj).get("volumes") or ()
-    return any("persistentVolumeClaim" in volume or "ephemeral" in volume for volume in volumes)
-
-
-def _has_claim_templates(obj: Object) -> bool:
-    return bool((obj.get("spec") or {}).get("volumeClaimTemplates"))
-
-
 def _is_remote(obj: Object) -> bool:
     return bool((obj.get("spec") or {}).get("service"))
 
@@ -62,10 +53,9 @@ NOT_ACTED_ON = (
     NotActedOn(("horizontalpodautoscalers.autoscaling",), "HorizontalPodAutoscalers are stored only: nothing is scaled by them yet"),
     NotActedOn(("resourcequotas",), "ResourceQuotas do not limit anything yet: usage is only counted"),
     NotActedOn(("limitranges",), "LimitRanges are stored only: their defaults and limits are not applied yet"),
-    NotActedOn(("persistentvolumeclaims", "persistentvolumes"), "volumes are stored only: nothing binds or provisions them yet"),
     NotActedOn(
-        ("storageclasses.storage.k8s.io", "csidrivers.storage.k8s.io", "volumeattachments.storage.k8s.io"),
-        "storage is not provisioned or attached yet: this object is stored only",
+        ("csidrivers.storage.k8s.io", "volumeattachments.storage.k8s.io"),
+        "volumes are not attached yet: this object is stored only",
     ),
     NotActedOn(
         ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
@@ -107,7 +97,5 @@ NOT_ACTED_ON = (
         "topologySpreadConstraints are not considered by the scheduler yet",
         concerns=_has("topologySpreadConstraints"),
     ),
-    NotActedOn(_PODS, "persistent volume claims are not waited for or mounted yet", concerns=_has_claims),
-    NotActedOn(("statefulsets.apps",), "the claims of volumeClaimTemplates are made but not bound yet", concerns=_has_claim_templates),
     NotActedOn(("*",), "server-side apply merges fields but does not record or check who owns them yet", on_apply=True),
 )

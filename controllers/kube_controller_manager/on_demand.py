@@ -1,0 +1,65 @@
+"""The controllers that begin with the first object of the kinds they act on: by official name, with those kinds.
+
+What they are is imported then (controllers/runtime/on_demand.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.on_demand import Concerns, OnDemand
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType, built_in
+
+Factory = Callable[[ControllerContext, Any], LoopController]
+_ROOM = "controllers.kube_controller_manager"
+_STANDARD = "host_path_provisioner.default_class"
+
+_CLAIMS = built_in("v1", "PersistentVolumeClaim")
+_VOLUMES = built_in("v1", "PersistentVolume")
+_CLASSES = built_in("storage.k8s.io/v1", "StorageClass")
+
+
+def _entry(
+    name: str,
+    module: str,
+    controller: str,
+    *kinds: ResourceType,
+    pods: Concerns | None = None,
+    at_start: str = "",
+) -> tuple[str, Factory]:
+    def make(context: ControllerContext, options: Any) -> LoopController:
+        def begin() -> LoopController:
+            made: LoopController = getattr(import_module(f"{_ROOM}.{module}"), controller)(context)
+            return made
+
+        async def first(context: ControllerContext) -> None:
+            await import_module(f"{_ROOM}.{at_start}").at_start(context)
+
+        return OnDemand(context, name, begin, kinds, pods=pods, at_start=first if at_start else None)
+
+    return name, make
+
+
+def _has_ephemeral_volumes(pod: Object) -> bool:
+    return any("ephemeral" in volume for volume in pod["spec"].get("volumes") or ())
+
+
+_ENTRIES: Sequence[tuple[str, Factory]] = (
+    _entry("persistentvolume-binder-controller", "persistent_volume.controller", "PersistentVolumeBinder", _CLAIMS, _VOLUMES),
+    _entry(
+        "host-path-provisioner",
+        "host_path_provisioner.controller",
+        "HostPathProvisioner",
+        _CLAIMS,
+        _VOLUMES,
+        at_start="host_path_provisioner.default_class",
+    ),
+    _entry("persistentvolume-expander-controller", "volume_expand", "VolumeExpandController", _CLAIMS),
+    _entry("ephemeral-volume-controller", "ephemeral_volume", "EphemeralVolumeController", pods=_has_ephemeral_volumes),
+    _entry("persistentvolumeclaim-protection-controller", "pvc_protection", "PvcProtectionController", _CLAIMS),
+    _entry("persistentvolume-protection-controller", "pv_protection", "PvProtectionController", _VOLUMES),
+)
+CONTROLLERS: dict[str, Factory] = dict(_ENTRIES)
