@@ -31,7 +31,11 @@ def named_resources(quota: Object) -> list[str]:
 
 
 def _changes_usage(old: Object | None, new: Object | None) -> bool:
-    if old is None or new is None or old.get("spec") != new.get("spec"):
+    """Not what is new: it was counted when it was admitted. Counting it again here, while others that are already counted are about
+    to be stored, would make room for more than the quota allows."""
+    if old is None:
+        return False
+    if new is None or old.get("spec") != new.get("spec"):
         return True
     if ("deletionTimestamp" in old["metadata"]) != ("deletionTimestamp" in new["metadata"]):
         return True

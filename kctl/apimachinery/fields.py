@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import BadRequest
@@ -18,34 +18,29 @@ Getter = Callable[[Object], str]
 
 
 @dataclass(frozen=True, slots=True)
-class FieldRequirement:
-    """operator: = or !="""
-
-    path: str
-    operator: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
 class FieldSelector:
-    """All requirements must hold; none match everything."""
+    """All that is said of all `paths` must hold; of none, everything matches. Kept by path, so that what it costs to use hangs on the
+    fields it names, not on its length."""
 
-    requirements: tuple[FieldRequirement, ...] = ()
+    paths: tuple[str, ...] = ()
+    """Each once, in the order in which they are named."""
+    wanted: Mapping[str, str] = field(default_factory=dict)
+    """The value a path must have (the first, where it must have several)."""
+    refused: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The values a path must not have."""
+    nothing: bool = False
+    """Whether a path must have two values at once, which no object does."""
 
     def exact(self, path: str) -> str | None:
         """The value `path` must have, None where the selector does not say."""
-        return next((r.value for r in self.requirements if r.path == path and r.operator == "="), None)
+        return self.wanted.get(path)
 
     def predicate(self, getters: Mapping[str, Getter]) -> Callable[[Object], bool]:
         """All paths must be in `getters` (see `check`). Each path is read once, however often the selector names it."""
-        wanted: dict[str, set[str]] = {}
-        refused: dict[str, set[str]] = {}
-        for requirement in self.requirements:
-            (wanted if requirement.operator == "=" else refused).setdefault(requirement.path, set()).add(requirement.value)
-        if any(len(values) > 1 for values in wanted.values()):
+        if self.nothing:
             return lambda obj: False
-        exact = [(getters[path], values.pop()) for path, values in wanted.items()]
-        others = [(getters[path], frozenset(values)) for path, values in refused.items()]
+        exact = [(getters[path], value) for path, value in self.wanted.items()]
+        others = [(getters[path], values) for path, values in self.refused.items()]
         return lambda obj: all(get(obj) == value for get, value in exact) and all(get(obj) not in values for get, values in others)
 
 
@@ -54,7 +49,10 @@ EVERYTHING = FieldSelector()
 
 def parse(text: str) -> FieldSelector:
     """Raises BadRequest. Backslash escapes comma, equals sign and backslash in values."""
-    found = []
+    paths: dict[str, None] = {}
+    wanted: dict[str, str] = {}
+    refused: dict[str, set[str]] = {}
+    nothing = False
     for term in _split(text):
         if not term:
             continue
@@ -63,8 +61,12 @@ def parse(text: str) -> FieldSelector:
             raise BadRequest(f"invalid selector: '{text}'; can't understand '{term}'")
         if path == "":
             continue
-        found.append(FieldRequirement(path, "!=" if operator == "!=" else "=", _unescape(value)))
-    return FieldSelector(tuple(found))
+        paths[path], value = None, _unescape(value)
+        if operator == "!=":
+            refused.setdefault(path, set()).add(value)
+        elif wanted.setdefault(path, value) != value:
+            nothing = True
+    return FieldSelector(tuple(paths), wanted, {path: frozenset(values) for path, values in refused.items()}, nothing)
 
 
 def _split(text: str) -> list[str]:
@@ -108,11 +110,11 @@ def check(
     unknown: str = "field label not supported",
 ) -> None:
     """Raises BadRequest for a field the kind cannot be selected by."""
-    for requirement in selector.requirements:
-        if requirement.path in getters:
+    for path in selector.paths:
+        if path in getters:
             continue
         if selectable:
             if "{}" in unknown:
-                raise BadRequest(unknown.format(requirement.path))
-            raise BadRequest(f"{unknown}: {requirement.path}")
-        raise BadRequest(f'"{requirement.path}" is not a known field selector: only "metadata.name", "metadata.namespace"')
+                raise BadRequest(unknown.format(path))
+            raise BadRequest(f"{unknown}: {path}")
+        raise BadRequest(f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"')

@@ -181,3 +181,9 @@ def add(*values: Any) -> str:
         total += exact
         form = form or (this if exact else "")
     return format_quantity(total, form or "DecimalSI")
+
+
+def subtract(value: Any, other: Any) -> str:
+    """The canonical difference, in the format of `value` (of `other` where that is zero)."""
+    first, second = (_parse(each if isinstance(each, str) else str(each)) for each in (value, other))
+    return format_quantity(first.value - second.value, first.form if first.value else second.form)

@@ -51,8 +51,6 @@ _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
     NotActedOn(("horizontalpodautoscalers.autoscaling",), "HorizontalPodAutoscalers are stored only: nothing is scaled by them yet"),
-    NotActedOn(("resourcequotas",), "ResourceQuotas do not limit anything yet: usage is only counted"),
-    NotActedOn(("limitranges",), "LimitRanges are stored only: their defaults and limits are not applied yet"),
     NotActedOn(
         ("csidrivers.storage.k8s.io", "volumeattachments.storage.k8s.io"),
         "volumes are not attached yet: this object is stored only",

@@ -56,7 +56,7 @@ def _shown(request: Request, answer: ObjectAnswer | ListAnswer, now: datetime) -
 
 def media(request: Request) -> MediaType:
     try:
-        return media_types.negotiate(request.accept, request.resource is not None and not request.name)
+        return request.media()
     except ApiError:
         return media_types.DEFAULT
 

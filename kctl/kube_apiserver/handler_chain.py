@@ -16,7 +16,6 @@ from kctl.kube_apiserver.request import Handler
 
 if TYPE_CHECKING:
     from kctl.apimachinery.clock import Clock
-    from kctl.apimachinery.resources import ResourceTable
     from kctl.kube_apiserver.authentication.authenticator import Authenticator
     from kctl.kube_apiserver.config import ApiServerConfig
     from kctl.kube_apiserver.filters.max_in_flight import InFlight
@@ -27,17 +26,15 @@ def build_handler_chain(
     handler: Handler,
     authenticator: Authenticator,
     metrics: Metrics,
-    table: ResourceTable,
     config: ApiServerConfig,
     in_flight: InFlight,
     clock: Clock,
 ) -> Handler:
-    """For requests that come over HTTPS: first find out what is asked and by whom, then as in-process."""
+    """For requests that come over HTTPS, taken apart already (request_info.py): first find out by whom, then as in-process."""
     from kctl.kube_apiserver.filters.authentication import with_authentication
     from kctl.kube_apiserver.filters.impersonation import with_impersonation
     from kctl.kube_apiserver.filters.max_in_flight import with_max_in_flight
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
-    from kctl.kube_apiserver.filters.request_info import with_request_info
 
     handler = _shared(handler, config, clock)
     # it must know as whom one asks: administrators are not limited
@@ -45,8 +42,6 @@ def build_handler_chain(
     handler = with_impersonation(handler)
     # anonymous requests end here unless their path is public
     handler = with_authentication(handler, authenticator)
-    # every later filter may ask which resource and verb it is
-    handler = with_request_info(handler, table)
     # failures become answers here, so the log sees the status
     handler = with_panic_recovery(handler)
     return with_request_log(handler, metrics)

@@ -13,7 +13,7 @@ from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
 from kctl.kube_apiserver import answer_encoding, list_encoding, warning_headers
 from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request, WireRequest
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer, failure
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_http import watch_lines
@@ -34,25 +34,13 @@ _BODY_SECONDS = 60.0
 """For a body to arrive: upstream's --request-timeout."""
 
 
-def make_request(method: str, target: str, headers: Mapping[str, str], body: bytes | None, user: User | None = None) -> Request:
+def wire_request(method: str, target: str, headers: Mapping[str, str]) -> WireRequest:
     """`target` as on the request line; header names in lower case."""
     parts = urlsplit(target) if not target.startswith("//") else urlsplit("http://x" + target)
     query: dict[str, str] = {}
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
         query.setdefault(key, value)
-    request = Request(
-        method=method,
-        path=parts.path,
-        headers=headers,
-        raw_body=body if body is not None else b"",
-        query=query,
-        content_type=headers.get("content-type", ""),
-        accept=headers.get("accept", ""),
-        program=headers.get("user-agent", ""),
-    )
-    if user is not None:
-        request.user = user
-    return request
+    return WireRequest(method, parts.path, query, headers)
 
 
 def _headers(incoming: Mapping[str, str]) -> dict[str, str]:
@@ -87,8 +75,10 @@ async def in_process(
 ) -> RawResponse:
     """A whole HTTP exchange without a socket; streams are read to their end."""
     lowered = {key.lower(): value for key, value in headers.items()}
-    request = make_request(method, path, lowered, body, user)
-    request.query = {**request.query, **query}
+    wire = wire_request(method, path, lowered)
+    wire.query = {**wire.query, **query}
+    wire.raw_body, wire.user = body or b"", user
+    request = server.resolve(wire)
     try:
         answer = await server.handle(request)
         match answer:
@@ -152,14 +142,15 @@ class Listener:
         if incoming.method == "OPTIONS" and incoming.raw_path == "*":
             return web.Response()  # Go's answer, before any handler
         headers = _headers(incoming.headers)
-        request = make_request(incoming.method, incoming.raw_path, headers, None)
+        wire = wire_request(incoming.method, incoming.raw_path, headers)
         tls = incoming.transport.get_extra_info("ssl_object") if incoming.transport else None
-        request.client_certificate = tls.getpeercert() if tls is not None else None
-        return await self._server.stalls.timed(request, self._answer(incoming, request))
+        wire.client_certificate = tls.getpeercert() if tls is not None else None
+        request = self._server.resolve(wire)
+        return await self._server.stalls.timed(request, self._answer(incoming, wire, request))
 
-    async def _answer(self, incoming: web.BaseRequest, request: Request) -> web.StreamResponse:
+    async def _answer(self, incoming: web.BaseRequest, wire: WireRequest, request: Request) -> web.StreamResponse:
         try:
-            request.raw_body = await self._read(incoming)
+            wire.raw_body = await self._read(incoming)
         except (RequestEntityTooLarge, Timeout) as error:
             return await self._send(incoming, request, failure(error))
         try:

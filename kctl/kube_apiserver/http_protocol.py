@@ -17,8 +17,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from kctl.kube_apiserver.filters.request_info import not_allowed
 from kctl.kube_apiserver.memory import MemoryReturn
+from kctl.kube_apiserver.request_info import not_allowed
 
 _LOG = logging.getLogger(__name__)
 MAX_HEAD_BYTES = (1 << 20) + 4096

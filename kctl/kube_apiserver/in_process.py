@@ -9,10 +9,10 @@ from typing import assert_never
 from kctl.apimachinery.user import User
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
 from kctl.kube_apiserver import representation
-from kctl.kube_apiserver.caller import Body
+from kctl.kube_apiserver.caller import Body, manager_of
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.registry.watch import Bookmark, WatchFailure, WatchStream
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_cache import Change
@@ -25,22 +25,22 @@ class InProcessTransport:
         self._server = server
         self._user = user
         self._form = form
-        self._program = user.name.rpartition(":")[2]
+        self._program = manager_of(user.name.rpartition(":")[2])
 
     async def request(self, request: ApiRequest) -> ApiResponse:
-        inner = Request(
-            request.verb,
-            request.resource,
-            request.namespace,
-            request.name,
-            request.subresource,
-            request.query,
-            request.body,
-            request.content_type,
-            request.accept,
-            self._user,
-            self._form,
-            self._program,
+        inner = ResourceRequest(
+            verb=request.verb,
+            endpoint=self._server.registry.endpoint(request.resource),
+            namespace=request.namespace,
+            name=request.name,
+            subresource=request.subresource,
+            query=request.query,
+            body=request.body,
+            content_type=request.content_type,
+            accept=request.accept,
+            user=self._user,
+            form=self._form,
+            program=self._program,
         )
         answer = await self._server.handle_in_process(inner)
         match answer:
@@ -48,7 +48,7 @@ class InProcessTransport:
                 return ApiResponse(answer.status, answer.object, inner.warnings)
         return self._answer(inner, answer)
 
-    def _answer(self, request: Request, answer: Response) -> ApiResponse:
+    def _answer(self, request: ResourceRequest, answer: Response) -> ApiResponse:
         match answer:
             case ObjectAnswer() | ListAnswer():
                 shown = representation.in_process(request, answer, self._server.now())
@@ -61,7 +61,7 @@ class InProcessTransport:
                 return ApiResponse(answer.status, {}, request.warnings)
         assert_never(answer)
 
-    async def _events(self, request: Request, stream: WatchStream) -> AsyncIterator[Sequence[WatchEvent]]:
+    async def _events(self, request: ResourceRequest, stream: WatchStream) -> AsyncIterator[Sequence[WatchEvent]]:
         show = representation.event_shower(request, stream.endpoint, self._server.now) if request.accept else None
         timer = None
         if stream.options.timeout_seconds:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery.clock import Clock
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request, ResourceRequest
 from kctl.kube_apiserver.storage import Storage
 
 if TYPE_CHECKING:
@@ -60,11 +60,12 @@ class Metrics:
         self._started = clock.now().timestamp()
 
     def observe(self, request: Request, status: int, seconds: float) -> None:
-        resource = request.resource
-        if resource is not None:
-            key = (request.verb, resource.group, resource.version, resource.plural, request.subresource, status)
-        else:
-            key = (request.verb, "", "", "", "", status)
+        match request:
+            case ResourceRequest():
+                resource = request.endpoint.resource
+                key = (request.verb, resource.group, resource.version, resource.plural, request.subresource, status)
+            case _:
+                key = (request.verb, "", "", "", "", status)
         seen = self._seen.get(key)
         if seen is None:
             seen = self._seen[key] = [0.0] * (len(_BUCKETS) + 2)

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 import orjson
 
 from kctl.kube_apiserver import health
-from kctl.kube_apiserver.filters.request_info import no_such_resource, not_allowed
 from kctl.kube_apiserver.handlers.dispatch import dispatch
 from kctl.kube_apiserver.metrics import Metrics
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedRequest
+from kctl.kube_apiserver.request_info import no_such_resource, not_allowed
 from kctl.kube_apiserver.response import ObjectAnswer, RawAnswer, Response
 from kctl.kube_apiserver.serving import Serving
 
@@ -24,8 +24,13 @@ class Paths:
         self._metrics = metrics
 
     async def handle(self, request: Request) -> Response:
-        if request.resource is not None:
-            return await dispatch(self._server.registry, request)
+        match request:
+            case ResourceRequest():
+                return await dispatch(self._server.registry, request)
+            case UnservedRequest():
+                if request.error is not None:
+                    raise request.error
+                return not_found()
         return await self._other(request)
 
     async def _other(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from kctl.kube_apiserver import media_types
 from kctl.kube_apiserver.columns.columns import Columns, columns_for
 from kctl.kube_apiserver.media_types import MediaType
 from kctl.kube_apiserver.registry.served_resource import ServedResource
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request, ResourceRequest
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer
 from kctl.kube_apiserver.watch_cache import Change
 
@@ -21,12 +21,12 @@ _LISTING = ("list", "deletecollection")
 """Verbs that answer with a list."""
 
 
-def check(request: Request) -> None:
+def check(request: ResourceRequest) -> None:
     """Refuses an Accept that the answer cannot meet before anything is read or written: afterwards the client would take what is
     stored for refused. Raises NotAcceptable, BadRequest."""
-    if not request.accept or request.resource is None or request.verb == "connect" or request.subresource == "log":
+    if not request.accept or request.verb == "connect" or request.subresource == "log":
         return
-    media = media_types.negotiate(request.accept, not request.name)
+    media = request.media()
     if media.target == "Table":
         included(request)
     elif media.target == "APIGroupDiscoveryList":
@@ -39,7 +39,7 @@ def check(request: Request) -> None:
 
 def in_process(request: Request, answer: ObjectAnswer | ListAnswer, now: datetime) -> Object:
     """A whole answer as the Accept of an in-process request wants it."""
-    return shown(media_types.negotiate(request.accept), request, answer, now)
+    return shown(request.media(), request, answer, now)
 
 
 def shown(media: MediaType, request: Request, answer: ObjectAnswer | ListAnswer, now: datetime) -> Object:
@@ -165,21 +165,21 @@ def row(columns: Columns, obj: Object, include: str, now: datetime, version: str
     return made
 
 
-def check_stream(request: Request) -> None:
+def check_stream(request: ResourceRequest) -> None:
     """Raises NotAcceptable or BadRequest for what a watch cannot be shown as: once it has begun there is no way to say so."""
-    media = media_types.negotiate(request.accept, True)
+    media = request.media()
     if media.name not in media_types.STREAMED:
         raise NotAcceptable(media_types.ONLY_STREAMS)
     if media.target == "Table":
         included(request)
     elif media.target not in ("", "PartialObjectMetadata"):
-        raise no_list(request.resource) if request.resource is not None else NotAcceptable(media_types.ONLY_STREAMS)
+        raise no_list(request.resource)
 
 
 def event_shower(request: Request, endpoint: ServedResource, now: Callable[[], datetime]) -> Callable[[Change], Object] | None:
     """What a watch's events carry instead of the object; None for the object itself. The first Table of a watch has the
     column definitions, later ones do not."""
-    media = media_types.negotiate(request.accept, True)
+    media = request.media()
     if not media.target:
         return None
     version = f"meta.k8s.io/{media.target_version}"

@@ -1,4 +1,6 @@
-"""What passes through the handler chain: one request, in-process and over HTTPS alike. Its answers are in response.py."""
+"""What is asked: as it came (`WireRequest`), and taken apart (`Request` and its kinds), which is what passes through the handler chain,
+in-process and over HTTPS alike. request_info.py makes the second of the first; answers are in response.py.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +9,82 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import ANONYMOUS, User
 from kctl.kube_apiserver.caller import CANONICAL, LARGE, WIRE, Body, Caller, manager_of
+from kctl.kube_apiserver.media_types import MediaType, negotiate
+from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.response import Response
+
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
-class Request:
-    """What is asked. Over HTTPS `method`, `path`, `headers` and `raw_body` are set and the filter request_info finds
-    out the rest; in-process callers give the rest at once, with `body` an object.
+class WireRequest:
+    """An HTTP request as it came: nobody has decided anything about it. `raw_body` is set when it has arrived."""
 
-    `verb`: get list watch create update patch delete deletecollection connect, or the method in lower case where `resource` is
-    None (a path that is no resource).
-    """
+    method: str = "GET"
+    path: str = "/"
+    """Still escaped."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """Of a parameter given several times the first."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+    raw_body: bytes = b""
+    client_certificate: Mapping[str, Any] | None = None
+    user: User = ANONYMOUS
+    """Whom the way in knows to ask; over TLS nobody, until the filter authentication has looked."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """What is asked, by whom, and how the answer is wanted. As it stands it is about a path that is no resource (/healthz, /apis, ...);
+    the other kinds of request are below. `wire` is None for what a component of this daemon asks."""
 
     verb: str = ""
-    resource: ResourceType | None = None
-    namespace: str = ""
-    name: str = ""
-    subresource: str = ""
+    """get list watch create update patch delete deletecollection connect; of a path that is no resource the method in lower case."""
     query: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    content_type: str = ""
+    """The parameters: each handler makes options of them once (handlers/options.py, registry/list_options.py)."""
     accept: str = ""
+    content_type: str = ""
     user: User = ANONYMOUS
-    form: Body = WIRE
-    """Of the body; in-process callers hand over canonical objects or what a person wrote."""
     program: str = ""
-    """The user agent, or a component's name."""
-    method: str = ""
-    path: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    raw_body: bytes | None = None
-    client_certificate: Mapping[str, Any] | None = None
+    """The user agent, or a component's name, which is also its field manager."""
+    wire: WireRequest | None = None
     warnings: list[str] = field(default_factory=list)
     on_answered: Callable[[], None] | None = None
     """What is to be done when the whole answer has been sent; see `answered`."""
 
     @property
     def in_process(self) -> bool:
-        return not self.method
+        return self.wire is None
+
+    @property
+    def method(self) -> str:
+        """'' in-process."""
+        return self.wire.method if self.wire is not None else ""
+
+    @property
+    def path(self) -> str:
+        return self.wire.path if self.wire is not None else ""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.wire.headers if self.wire is not None else _NOTHING
+
+    @property
+    def raw_body(self) -> bytes | None:
+        """None where an object was handed over, which in-process callers do."""
+        return self.wire.raw_body if self.wire is not None else None
+
+    @property
+    def on_collection(self) -> bool:
+        """Whether it is about a collection of objects, which could be watched."""
+        return False
+
+    def media(self) -> MediaType:
+        """How the answer is wanted. Raises NotAcceptable."""
+        return negotiate(self.accept, self.on_collection)
 
     def answered(self) -> None:
         """Whoever sends answers to clients says so when one is over, however it ended."""
@@ -54,23 +92,62 @@ class Request:
             done, self.on_answered = self.on_answered, None
             done()
 
+
+@dataclass(slots=True, kw_only=True)
+class ResourceRequest(Request):
+    """A verb on a served resource, one of its objects or subresources: what handlers get."""
+
+    endpoint: Endpoint
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    body: Any = None
+    """Of in-process callers: an object, a patch document, DeleteOptions; others have `raw_body`."""
+    form: Body = WIRE
+
+    @property
+    def resource(self) -> ResourceType:
+        return self.endpoint.resource
+
+    @property
+    def path(self) -> str:
+        """In-process: where it would have gone."""
+        return self.wire.path if self.wire is not None else self.resource.path(self.namespace, self.name, self.subresource)
+
+    @property
+    def on_collection(self) -> bool:
+        return not self.name
+
     @property
     def is_canonical(self) -> bool:
         return self.form is CANONICAL
 
-    def dry_run(self) -> bool:
-        return "dryRun" in self.query
-
     def sent_much(self) -> bool:
         """Whether the body is large, or may be: aliases make much of few bytes of YAML."""
-        raw = self.raw_body
-        return raw is not None and (len(raw) >= LARGE or ("yaml" in self.content_type and b"&" in raw))
+        if self.wire is None:
+            return False
+        raw = self.wire.raw_body
+        return len(raw) >= LARGE or ("yaml" in self.content_type and b"&" in raw)
 
     def caller(self) -> Caller:
         query = self.query
-        caller = Caller(self.user, query.get("fieldManager") or manager_of(self.program), self.form, "dryRun" in query, self.warnings)
-        caller.sent_much = self.sent_much()
-        return caller
+        manager = query.get("fieldManager") or (self.program if self.wire is None else manager_of(self.program))
+        return Caller(self.user, manager, self.form, "dryRun" in query, self.warnings, sent_much=self.sent_much())
+
+
+@dataclass(slots=True, kw_only=True)
+class UnservedRequest(Request):
+    """A request on a path of the API that nothing serves: an unknown group, version or resource, or a method that the resource does not
+    have. It passes the same filters (whoever may not ask learns no more than that), and is then answered with `error`; None stands
+    for the plain page that says 404. The names are as on the path, and may be of nothing there is."""
+
+    group: str = ""
+    version: str = ""
+    plural: str = ""
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    error: ApiError | None = None
 
 
 Handler = Callable[[Request], Awaitable[Response]]

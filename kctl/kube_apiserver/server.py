@@ -30,7 +30,7 @@ from kctl.kube_apiserver.in_process import InProcessTransport
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.registry.served_resource import ObjectSchema
-from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.request import Handler, Request, ResourceRequest, WireRequest
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.stall_monitor import StallMonitor
@@ -101,14 +101,21 @@ class ApiServer:
         return InProcessTransport(self, user, CANONICAL)
 
     async def _dispatch(self, request: Request) -> Response:
-        return await dispatch(self.registry, request)
+        match request:
+            case ResourceRequest():
+                return await dispatch(self.registry, request)
+        raise AssertionError(f"in-process, and about no resource: {request}")
 
-    async def handle_in_process(self, request: Request) -> Response:
+    async def handle_in_process(self, request: ResourceRequest) -> Response:
         return await self._in_process(request)
 
+    def resolve(self, wire: WireRequest) -> Request:
+        from kctl.kube_apiserver import request_info
+
+        return request_info.resolve(wire, self.registry)
+
     async def handle(self, request: Request) -> Response:
-        """A request as it came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by
-        its outermost filter."""
+        """What came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by its outermost filter."""
         return await self._https_chain()(request)
 
     def _https_chain(self) -> Handler:
@@ -116,9 +123,7 @@ class ApiServer:
             from kctl.kube_apiserver.paths import Paths
 
             handle = Paths(self, self.metrics).handle
-            self._https = build_handler_chain(
-                handle, self.parts.authenticator, self.metrics, self.table, self.config, self._in_flight, self.clock
-            )
+            self._https = build_handler_chain(handle, self.parts.authenticator, self.metrics, self.config, self._in_flight, self.clock)
         return self._https
 
     async def handle_raw(

@@ -16,7 +16,7 @@ from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request, ResourceRequest, WireRequest
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.stall_monitor import StallMonitor
 from kctl.kube_apiserver.storage import Storage
@@ -36,12 +36,16 @@ class Serving(Protocol):
 
     def now(self) -> datetime: ...
 
-    async def handle(self, request: Request) -> Response:
-        """A request as it came over HTTPS, through the whole chain."""
+    def resolve(self, wire: WireRequest) -> Request:
+        """What an HTTP request asks."""
         ...
 
-    async def handle_in_process(self, request: Request) -> Response:
-        """One that is taken apart already, from a caller who is who they say."""
+    async def handle(self, request: Request) -> Response:
+        """What came over HTTPS, through the whole chain."""
+        ...
+
+    async def handle_in_process(self, request: ResourceRequest) -> Response:
+        """From a caller who is who they say."""
         ...
 
     async def handle_raw(

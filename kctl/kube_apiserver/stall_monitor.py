@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request, ResourceRequest
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
@@ -45,11 +45,14 @@ class StallMonitor:
             seconds * 1000,
             len(request.raw_body or b""),
         )
-        resource = request.resource
-        kind = (resource.group, resource.version, resource.plural) if resource else ("", "", "")
-        found = self._stalls.setdefault((verb, *kind, request.subresource), [0.0] * (len(_BUCKETS) + 2))
-        found[bisect.bisect_left(_BUCKETS, seconds)] += 1
-        found[-1] += seconds
+        key: _Key = (verb, "", "", "", "")
+        match request:
+            case ResourceRequest():
+                resource = request.resource
+                key = (verb, resource.group, resource.version, resource.plural, request.subresource)
+        seen = self._stalls.setdefault(key, [0.0] * (len(_BUCKETS) + 2))
+        seen[bisect.bisect_left(_BUCKETS, seconds)] += 1
+        seen[-1] += seconds
 
     def lines(self) -> list[str]:
         """In Prometheus' text format."""

@@ -106,7 +106,7 @@ def test_ctrl_c_while_a_background_cluster_starts_leaves_none_running(home: Path
     terminal.until("etcd is ready")
     terminal.press(b"\x03")
     code = terminal.rest()
-    if "is ready: Kubernetes" not in terminal.shown:
+    if 'Cluster "kctl" is ready\x1b[0m: Kubernetes' not in terminal.shown:
         assert code == 130 and "Its state stays" in terminal.shown
         assert "Running" not in kctl(home, "cluster", "list").stdout
 

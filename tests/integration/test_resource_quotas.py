@@ -142,3 +142,37 @@ def test_scopes(scope: Object, spec: Object, inside: bool) -> None:
 )
 def test_what_a_name_counts(name: str, resource: str) -> None:
     assert quota_usage.resource_of(name) == resource
+
+
+async def test_a_workload_that_does_not_fit_gets_what_there_is_and_goes_on_when_there_is_more() -> None:
+    async with control_plane(*CONTROLLERS) as plane:
+        await quota(plane, "q", hard={"pods": "3"})
+        await plane.client.create(DEPLOYMENTS, deployment(replicas=5), "default")
+        await plane.settle(2)
+        assert len(await plane.items(PODS)) == 3
+        assert await used(plane) == {"pods": "3"}
+        conditions = {entry["type"]: entry for entry in objects.status(await plane.get(DEPLOYMENTS, "web"))["conditions"]}
+        failure = conditions["ReplicaFailure"]
+        assert (failure["status"], failure["reason"]) == ("True", "FailedCreate")
+        assert failure["message"].endswith("is forbidden: exceeded quota: q, requested: pods=1, used: pods=3, limited: pods=3")
+        await plane.merge(QUOTAS, "q", {"spec": {"hard": {"pods": "5"}}})
+        await plane.settle(60)
+        assert len(await plane.items(PODS)) == 5
+        assert await used(plane) == {"pods": "5"}
+        await plane.client.delete(DEPLOYMENTS, "web", "default", propagation_policy="Background")
+        await plane.settle(2)
+        assert await used(plane) == {"pods": "0"}
+
+
+async def test_many_pods_at_once_never_get_more_than_the_quota() -> None:
+    async with control_plane(*CONTROLLERS) as plane:
+        await quota(plane, "q", hard={"pods": "60", "requests.cpu": "100"})
+        for name in "abc":
+            made = deployment(name, replicas=40)
+            made["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "10m"}}
+            await plane.client.create(DEPLOYMENTS, made, "default")
+        for _ in range(20):
+            await plane.settle(1)
+            assert len(await plane.items(PODS)) <= 60
+        assert len(await plane.items(PODS)) == 60
+        assert await used(plane) == {"pods": "60", "requests.cpu": "600m"}

@@ -12,7 +12,6 @@ SECONDS = 300
 
 class DefaultTolerationSeconds(AdmissionPlugin):
     name = "DefaultTolerationSeconds"
-    resources = frozenset({("", "pods")})
     per_object = False
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:

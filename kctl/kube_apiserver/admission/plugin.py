@@ -6,13 +6,17 @@ validation. They refuse by raising an ApiError, usually status.forbidden(...).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import random
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.resources import ResourceTable, ResourceType
 from kctl.kube_apiserver.registry.strategy import Context
+from kctl.kube_apiserver.server_parts import ServerParts
+from kctl.kube_apiserver.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +32,40 @@ class Operation:
     options: Any = None
 
 
+class Server(Protocol):
+    """What a plugin may have of the registry that it works for, beyond what the context of a request lets it read."""
+
+    storage: Storage
+    clock: Clock
+    randomness: random.Random
+    parts: ServerParts
+    table: ResourceTable
+
+    def endpoint(self, resource: ResourceType) -> Any:
+        """A registry.endpoint.Endpoint, for a plugin that writes."""
+
+    def get_cached(self, resource: ResourceType, namespace: str, name: str) -> Object | None: ...
+
+    def list_cached(self, resource: ResourceType, namespace: str) -> Iterable[Object]: ...
+
+
 class AdmissionPlugin:
-    """Subclass, override what applies, and list the instance's module in chain.py."""
+    """Subclass, override what applies, and list the instance's module, with the resources it is about, in chain.py."""
 
     name: str = ""
     """Upstream's registered name, e.g. ServiceAccount."""
     operations: tuple[str, ...] = ("CREATE", "UPDATE")
-    resources: frozenset[tuple[str, str]] | None = None
-    """(group, plural) it wants to see; None = all. Subresource requests only come where `subresources` says so."""
     subresources: frozenset[str] = frozenset({""})
+    """Which it wants to see; '' is the object itself."""
     per_object: bool = True
     """False: the outcome depends only on the spec, the namespace and the objects of `depends_on`, so for pods made from one
     template it is computed once and the result shared (registry/admitted_specs.py)."""
     depends_on: tuple[tuple[str, str], ...] = ()
     """(group, plural) of the objects whose change may change the outcome."""
+
+    def bind(self, server: Server) -> AdmissionPlugin:
+        """The plugin for one server: itself where it keeps nothing and writes nothing."""
+        return self
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """Change `obj` (private) in place, or refuse. None when that is done; a plugin that must wait for somebody (a webhook, a new
@@ -53,6 +77,5 @@ class AdmissionPlugin:
         return None
 
     def wants(self, operation: Operation) -> bool:
-        if operation.operation not in self.operations or operation.subresource not in self.subresources:
-            return False
-        return self.resources is None or (operation.resource.group, operation.resource.plural) in self.resources
+        """Of the resources that chain.py names for it."""
+        return operation.operation in self.operations and operation.subresource in self.subresources

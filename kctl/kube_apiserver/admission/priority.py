@@ -16,7 +16,6 @@ _SYSTEM = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_0
 
 class Priority(AdmissionPlugin):
     name = "Priority"
-    resources = frozenset({("", "pods"), ("scheduling.k8s.io", "priorityclasses")})
     per_object = False
     depends_on = (("scheduling.k8s.io", "priorityclasses"),)
 

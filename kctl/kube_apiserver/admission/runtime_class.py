@@ -17,7 +17,6 @@ _CLASSES = next(r for r in BUILT_IN if r.plural == "runtimeclasses")
 class RuntimeClass(AdmissionPlugin):
     name = "RuntimeClass"
     operations = ("CREATE",)
-    resources = frozenset({("", "pods")})
     per_object = False
     depends_on = (("node.k8s.io", "runtimeclasses"),)
 

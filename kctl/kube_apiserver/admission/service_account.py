@@ -22,7 +22,6 @@ class ServiceAccount(AdmissionPlugin):
 
     name = "ServiceAccount"
     operations = ("CREATE",)
-    resources = frozenset({("", "pods")})
     per_object = False
     depends_on = (("", "serviceaccounts"),)
 

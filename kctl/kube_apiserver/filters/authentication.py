@@ -18,7 +18,7 @@ def is_public(path: str) -> bool:
 def with_authentication(handler: Handler, authenticator: Authenticator) -> Handler:
     async def authenticate(request: Request) -> Response:
         if request.user is ANONYMOUS:
-            user = authenticator.authenticate(request.headers, request.client_certificate)
+            user = authenticator.authenticate(request.headers, request.wire.client_certificate if request.wire is not None else None)
             if user is None and not is_public(request.path):
                 raise Unauthorized
             request.user = user or ANONYMOUS

@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 
 from kctl.apimachinery.clock import Clock
-from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
 from kctl.kube_apiserver.response import RawAnswer, Response
 
 WAIT_SECONDS = 1.0
@@ -78,7 +78,7 @@ class InFlight:
 
 def with_max_in_flight(handler: Handler, in_flight: InFlight) -> Handler:
     async def limit(request: Request) -> Response:
-        if request.verb in _LONG_RUNNING or request.subresource == "log":
+        if request.verb in _LONG_RUNNING or (isinstance(request, ResourceRequest) and request.subresource == "log"):
             return await handler(request)
         slots = in_flight.reading if request.verb in _READING else in_flight.writing
         if _MASTERS in request.user.groups:

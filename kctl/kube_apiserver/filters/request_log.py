@@ -30,13 +30,13 @@ def with_request_log(handler: Handler, metrics: Metrics) -> Handler:
         finally:
             took = time.perf_counter() - began
             metrics.observe(request, status, took)
-            level = logging.INFO if request.method else logging.DEBUG
+            level = logging.DEBUG if request.wire is None else logging.INFO
             if _LOG.isEnabledFor(level):
                 _LOG.log(
                     level,
                     'verb="%s" URI="%s" latency="%.3fms" userAgent="%s" user="%s" resp=%d',
                     request.verb.upper() or request.method,
-                    request.path or _path(request),
+                    request.path,
                     took * 1000,
                     request.program,
                     request.user.name,
@@ -44,9 +44,3 @@ def with_request_log(handler: Handler, metrics: Metrics) -> Handler:
                 )
 
     return log
-
-
-def _path(request: Request) -> str:
-    """Where a request without a path would have gone."""
-    resource = request.resource
-    return resource.path(request.namespace, request.name, request.subresource) if resource is not None else ""

@@ -9,7 +9,7 @@ from kctl.apimachinery.resources import ResourceType
 from kctl.client.transport import APPLY_PATCH
 from kctl.kube_apiserver.caller import CANONICAL
 from kctl.kube_apiserver.config import ApiServerConfig, NotActedOn
-from kctl.kube_apiserver.request import Handler, Request
+from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 _DEPRECATED = {
@@ -27,10 +27,12 @@ def with_warnings(handler: Handler, config: ApiServerConfig) -> Handler:
     on_write = config.warnings_on_write
 
     def warn(request: Request) -> Awaitable[Response]:
-        resource = request.resource
-        return handler(request) if resource is None or request.form is CANONICAL else about(request, resource)
+        match request:
+            case ResourceRequest() if request.form is not CANONICAL:
+                return about(request, request.resource)
+        return handler(request)
 
-    async def about(request: Request, resource: ResourceType) -> Response:
+    async def about(request: ResourceRequest, resource: ResourceType) -> Response:
         text = _DEPRECATED.get((resource.group, resource.version, resource.plural))
         if text:
             request.warnings.append(text)

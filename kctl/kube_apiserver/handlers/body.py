@@ -15,7 +15,7 @@ from kctl.apimachinery.schema.registry import DecodeError
 from kctl.apimachinery.status import BadRequest, UnsupportedMediaType
 from kctl.kube_apiserver.handlers import go_json
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
 SCHEME = "pkg/api/legacyscheme/scheme.go:30"
@@ -32,7 +32,7 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower() or JSON
 
 
-def decode(request: Request, endpoint: Endpoint, subresource: str = "") -> Object:
+def decode(request: ResourceRequest, endpoint: Endpoint, subresource: str = "") -> Object:
     """The body as a private canonical object of the endpoint's (or its subresource's) kind."""
     if request.is_canonical:
         return request.body  # type: ignore[no-any-return]
@@ -60,7 +60,7 @@ def decode(request: Request, endpoint: Endpoint, subresource: str = "") -> Objec
     return decoded.object
 
 
-def strict_problems(request: Request, kind: str, api_version: str, problems: Sequence[str]) -> None:
+def strict_problems(request: ResourceRequest, kind: str, api_version: str, problems: Sequence[str]) -> None:
     """Unknown and repeated fields: an error, warnings, or nothing, by fieldValidation (default Warn)."""
     if not problems:
         return
@@ -71,7 +71,7 @@ def strict_problems(request: Request, kind: str, api_version: str, problems: Seq
         request.warnings += problems
 
 
-def _parse(request: Request, kind: str) -> tuple[Any, list[str]]:
+def _parse(request: ResourceRequest, kind: str) -> tuple[Any, list[str]]:
     """The parsed body and the problems a strict reader has with it."""
     if request.raw_body is None:
         return _typed(request.body, kind, b""), []
@@ -169,7 +169,7 @@ def _go(api_version: str) -> str:
     return api_version.rpartition("/")[2]
 
 
-def decode_patched(request: Request, endpoint: Endpoint, patched: Object, patcher: Any) -> Object:
+def decode_patched(request: ResourceRequest, endpoint: Endpoint, patched: Object, patcher: Any) -> Object:
     """The outcome of a patch as a private canonical object."""
     kind, api_version = endpoint.resource.kind, endpoint.resource.api_version
     try:
@@ -181,7 +181,7 @@ def decode_patched(request: Request, endpoint: Endpoint, patched: Object, patche
     return decoded.object
 
 
-def decode_delete_options(request: Request) -> Object | None:
+def decode_delete_options(request: ResourceRequest) -> Object | None:
     """None where there is no body."""
     if request.raw_body is None:
         return request.body or None
@@ -209,7 +209,7 @@ def decode_delete_options(request: Request) -> Object | None:
         raise BadRequest(str(error)) from None
 
 
-def check_name(request: Request, obj: Object) -> None:
+def check_name(request: ResourceRequest, obj: Object) -> None:
     """The name in the body must be the URL's."""
     name = (obj.get("metadata") or {}).get("name") or ""
     if not name:
@@ -218,7 +218,7 @@ def check_name(request: Request, obj: Object) -> None:
         raise BadRequest(f"the name of the object ({name}) does not match the name on the URL ({request.name})")
 
 
-def check_namespace(request: Request, obj: Object) -> None:
+def check_namespace(request: ResourceRequest, obj: Object) -> None:
     space = (obj.get("metadata") or {}).get("namespace") or ""
     if space and request.namespace and space != request.namespace:
         raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from kctl.kube_apiserver.handlers import off_loop, options
 from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ListAnswer, Response
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     given, dry_run = await off_loop.run(request, options.delete_options, request)
     caller = request.caller()
     caller.dry_run = caller.dry_run or dry_run
-    listing = list_options.parse(request.query, watch=False)
-    found = await endpoint.delete_collection(request.namespace, request.query, listing, given, caller)
+    listing = await list_options.parse_beside(request.query, watch=False)
+    found = await endpoint.delete_collection(request.namespace, listing, given, caller)
     return ListAnswer(endpoint, found.entries, registry.storage.revision, found.continue_token, found.remaining)

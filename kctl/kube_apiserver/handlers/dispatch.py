@@ -9,10 +9,10 @@ from importlib import import_module
 from kctl.apimachinery.status import MethodNotSupported
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response
 
-Handle = Callable[[Registry, Request], Awaitable[Response]]
+Handle = Callable[[Registry, ResourceRequest], Awaitable[Response]]
 
 _VERBS = {
     "get": "get",
@@ -51,10 +51,9 @@ def _handler(package: str, module: str) -> Handle:
     return handle
 
 
-def handler_for(request: Request) -> Handle:
+def handler_for(request: ResourceRequest) -> Handle:
     """Raises MethodNotSupported for what the resource does not do."""
-    resource = request.resource
-    assert resource is not None
+    resource = request.endpoint.resource
     virtual = _VIRTUAL.get((resource.group, resource.plural)) or _VIRTUAL.get((resource.group, "*"))
     if virtual and not request.subresource:
         return _handler(*virtual)
@@ -66,7 +65,7 @@ def handler_for(request: Request) -> Handle:
     return _handler("handlers", _VERBS[request.verb])
 
 
-async def dispatch(registry: Registry, request: Request) -> Response:
+async def dispatch(registry: Registry, request: ResourceRequest) -> Response:
     if request.accept:
         representation.check(request)
     return await handler_for(request)(registry, request)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ListAnswer, Response
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
-    options = list_options.parse(request.query, watch=False)
-    found = await endpoint.list(request.namespace, request.query, options)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
+    options = await list_options.parse_beside(request.query, watch=False)
+    found = await endpoint.list(request.namespace, options)
     return ListAnswer(endpoint, found.entries, found.revision, found.continue_token, found.remaining)

@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def run(request: Request, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run(request: ResourceRequest, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The function's result, in a thread where the request's body is large."""
     if not request.sent_much():
         return function(*args, **kwargs)

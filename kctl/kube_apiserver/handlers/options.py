@@ -11,12 +11,12 @@ from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.handlers import body
 from kctl.kube_apiserver.registry.delete import DeleteOptions
 from kctl.kube_apiserver.registry.list_options import parse_bool, parse_int
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 
 META_GROUP = "meta.k8s.io"
 
 
-def check_write(request: Request, kind: str, *, apply: bool = False) -> None:
+def check_write(request: ResourceRequest, kind: str, *, apply: bool = False) -> None:
     """Raises Invalid for parameters that are not allowed."""
     if request.is_canonical and not apply:
         return
@@ -56,7 +56,7 @@ def _dry_run_errors(values: Sequence[str]) -> list[FieldError]:
     return [FieldError("Unsupported value", "dryRun", unsupported("dryRun", shown, ("All",)).body)]
 
 
-def delete_options(request: Request) -> tuple[DeleteOptions, bool]:
+def delete_options(request: ResourceRequest) -> tuple[DeleteOptions, bool]:
     """The options and whether it is a dry run. Body first; without one the URL parameters count."""
     given = body.decode_delete_options(request)
     if given is None:
@@ -67,7 +67,7 @@ def delete_options(request: Request) -> tuple[DeleteOptions, bool]:
     return plain_delete_options(given), given.get("dryRun") == ["All"]
 
 
-def _from_query(request: Request) -> Object:
+def _from_query(request: ResourceRequest) -> Object:
     query = request.query
     given: Object = {}
     if "gracePeriodSeconds" in query:

@@ -10,14 +10,13 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import invalid
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 from kctl.kube_apiserver.subresources import parts
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     patcher = await off_loop.run(request, patching.patcher, request, endpoint)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)
     caller = request.caller()

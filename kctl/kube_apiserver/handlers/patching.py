@@ -18,7 +18,7 @@ from kctl.client.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGI
 from kctl.kube_apiserver.handlers import go_json
 from kctl.kube_apiserver.handlers.body import media_type
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 
 _TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
 
@@ -81,7 +81,7 @@ class Patcher:
     def _shown(self) -> str:
         return strategic_merge.go_text(self._document) if self._kind == STRATEGIC_MERGE_PATCH else self._text
 
-    def strict_problems(self, request: Request, kind: str, api_version: str, problems: Sequence[str]) -> None:
+    def strict_problems(self, request: ResourceRequest, kind: str, api_version: str, problems: Sequence[str]) -> None:
         """Unknown fields: an error, warnings, or nothing, by fieldValidation (default Warn)."""
         if not problems:
             return
@@ -115,7 +115,7 @@ def _unstructured_words(why: str) -> str:
     return f"unrecognized type: {target}"
 
 
-def patcher(request: Request, endpoint: Endpoint, meta: PatchMeta | None = None) -> Patcher:
+def patcher(request: ResourceRequest, endpoint: Endpoint, meta: PatchMeta | None = None) -> Patcher:
     """The patch a request carries. Raises UnsupportedMediaType, BadRequest."""
     kind = media_type(request.content_type)
     if kind not in _TYPES:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry import list_options
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response, WatchAnswer
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
-    options = list_options.parse(request.query, watch=True)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
+    options = await list_options.parse_beside(request.query, watch=True)
     if request.accept:
         representation.check_stream(request)
     remote = not request.in_process
-    stream = endpoint.watch(request.namespace, request.query, options, request.name, remote=remote)
+    stream = endpoint.watch(request.namespace, options, request.name, remote=remote)
     return WatchAnswer(stream)

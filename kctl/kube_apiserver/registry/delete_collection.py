@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from kctl.apimachinery.status import NotFound
 from kctl.kube_apiserver.caller import Caller
@@ -14,11 +13,9 @@ from kctl.kube_apiserver.watch_cache import Entry
 
 
 class DeleteCollection(List, Delete):
-    async def delete_collection(
-        self, namespace: str, query: Mapping[str, str], selected: ListOptions, options: DeleteOptions, caller: Caller
-    ) -> ListResult:
+    async def delete_collection(self, namespace: str, selected: ListOptions, options: DeleteOptions, caller: Caller) -> ListResult:
         """The objects as they were before."""
-        found = await self.list(namespace, query, selected)
+        found = await self.list(namespace, selected)
 
         async def remove(entry: Entry) -> None:
             meta = entry.object["metadata"]

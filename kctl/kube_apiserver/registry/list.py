@@ -9,7 +9,7 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -19,7 +19,7 @@ from kctl.apimachinery.status import BadRequest, Expired, ServiceUnavailable
 from kctl.kube_apiserver.handlers import go_json
 from kctl.kube_apiserver.registry.get import too_large
 from kctl.kube_apiserver.registry.list_options import ListOptions
-from kctl.kube_apiserver.registry.selection import Selection, select_beside
+from kctl.kube_apiserver.registry.selection import Selection, select
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.storage import StorageError, TooOld
 from kctl.kube_apiserver.watch_cache import Entry
@@ -58,9 +58,9 @@ class _Place:
 
 
 class List(ServedResource):
-    async def list(self, namespace: str, query: Mapping[str, str], options: ListOptions) -> ListResult:
-        """`query` has the selectors. Raises BadRequest, Expired (410), Timeout (a resourceVersion not reached yet)."""
-        selection = await select_beside(self, namespace, query)
+    async def list(self, namespace: str, options: ListOptions) -> ListResult:
+        """Raises BadRequest, Expired (410), Timeout (a resourceVersion not reached yet)."""
+        selection = select(self, namespace, options)
         if options.continue_token:
             return await _page(self, selection, options.limit, _decode_token(options.continue_token))
         if options.exact:

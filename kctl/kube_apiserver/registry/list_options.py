@@ -1,11 +1,13 @@
-"""metav1.ListOptions from URL parameters, checked as apimachinery's internalversion validation does."""
+"""metav1.ListOptions from URL parameters, selectors included, checked as apimachinery's internalversion validation does."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kctl.apimachinery import go_numbers
+from kctl.apimachinery import fields, go_numbers, labels
+from kctl.apimachinery.bounds import cache_short
 from kctl.apimachinery.field_errors import FieldError, forbidden, unsupported
 from kctl.apimachinery.status import ApiError, BadRequest, invalid
 
@@ -26,23 +28,20 @@ class ListOptions:
     timeout_seconds: int | None = None
     allow_bookmarks: bool = False
     send_initial_events: bool | None = None
+    label_selector: labels.Selector | None = None
+    field_selector: fields.FieldSelector | None = None
+    """None where there is none; whether its fields exist hangs on the kind (selection.py)."""
 
     @property
     def exact(self) -> bool:
         return self.match == "Exact"
 
 
-_DEFAULT = ListOptions()
-_PARAMETERS = (
-    "watch",
-    "limit",
-    "continue",
-    "resourceVersion",
-    "resourceVersionMatch",
-    "timeoutSeconds",
-    "allowWatchBookmarks",
-    "sendInitialEvents",
-)
+_DEFAULT, _DEFAULT_WATCH = ListOptions(), ListOptions(watch=True)
+_parse_labels = cache_short(maxsize=512, longest=1024)(labels.parse)
+_parse_fields = cache_short(maxsize=512, longest=1024)(fields.parse)
+_LONG = 8 * 1024
+"""Characters of selectors from which on parsing them may take more than a few milliseconds."""
 
 
 def parse_int(text: str) -> int:
@@ -58,9 +57,9 @@ def parse_bool(text: str) -> bool:
 
 
 def parse(query: Mapping[str, str], *, watch: bool) -> ListOptions:
-    """Raises BadRequest for numbers that are none, Invalid for combinations that make no sense."""
-    if not any(name in query for name in _PARAMETERS):
-        return ListOptions(watch=watch) if watch else _DEFAULT
+    """Raises BadRequest for numbers and selectors that are none, Invalid for combinations that make no sense."""
+    if not query:
+        return _DEFAULT_WATCH if watch else _DEFAULT
     options = ListOptions(watch=watch)
     if text := query.get("limit"):
         options.limit = max(parse_int(text), 0)
@@ -71,6 +70,10 @@ def parse(query: Mapping[str, str], *, watch: bool) -> ListOptions:
     options.allow_bookmarks = "allowWatchBookmarks" in query and parse_bool(query["allowWatchBookmarks"])
     if "sendInitialEvents" in query:
         options.send_initial_events = parse_bool(query["sendInitialEvents"])
+    if text := query.get("labelSelector"):
+        options.label_selector = _parse_labels(text)
+    if text := query.get("fieldSelector"):
+        options.field_selector = _parse_fields(text)
     revision = query.get("resourceVersion", "")
     options.revision_given = revision != ""
     _validate(options, revision)
@@ -78,6 +81,13 @@ def parse(query: Mapping[str, str], *, watch: bool) -> ListOptions:
     if options.continue_token and not watch and revision not in ("", "0"):
         raise BadRequest("specifying resource version is not allowed when using continue")
     return options
+
+
+async def parse_beside(query: Mapping[str, str], *, watch: bool) -> ListOptions:
+    """As `parse`; long selectors are read in a thread, while others have their turn."""
+    if len(query.get("labelSelector", "")) + len(query.get("fieldSelector", "")) < _LONG:
+        return parse(query, watch=watch)
+    return await asyncio.to_thread(parse, query, watch=watch)
 
 
 def _revision(text: str, watch: bool) -> int:

@@ -37,6 +37,7 @@ class Registry:
         self.table = table or ResourceTable()
         self._schema_of = schema_of
         self.shared = RegistryParts(storage, admission, clock, randomness, parts)
+        admission.connect(self)
         self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
 
     def endpoint(self, resource: ResourceType) -> Endpoint:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from kctl.apimachinery import fields, labels
-from kctl.apimachinery.bounds import cache_short
+from kctl.apimachinery import fields
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import BadRequest
+from kctl.kube_apiserver.registry.list_options import ListOptions
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 
-_parse_labels = cache_short(maxsize=512, longest=1024)(labels.parse)
-_parse_fields = cache_short(maxsize=512, longest=1024)(fields.parse)
 _NONE: Mapping[str, str] = {}
-_LONG = 8 * 1024
-"""Characters of selectors from which on parsing them may take more than a few milliseconds."""
 
 
 @dataclass(slots=True)
@@ -33,27 +29,21 @@ class Selection:
         return f"{self.namespace}/" if self.namespace else self.name
 
 
-def select(served: ServedResource, namespace: str, query: Mapping[str, str], name: str = "") -> Selection:
-    """Raises BadRequest for selectors that do not parse or name an unknown field."""
+def select(served: ServedResource, namespace: str, options: ListOptions, name: str = "") -> Selection:
+    """`name`: the one object that is meant, if any. Raises BadRequest for a field selector of an unknown field or of another name."""
     tests: list[Callable[[Object], bool]] = []
-    if text := query.get("labelSelector"):
-        selector = _parse_labels(text)
-        if not selector.empty:
-            tests.append(lambda obj: selector.matches(obj["metadata"].get("labels") or _NONE))
-    if text := query.get("fieldSelector"):
-        field_selector = _parse_fields(text)
-        selectable = served.strategy.selectable_fields
-        getters = fields.getters_for(selectable, served.resource.namespaced)
-        if served.conversion is not None:
-            renamed = served.conversion.field_labels.get(served.resource.api_version) or {}
-            getters |= {name: getters[stored] for name, stored in renamed.items() if stored in getters}
-        fields.check(field_selector, selectable, getters, served.strategy.unknown_field_message)
-        if field_selector.requirements:
-            tests.append(field_selector.predicate(getters))
-        name = name or field_selector.exact("metadata.name") or ""
+    selector, by_field = options.label_selector, options.field_selector
+    if selector is not None and not selector.empty:
+        matches = selector.matches
+        tests.append(lambda obj: matches(obj["metadata"].get("labels") or _NONE))
+    if by_field is not None and by_field.paths:
+        tests.append(by_field.predicate(_getters(served, by_field)))
+        exact = by_field.exact("metadata.name")
+        if name and exact != name:
+            raise BadRequest("fieldSelector metadata.name doesn't match requested name")
+        name = exact or ""
     if name:
-        wanted = name
-        tests.insert(0, lambda obj: obj["metadata"].get("name") == wanted)
+        tests.insert(0, lambda obj: obj["metadata"].get("name") == name)
     if not tests:
         return Selection(namespace, name, None)
     if len(tests) == 1:
@@ -61,8 +51,12 @@ def select(served: ServedResource, namespace: str, query: Mapping[str, str], nam
     return Selection(namespace, name, lambda obj: all(test(obj) for test in tests))
 
 
-async def select_beside(served: ServedResource, namespace: str, query: Mapping[str, str]) -> Selection:
-    """As `select`; long selectors are parsed in a thread, while others have their turn."""
-    if len(query.get("labelSelector", "")) + len(query.get("fieldSelector", "")) < _LONG:
-        return select(served, namespace, query)
-    return await asyncio.to_thread(select, served, namespace, query)
+def _getters(served: ServedResource, selector: fields.FieldSelector) -> Mapping[str, fields.Getter]:
+    """How the fields are read that the selector names. Raises BadRequest where the kind cannot be selected by one."""
+    selectable = served.strategy.selectable_fields
+    getters = fields.getters_for(selectable, served.resource.namespaced)
+    if served.conversion is not None:
+        renamed = served.conversion.field_labels.get(served.resource.api_version) or {}
+        getters |= {name: getters[stored] for name, stored in renamed.items() if stored in getters}
+    fields.check(selector, selectable, getters, served.strategy.unknown_field_message)
+    return getters

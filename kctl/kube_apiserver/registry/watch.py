@@ -5,7 +5,7 @@ The stream yields the caches' own `Change`s; whoever serves it turns them into e
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from kctl.apimachinery.objects import Object
@@ -51,13 +51,12 @@ class WatchStream:
         self,
         endpoint: ServedResource,
         namespace: str,
-        query: Mapping[str, str],
         options: ListOptions,
         name: str = "",
         *,
         remote: bool = False,
     ) -> None:
-        selection = select(endpoint, namespace, query, name)
+        selection = select(endpoint, namespace, options, name)
         self.endpoint = endpoint
         self.options = options
         self._selection = selection
@@ -141,7 +140,6 @@ class WatchStream:
 
 
 class Watch(ServedResource):
-    def watch(self, namespace: str, query: Mapping[str, str], options: ListOptions, name: str = "", *, remote: bool = False) -> WatchStream:
-        """`query` has the selectors, `name` is the one object that is meant, if any; a `remote` reader may be too slow and is cut off
-        then. Raises BadRequest."""
-        return WatchStream(self, namespace, query, options, name, remote=remote)
+    def watch(self, namespace: str, options: ListOptions, name: str = "", *, remote: bool = False) -> WatchStream:
+        """`name` is the one object that is meant, if any; a `remote` reader may be too slow and is cut off then. Raises BadRequest."""
+        return WatchStream(self, namespace, options, name, remote=remote)

@@ -10,19 +10,18 @@ from kctl.apimachinery.status import ApiError, BadRequest, conflict
 from kctl.kube_apiserver.handlers import body, off_loop
 from kctl.kube_apiserver.registry.preconditions import wrong_uid
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    endpoint = registry.endpoint(PODS)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint if request.subresource else registry.endpoint(PODS)
     if request.is_canonical:
         binding: Object = request.body
     elif request.subresource:
         binding = await off_loop.run(request, body.decode, request, endpoint, "binding")
     else:
-        assert request.resource is not None
-        binding = await off_loop.run(request, body.decode, request, registry.endpoint(request.resource))
+        binding = await off_loop.run(request, body.decode, request, request.endpoint)
     name = request.name or objects.name(binding)
     if not request.is_canonical:
         _validate(binding)

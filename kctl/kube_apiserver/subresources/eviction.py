@@ -13,16 +13,15 @@ from kctl.kube_apiserver.handlers import body, off_loop
 from kctl.kube_apiserver.handlers.options import plain_delete_options
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 _VIOLATED = "Cannot evict pod as it would violate the pod's disruption budget."
 _SUCCESS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     eviction: Object = await off_loop.run(request, body.decode, request, endpoint, "eviction")
     if objects.name(eviction) not in ("", request.name):
         raise BadRequest("name in URL does not match name in Eviction object")

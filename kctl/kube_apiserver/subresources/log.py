@@ -9,15 +9,14 @@ from kctl.apimachinery.status import BadRequest, ServiceUnavailable
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.registry.list_options import parse_int
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import RawAnswer, Response, TextAnswer
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     _check_options(request)
     pod = endpoint.get(request.namespace, request.name).object
     container = container_of(pod, request.query.get("container", ""))
@@ -53,7 +52,7 @@ def container_of(pod: Object, wanted: str) -> str:
     raise BadRequest(text)
 
 
-def _check_options(request: Request) -> None:
+def _check_options(request: ResourceRequest) -> None:
     errors: list[FieldError] = []
     query = request.query
     for field in ("tailLines", "limitBytes", "sinceSeconds"):

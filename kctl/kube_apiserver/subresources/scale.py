@@ -17,7 +17,7 @@ from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
@@ -64,9 +64,8 @@ def _selector_text(selector: Any) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     if request.verb == "get":
         entry = endpoint.get(request.namespace, request.name)
         return ObjectAnswer(scale_of(entry.object), endpoint=endpoint, columns=COLUMNS)
@@ -87,7 +86,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     return ObjectAnswer(scale_of(stored), endpoint=endpoint, columns=COLUMNS)
 
 
-async def _patch(endpoint: Endpoint, request: Request) -> Object:
+async def _patch(endpoint: Endpoint, request: ResourceRequest) -> Object:
     meta = schemas.load().patch_meta("autoscaling/v1", "Scale")
     patcher = await off_loop.run(request, patching.patcher, request, endpoint, meta)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)

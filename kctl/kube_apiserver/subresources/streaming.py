@@ -5,13 +5,12 @@ from __future__ import annotations
 from kctl.apimachinery import objects
 from kctl.apimachinery.status import ApiError, BadRequest
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     entry = endpoint.get(request.namespace, request.name)
     if request.resource.plural == "pods" and not objects.spec(entry.object).get("nodeName"):
         if request.subresource == "proxy":

@@ -13,15 +13,14 @@ from kctl.apimachinery.status import BadRequest, conflict, not_found
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 _BINDABLE = {("v1", "Pod"): ("pod", PODS), ("v1", "Secret"): ("secret", SECRETS), ("v1", "Node"): ("node", NODES)}
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     options.check_write(request, "CreateOptions")
     review: Object = await off_loop.run(request, body.decode, request, endpoint, "token")
     account = endpoint.get(request.namespace, request.name).object
@@ -60,7 +59,7 @@ def _check(review: Object) -> None:
         raise invalid_status("authentication.k8s.io", "TokenRequest", objects.name(review), errors)
 
 
-def _bound(registry: Registry, request: Request, reference: Any) -> tuple[str, Object] | None:
+def _bound(registry: Registry, request: ResourceRequest, reference: Any) -> tuple[str, Object] | None:
     if not reference:
         return None
     kind = (reference.get("apiVersion") or "", reference.get("kind") or "")

@@ -10,13 +10,12 @@ from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.user import User
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     options.check_write(request, "CreateOptions")
     review: Object = await off_loop.run(request, body.decode, request, endpoint)
     meta = {**objects.metadata(review), "creationTimestamp": times.rfc3339(registry.clock.now())}

@@ -12,13 +12,12 @@ from kctl.apimachinery.schema.go_form import go_form
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     options.check_write(request, "CreateOptions")
     review: Object = await off_loop.run(request, body.decode, request, endpoint)
     kind = request.resource.kind
@@ -33,7 +32,7 @@ async def handle(registry: Registry, request: Request) -> Response:
     return ObjectAnswer({**review, "status": {"allowed": True}}, 201, endpoint)
 
 
-def _check(request: Request, kind: str, review: Object) -> None:
+def _check(request: ResourceRequest, kind: str, review: Object) -> None:
     spec = objects.spec(review)
     errors: list[FieldError] = []
     resource, other = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")

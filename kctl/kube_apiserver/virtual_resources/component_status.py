@@ -5,7 +5,7 @@ from __future__ import annotations
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import not_found
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, Response
 from kctl.kube_apiserver.watch_cache import Entry
 
@@ -17,9 +17,8 @@ def _status(name: str) -> Object:
     return {"kind": "ComponentStatus", "apiVersion": "v1", "metadata": {"name": name}, "conditions": [healthy]}
 
 
-async def handle(registry: Registry, request: Request) -> Response:
-    assert request.resource is not None
-    endpoint = registry.endpoint(request.resource)
+async def handle(registry: Registry, request: ResourceRequest) -> Response:
+    endpoint = request.endpoint
     if request.name:
         if request.name not in _COMPONENTS:
             raise not_found("", "componentstatuses", request.name)

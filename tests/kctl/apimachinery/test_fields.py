@@ -21,6 +21,10 @@ SELECTABLE = {"spec.nodeName": lambda obj: obj["spec"].get("nodeName", "")}
         ("metadata.name=q", False),
         (r"spec.nodeName=a\,b", True),
         ("spec.nodeName!=", True),
+        ("metadata.name=p,metadata.name=p", True),
+        ("metadata.name=p,metadata.name=q", False),
+        ("metadata.name!=q,metadata.name!=p", False),
+        ("metadata.name=p,metadata.name!=q", True),
     ],
 )
 def test_matching(text: str, matches: bool) -> None:

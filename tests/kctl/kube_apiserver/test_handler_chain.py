@@ -18,10 +18,9 @@ from kctl.apimachinery.status import Forbidden, Invalid, NotAcceptable, NotFound
 from kctl.apimachinery.user import ADMIN, component
 from kctl.client.client import Client
 from kctl.client.transport import ApiRequest
-from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation
 from kctl.kube_apiserver.registry.strategy import Context
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import Request, ResourceRequest, WireRequest
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
 
@@ -36,6 +35,9 @@ class Slow(AdmissionPlugin):
     refuses: str = ""
     answers: asyncio.Event = field(default_factory=asyncio.Event)
     seen: list[str] = field(default_factory=list)
+
+    def wants(self, operation: Operation) -> bool:
+        return super().wants(operation) and (operation.resource.group, operation.resource.plural) in self.resources
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         return self._mark(obj, operation)
@@ -67,7 +69,7 @@ async def make() -> AsyncIterator[Make]:
         await store.start()
         server = ApiServer(store, clock=RealClock(), randomness=random.Random(3))
         await server.start()
-        server.registry.shared.admission = AdmissionChain([*server.registry.shared.admission.plugins, *plugins])
+        server.registry.shared.admission = server.registry.shared.admission.extended(*plugins)
         running.append((server, store))
         return server
 
@@ -111,7 +113,7 @@ async def test_what_it_refuses_is_not_written(make: Make, verb: str) -> None:
     client = Client(server.transport(ADMIN))
     if verb != "create":
         await client.create(CONFIG_MAPS, config_map(), "default")
-    server.registry.shared.admission = AdmissionChain([*server.registry.shared.admission.plugins, slow])
+    server.registry.shared.admission = server.registry.shared.admission.extended(slow)
     before = server.storage.revision
     with pytest.raises(Forbidden, match="not today"):
         if verb == "create":
@@ -132,7 +134,7 @@ async def test_an_update_that_admission_refuses_gives_back_the_cluster_ip_it_too
     await client.create(SERVICES, without, "default")
     taking = {"type": "ClusterIP", "clusterIP": "10.96.0.77", "externalName": None, "ports": [{"port": 80}]}
     admitting = server.registry.shared.admission
-    server.registry.shared.admission = AdmissionChain([*admitting.plugins, slow])
+    server.registry.shared.admission = admitting.extended(slow)
     with pytest.raises(Forbidden, match="not today"):
         await client.patch(SERVICES, "a", {"spec": taking}, "default")
     server.registry.shared.admission = admitting
@@ -195,9 +197,16 @@ async def test_others_have_their_turn_while_metrics_are_written(make: Make) -> N
 
 
 async def test_the_field_manager_is_the_one_named_or_the_program(make: Make) -> None:
-    assert Request(program="kubectl/v1.37 (linux)").caller().manager == "kubectl"
-    assert Request(program="kubectl/v1.37", query={"fieldManager": "me"}).caller().manager == "me"
-    assert len(Request(program="x" * 300).caller().manager) == 128
+    server = await make()
+
+    def manager(program: str, **query: str) -> str:
+        request = server.resolve(WireRequest("POST", "/api/v1/namespaces", query, {"user-agent": program}))
+        assert isinstance(request, ResourceRequest)
+        return request.caller().manager
+
+    assert manager("kubectl/v1.37 (linux)") == "kubectl"
+    assert manager("kubectl/v1.37", fieldManager="me") == "me"
+    assert len(manager("x" * 300)) == 128
 
 
 async def test_what_cannot_be_shown_is_refused_before_it_is_done_in_process_too(make: Make) -> None:

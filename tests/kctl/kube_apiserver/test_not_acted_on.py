@@ -99,8 +99,11 @@ async def test_components_are_not_warned(server: ApiServer) -> None:
 
 @pytest.mark.parametrize(
     ("group", "plural", "namespace", "rest"),
-    [("", "limitranges", "default", {"spec": {"limits": []}}), ("rbac.authorization.k8s.io", "clusterroles", "", {"rules": []})],
-    ids=["limitranges", "clusterroles"],
+    [
+        ("networking.k8s.io", "networkpolicies", "default", {"spec": {"podSelector": {}}}),
+        ("rbac.authorization.k8s.io", "clusterroles", "", {"rules": []}),
+    ],
+    ids=["networkpolicies", "clusterroles"],
 )
 async def test_whole_kinds_over_http(server: ApiServer, group: str, plural: str, namespace: str, rest: dict[str, Any]) -> None:
     """A read is no reason to warn."""

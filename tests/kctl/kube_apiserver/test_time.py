@@ -43,4 +43,4 @@ async def test_the_deadline_of_a_request_is_the_servers_time() -> None:
 
     limited = with_deadline(slow, clock)
     with pytest.raises(Timeout, match="request did not complete within the allotted timeout"):
-        await asyncio.wait_for(limited(Request("list", query={"timeout": "20s"})), 3)
+        await asyncio.wait_for(limited(Request(verb="list", query={"timeout": "20s"})), 3)

@@ -37,7 +37,7 @@ class Api:
     async def page(self, resource: ResourceType = MAPS, namespace: str = "", **query: Any) -> ListResult:
         words = {key: str(value) for key, value in query.items()}
         endpoint = self.server.registry.endpoint(resource)
-        return await endpoint.list(namespace, words, parse(words, watch=False))
+        return await endpoint.list(namespace, parse(words, watch=False))
 
     async def walk(self, limit: int, between: Any = None, **query: Any) -> list[ListResult]:
         pages = [await self.page(limit=limit, **query)]

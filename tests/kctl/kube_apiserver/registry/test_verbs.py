@@ -15,7 +15,7 @@ from kctl.apimachinery.user import APISERVER
 from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.registry.delete import DeleteOptions
 from kctl.kube_apiserver.registry.endpoint import Endpoint
-from kctl.kube_apiserver.registry.list_options import ListOptions
+from kctl.kube_apiserver.registry.list_options import ListOptions, parse
 from kctl.kube_apiserver.server import ApiServer
 from kctl.kube_apiserver.storage import memory_store
 
@@ -72,15 +72,15 @@ async def test_an_update_of_what_is_missing_creates_only_where_told_how(maps: En
 async def test_a_collection_is_deleted_as_far_as_selected(maps: Endpoint) -> None:
     for name in ("a1", "a2", "b1"):
         await maps.create("default", config_map(name), CALLER)
-    gone = await maps.delete_collection("default", {"labelSelector": "app=a"}, ListOptions(), DeleteOptions(), CALLER)
+    gone = await maps.delete_collection("default", parse({"labelSelector": "app=a"}, watch=False), DeleteOptions(), CALLER)
     assert [entry.object["metadata"]["name"] for entry in gone.entries] == ["a1", "a2"]
-    left = await maps.list("default", {}, ListOptions())
+    left = await maps.list("default", ListOptions())
     assert [entry.object["metadata"]["name"] for entry in left.entries] == ["b1"]
 
 
 async def test_a_watch_tells_what_is_there_and_what_happens(maps: Endpoint) -> None:
     await maps.create("default", config_map("a"), CALLER)
-    stream = maps.watch("default", {"labelSelector": "app in (a, b)"}, ListOptions(watch=True))
+    stream = maps.watch("default", parse({"labelSelector": "app in (a, b)"}, watch=True))
     batches = aiter(stream)
     assert [(change.type, change.entry.object["metadata"]["name"]) for change in await anext(batches)] == [("ADDED", "a")]  # type: ignore[union-attr]
     await maps.create("default", config_map("c"), CALLER)

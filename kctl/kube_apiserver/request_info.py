@@ -1,0 +1,143 @@
+"""From method and path to verb, resource, namespace, name, subresource (upstream's RequestInfo and its routes).
+
+Nothing is refused here: who may not ask must not learn what there is. What nothing serves becomes an `UnservedRequest`, whose error is
+answered at the end of the handler chain.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from kctl.apimachinery.resources import ResourceType
+from kctl.apimachinery.status import ApiError, BadRequest, MethodNotSupported, NotFound
+from kctl.kube_apiserver.registry.list_options import parse_bool
+from kctl.kube_apiserver.registry.registry import Registry
+from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedRequest, WireRequest
+
+_OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
+_SUBRESOURCE_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
+_STREAMING = frozenset({"exec", "attach", "portforward", "proxy"})
+
+
+def no_such_resource() -> ApiError:
+    error = NotFound("the server could not find the requested resource")
+    return _with_empty_details(error)
+
+
+def not_allowed() -> ApiError:
+    return _with_empty_details(MethodNotSupported("the server does not allow this method on the requested resource"))
+
+
+def _with_empty_details(error: ApiError) -> ApiError:
+    code = error.status.pop("code")
+    error.status |= {"details": {}, "code": code}
+    return error
+
+
+def resolve(wire: WireRequest, registry: Registry) -> Request:
+    """What is asked, still without who asks (but for whom the way in knows)."""
+    parts = wire.path.split("/")[1:]
+    if parts and parts[-1] == "":
+        parts.pop()
+    if len(parts) > 2 and parts[0] == "api":
+        request = _on_resource(wire, registry, "", parts[1], parts[2:])
+    elif len(parts) > 3 and parts[0] == "apis":
+        request = _on_resource(wire, registry, parts[1], parts[2], parts[3:])
+    else:
+        request = Request(verb=wire.method.lower())
+    headers = wire.headers
+    request.wire, request.query, request.user = wire, wire.query, wire.user
+    request.accept, request.content_type = headers.get("accept", ""), headers.get("content-type", "")
+    request.program = headers.get("user-agent", "")
+    return request
+
+
+def _on_resource(wire: WireRequest, registry: Registry, group: str, version: str, rest: list[str]) -> Request:
+    asked, depth = _taken_apart(wire, group, version, [unquote(part) for part in rest])
+    versions = registry.table.versions(group)
+    if version not in versions:
+        asked.error = no_such_resource() if versions else None
+        return asked
+    resource = None if "" in rest else registry.table.by_plural(group, version, asked.plural)
+    if resource is None:
+        asked.error = no_such_resource()
+        return asked
+    try:
+        _check_shape(asked, resource, depth)
+        verb = _verb(wire.method, asked, resource)
+    except ApiError as error:
+        asked.error = error
+        return asked
+    endpoint = registry.endpoint(resource)
+    return ResourceRequest(verb=verb, endpoint=endpoint, namespace=asked.namespace, name=asked.name, subresource=asked.subresource)
+
+
+def _taken_apart(wire: WireRequest, group: str, version: str, rest: list[str]) -> tuple[UnservedRequest, int]:
+    """By the path alone, whatever there is; and how many parts the path has from the resource on."""
+    watch = False
+    if rest[0] == "watch" and len(rest) > 1:
+        watch, rest = True, rest[1:]
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 2 and not (group == "" and _is_namespace_part(rest)):
+        namespace, rest = rest[1], rest[2:]
+    plural, name, subresource = (*rest, "", "")[:3]
+    verb = _SUBRESOURCE_VERBS.get(wire.method, "")
+    if not name and verb == "delete":
+        verb = "deletecollection"
+    elif verb == "get" and not subresource:
+        if watch or (not name and "watch" in wire.query and parse_bool(wire.query["watch"])):
+            verb = "watch"
+        elif not name:
+            verb = "list"
+    asked = UnservedRequest(verb=verb, group=group, version=version, plural=plural, namespace=namespace, name=name, subresource=subresource)
+    return asked, len(rest)
+
+
+def _is_namespace_part(rest: list[str]) -> bool:
+    """namespaces/x/status and namespaces/x/finalize are about the namespace itself."""
+    return len(rest) == 3 and rest[2] in ("status", "finalize")
+
+
+def _check_shape(asked: UnservedRequest, resource: ResourceType, depth: int) -> None:
+    namespace, name, subresource = asked.namespace, asked.name, asked.subresource
+    if namespace and not resource.namespaced:
+        raise no_such_resource()
+    if name and resource.namespaced and not namespace:
+        raise no_such_resource()
+    if subresource and (resource.subresource(subresource) is None or (depth > 3 and subresource != "proxy")):
+        raise no_such_resource()
+    if name in (".", ".."):
+        raise BadRequest(f"Name parameter invalid: \"{name}\": may not be '{name}'")
+    for letter in "/%":
+        if letter in name:
+            raise BadRequest(f"Name parameter invalid: \"{name}\": may not contain '{letter}'")
+
+
+def _verb(method: str, asked: UnservedRequest, resource: ResourceType) -> str:
+    """Raises what a method is refused with that the resource does not have."""
+    if asked.subresource:
+        return _subresource_verb(method, resource, asked.subresource)
+    if asked.name:
+        if not any(verb in resource.verbs for verb in _OBJECT_VERBS.values()):
+            raise no_such_resource()
+        verb = _OBJECT_VERBS.get(method, "")
+    else:
+        verb = _COLLECTION_VERBS.get(method, "")
+        if verb in ("create", "deletecollection") and resource.namespaced and not asked.namespace:
+            raise not_allowed()
+    if verb in ("get", "list"):
+        verb = asked.verb
+    if verb not in resource.verbs:
+        raise not_allowed()
+    return verb
+
+
+def _subresource_verb(method: str, resource: ResourceType, subresource: str) -> str:
+    if subresource in _STREAMING:
+        return "connect"
+    verb = _SUBRESOURCE_VERBS.get(method, "")
+    known = resource.subresource(subresource)
+    if known is None or verb not in known.verbs:
+        raise not_allowed()
+    return verb
