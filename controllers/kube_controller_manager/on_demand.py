@@ -50,7 +50,7 @@ def _has_ephemeral_volumes(pod: Object) -> bool:
 _ENTRIES: Sequence[tuple[str, Factory]] = (
     _entry("persistentvolume-binder-controller", "persistent_volume.controller", "PersistentVolumeBinder", _CLAIMS, _VOLUMES),
     _entry(
-        "host-path-provisioner",
+        "host-path-provisioner-controller",
         "host_path_provisioner.controller",
         "HostPathProvisioner",
         _CLAIMS,

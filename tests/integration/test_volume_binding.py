@@ -110,7 +110,7 @@ async def test_two_claims_that_name_one_volume_as_theirs() -> None:
 
 
 async def test_a_class_that_becomes_the_default_is_given_to_claims_without_one() -> None:
-    async with whole_cluster(controllers=("*", "-host-path-provisioner")) as cluster:
+    async with whole_cluster(controllers=("*", "-host-path-provisioner-controller")) as cluster:
         await claim(cluster, "data")
         await cluster.settle(1)
         assert "storageClassName" not in objects.spec(await cluster.get(CLAIMS, "data"))

@@ -1,4 +1,4 @@
-"""host-path-provisioner: makes a volume for each claim of the StorageClasses that name it, and deletes what is released. Not one of
+"""host-path-provisioner-controller: makes a volume for each claim of the StorageClasses that name it, and deletes what is released. Not one of
 kube-controller-manager's own: it stands where a cluster has an external provisioner, and works and speaks as those do
 (sig-storage-lib-external-provisioner).
 
@@ -31,7 +31,7 @@ _ONE_NODE = {"ReadWriteOnce", "ReadWriteOncePod"}
 class HostPathProvisioner(LoopController):
     """Keys are those of claims (namespace/name) and of volumes (name)."""
 
-    name = "host-path-provisioner"
+    name = "host-path-provisioner-controller"
     workers = 10
 
     def __init__(self, context: ControllerContext) -> None:
