@@ -50,7 +50,7 @@ def go_text(value: Any) -> str:
 
 
 def apply(original: dict[str, Any], patch: dict[str, Any], meta: PatchMeta) -> dict[str, Any]:
-    """The patched object. `meta` is the kind's `PatchMeta` (schema.registry). Raises StrategicMergeError."""
+    """The patched object. `meta` is the kind's `PatchMeta` (schema/schemas.py). Raises StrategicMergeError."""
     return _merge_map(original, patch, meta)
 
 

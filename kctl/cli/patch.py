@@ -117,9 +117,9 @@ def apply_locally(selection: Selection, old: Object, document: Any, kind: str) -
 
         return dict(merge_patch.apply(old, document))
     from kctl.apimachinery import strategic_merge
-    from kctl.apimachinery.schema import registry
+    from kctl.apimachinery.schema import schemas
 
-    schema = registry.load().for_kind(selection.resource.api_version, selection.resource.kind)
+    schema = schemas.load().for_kind(selection.resource.api_version, selection.resource.kind)
     if schema is None:
         raise CommandError(f"strategic merge patch is not supported for {selection.resource.kind}")
     return strategic_merge.apply(old, document, schema.patch_meta)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.resources import SERVICES, ResourceTable, ResourceType
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.user import User
 from kctl.client.kubelet import KubeletConnector
 from kctl.client.transport import RawResponse, Transport

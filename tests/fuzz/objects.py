@@ -10,8 +10,7 @@ from typing import Any
 
 from kctl.apimachinery import yaml
 from kctl.apimachinery.resources import ResourceType
-from kctl.apimachinery.schema import bundle, enums
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import bundle, enums, schemas
 
 Object = dict[str, Any]
 _TEXT = """

@@ -66,9 +66,9 @@ def _original(current: Object) -> Object:
 
 
 def _schema(info: Info) -> Any:
-    from kctl.apimachinery.schema import registry
+    from kctl.apimachinery.schema import schemas
 
-    return registry.load().for_kind(info.resource.api_version, info.resource.kind)
+    return schemas.load().for_kind(info.resource.api_version, info.resource.kind)
 
 
 def _check_fixed(document: dict[str, Any]) -> None:

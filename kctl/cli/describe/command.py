@@ -9,7 +9,7 @@ from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
 from kctl.cli.builder import Builder, Selection
 from kctl.cli.command import Command
-from kctl.cli.describe.registry import describer_for
+from kctl.cli.describe.describers import describer_for
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
 from kctl.cli.options import Manifests

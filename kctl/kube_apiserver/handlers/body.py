@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.schema.diagnose import json_kind
-from kctl.apimachinery.schema.registry import DecodeError
+from kctl.apimachinery.schema.schemas import DecodeError
 from kctl.apimachinery.status import BadRequest, UnsupportedMediaType
 from kctl.kube_apiserver.handlers import go_json
 from kctl.kube_apiserver.registry.endpoint import Endpoint

@@ -9,7 +9,7 @@ from typing import Any
 from kctl.apimachinery import apply_merge, json_patch, merge_patch, strategic_merge
 from kctl.apimachinery.field_errors import invalid
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.schema.diagnose import json_kind
 from kctl.apimachinery.schema.patch_meta import PatchMeta
 from kctl.apimachinery.status import ApiError, BadRequest, Invalid, RequestEntityTooLarge, UnsupportedMediaType

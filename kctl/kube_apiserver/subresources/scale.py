@@ -10,8 +10,8 @@ from typing import Any
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.field_errors import invalid
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.schema import registry as schemas
-from kctl.apimachinery.schema.registry import DecodeError
+from kctl.apimachinery.schema import schemas
+from kctl.apimachinery.schema.schemas import DecodeError
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching

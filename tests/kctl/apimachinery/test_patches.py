@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kctl.apimachinery import apply_merge, json_patch, merge_patch, strategic_diff, strategic_merge
-from kctl.apimachinery.schema import registry
+from kctl.apimachinery.schema import schemas
 
-DEPLOYMENT = registry.load().patch_meta("apps/v1", "Deployment")
+DEPLOYMENT = schemas.load().patch_meta("apps/v1", "Deployment")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_applied_configuration_merges_by_list_keys() -> None:
 
 
 def test_atomic_maps_are_replaced_by_an_applied_configuration() -> None:
-    meta = registry.load().patch_meta("v1", "Service")
+    meta = schemas.load().patch_meta("v1", "Service")
     live = {"spec": {"selector": {"a": "b"}, "type": "ClusterIP"}}
     applied = {"spec": {"selector": {"c": "d"}}}
     assert apply_merge.apply(live, applied, meta) == {"spec": {"selector": {"c": "d"}, "type": "ClusterIP"}}

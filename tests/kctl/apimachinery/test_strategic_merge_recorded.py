@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kctl.apimachinery import strategic_merge
-from kctl.apimachinery.schema import registry
+from kctl.apimachinery.schema import schemas
 
 SCENARIO = Path(__file__).parents[4] / "shared" / "oracle" / "conversations" / "patch-strategic.yaml"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -26,7 +26,7 @@ def test_patches_give_the_recorded_objects_and_errors() -> None:
         known = path.rsplit("/", 1)[-1] in live and isinstance(patch, dict) and "resourceVersion" not in str(patch)
         if step.get("content_type") == STRATEGIC and known:
             before = live[path.rsplit("/", 1)[-1]]
-            meta = registry.load().patch_meta(before["apiVersion"], before["kind"])
+            meta = schemas.load().patch_meta(before["apiVersion"], before["kind"])
             if answer["kind"] != "Status":
                 after = strategic_merge.apply(before, patch, meta)
                 assert relevant(after) == relevant(answer), step["name"]
@@ -43,7 +43,7 @@ def test_patches_give_the_recorded_objects_and_errors() -> None:
 
 def relevant(obj: dict[str, Any]) -> Any:
     """Without what the server changes besides the patch: defaults of new items, bookkeeping."""
-    schema = registry.load().for_kind(obj["apiVersion"], obj["kind"])
+    schema = schemas.load().for_kind(obj["apiVersion"], obj["kind"])
     assert schema is not None
     text = {key: value for key, value in obj.items() if key != "status"}
     meta = {k: v for k, v in text["metadata"].items() if k in ("name", "labels", "annotations", "finalizers")}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kctl.apimachinery.schema import registry
+from kctl.apimachinery.schema import schemas
 from kctl.kube_apiserver import protobuf
 
 SENT: dict[str, tuple[str, dict[str, Any]]] = {
@@ -112,7 +112,7 @@ SENT: dict[str, tuple[str, dict[str, Any]]] = {
 def test_a_body_decodes_to_the_object(kind: str) -> None:
     body, expected = SENT[kind]
     decoded = protobuf.decode(base64.b64decode(body))
-    schema = registry.load().for_kind(decoded["apiVersion"], kind)
+    schema = schemas.load().for_kind(decoded["apiVersion"], kind)
     assert schema is not None
     assert schema.decode(decoded) == (expected, [])
 

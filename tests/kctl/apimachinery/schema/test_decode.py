@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from kctl.apimachinery.resources import PODS, ResourceTable, ResourceType, built_in
-from kctl.apimachinery.schema import build_hook, bundle, registry
-from kctl.apimachinery.schema.registry import DecodeError
+from kctl.apimachinery.schema import build_hook, bundle, schemas
+from kctl.apimachinery.schema.schemas import DecodeError
 
-SCHEMAS = registry.load()
+SCHEMAS = schemas.load()
 
 
-def decode(api_version: str, kind: str, obj: dict[str, Any]) -> registry.Decoded:
+def decode(api_version: str, kind: str, obj: dict[str, Any]) -> schemas.Decoded:
     schema = SCHEMAS.for_kind(api_version, kind)
     assert schema is not None
     return schema.decode(obj)
@@ -196,8 +196,8 @@ def test_delete_options_of_any_group() -> None:
 
 
 def test_messages() -> None:
-    problems = [registry.unknown_field("spec.x"), registry.duplicate_field("kind")]
-    assert registry.strict_error("Deployment", "apps/v1", problems) == (
+    problems = [schemas.unknown_field("spec.x"), schemas.duplicate_field("kind")]
+    assert schemas.strict_error("Deployment", "apps/v1", problems) == (
         'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
         'unknown field "spec.x", duplicate field "kind"'
     )

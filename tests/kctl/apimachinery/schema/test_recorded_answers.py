@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kctl.apimachinery.schema import registry
+from kctl.apimachinery.schema import schemas
 
 CONVERSATIONS = Path(__file__).parents[5] / "shared" / "oracle" / "conversations"
 pytestmark = [
@@ -34,7 +34,7 @@ def body_of(step: dict[str, Any]) -> Any:
 
 
 def test_refused_bodies_are_refused_in_the_same_words() -> None:
-    schemas = registry.load()
+    known = schemas.load()
     checked = 0
     wrong = []
     for step in steps("invalid-*.yaml"):
@@ -45,14 +45,14 @@ def test_refused_bodies_are_refused_in_the_same_words() -> None:
         body = body_of(step)
         if body is None or "duplicate field" in message:
             continue
-        schema = schemas.for_kind(body["apiVersion"], body["kind"])
+        schema = known.for_kind(body["apiVersion"], body["kind"])
         assert schema is not None
         try:
-            problems = [registry.unknown_field(path) for path in schema.decode(body).unknown_fields]
+            problems = [schemas.unknown_field(path) for path in schema.decode(body).unknown_fields]
             why = "strict decoding error: " + ", ".join(problems)
-        except registry.DecodeError as error:
+        except schemas.DecodeError as error:
             why = error.message
-        ours = registry.cannot_be_handled(body["kind"], body["apiVersion"], why)
+        ours = schemas.cannot_be_handled(body["kind"], body["apiVersion"], why)
         checked += 1
         if ours != message:
             wrong.append((step["name"], ours, message))
@@ -80,7 +80,7 @@ def ordered(value: Any) -> Any:
 
 @pytest.mark.parametrize("check_order", [False, True], ids=["content", "order"])
 def test_answers_decode_to_themselves(check_order: bool) -> None:
-    schemas = registry.load()
+    known = schemas.load()
     checked, wrong = 0, []
     for step in steps("kind-*.yaml"):
         answer = step["response"].get("body")
@@ -88,7 +88,7 @@ def test_answers_decode_to_themselves(check_order: bool) -> None:
             continue
         if step.get("accept") == "application/yaml" or answer["kind"] == "Status":
             continue
-        schema = schemas.for_kind(answer["apiVersion"], answer["kind"])
+        schema = known.for_kind(answer["apiVersion"], answer["kind"])
         if schema is None:
             continue
         expected = without_marks(answer)
@@ -102,7 +102,7 @@ def test_answers_decode_to_themselves(check_order: bool) -> None:
 
 
 def test_unknown_fields_are_the_warnings_sent() -> None:
-    schemas = registry.load()
+    known = schemas.load()
     checked = 0
     for step in steps("invalid-*.yaml"):
         warnings = step["response"].get("headers", {}).get("Warning") or []
@@ -110,7 +110,7 @@ def test_unknown_fields_are_the_warnings_sent() -> None:
         if step["method"] != "POST" or not expected:
             continue
         body = body_of(step)
-        schema = schemas.for_kind(body["apiVersion"], body["kind"])
+        schema = known.for_kind(body["apiVersion"], body["kind"])
         assert schema is not None
         assert schema.decode(body).unknown_fields == expected
         checked += 1

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kctl.apimachinery.resources import BUILT_IN, ResourceType
-from kctl.apimachinery.schema import registry as schemas
+from kctl.apimachinery.schema import schemas
 from kctl.kube_apiserver.registry import strategies
 from tests.kctl.kube_apiserver.registry.corpus.generator import Generator
 from tests.kctl.kube_apiserver.registry.harness import Harness, Pool
