@@ -1,5 +1,5 @@
-"""host-path-provisioner-controller: makes a volume for each claim of the StorageClasses that name it, and deletes what is released. Not one of
-kube-controller-manager's own: it stands where a cluster has an external provisioner, and works and speaks as those do
+"""host-path-provisioner-controller: makes a volume for each claim of the StorageClasses that name it, and deletes what is released. Not
+one of kube-controller-manager's own: it stands where a cluster has an external provisioner, and works and speaks as those do
 (sig-storage-lib-external-provisioner).
 
 A volume of one node (ReadWriteOnce, ReadWriteOncePod) can be used on that node alone; one that many nodes may mount can be used
