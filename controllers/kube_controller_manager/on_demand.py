@@ -17,6 +17,7 @@ Factory = Callable[[ControllerContext, Any], LoopController]
 _ROOM = "controllers.kube_controller_manager"
 _STANDARD = "host_path_provisioner.default_class"
 
+_AUTOSCALERS = built_in("autoscaling/v2", "HorizontalPodAutoscaler")
 _CLAIMS = built_in("v1", "PersistentVolumeClaim")
 _VOLUMES = built_in("v1", "PersistentVolume")
 _CLASSES = built_in("storage.k8s.io/v1", "StorageClass")
@@ -48,6 +49,12 @@ def _has_ephemeral_volumes(pod: Object) -> bool:
 
 
 _ENTRIES: Sequence[tuple[str, Factory]] = (
+    _entry(
+        "horizontal-pod-autoscaler-controller",
+        "horizontal_pod_autoscaler.controller",
+        "HorizontalPodAutoscalerController",
+        _AUTOSCALERS,
+    ),
     _entry("persistentvolume-binder-controller", "persistent_volume.controller", "PersistentVolumeBinder", _CLAIMS, _VOLUMES),
     _entry(
         "host-path-provisioner-controller",

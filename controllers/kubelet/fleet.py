@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controllers.kubelet import node_behaviour, node_status
 from controllers.kubelet.container_logs import container_logs
@@ -35,6 +35,10 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CONFIG_MAPS, NODES, PODS, SECRETS
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
+from kctl.client.kubelet import NodeUsage, PodUsage
+
+if TYPE_CHECKING:
+    from controllers.kubelet.usage import UsageMeter
 
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
@@ -81,6 +85,7 @@ class KubeletFleet:
         self._plain: tuple[object, object] = (None, None)
         """Volumes and containers of the last pod that needs no such cache: those of one template are asked about once."""
         self._addresses_given = 0
+        self._usage_meter: UsageMeter | None = None
         self._tasks: dict[asyncio.Task[None], None] = {}
 
     # ---- running
@@ -273,6 +278,28 @@ class KubeletFleet:
         bound = [pod for pod in self._informers.informer(PODS).list() if objects.spec(pod).get("nodeName") == kubelet.name]
         self._reserve_addresses(bound)
         self._pods_changed([Change(None, pod) for pod in bound])
+
+    # ---- UsageSource
+
+    def usage(self, pod: Object) -> PodUsage | None:
+        kubelet = self._kubelets.get(objects.spec(pod).get("nodeName") or "")
+        if kubelet is None or kubelet.paused:
+            return None
+        return self._meter().usage(pod, kubelet.pod_defaults)
+
+    def node_usage(self, node: str) -> NodeUsage | None:
+        kubelet = self._kubelets.get(node)
+        if kubelet is None or kubelet.paused:
+            return None
+        return self._meter().node_usage(node, kubelet.pod_defaults)
+
+    def _meter(self) -> UsageMeter:
+        """Made, and its index with it, when somebody first asks."""
+        if self._usage_meter is None:
+            from controllers.kubelet.usage import UsageMeter
+
+            self._usage_meter = UsageMeter(self._informers.informer(PODS), self._clock)
+        return self._usage_meter
 
     # ---- KubeletConnector
 

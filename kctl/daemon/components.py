@@ -135,6 +135,7 @@ class KubeletComponent:
             randomness = context.randomness(self.name)
             self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes)
             context.api_server.kubelet_connector = self.fleet
+            context.api_server.serve_resource_metrics(self.fleet)
             await self.fleet.run(ready, stop)
 
 

@@ -50,7 +50,6 @@ _RBAC = "rbac.authorization.k8s.io"
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
-    NotActedOn(("horizontalpodautoscalers.autoscaling",), "HorizontalPodAutoscalers are stored only: nothing is scaled by them yet"),
     NotActedOn(
         ("csidrivers.storage.k8s.io", "volumeattachments.storage.k8s.io"),
         "volumes are not attached yet: this object is stored only",

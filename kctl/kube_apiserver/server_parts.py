@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kctl.client.kubelet import KubeletConnector
+from kctl.client.kubelet import KubeletConnector, UsageSource
 from kctl.kube_apiserver.allocators import Allocators
 from kctl.kube_apiserver.authentication.authenticator import Authenticator
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
@@ -16,6 +16,8 @@ class KubeletLink:
     """The way to the kubelets, which start after the server: `connector` is None until they do."""
 
     connector: KubeletConnector | None = None
+    usage: UsageSource | None = None
+    """Where pods and nodes are measured: then metrics.k8s.io is served."""
 
 
 @dataclass(frozen=True, slots=True)
