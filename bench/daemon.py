@@ -41,7 +41,8 @@ class Daemon:
             "HOME": str(self.home),
             "BENCH_CENSUS": str(self.home / "census.json"),
         }
-        self.environment.pop("KUBECONFIG", None)
+        for unwanted in ("KUBECONFIG", "PYTHONDONTWRITEBYTECODE"):  # a start that compiles is not what users see
+            self.environment.pop(unwanted, None)
         self.started = time.perf_counter()
         command = [sys.executable, "-m", self._program, "run-cluster", *self._options]
         checkout = os.environ.get("BENCH_CHECKOUT")  # measure the code of another checkout, for comparisons

@@ -161,6 +161,14 @@ def validate() -> Any:
     )
 
 
+def save_config() -> Any:
+    return flag(
+        "--save-config",
+        kind="bool",
+        help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged. This flag is useful when you want to perform kubectl apply on this object in the future.",
+    )
+
+
 def field_manager(default: str) -> Any:
     return flag("--field-manager", default=default, help="Name of the manager used to track field ownership.")
 

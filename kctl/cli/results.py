@@ -17,6 +17,24 @@ from kctl.printers.output import OBJECT_FORMATS, printer_for
 from kctl.printers.output import name_of as _name
 from kctl.printers.printer import OutputError, Printer
 
+_METADATA = (
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+)
+"""The fields of ObjectMeta in the order of its Go type."""
 MARKS = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
@@ -112,9 +130,22 @@ class Results:
             except OutputError as error:
                 raise CommandError(str(error)) from None
             if self.in_field_order and self.output == "json":
-                self._printer = lambda obj: json_text(obj, sort_keys=False)
+                self._printer = lambda obj: json_text(self._in_go_order(obj), sort_keys=False)
             elif self.in_field_order and self.output == "kyaml":
                 from kctl.printers.kyaml import KyamlPrinter
 
-                self._printer = KyamlPrinter(sort_keys=False).print
+                kyaml = KyamlPrinter(sort_keys=False)
+                self._printer = lambda obj: kyaml.print(self._in_go_order(obj))
         return self._printer
+
+    def _in_go_order(self, obj: Object) -> Object:
+        """Metadata comes from the server in the order in which it was made, and kubectl prints it as its Go type has it."""
+        if isinstance(obj.get("items"), list):
+            return {**obj, "items": [self._in_go_order(item) for item in obj["items"]]}
+        meta = obj.get("metadata")
+        if not isinstance(meta, dict):
+            return obj
+        names = [name for name in _METADATA if name in meta] + [name for name in meta if name not in _METADATA]
+        if not self.show_managed_fields:
+            names = [name for name in names if name != "managedFields"]
+        return {**obj, "metadata": {name: meta[name] for name in names}}

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from kctl.apimachinery import objects
 from kctl.cli import options
 from kctl.cli.create.generator import Generator
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
+from kctl.cli.overrides import flag_override_type, flag_overrides, overridden
 
 _RESTART = ("Always", "OnFailure", "Never")
 _PULL = ("Always", "IfNotPresent", "Never")
@@ -54,7 +56,8 @@ class Run(Generator):
     image: str = flag("--image", help="The image for the container to run.")
     image_pull_policy: str = flag("--image-pull-policy", help="The image pull policy for the container.")
     labels: str = flag("-l", "--labels", help="Comma separated labels to apply to the pod. Will override previous values.")
-    overrides: str = flag("--overrides", help="An inline JSON override for the generated object.")
+    override_type: str = flag_override_type()
+    overrides: str = flag_overrides()
     port: str = flag("--port", help="The port that this container exposes.")
     privileged: bool = flag("--privileged", kind="bool", help="If true, run the container in privileged mode.")
     restart: str = flag("--restart", default="Always", help="The restart policy for this Pod.  Legal values [Always, OnFailure, Never].")
@@ -74,13 +77,11 @@ class Run(Generator):
             raise CommandError(f'invalid image name "{self.image}": invalid reference format')
         if self.rm and not self.attach:
             raise CommandError("--rm should only be used for attached containers")
-        for name, wanted in (("attach", self.attach), ("stdin", self.stdin), ("tty", self.tty), ("overrides", bool(self.overrides))):
+        for name, wanted in (("attach", self.attach), ("stdin", self.stdin), ("tty", self.tty)):
             if wanted:
                 raise CommandError(f"--{name} is not supported yet")
-        if self.expose:
-            if not self.port:
-                raise CommandError("--port must be set when exposing a service")
-            raise CommandError("--expose is not supported yet; make the service with kctl create service")
+        if self.expose and not self.port:
+            raise CommandError("--port must be set when exposing a service")
         if self.restart not in _RESTART:
             raise CommandError(f"invalid restart policy: {self.restart}, valid values are: {', '.join(_RESTART)}")
         if self.image_pull_policy and self.image_pull_policy not in _PULL:
@@ -92,11 +93,26 @@ class Run(Generator):
                 raise CommandError(f"invalid env: {pair}")
 
     async def run(self) -> None:
-        meta: dict[str, Any] = {"name": self.object_name, "labels": _pairs(self.labels) or {"run": self.object_name}}
+        meta: dict[str, Any] = {"name": self.object_name, "labels": pairs(self.labels) or {"run": self.object_name}}
         if self.annotations:
-            meta["annotations"] = {key: value for text in self.annotations for key, value in _pairs(text).items()}
+            meta["annotations"] = {key: value for text in self.annotations for key, value in pairs(text).items()}
         spec = {"containers": [self._container()], "restartPolicy": self.restart, "dnsPolicy": "ClusterFirst"}
-        await self.create({"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": {}})
+        pod: dict[str, Any] = {"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": {}}
+        if self.overrides:
+            pod = overridden(pod, self.overrides, self.override_type)
+            for container in objects.spec(pod).get("containers") or ():
+                container.setdefault("resources", {})
+        await self.create(pod)
+        if self.expose:
+            await self.create(self._service(meta["labels"]))
+
+    def _service(self, labels: dict[str, str]) -> dict[str, Any]:
+        """--expose"""
+        port = int(self.port)
+        ports = [{"protocol": "TCP", "port": port, "targetPort": port}]
+        meta = {"name": self.object_name, "labels": labels}
+        spec = {"ports": ports, "selector": labels}
+        return {"kind": "Service", "apiVersion": "v1", "metadata": meta, "spec": spec, "status": {"loadBalancer": {}}}
 
     def _container(self) -> dict[str, Any]:
         container: dict[str, Any] = {"name": self.object_name, "image": self.image}
@@ -114,7 +130,7 @@ class Run(Generator):
         return container
 
 
-def _pairs(text: str) -> dict[str, str]:
+def pairs(text: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in text.split(",") if part]
     for key, equals, _ in pairs:
         if not equals or not key:

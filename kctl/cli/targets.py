@@ -45,6 +45,13 @@ async def live(builder: Builder, arguments: Sequence[str], *, allow_collection: 
     return found
 
 
+async def described(builder: Builder, arguments: Sequence[str]) -> list[Target]:
+    """The objects that manifests describe, as they stand in the files; those that arguments name, as they are in the cluster."""
+    if builder.has_files and not arguments:
+        return [Target(info.resource, info.object) for info in await builder.objects()]
+    return await live(builder, arguments, allow_collection=False)
+
+
 async def fetch(builder: Builder, selection: Selection) -> list[Target]:
     """One object, or the items of a collection, asked for in pieces of `builder.chunk_size`."""
     client = await builder.session.client()

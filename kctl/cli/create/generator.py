@@ -11,7 +11,6 @@ from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError, plain
-from kctl.cli.flags import flag
 from kctl.cli.options import ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session
@@ -26,16 +25,14 @@ class Generator(ObjectOutput, Command):
     dry_run: str = options.dry_run()
     schema_check: str = options.validate()
     field_manager: str = options.field_manager("kubectl-create")
-    save_config: bool = flag(
-        "--save-config",
-        kind="bool",
-        help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged. This flag is useful when you want to perform kubectl apply on this object in the future.",
-    )
+    save_config: bool = options.save_config()
 
     required: ClassVar[tuple[str, ...]] = ()
     takes_command: ClassVar[bool] = False
     object_name: str
     words: list[str]
+    _results: Results | None = None
+    """One for all objects that the command makes, so that they are printed as one stream."""
 
     def complete(self) -> None:
         """NAME, and for some kinds what comes after `--`."""
@@ -47,11 +44,13 @@ class Generator(ObjectOutput, Command):
 
     async def create(self, obj: Object, *, failure: str = "") -> None:
         """`failure` introduces an error, e.g. `failed to create deployment: `."""
-        dry_run = options.dry_run_strategy(self.dry_run, self.session.error)
+        results = self._results = self._results or Results.of(
+            self, options.dry_run_strategy(self.dry_run, self.session.error), in_field_order=True
+        )
+        results.check()
+        dry_run = results.dry_run
         validation = options.field_validation(self.schema_check)
         resource = built_in(obj["apiVersion"], obj["kind"])
-        results = Results.of(self, dry_run, in_field_order=True)
-        results.check()
         if resource.namespaced and self.session.namespace_is_explicit:
             obj = with_namespace(obj, self.session.namespace)
         if self.save_config:

@@ -40,10 +40,10 @@ def describe_events(out: Writer, events: Sequence[Object], now: datetime) -> Non
         source = (event.get("source") or {}).get("component") or event.get("reportingComponent") or ""
         field = (event.get("involvedObject") or {}).get("fieldPath")
         message = (f"{field}: " if field else "") + (event.get("message") or "").strip()
-        out.line(1, f"{event.get('type', '')}\t{event.get('reason', '')}\t{_interval(event, now)}\t{source}\t{message}")
+        out.line(1, f"{event.get('type', '')}\t{event.get('reason', '')}\t{interval(event, now)}\t{source}\t{message}")
 
 
-def _interval(event: Object, now: datetime) -> str:
+def interval(event: Object, now: datetime) -> str:
     first = event.get("firstTimestamp") or event.get("eventTime")
     series = event.get("series")
     if series:

@@ -57,9 +57,9 @@ async def test_stopping_leaves_no_task_behind() -> None:
 
 
 async def test_the_interpreter_is_left_as_it_was() -> None:
-    before = gc.get_threshold(), gc.get_freeze_count(), sys.getswitchinterval()
+    before = gc.isenabled(), gc.get_freeze_count(), sys.getswitchinterval()
     async with _plane():
-        assert (gc.get_threshold(), gc.get_freeze_count(), sys.getswitchinterval()) == before
+        assert (gc.isenabled(), gc.get_freeze_count(), sys.getswitchinterval()) == before
 
 
 async def test_two_of_them_share_nothing() -> None:
