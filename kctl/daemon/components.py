@@ -123,8 +123,10 @@ class KubeletComponent:
     name = "kubelet"
     dependencies: tuple[str, ...] = ("kube-apiserver",)
 
-    def __init__(self, context: ComponentContext) -> None:
+    def __init__(self, context: ComponentContext, *, resource_metrics: bool = True) -> None:
+        """`resource_metrics`: what pods use is served, as with a metrics server in the cluster."""
         self._context = context
+        self._resource_metrics = resource_metrics
         self.fleet: KubeletFleet
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -135,7 +137,8 @@ class KubeletComponent:
             randomness = context.randomness(self.name)
             self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes)
             context.api_server.kubelet_connector = self.fleet
-            context.api_server.serve_resource_metrics(self.fleet)
+            if self._resource_metrics:
+                context.api_server.serve_resource_metrics(self.fleet)
             await self.fleet.run(ready, stop)
 
 

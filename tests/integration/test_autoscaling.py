@@ -81,7 +81,7 @@ async def test_load_that_is_shared_brings_more_replicas_and_fewer_when_it_ends()
         assert (await conditions(cluster))["AbleToScale"] == ready
         told = await cluster.events("web")
         above = "cpu resource utilization (percentage of request) above target"
-        assert ("Normal", "SuccessfulRescale", f"New size: 6; reason: {above}") in told
+        assert ("Normal", "SuccessfulRescale", f"New size: 4; reason: {above}") in told
         await cluster.settle(300)  # the load is gone; what was recommended lately still counts
         stable = "recent recommendations were higher than current one, applying the highest recent recommendation"
         assert await replicas(cluster) == 6
@@ -149,7 +149,7 @@ async def test_memory_by_value() -> None:
         await deployment(cluster, 1, memory_usage="40Mi")
         target = {"name": "memory", "target": {"type": "AverageValue", "averageValue": "20Mi"}}
         await autoscaler(cluster, {"type": "Resource", "resource": target})
-        await cluster.settle(31)
+        await cluster.settle(16)
         assert await replicas(cluster) == 2
         current = objects.status(await cluster.get(AUTOSCALERS, "web"))["currentMetrics"][0]["resource"]["current"]
         assert current == {"averageValue": "41943040"}
