@@ -19,6 +19,7 @@ class Top(Group):
     name = "top"
     usage = "[flags]"
     help_on_stdout = True
+    aliases = {"nodes": "node", "no": "node", "pods": "pod", "po": "pod"}
     members = {
         "node": _at("node", "Display resource (CPU/memory) usage of nodes", "TopNode"),
         "pod": _at("pod", "Display resource (CPU/memory) usage of pods", "TopPod"),
