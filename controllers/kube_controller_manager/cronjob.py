@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from controllers.runtime import pods
 from controllers.runtime.adoption import controller_reference
 from controllers.runtime.events import NORMAL, WARNING
+from controllers.runtime.indexer import OWNERS
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
 from controllers.runtime.reconciler import Result
@@ -109,7 +110,7 @@ class CronJobController(LoopController):
         self._client = context.client
         self._cron_jobs = context.informers.informer(CRON_JOBS)
         self._jobs = context.informers.informer(JOBS)
-        self._jobs.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
+        self._jobs.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
         self._recorder = context.recorder(self.name)
 
     def wakes(self) -> Sequence[Source]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from controllers.runtime import node_taints, pods
 from controllers.runtime.events import NORMAL, WARNING
+from controllers.runtime.indexer import SPEC
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
@@ -46,7 +47,7 @@ class NodeLifecycleController(LoopController):
         self._nodes = context.informers.informer(NODES)
         self._pods = context.informers.informer(PODS)
         self._leases = context.informers.informer(LEASES)
-        self._pods.add_index(pods.NODE_INDEX, pods.by_node)
+        self._pods.add_index(pods.NODE_INDEX, pods.by_node, SPEC)
         self._heard: OrderedDict[str, float] = OrderedDict()
         self._silent: set[str] = set()
         self._registered: dict[str, float] = {}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from controllers.runtime import pods
+from controllers.runtime.indexer import SPEC, STATUS
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
@@ -36,8 +37,8 @@ class PodGarbageCollector(LoopController):
         self._clock = context.clock
         self._nodes = context.informers.informer(NODES)
         self._pods = context.informers.informer(PODS)
-        self._pods.add_index(pods.NODE_INDEX, pods.by_node)
-        self._pods.add_index(_FINISHED, pods.by_end)
+        self._pods.add_index(pods.NODE_INDEX, pods.by_node, SPEC)
+        self._pods.add_index(_FINISHED, pods.by_end, STATUS)
         self._missing_since: dict[str, float] = {}
 
     def wakes(self) -> Sequence[Source]:

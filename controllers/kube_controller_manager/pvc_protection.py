@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from controllers.runtime import finalizers, volumes
+from controllers.runtime.indexer import SPEC
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.sources import For, Source, Watches
 from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS
@@ -43,7 +44,7 @@ class PvcProtectionController(LoopController):
         super().__init__(context)
         self._claims = context.informers.informer(PERSISTENT_VOLUME_CLAIMS)
         self._pods = context.informers.informer(PODS)
-        self._pods.add_index(volumes.CLAIM_INDEX, volumes.claims_of)
+        self._pods.add_index(volumes.CLAIM_INDEX, volumes.claims_of, SPEC)
 
     def wakes(self) -> Sequence[Source]:
         return (

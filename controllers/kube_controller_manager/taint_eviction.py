@@ -7,6 +7,7 @@ from typing import Any
 
 from controllers.runtime import pods
 from controllers.runtime.events import NORMAL
+from controllers.runtime.indexer import SPEC
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
 from controllers.runtime.sources import For, Source, Watches
@@ -55,7 +56,7 @@ class TaintEvictionController(LoopController):
         self._recorder = context.recorder(self.name)
         self._nodes = context.informers.informer(NODES)
         self._pods = context.informers.informer(PODS)
-        self._pods.add_index(pods.NODE_INDEX, pods.by_node)
+        self._pods.add_index(pods.NODE_INDEX, pods.by_node, SPEC)
         self._due: dict[str, tuple[str, float]] = {}
         self._nodes.add_index(_TAINTED, lambda node: ("",) if no_execute(node) else ())
 

@@ -61,7 +61,7 @@ class Scheduler:
         self.cache = Cache()
         self._wake = asyncio.Event()
         self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set)
-        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._tasks: dict[asyncio.Task[None] | None, None] = {}
         self._use(profile)
 
     def _use(self, profile: Profile) -> None:
@@ -176,7 +176,7 @@ class Scheduler:
         stopping.cancel()
         crashed = loop.done()
         loop.cancel()
-        await asyncio.gather(loop, *self._tasks, return_exceptions=True)
+        await asyncio.gather(loop, *filter(None, self._tasks), return_exceptions=True)
         self.queue.close()
         if crashed:
             loop.result()
@@ -235,9 +235,14 @@ class Scheduler:
         self._background(self._set_condition(info, reason, message))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks[task] = None
-        task.add_done_callback(self._tasks.pop)
+        self._tasks[asyncio.get_running_loop().create_task(self._until_done(work))] = None
+
+    async def _until_done(self, work: Coroutine[Any, Any, None]) -> None:
+        """With no callback of the task's end, which would be a turn of the event loop for each pod."""
+        try:
+            await work
+        finally:
+            del self._tasks[asyncio.current_task()]
 
     # ---- binding
 

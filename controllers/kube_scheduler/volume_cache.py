@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from controllers.runtime import volumes
+from controllers.runtime.indexer import SPEC
 from controllers.runtime.informer import Change, Informer, InformerFactory
 from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES
 from kctl.apimachinery import objects
@@ -42,7 +43,7 @@ class VolumeCache:
     def __init__(self, informers: InformerFactory) -> None:
         self._informers = informers
         self.pods = informers.informer(PODS)
-        self.pods.add_index(volumes.CLAIM_INDEX, volumes.claims_of)
+        self.pods.add_index(volumes.CLAIM_INDEX, volumes.claims_of, SPEC)
         self._claims = informers.informer(PERSISTENT_VOLUME_CLAIMS)
         self._volumes = informers.informer(PERSISTENT_VOLUMES)
         self._volumes.add_index(volumes.VOLUME_INDEX, volumes.index_by_claim)

@@ -5,10 +5,11 @@ The scheduler has already looked; this catches pods bound by hand (spec.nodeName
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from controllers.runtime.host_ports import HostPort, host_ports, is_free
 from controllers.runtime.node_affinity import matches_node
@@ -58,6 +59,31 @@ def _add(total: Requests, container: Object) -> None:
         total[name] = total.get(name, 0) + amount(name, text)
 
 
+class Demand(NamedTuple):
+    """What a pod takes from its node. A value: pods of one template have the same one."""
+
+    requests: Requests
+    ports: tuple[HostPort, ...]
+
+
+_PARTS = ("containers", "initContainers", "resources", "overhead", "hostNetwork")
+_REMEMBERED = 256
+_demands: dict[int, tuple[tuple[Any, ...], Demand]] = {}
+
+
+def demand(spec: Object) -> Demand:
+    """Computed once for the pods of a template: they share their containers (objects are values, and this holds on to those it knows)."""
+    parts = tuple(map(spec.get, _PARTS))
+    known = _demands.get(id(parts[0]))
+    if known is not None and all(map(operator.is_, known[0], parts)):
+        return known[1]
+    if len(_demands) >= _REMEMBERED:
+        _demands.clear()
+    made = Demand(pod_requests(spec), host_ports(spec))
+    _demands[id(parts[0])] = parts, made
+    return made
+
+
 @dataclass(slots=True)
 class NodeUsage:
     """What the pods of one node take, kept up to date as they come and go."""
@@ -68,16 +94,20 @@ class NodeUsage:
     ports: Counter[HostPort] = field(default_factory=Counter)
 
     def add(self, spec: Object) -> None:
+        requests, ports = demand(spec)
         self.pods += 1
-        for name, value in pod_requests(spec).items():
+        for name, value in requests.items():
             self.used[name] = self.used.get(name, 0) + value
-        self.ports.update(host_ports(spec))
+        if ports:
+            self.ports.update(ports)
 
     def remove(self, spec: Object) -> None:
+        requests, ports = demand(spec)
         self.pods -= 1
-        for name, value in pod_requests(spec).items():
+        for name, value in requests.items():
             self.used[name] = self.used.get(name, 0) - value
-        self.ports -= Counter(host_ports(spec))
+        if ports:
+            self.ports -= Counter(ports)
 
 
 def problem(pod: Object, node_labels: Mapping[str, str], node_name: str, usage: NodeUsage) -> tuple[str, str] | None:
@@ -86,13 +116,14 @@ def problem(pod: Object, node_labels: Mapping[str, str], node_name: str, usage: 
     capacity = usage.allocatable.get("pods", 110)
     if usage.pods + 1 > capacity:
         return _out_of("pods", 1, usage.pods, capacity)
-    for name, value in pod_requests(spec).items():
+    requests, ports = demand(spec)
+    for name, value in requests.items():
         used, free = usage.used.get(name, 0), usage.allocatable.get(name, 0)
         if value and used + value > free:
             return _out_of(name, value, used, free)
     if not matches_node(spec, node_labels, node_name):
         return ("NodeAffinity", "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector")
-    if not all(is_free(port, usage.ports) for port in host_ports(spec)):
+    if ports and not all(is_free(port, usage.ports) for port in ports):
         return ("NodePorts", "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports")
     return None
 

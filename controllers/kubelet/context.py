@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from controllers.kubelet.pod_ips import PodAddresses
@@ -15,6 +15,7 @@ from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 
+_A_SECOND = timedelta(seconds=1)
 OVERFLOW_CIDR = "100.64.0.0/10"
 
 
@@ -39,13 +40,15 @@ class KubeletContext:
     """Where nodes with more pods than their pod CIDR has addresses take the others from."""
     _stamp: str = ""
     _running: Object = field(default_factory=dict)
-    _stamp_second: datetime | None = None
+    _stamp_from: datetime | None = None
+    _stamp_until: datetime | None = None
 
     def stamp(self) -> str:
         """Now as metav1.Time; the text is made once a second."""
-        now = self.clock.now().replace(microsecond=0)
-        if now != self._stamp_second:
-            self._stamp_second = now
+        now = self.clock.now()
+        if self._stamp_from is None or self._stamp_until is None or not self._stamp_from <= now < self._stamp_until:
+            self._stamp_from = now.replace(microsecond=0)
+            self._stamp_until = self._stamp_from + _A_SECOND
             self._stamp = times.rfc3339(now)
             self._running = {"running": {"startedAt": self._stamp}}
         return self._stamp

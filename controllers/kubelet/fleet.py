@@ -177,7 +177,7 @@ class KubeletFleet:
                 kubelet.pod_removed(old)
             spec = new["spec"]
             looks_new = spec.get("volumes") is not self._plain[0] or spec["containers"] is not self._plain[1]
-            if looks_new and len(self._caches) <= len(_LATER) and (kinds := self._lacking(new)):
+            if looks_new and len(self._caches) <= len(_LATER) and not kubelet.runs(new) and (kinds := self._lacking(new)):
                 self._fetch(kinds, new)
             elif not self._held or not self._hold(new):
                 kubelet.pod_changed(new)

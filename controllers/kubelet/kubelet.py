@@ -210,6 +210,9 @@ class Kubelet:
             worker.counted = False
             self._usage.remove(worker.pod["spec"])
 
+    def runs(self, pod: Object) -> bool:
+        return pod["metadata"]["uid"] in self._workers
+
     def worker(self, uid: str) -> PodWorker | None:
         return self._workers.get(uid)
 

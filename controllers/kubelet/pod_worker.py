@@ -303,18 +303,19 @@ class PodWorker:
     def pod_updated(self, pod: Object) -> None:
         """The API's newer version of the same pod."""
         old, self.pod = self.pod, pod
-        if self.deleting:
-            granted = pod["metadata"].get("deletionGracePeriodSeconds")
+        before, after = old["metadata"], pod["metadata"]
+        if after.get("deletionTimestamp"):
+            granted = after.get("deletionGracePeriodSeconds")
             grace = DEFAULT_GRACE_SECONDS if granted is None else float(granted)
-            if not old["metadata"].get("deletionTimestamp") or grace != self._grace:
+            if not before.get("deletionTimestamp") or grace != self._grace:
                 self.terminate()
                 return
-        if pod["metadata"].get("generation") != old["metadata"].get("generation"):
+        if after.get("generation") != before.get("generation"):
             self._spec_updated(objects.spec(old))
-        if objects.spec(pod).get("readinessGates") and not self.stopping:
+        if pod["spec"].get("readinessGates") and not self.stopping:
             self.changed()
-        if _environment_changed(old, pod):
-            self._retry()
+        if after.get("annotations") != before.get("annotations") or after.get("labels") != before.get("labels"):
+            self._retry()  # what the downward API shows and a user may change
 
     def terminate(self) -> None:
         """The API wants the pod deleted: stop it within the granted grace, then delete it for good."""
@@ -403,7 +404,7 @@ class PodWorker:
 
     def written(self, pod: Object) -> None:
         """The server's answer to a status write, which may be newer than what the informer has brought."""
-        if revision(pod) > revision(self.pod):
+        if pod is not self.pod and revision(pod) > revision(self.pod):
             self.pod_updated(pod)
 
     def vanished(self) -> None:
@@ -415,9 +416,3 @@ class PodWorker:
 
 def revision(obj: Object) -> int:
     return int(obj["metadata"].get("resourceVersion") or 0)
-
-
-def _environment_changed(old: Object, new: Object) -> bool:
-    """What the downward API shows and a user may change."""
-    before, after = old["metadata"], new["metadata"]
-    return any(before.get(field) != after.get(field) for field in ("annotations", "labels"))

@@ -266,6 +266,7 @@ class SimulatedRuntime:
         self.randomness = randomness
         self._stages = stages
         self._pod_defaults = pod_defaults
+        self._latest: tuple[Object, Object, bool, Mapping[str, str], Behaviour | str] | None = None
 
     def pod_address(self, pod: Object) -> str:
         return str(objects.status(pod).get("podIP") or "127.0.0.1")
@@ -348,12 +349,18 @@ class SimulatedRuntime:
 
     def _behaviour(self, pod: Object, container: Object, init: bool) -> Behaviour | str:
         """The text of the problem where an annotation cannot be read."""
+        defaults, latest = self._node_settings(pod), self._latest
+        if latest is not None and latest[0] is pod and latest[1] is container and latest[2] is init and latest[3] is defaults:
+            return latest[4]  # asked for at each step of a start
         policy = str(container.get("restartPolicy") or objects.spec(pod).get("restartPolicy") or "Always")
         kind = ("sidecar" if container.get("restartPolicy") == "Always" else "init") if init else "regular"
+        behaviour: Behaviour | str
         try:
-            return self._stages.behaviour(pod, str(container["name"]), kind, policy, self._node_settings(pod))
+            behaviour = self._stages.behaviour(pod, str(container["name"]), kind, policy, defaults)
         except BehaviourError as error:
-            return f"annotation kctl.dev: {error}"
+            behaviour = f"annotation kctl.dev: {error}"
+        self._latest = pod, container, init, defaults, behaviour
+        return behaviour
 
     def start_container(
         self, pod: Object, container: Object, attempt: int, listener: ContainerListener, *, init: bool

@@ -66,10 +66,14 @@ class StatusWriter:
         self._clock = clock
         self._turns: dict[StatusSource, _Turn] = {}
         self._queue: deque[StatusSource] = deque()
-        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._tasks: dict[asyncio.Task[None] | None, None] = {}
         self._stopped = False
 
     def want_status(self, source: StatusSource) -> None:
+        turn = self._turns.get(source)
+        if turn is not None and turn.queued:  # mostly: a pod that starts says so several times
+            turn.status = True
+            return
         turn = self._turn(source)
         turn.status = True
         self._enqueue(source, turn)
@@ -95,30 +99,33 @@ class StatusWriter:
             return  # its writer looks again when it is back
         self._queue.append(source)
         if len(self._tasks) < _IN_FLIGHT:
-            task = asyncio.get_running_loop().create_task(self._run())
-            self._tasks[task] = None
-            task.add_done_callback(self._tasks.pop)
+            self._tasks[asyncio.get_running_loop().create_task(self._run())] = None
 
     async def stop(self) -> None:
         """What is being written is finished, what is queued is not begun."""
         self._stopped = True
         self._queue.clear()
         if self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*filter(None, self._tasks), return_exceptions=True)
 
     async def _run(self) -> None:
-        while self._queue:
-            source = self._queue.popleft()
-            turn = self._turns[source]
-            turn.in_flight = True
-            try:
-                while turn.queued and not self._stopped:
-                    turn.queued = False
-                    await self._write(source, turn)
-            finally:
-                turn.in_flight = False
-                if source.gone or not (turn.status or turn.deletion):
-                    del self._turns[source]
+        try:
+            while self._queue:
+                await self._serve(self._queue.popleft())
+        finally:  # no callback of the task's end, which would be a turn of the event loop for each pod
+            del self._tasks[asyncio.current_task()]
+
+    async def _serve(self, source: StatusSource) -> None:
+        turn = self._turns[source]
+        turn.in_flight = True
+        try:
+            while turn.queued and not self._stopped:
+                turn.queued = False
+                await self._write(source, turn)
+        finally:
+            turn.in_flight = False
+            if source.gone or not (turn.status or turn.deletion):
+                del self._turns[source]
 
     async def _write(self, source: StatusSource, turn: _Turn) -> None:
         try:

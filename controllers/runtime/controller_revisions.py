@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from controllers.runtime import pods
 from controllers.runtime.adoption import Claims, controller_reference
+from controllers.runtime.indexer import OWNERS
 from controllers.runtime.informer import Informer
 from controllers.runtime.revisions import hash_of
 from kctl.apimachinery import objects
@@ -51,8 +52,8 @@ class History:
         self._informer = informer
         self._hash_label = hash_label
         self._claims = Claims(client, owner, CONTROLLER_REVISIONS)
-        informer.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
-        informer.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller)
+        informer.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
+        informer.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller, OWNERS)
 
     async def of(self, owner: Object, selector: Selector) -> list[Object]:
         """The owner's revisions, oldest first; those that nobody owns and its selector matches become its own."""
@@ -96,10 +97,11 @@ class History:
             return Newest(made, collisions)
 
     async def truncate(self, owner: Object, known: Sequence[Object], live: Collection[str]) -> None:
-        """Deletes the oldest revisions beyond revisionHistoryLimit that nothing uses (`live`: names)."""
-        limit = objects.spec(owner).get("revisionHistoryLimit")
-        spare = [each for each in known if objects.name(each) not in live]
-        for each in spare[: max(len(spare) - int(10 if limit is None else limit), 0)]:
+        """Deletes the oldest revisions beyond revisionHistoryLimit that nothing uses (`live`: names); a negative limit keeps all."""
+        given = objects.spec(owner).get("revisionHistoryLimit")
+        limit = 10 if given is None else int(given)
+        spare = [revision for revision in known if objects.name(revision) not in live]
+        for revision in spare[: max(len(spare) - limit, 0)] if limit >= 0 else ():
             with contextlib.suppress(NotFound):
-                await self._client.delete(CONTROLLER_REVISIONS, objects.name(each), objects.namespace(each))
-                self._informer.observe_deleted(objects.key(each), objects.uid(each))
+                await self._client.delete(CONTROLLER_REVISIONS, objects.name(revision), objects.namespace(revision))
+                self._informer.observe_deleted(objects.key(revision), objects.uid(revision))

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from controllers.runtime.event_correlation import Correlator, Stored
+from controllers.runtime.together import together
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
@@ -109,7 +110,9 @@ class EventSink:
         if len(due) == 1:
             await self._write(*next(iter(due.values())))
         elif due:
-            await asyncio.gather(*(self._write(client, entry) for client, entry in due.values()))
+            for answer in await together(self._write(client, entry) for client, entry in due.values()):
+                if answer is not None:
+                    raise answer
 
     async def _write(self, client: Client, entry: Stored) -> None:
         try:

@@ -15,7 +15,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from controllers.runtime.indexer import Indexer, IndexFunction
+from controllers.runtime.indexer import WHOLE, Indexer, IndexFunction, Part
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
@@ -84,8 +84,9 @@ class Informer:
         """A live view: copy it before awaiting."""
         return self._indexer.list(namespace)
 
-    def add_index(self, name: str, function: IndexFunction) -> None:
-        self._indexer.add_index(name, function)
+    def add_index(self, name: str, function: IndexFunction, reads: Part = WHOLE) -> None:
+        """See Indexer.add_index."""
+        self._indexer.add_index(name, function, reads)
 
     def by_index(self, name: str, value: str) -> Collection[Object]:
         """A live view of the objects whose index function yields `value`."""
@@ -241,9 +242,10 @@ class Informer:
         key = f"{space}/{meta['name']}" if space else meta["name"]
         old = self._indexer.items.get(key)
         if old is not None:
-            if old is obj or _revision(obj) <= _revision(old):
+            before = old["metadata"]
+            if old is obj or int(meta.get("resourceVersion") or 0) <= int(before.get("resourceVersion") or 0):
                 return  # already observed
-            if old["metadata"].get("uid") != meta.get("uid"):
+            if before.get("uid") != meta.get("uid"):
                 # Deleted and created again between two looks: two changes, so that nobody mixes up two objects.
                 self._indexer.remove(key)
                 changes.append(Change(old, None))

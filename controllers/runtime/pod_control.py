@@ -6,13 +6,14 @@ asked for. A pod shares its template's spec by identity, which lets the API serv
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from controllers.runtime.adoption import controller_reference
 from controllers.runtime.events import NORMAL, WARNING, EventRecorder
 from controllers.runtime.informer import Informer
+from controllers.runtime.together import together
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS
@@ -63,14 +64,14 @@ class PodControl:
             asked, batch = asked + len(calls), batch * 2
         return outcome
 
-    def _created(self, owner: Object, answers: Sequence[Object | BaseException], outcome: Outcome) -> None:
+    def _created(self, owner: Object, answers: Sequence[Object | Exception], outcome: Outcome) -> None:
         created = []
         for answer in answers:
             if isinstance(answer, ApiError):
                 outcome.error = outcome.error or answer
                 if not namespace_terminating(answer):
                     self._recorder.event(owner, WARNING, "FailedCreate", f"Error creating: {answer.message}")
-            elif isinstance(answer, BaseException):
+            elif isinstance(answer, Exception):
                 raise answer
             else:
                 created.append(answer)
@@ -81,7 +82,9 @@ class PodControl:
 
     async def delete(self, owner: Object, pods: Sequence[Object]) -> Outcome:
         outcome = Outcome()
-        await asyncio.gather(*(self._delete(owner, pod, outcome) for pod in pods))
+        for answer in await together(self._delete(owner, pod, outcome) for pod in pods):
+            if answer is not None:
+                raise answer
         return outcome
 
     async def _delete(self, owner: Object, pod: Object, outcome: Outcome) -> None:
@@ -103,10 +106,10 @@ class PodControl:
             self._recorder.event(owner, NORMAL, "SuccessfulDelete", f"Deleted pod: {name}")
 
 
-async def _all(calls: Sequence[object]) -> list[Object | BaseException]:
+async def _all(calls: Sequence[Coroutine[Any, Any, Object]]) -> list[Object | Exception]:
     if len(calls) == 1:
         try:
-            return [await calls[0]]  # type: ignore[misc]
+            return [await calls[0]]
         except ApiError as error:
             return [error]
-    return await asyncio.gather(*calls, return_exceptions=True)  # type: ignore[call-overload,no-any-return]
+    return await together(calls)

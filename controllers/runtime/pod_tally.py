@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from controllers.runtime import pods
+from controllers.runtime.indexer import OWNERS
 from controllers.runtime.informer import Change, Informer
 from kctl.apimachinery.labels import Selector
 from kctl.apimachinery.objects import Object
@@ -60,8 +61,8 @@ class OwnedPods:
         self._informer = informer
         self._kind = kind
         self._tallies: dict[str, Tally] = {}
-        informer.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
-        informer.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller)
+        informer.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
+        informer.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller, OWNERS)
 
     def tally(self, uid: str) -> Tally:
         return self._tallies.get(uid, NO_PODS)
@@ -87,15 +88,18 @@ class OwnedPods:
     def _adjust(self, old: Object, new: Object, owners: dict[tuple[str, str], None]) -> bool:
         """The usual change, of status alone, in a few steps."""
         before, after = old["metadata"], new["metadata"]
-        references = after.get("ownerReferences")
-        if not references or before.get("ownerReferences") != references or before.get("labels") != after.get("labels"):
-            return False
-        if not (pods.is_active(old) and pods.is_active(new)):
+        references, known = after.get("ownerReferences"), before.get("ownerReferences")
+        if not references or (references is not known and references != known):
             return False
         for reference in references:
             if reference.get("controller") and reference["kind"] == self._kind:
-                self._tallies[reference["uid"]].ready += pods.is_ready(new) - pods.is_ready(old)
-                owners[after["namespace"], reference["name"]] = None
+                break
+        else:
+            return True  # another kind's
+        if before.get("labels") != after.get("labels") or not (pods.is_active(old) and pods.is_active(new)):
+            return False
+        self._tallies[reference["uid"]].ready += pods.is_ready(new) - pods.is_ready(old)
+        owners[after["namespace"], reference["name"]] = None
         return True
 
     def _add(self, pod: Object, step: int, owners: dict[tuple[str, str], None]) -> None:

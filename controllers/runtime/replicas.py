@@ -12,6 +12,7 @@ from typing import Any
 
 from controllers.runtime import pods
 from controllers.runtime.adoption import Claims, claimants
+from controllers.runtime.indexer import OWNERS
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import Outcome, PodControl, namespace_terminating, pod_from_template
 from controllers.runtime.pod_tally import OwnedPods, Tally
@@ -58,7 +59,7 @@ class ReplicasController(LoopController):
         self._owned = OwnedPods(self._pods, kind.resource.kind)
         self._claims = Claims(context.client, kind.resource, PODS)
         self._control = PodControl(context.client, self._pods, context.recorder(kind.component))
-        self._owners.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
+        self._owners.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
 
     def wakes(self) -> Sequence[Source]:
         return (

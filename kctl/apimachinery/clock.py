@@ -17,11 +17,12 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from kctl.apimachinery.virtual_time import VirtualTimeLoop
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+_T = TypeVar("_T")
 
 
 class Timer(Protocol):
@@ -41,6 +42,11 @@ class Clock(Protocol):
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Run `callback` on the event loop after `seconds`; the timer can be cancelled."""
+        ...
+
+    async def beside(self, work: Callable[[], _T]) -> _T:
+        """The result of a longer computation. Where time is the machine's, a thread does it and others have their turn meanwhile; where it
+        is simulated it takes none, and is done at once: what happens then has the same order every time."""
         ...
 
 
@@ -69,6 +75,9 @@ class RealClock:
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(seconds, callback)
 
+    async def beside(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.to_thread(work)
+
 
 class VirtualClock:
     """`start` is the wall time at the loop's 0."""
@@ -87,6 +96,9 @@ class VirtualClock:
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(seconds, callback)
+
+    async def beside(self, work: Callable[[], _T]) -> _T:
+        return work()
 
     async def step(self, seconds: float = 0.0) -> None:
         """Everything under way comes to rest, `seconds` pass with all that happens in them, and it comes to rest again."""
@@ -119,6 +131,9 @@ class ScaledClock:
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(seconds / self._speed, callback)
+
+    async def beside(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.to_thread(work)
 
 
 class _FakeTimer:
@@ -164,6 +179,9 @@ class FakeClock:
         timer = _FakeTimer(callback)
         heapq.heappush(self._timers, (self._elapsed + max(seconds, 0.0), next(self._sequence), timer))
         return timer
+
+    async def beside(self, work: Callable[[], _T]) -> _T:
+        return work()
 
     def advance(self, seconds: float) -> None:
         """Move on by `seconds` and run every timer due on the way, in order. What these wake runs when the loop gets its turn."""

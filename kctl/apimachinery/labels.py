@@ -71,6 +71,9 @@ class Selector:
 _FEW = 8
 
 
+_ALL_NUMBERS = (-(2**64), 2**64)
+
+
 class _Index:
     """The requirements of a long selector by key, as sets of values: what one object costs is bounded by its own labels."""
 
@@ -79,7 +82,7 @@ class _Index:
         self._refused: dict[str, set[str]] = {}
         self._present: set[str] = set()
         self._absent: set[str] = set()
-        self._compared: dict[str, list[Requirement]] = {}
+        self._between: dict[str, tuple[int, int]] = {}
         for requirement in requirements:
             self._add(requirement)
 
@@ -97,7 +100,7 @@ class _Index:
             case "!":
                 self._absent.add(key)
             case _:
-                self._compared.setdefault(key, []).append(requirement)
+                self._between[key] = _narrowed(*self._between.get(key, _ALL_NUMBERS), requirement)
                 self._present.add(key)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -110,7 +113,18 @@ class _Index:
             return False
         if key in self._refused and value in self._refused[key]:
             return False
-        return all(requirement.matches({key: value}) for requirement in self._compared.get(key, ()))
+        if key not in self._between:
+            return True
+        (low, high), number = self._between[key], go_numbers.saturated(value)
+        return number is not None and low < number < high
+
+
+def _narrowed(low: int, high: int, requirement: Requirement) -> tuple[int, int]:
+    """What is left between two bounds: nothing where the new one is no number."""
+    bound = go_numbers.saturated(requirement.values[0])
+    if bound is None:
+        return 0, 0
+    return (max(low, bound), high) if requirement.operator == "gt" else (low, min(high, bound))
 
 
 EVERYTHING = Selector()

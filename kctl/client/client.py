@@ -6,7 +6,7 @@ kctl.apimachinery.status.ApiError subclasses for the server's refusals.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import Any
 
 from kctl.apimachinery import objects
@@ -14,6 +14,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS, ResourceType
 from kctl.client.transport import (
     MERGE_PATCH,
+    NO_QUERY,
     ApiRequest,
     ApiResponse,
     Transport,
@@ -31,11 +32,15 @@ class Client:
     async def close(self) -> None:
         await self.transport.close()
 
-    def _write_query(self, dry_run: bool, field_manager: str, **more: str) -> dict[str, str]:
-        query = {key: value for key, value in more.items() if value}
+    def _write_query(self, dry_run: bool, field_manager: str, field_validation: str = "", force: bool = False) -> Mapping[str, str]:
+        manager = field_manager or self.field_manager
+        if not (manager or dry_run or field_validation or force):
+            return NO_QUERY  # what components send, thousands of times
+        query = {"fieldValidation": field_validation} if field_validation else {}
+        if force:
+            query["force"] = "true"
         if dry_run:
             query["dryRun"] = "All"
-        manager = field_manager or self.field_manager
         if manager:
             query["fieldManager"] = manager
         return query
@@ -112,7 +117,7 @@ class Client:
         field_manager: str = "",
         field_validation: str = "",
     ) -> Object:
-        query = self._write_query(dry_run, field_manager, fieldValidation=field_validation)
+        query = self._write_query(dry_run, field_manager, field_validation)
         space = namespace or objects.namespace(obj)
         return (await self.transport.request(ApiRequest("create", resource, space, query=query, body=obj))).object
 
@@ -130,8 +135,9 @@ class Client:
         request = ApiRequest("update", resource, objects.namespace(obj), objects.name(obj), subresource, query, obj)
         return (await self.transport.request(request)).object
 
-    async def update_status(self, resource: ResourceType, obj: Object) -> Object:
-        return await self.update(resource, obj, subresource="status")
+    def update_status(self, resource: ResourceType, obj: Object) -> Coroutine[Any, Any, Object]:
+        """`update` of the status alone."""
+        return self.update(resource, obj, subresource="status")
 
     async def patch(
         self,
@@ -147,7 +153,7 @@ class Client:
         field_validation: str = "",
         force: bool = False,
     ) -> Object:
-        query = self._write_query(dry_run, field_manager, fieldValidation=field_validation, force="true" if force else "")
+        query = self._write_query(dry_run, field_manager, field_validation, force)
         request = ApiRequest("patch", resource, namespace, name, subresource, query, patch, patch_type)
         return (await self.transport.request(request)).object
 
@@ -191,7 +197,7 @@ class Client:
     async def bind(self, namespace: str, pod: str, node: str, *, uid: str = "") -> None:
         meta = {"name": pod, "namespace": namespace} | ({"uid": uid} if uid else {})
         body = {"apiVersion": "v1", "kind": "Binding", "metadata": meta, "target": {"kind": "Node", "name": node}}
-        await self.create_subresource(PODS, pod, namespace, "binding", body)
+        await self.transport.request(ApiRequest("create", PODS, namespace, pod, "binding", self._write_query(False, ""), body))
 
     async def logs(self, pod: str, namespace: str, **query: str) -> AsyncIterator[bytes]:
         """Chunks of a container's log; `query`: container, follow, tailLines, sinceSeconds, timestamps, previous..."""

@@ -16,7 +16,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-_NO_QUERY: Final[Mapping[str, str]] = {}
+NO_QUERY: Final[Mapping[str, str]] = {}
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 PARTIAL_METADATA = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
 
@@ -47,7 +47,7 @@ class ApiRequest:
         namespace: str = "",
         name: str = "",
         subresource: str = "",
-        query: Mapping[str, str] = _NO_QUERY,
+        query: Mapping[str, str] = NO_QUERY,
         body: Any = None,
         content_type: str = "",
         accept: str = "",

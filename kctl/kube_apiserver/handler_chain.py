@@ -41,7 +41,7 @@ def build_handler_chain(
     handler = with_max_in_flight(handler, in_flight)
     handler = with_impersonation(handler)
     # anonymous requests end here unless their path is public
-    handler = with_authentication(handler, authenticator)
+    handler = with_authentication(handler, authenticator, clock)
     # failures become answers here, so the log sees the status
     handler = with_panic_recovery(handler)
     return with_request_log(handler, metrics)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from importlib import import_module
 
 import orjson
 
 from kctl.kube_apiserver import health
-from kctl.kube_apiserver.handlers.dispatch import dispatch
+from kctl.kube_apiserver.handlers.dispatch import Dispatcher
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedRequest
 from kctl.kube_apiserver.request_info import no_such_resource, not_allowed
@@ -19,14 +21,18 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 class Paths:
-    def __init__(self, server: Serving, metrics: Metrics) -> None:
+    """`dispatcher` answers what is about resources."""
+
+    def __init__(self, server: Serving, metrics: Metrics, dispatcher: Dispatcher) -> None:
         self._server = server
         self._metrics = metrics
+        self._dispatcher = dispatcher
+        self._loaded: set[str] = set()
 
     async def handle(self, request: Request) -> Response:
         match request:
             case ResourceRequest():
-                return await dispatch(self._server.registry, request)
+                return await self._dispatcher.dispatch(request)
             case UnservedRequest():
                 if request.error is not None:
                     raise request.error
@@ -47,6 +53,12 @@ class Paths:
             return not_found()
         return await answer(self, request, path)
 
+    async def _load(self, module: str) -> None:
+        """Import it beside the event loop, where that is to be done."""
+        if module not in self._loaded:
+            await self._server.clock.beside(partial(import_module, f"kctl.kube_apiserver.{module}"))
+            self._loaded.add(module)
+
     async def _health(self, request: Request, path: str) -> Response:
         return health.answer(self._server, request, path)
 
@@ -56,12 +68,14 @@ class Paths:
         return RawAnswer((await self._metrics.text()).encode(), "text/plain; version=0.0.4; charset=utf-8")
 
     async def _version(self, request: Request, path: str) -> Response:
+        await self._load("version")
         from kctl.kube_apiserver import version
 
         return ObjectAnswer(version.info()) if path == "/version" else not_found()
 
     async def _discovery(self, request: Request, path: str) -> Response:
         """/api, /apis, /apis/GROUP, /api/v1, /apis/GROUP/VERSION; the first two aggregated where the client prefers that."""
+        await self._load("discovery")
         from kctl.kube_apiserver import discovery
 
         table, parts = self._server.table, path[1:].split("/")
@@ -85,6 +99,7 @@ class Paths:
         return ObjectAnswer(found) if found is not None else not_found()
 
     async def _openapi(self, request: Request, path: str) -> Response:
+        await self._load("openapi")
         from kctl.kube_apiserver import openapi
 
         # documents of megabytes: beside the loop
@@ -92,6 +107,7 @@ class Paths:
         return found if found is not None else not_found()
 
     async def _root(self, request: Request, path: str) -> Response:
+        await self._load("discovery")
         from kctl.kube_apiserver import discovery
 
         return (

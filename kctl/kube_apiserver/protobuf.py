@@ -61,6 +61,11 @@ def decode(data: bytes) -> Object:
     return {"kind": kind, "apiVersion": api_version, **body}
 
 
+def load() -> None:
+    """Read the table, which the first body needs."""
+    _lines()
+
+
 def message_name(api_version: str, kind: str) -> str | None:
     """apps/v1, Deployment -> k8s.io.api.apps.v1.Deployment."""
     if kind == "DeleteOptions":

@@ -25,7 +25,7 @@ from kctl.kube_apiserver.caller import CANONICAL, WIRE
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.filters.max_in_flight import InFlight
 from kctl.kube_apiserver.handler_chain import build_handler_chain, build_in_process_chain
-from kctl.kube_apiserver.handlers.dispatch import dispatch
+from kctl.kube_apiserver.handlers.dispatch import Dispatcher
 from kctl.kube_apiserver.in_process import InProcessTransport
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.registry.registry import Registry
@@ -58,6 +58,7 @@ class ApiServer:
         self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, clock)
         self.stalls = StallMonitor(self.config.stall_seconds)
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
+        self._dispatcher = Dispatcher(self.registry)
         self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, clock)
         self._https: Handler | None = None
         self._listener: Any = None
@@ -111,7 +112,7 @@ class ApiServer:
     async def _dispatch(self, request: Request) -> Response:
         match request:
             case ResourceRequest():
-                return await dispatch(self.registry, request)
+                return await self._dispatcher.dispatch(request)
         raise AssertionError(f"in-process, and about no resource: {request}")
 
     async def handle_in_process(self, request: ResourceRequest) -> Response:
@@ -124,15 +125,16 @@ class ApiServer:
 
     async def handle(self, request: Request) -> Response:
         """What came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by its outermost filter."""
-        return await self._https_chain()(request)
+        chain = self._https
+        if chain is None:
+            chain = self._https = await self.clock.beside(self._https_chain)
+        return await chain(request)
 
     def _https_chain(self) -> Handler:
-        if self._https is None:
-            from kctl.kube_apiserver.paths import Paths
+        from kctl.kube_apiserver.paths import Paths
 
-            handle = Paths(self, self.metrics).handle
-            self._https = build_handler_chain(handle, self.parts.authenticator, self.metrics, self.config, self._in_flight, self.clock)
-        return self._https
+        handle = Paths(self, self.metrics, self._dispatcher).handle
+        return build_handler_chain(handle, self.parts.authenticator, self.metrics, self.config, self._in_flight, self.clock)
 
     async def handle_raw(
         self,
@@ -150,7 +152,7 @@ class ApiServer:
 
     async def serve(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
         """Listen; the port bound (useful with port 0)."""
-        from kctl.kube_apiserver import http
+        from kctl.kube_apiserver import http, request_info  # noqa: F401  # the latter for `resolve`
 
         self._listener = http.Listener(self)
         return int(await self._listener.start(host, port, ssl_context))

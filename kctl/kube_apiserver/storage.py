@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import orjson
 
@@ -26,6 +27,14 @@ _LOG = logging.getLogger(__name__)
 PREFIX = "/registry/"
 _HISTORY_REVISIONS = 1000
 """How much of the store's history is read at a time."""
+
+
+class _Tag(NamedTuple):
+    """What the writer of an object tells the listener."""
+
+    cache: WatchCache
+    key: str
+    object: Object
 
 
 class StorageError(Exception):
@@ -157,7 +166,8 @@ class Storage:
         for event in events:
             value = event.key_value
             revision = value.mod_revision
-            cache, key = self._locate(value.key)
+            tag = event.tag
+            cache, key = tag[:2] if isinstance(tag, _Tag) else self._locate(value.key)
             found = batches.get(cache)
             if found is None:
                 found = batches[cache] = [], {}
@@ -169,7 +179,7 @@ class Storage:
                 if old is not None:
                     changes.append(Change("DELETED", key, Entry(at_revision(old, revision), revision), old))
             else:
-                obj = _at_revision_in_place(event.tag, revision) if isinstance(event.tag, dict) else _decode(value)
+                obj = _at_revision_in_place(tag.object, revision) if isinstance(tag, _Tag) else _decode(value)
                 entry = newest[key] = Entry(obj, revision)
                 changes.append(Change("ADDED" if old is None else "MODIFIED", key, entry, old))
         self.revision = events[-1].key_value.mod_revision
@@ -189,7 +199,7 @@ class Storage:
         """Store a new object, whose metadata dict must be the caller's own and have no resourceVersion; the object with
         one. Raises Exists."""
         try:
-            revision = await self._store.create(self._store_key(cache, key), _encode(obj), tag=obj)
+            revision = await self._store.create(self._store_key(cache, key), _encode(obj), tag=_Tag(cache, key, obj))
         except StoreError as error:
             raise _translate(error) from error
         return _at_revision_in_place(obj, revision)
@@ -197,7 +207,7 @@ class Storage:
     async def update(self, cache: WatchCache, key: str, obj: Object, revision: int) -> Object:
         """Replace the object that is at `revision`. Raises Stale, Missing."""
         try:
-            stored = await self._store.update(self._store_key(cache, key), _encode(obj), revision, tag=obj)
+            stored = await self._store.update(self._store_key(cache, key), _encode(obj), revision, tag=_Tag(cache, key, obj))
         except StoreError as error:
             raise _translate(error) from error
         return _at_revision_in_place(obj, stored)

@@ -184,6 +184,17 @@ async def test_going_back_makes_the_old_revision_the_newest_and_history_is_kept_
         assert "controller.kubernetes.io/hash" in objects.labels(newest)
 
 
+async def test_a_negative_limit_keeps_all_history() -> None:
+    async with control_plane(*CONTROLLERS) as plane:
+        await create(plane, 1, revisionHistoryLimit=-1)
+        for image in ("img:2", "img:3", "img:4"):
+            await plane.merge(STATEFUL_SETS, "web", new_image(image))
+            await plane.settle(2)
+            await make_ready(plane, "web-0")
+            await plane.settle(2)
+        assert sorted(revision["revision"] for revision in await plane.items(CONTROLLER_REVISIONS)) == [1, 2, 3, 4]
+
+
 async def test_a_pod_that_has_ended_is_made_again() -> None:
     async with control_plane(*CONTROLLERS) as plane:
         await create(plane, 1)

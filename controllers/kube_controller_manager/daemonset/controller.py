@@ -23,6 +23,7 @@ from controllers.runtime import pods
 from controllers.runtime.adoption import Claims, claimants
 from controllers.runtime.controller_revisions import History
 from controllers.runtime.events import NORMAL, WARNING
+from controllers.runtime.indexer import OWNERS
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import Outcome, PodControl, namespace_terminating
@@ -62,8 +63,8 @@ class DaemonSetController(LoopController):
         self._sets = context.informers.informer(DAEMON_SETS)
         self._nodes = context.informers.informer(NODES)
         self._pods = context.informers.informer(PODS)
-        self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
-        self._pods.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller)
+        self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
+        self._pods.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller, OWNERS)
         self._claims = Claims(context.client, DAEMON_SETS, PODS)
         self._recorder = context.recorder(self.name)
         self._control = PodControl(context.client, self._pods, self._recorder)

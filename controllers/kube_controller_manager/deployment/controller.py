@@ -14,6 +14,7 @@ from controllers.runtime import deployment_revisions as revisions
 from controllers.runtime import pods
 from controllers.runtime.adoption import Claims, claimants
 from controllers.runtime.deployment_revisions import replicas
+from controllers.runtime.indexer import OWNERS
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
 from controllers.runtime.sources import For, Owns, Source, Watches, deleted, owner_keys
@@ -33,9 +34,9 @@ class DeploymentController(LoopController):
         self._deployments = context.informers.informer(DEPLOYMENTS)
         self._replica_sets = context.informers.informer(REPLICA_SETS)
         self._pods = context.informers.informer(PODS)
-        self._replica_sets.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
-        self._replica_sets.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller)
-        self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
+        self._replica_sets.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
+        self._replica_sets.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller, OWNERS)
+        self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
         self._claims = Claims(context.client, DEPLOYMENTS, REPLICA_SETS)
         self._writer = Writer(context, self._deployments, self._replica_sets)
 

@@ -174,8 +174,9 @@ def _misplaced(owner: Object, dependent: Object) -> bool:
 
 def _matters(old: Object, new: Object) -> bool:
     before, after = old["metadata"], new["metadata"]
+    owners, known = after.get("ownerReferences"), before.get("ownerReferences")
     return bool(
-        before.get("ownerReferences") != after.get("ownerReferences")
+        (owners is not known and owners != known)
         or before.get("finalizers") != after.get("finalizers")
         or before.get("deletionTimestamp") != after.get("deletionTimestamp")
     )

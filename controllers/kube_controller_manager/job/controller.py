@@ -14,6 +14,7 @@ from controllers.kube_controller_manager.job.tracking import Tracker
 from controllers.runtime import pods
 from controllers.runtime.adoption import Claims, claimants
 from controllers.runtime.events import NORMAL
+from controllers.runtime.indexer import OWNERS
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import Outcome, PodControl, namespace_terminating
 from controllers.runtime.reconciler import Result
@@ -54,8 +55,8 @@ class JobController(LoopController):
         super().__init__(context)
         self._jobs = context.informers.informer(JOBS)
         self._pods = context.informers.informer(PODS)
-        self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
-        self._pods.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller)
+        self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
+        self._pods.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller, OWNERS)
         self._pods.add_index(_COUNTING_INDEX, _to_count)
         self._pods.add_index(_TRACKED_INDEX, _tracked_of)
         self._recorder = context.recorder(self.name)

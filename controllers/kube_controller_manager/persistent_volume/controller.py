@@ -13,6 +13,7 @@ from controllers.kube_controller_manager.persistent_volume.reclaim import reclai
 from controllers.kube_controller_manager.persistent_volume.writes import Writes
 from controllers.runtime import volumes
 from controllers.runtime.events import NORMAL, WARNING
+from controllers.runtime.indexer import SPEC
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
@@ -52,7 +53,7 @@ class PersistentVolumeBinder(LoopController):
         self._volumes.add_index(volumes.VOLUME_INDEX, volumes.index_by_claim)
         self._classes = context.informers.informer(STORAGE_CLASSES)
         self._pods = context.informers.informer(PODS)
-        self._pods.add_index(volumes.CLAIM_INDEX, volumes.claims_of)
+        self._pods.add_index(volumes.CLAIM_INDEX, volumes.claims_of, SPEC)
         self._recorder = context.recorder("persistentvolume-controller")
         self._writes = Writes(context.client, self._claims, self._volumes)
         self._pending: dict[str, None] = {}

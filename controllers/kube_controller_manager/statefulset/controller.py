@@ -14,6 +14,7 @@ from controllers.runtime import controller_revisions, pods
 from controllers.runtime.adoption import Claims, claimants
 from controllers.runtime.controller_revisions import History
 from controllers.runtime.events import NORMAL, WARNING
+from controllers.runtime.indexer import OWNERS
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
 from controllers.runtime.reconciler import Result
@@ -50,8 +51,8 @@ class StatefulSetController(LoopController):
         self._sets = context.informers.informer(STATEFUL_SETS)
         self._pods = context.informers.informer(PODS)
         self._volume_claims = context.informers.informer(_CLAIMS)
-        self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller)
-        self._pods.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller)
+        self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
+        self._pods.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller, OWNERS)
         self._claims = Claims(context.client, STATEFUL_SETS, PODS)
         revisions = context.informers.informer(CONTROLLER_REVISIONS)
         self._history = History(context.client, revisions, STATEFUL_SETS, _HASH_LABEL)

@@ -44,10 +44,10 @@ class Compiler:
         self._structs: dict[str, Decode] = {}
 
     def struct(self, name: str) -> Decode:
-        """The decoder of a type by its full name; recursive types refer to themselves late."""
+        """The decoder of a type by its full name. Fields find the decoder of theirs when they are first met, so types may be recursive, and
+        two threads that want the same one each get a whole one."""
         found = self._structs.get(name)
         if found is None:
-            self._structs[name] = lambda value, unknown: self._structs[name](value, unknown)
             found = self._structs[name] = self._compile(name)
         return found
 

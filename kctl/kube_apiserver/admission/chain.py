@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation, Server
 from kctl.kube_apiserver.registry.strategy import Context
 from kctl.kube_apiserver.watch_cache import WatchCache
@@ -32,6 +33,9 @@ class Step:
     caches: list[WatchCache] = field(default_factory=list)
     """Those of `only_with`."""
     awake: bool = True
+
+    def is_about(self, name: str) -> bool:
+        return not self.resources or name in self.resources
 
 
 _STEPS = (
@@ -114,9 +118,17 @@ class AdmissionChain:
             wanted = self._wanted[key] = self._choose(operation)
         return wanted
 
+    def preload(self, resource: ResourceType) -> None:
+        """Import what a write of the resource needs, and what its objects will wake; for a thread."""
+        name = _name(resource)
+        for step in self.steps:
+            awake = not step.caches or any(cache.entries for cache in step.caches)
+            if step.plugin is None and (name in step.only_with or (awake and step.is_about(name))):
+                import_module(f"{_PACKAGE}.{step.module}")
+
     def _choose(self, operation: Operation) -> _Wanted:
-        name = f"{operation.resource.plural}.{operation.resource.group}".rstrip(".")
-        concerned = [step for step in self.steps if step.awake and (not step.resources or name in step.resources)]
+        name = _name(operation.resource)
+        concerned = [step for step in self.steps if step.awake and step.is_about(name)]
         plugins = tuple(plugin for plugin in map(self._load, concerned) if plugin.wants(operation))
         depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on))
         return _Wanted(plugins, tuple(plugin for plugin in plugins if plugin.per_object), depends_on)
@@ -145,6 +157,10 @@ class AdmissionChain:
 
     def depends_on(self, operation: Operation) -> tuple[tuple[str, str], ...]:
         return self._for(operation).depends_on
+
+
+def _name(resource: ResourceType) -> str:
+    return f"{resource.plural}.{resource.group}".rstrip(".")
 
 
 def _cache(server: Server, name: str) -> WatchCache:

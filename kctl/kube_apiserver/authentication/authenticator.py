@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kctl.apimachinery.status import Unauthorized
@@ -26,6 +26,12 @@ class Authenticator:
                 raise Unauthorized
             return user
         return by_certificate(client_certificate) if client_certificate else None
+
+    def lacks(self, headers: Mapping[str, str]) -> Callable[[], None] | None:
+        """What has to be done before `authenticate` is asked about these headers, beside the event loop; None for nothing."""
+        if self._service_account_tokens.is_loaded or headers.get("authorization", "").count(".") != 2:
+            return None
+        return self._service_account_tokens.load
 
     def by_token(self, token: str) -> User | None:
         user = self._tokens.get(token)

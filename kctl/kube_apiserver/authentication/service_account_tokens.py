@@ -36,6 +36,17 @@ class ServiceAccountTokens:
         self._private: Any = None
 
     @property
+    def is_loaded(self) -> bool:
+        return self._private is not None
+
+    def load(self) -> None:
+        """Make ready to sign and verify: some ten milliseconds of imports and arithmetic, which the first token would take."""
+        import jwt
+
+        token = jwt.encode({}, self._key(), algorithm=self._algorithm(), headers={"kid": self._key_id()})
+        jwt.decode(token, self._key().public_key(), algorithms=[self._algorithm()])
+
+    @property
     def default_audiences(self) -> list[str]:
         return [self._issuer]
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import cache
-from importlib import import_module
+from functools import partial
 
 from kctl.apimachinery.status import MethodNotSupported
 from kctl.kube_apiserver import representation
+from kctl.kube_apiserver.handlers import preparation
+from kctl.kube_apiserver.handlers.preparation import Place, Way
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response
-
-Handle = Callable[[Registry, ResourceRequest], Awaitable[Response]]
 
 _VERBS = {
     "get": "get",
@@ -36,7 +34,7 @@ _SUBRESOURCES = {
     "portforward": "streaming",
     "proxy": "streaming",
 }
-_VIRTUAL = {
+_VIRTUAL: dict[tuple[str, str], Place] = {
     ("", "bindings"): ("subresources", "binding"),
     ("", "componentstatuses"): ("virtual_resources", "component_status"),
     ("metrics.k8s.io", "*"): ("virtual_resources", "resource_metrics"),
@@ -46,27 +44,36 @@ _VIRTUAL = {
 """What is answered and never stored: package and module."""
 
 
-@cache
-def _handler(package: str, module: str) -> Handle:
-    handle: Handle = import_module(f"kctl.kube_apiserver.{package}.{module}").handle
-    return handle
-
-
-def handler_for(request: ResourceRequest) -> Handle:
+def place_of(request: ResourceRequest) -> Place:
     """Raises MethodNotSupported for what the resource does not do."""
     resource = request.endpoint.resource
     virtual = _VIRTUAL.get((resource.group, resource.plural)) or _VIRTUAL.get((resource.group, "*"))
     if virtual and not request.subresource:
-        return _handler(*virtual)
+        return virtual
     if request.subresource and request.subresource not in _SAME_OBJECT:
         module = _SUBRESOURCES.get(request.subresource)
         if module is None:
             raise MethodNotSupported(f"the subresource {resource.plural}/{request.subresource} is not supported")
-        return _handler("subresources", module)
-    return _handler("handlers", _VERBS[request.verb])
+        return "subresources", module
+    return "handlers", _VERBS[request.verb]
 
 
-async def dispatch(registry: Registry, request: ResourceRequest) -> Response:
-    if request.accept:
-        representation.check(request)
-    return await handler_for(request)(registry, request)
+class Dispatcher:
+    """The end of the chain for requests on resources."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._ways: dict[tuple[str, str, str, str, str], Way] = {}
+
+    async def dispatch(self, request: ResourceRequest) -> Response:
+        if request.accept:
+            representation.check(request)
+        resource, registry = request.endpoint.resource, self._registry
+        key = (resource.group, resource.version, resource.plural, request.subresource, request.verb)
+        way = self._ways.get(key)
+        # components say no more than the key does, unless they patch, select or want a table
+        plain = request.wire is None and not (request.accept or request.content_type or request.query)
+        if way is None or not (plain or preparation.is_enough(way, request)):
+            fetch = partial(preparation.fetch, registry, request, place_of(request), way)
+            way = self._ways[key] = await registry.clock.beside(fetch)
+        return await way.handle(registry, request)

@@ -1,9 +1,8 @@
 """The seam for a resource that is served in several versions but stored in one.
 
 Most versions of a resource have the same schema and differ only in apiVersion; nothing is listed here for them. A resource whose
-versions differ has a module with
+versions differ has a module, which is imported when something is first converted, with
 
-    STORAGE_API_VERSION: str                                  what is stored, e.g. "autoscaling/v2"
     def to_storage(obj: Object, api_version: str) -> Object   from the version a client sent
     def from_storage(obj: Object, api_version: str) -> Object for the version a client asked for
 
@@ -14,46 +13,55 @@ also be stored with another group's (`STORED_AS`): events.k8s.io events are core
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
+from typing import Any
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 
 _PACKAGE = "kctl.kube_apiserver.registry"
-_MODULES: dict[tuple[str, str], str] = {
-    ("autoscaling", "horizontalpodautoscalers"): "autoscaling.conversion",
-    ("", "events"): "events.conversion",
-    ("events.k8s.io", "events"): "events.conversion",
+_MODULES: dict[tuple[str, str], tuple[str, str]] = {
+    ("autoscaling", "horizontalpodautoscalers"): ("autoscaling.conversion", "autoscaling/v2"),
+    ("", "events"): ("events.conversion", "v1"),
+    ("events.k8s.io", "events"): ("events.conversion", "v1"),
 }
+"""The module, and the version that is stored."""
 STORED_AS: dict[tuple[str, str], tuple[str, str]] = {("events.k8s.io", "events"): ("", "events")}
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """`storage_api_version` and the functions between it and every served version."""
+    """Between `storage_api_version` and every served version. `load` imports what the others need."""
 
+    _name: str
     storage_api_version: str
-    to_storage: Callable[[Object, str], Object]
-    from_storage: Callable[[Object, str], Object]
-    field_labels: Mapping[str, Mapping[str, str]]
+
+    def load(self) -> None:
+        _module(self._name)
+
+    def to_storage(self, obj: Object, api_version: str) -> Object:
+        return _module(self._name).to_storage(obj, api_version)  # type: ignore[no-any-return]
+
+    def from_storage(self, obj: Object, api_version: str) -> Object:
+        return _module(self._name).from_storage(obj, api_version)  # type: ignore[no-any-return]
+
+    @property
+    def field_labels(self) -> Mapping[str, Mapping[str, str]]:
+        return getattr(_module(self._name), "FIELD_LABELS", {})
 
 
 @cache
-def _module(name: str) -> Conversion | None:
-    if find_spec(f"{_PACKAGE}.{name}") is None:
-        return None
-    module = import_module(f"{_PACKAGE}.{name}")
-    return Conversion(module.STORAGE_API_VERSION, module.to_storage, module.from_storage, getattr(module, "FIELD_LABELS", {}))
+def _module(name: str) -> Any:
+    return import_module(f"{_PACKAGE}.{name}")
 
 
 def conversion_for(resource: ResourceType) -> Conversion | None:
     """None where every version has the same schema."""
-    name = _MODULES.get((resource.group, resource.plural))
-    return _module(name) if name else None
+    found = _MODULES.get((resource.group, resource.plural))
+    return Conversion(*found) if found else None
 
 
 def storage_group(resource: ResourceType) -> tuple[str, str]:

@@ -47,6 +47,16 @@ class Registry:
             found = self._endpoints[key] = self._make_endpoint(resource)
         return found
 
+    def preload(self, resource: ResourceType, *, rules: bool) -> None:
+        """Import what converts a resource's objects and, where `rules` are wanted, its strategy and what admits them; for a thread."""
+        found = conversion.conversion_for(resource)
+        if found is not None:
+            found.load()
+        if rules:
+            group, plural = conversion.storage_group(resource)
+            strategies.strategy_for(self.table.preferred(group, plural) or resource)
+            self.shared.admission.preload(resource)
+
     def _make_endpoint(self, resource: ResourceType) -> Endpoint:
         group, plural = conversion.storage_group(resource)
         found = conversion.conversion_for(resource)

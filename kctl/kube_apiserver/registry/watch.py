@@ -5,6 +5,7 @@ The stream yields the caches' own `Change`s; whoever serves it turns them into e
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,10 @@ from kctl.kube_apiserver.registry.list_options import ListOptions
 from kctl.kube_apiserver.registry.selection import select
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.storage import StorageError, TooOld
-from kctl.kube_apiserver.watch_cache import Change, Watcher
+from kctl.kube_apiserver.watch_cache import Change, Entry, Watcher
+
+_AT_ONCE = 2000
+"""Objects of the present state that are looked at before others have their turn."""
 
 
 @dataclass(slots=True)
@@ -61,6 +65,8 @@ class WatchStream:
         self.options = options
         self._selection = selection
         self._watcher: Watcher = endpoint.cache.subscribe(selection.matches, selection.key_prefix, remote)
+        self._present: list[Entry] = []
+        """What is to be told as the present state, as it was when the watch began."""
         self._start = self._begin()
 
     @property
@@ -82,13 +88,23 @@ class WatchStream:
         return [] if found is None else [self._watcher.filter(found)]
 
     def _state(self) -> list[Batch]:
-        selection = self._selection
-        found = self.endpoint.cache.list(selection.namespace)
-        changes = [Change("ADDED", "", entry, None) for entry in found if selection.matches is None or selection.matches(entry.object)]
-        batches: list[Batch] = [changes]
+        """What comes after the present state."""
+        self._present = self.endpoint.cache.list(self._selection.namespace)
         if self.options.send_initial_events and self.options.allow_bookmarks:
-            batches.append(Bookmark(self.endpoint.storage.revision, True))
-        return batches
+            return [Bookmark(self.endpoint.storage.revision, True)]
+        return [()]
+
+    async def _tell_present(self) -> AsyncIterator[Sequence[Change]]:
+        """Some at a time: others have their turn in between."""
+        matches, present = self._selection.matches, self._present
+        self._present = []
+        for start in range(0, len(present), _AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            some = present[start : start + _AT_ONCE]
+            told = [Change("ADDED", "", entry, None) for entry in some if matches is None or matches(entry.object)]
+            if told:
+                yield told
 
     async def _history(self) -> Batch:
         """Changes older than the window. What happens meanwhile waits in the watcher; its overlap is cut off."""
@@ -112,6 +128,9 @@ class WatchStream:
         try:
             if not self._start:
                 self._start = [await self._history()]
+            if self._present:  # all of it older than what waits in the watcher
+                async for told in self._tell_present():
+                    yield told
             for batch in self._start:
                 if isinstance(batch, WatchFailure):
                     yield batch

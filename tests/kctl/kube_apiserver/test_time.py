@@ -23,6 +23,8 @@ from store.memory import MemoryStore
 async def test_a_quiet_watch_gets_bookmarks_and_ends_by_the_servers_clock() -> None:
     server = ApiServer(MemoryStore(), clock=ScaledClock(1000, NEW_YEAR), randomness=random.Random(1))
     await server.start()
+    # the first watch of a server waits for what it needs
+    await server.handle_raw("GET", "/api/v1/configmaps", {"watch": "true", "timeoutSeconds": "1"}, None, {}, ADMIN)
     query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": "200", "resourceVersion": str(server.storage.revision)}
     watching = asyncio.create_task(server.handle_raw("GET", "/api/v1/configmaps", query, None, {}, ADMIN))
     await asyncio.sleep(0)

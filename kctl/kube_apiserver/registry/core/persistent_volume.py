@@ -12,12 +12,8 @@ from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.core import pod_legacy_volumes
-from kctl.kube_apiserver.registry.core.persistent_volume_claim import (
-    CLASS_ANNOTATION,
-    CLASS_ANNOTATION_INSTEAD,
-    VOLUME_MODES,
-    access_mode_errors,
-)
+from kctl.kube_apiserver.registry.core.claim_rules import VOLUME_MODES, access_mode_errors
+from kctl.kube_apiserver.registry.core.persistent_volume_claim import CLASS_ANNOTATION, CLASS_ANNOTATION_INSTEAD
 from kctl.kube_apiserver.registry.core.pod_defaults import default_source
 from kctl.kube_apiserver.registry.core.pod_paths import no_backsteps
 from kctl.kube_apiserver.registry.core.pod_scheduling_validation import validate_node_selector

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from kctl.apimachinery import field_errors, names, objects, quantity
+from kctl.apimachinery import field_errors, objects, quantity
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
+from kctl.kube_apiserver.registry.core.claim_rules import CLAIM_SPEC, requests
 from kctl.kube_apiserver.registry.core.pod_warnings import resource_warnings
 from kctl.kube_apiserver.registry.go_diff import form_diff
-from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
-from kctl.kube_apiserver.registry.rules.language import field, optional, pointer, struct
+from kctl.kube_apiserver.registry.rules.language import field, optional, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 from kctl.kube_apiserver.registry.strategy import Context
 
@@ -21,79 +20,18 @@ Spec = dict[str, Any]
 PROTECTION = "kubernetes.io/pvc-protection"
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
 CLASS_ANNOTATION_INSTEAD = 'deprecated since v1.8; use "storageClassName" attribute instead'
-ACCESS_MODES = enums.of("PersistentVolumeClaimSpec.accessModes")
 _SPEC = "core.v1.PersistentVolumeClaimSpec"
-VOLUME_MODES = enums.of("PersistentVolumeClaimSpec.volumeMode")
 _FROZEN = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n"
-
-
-def _requests(spec: Spec) -> dict[str, Any]:
-    return (spec.get("resources") or {}).get("requests") or {}
-
-
-def access_mode_errors(modes: list[str], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for mode in modes:
-        errors += field_checks.enum(path, mode, ACCESS_MODES)
-    known = set(modes) & set(ACCESS_MODES)
-    if "ReadWriteOncePod" in known and len(known) > 1:
-        errors.append(field_errors.forbidden(path, "may not use ReadWriteOncePod with other access modes"))
-    return errors
-
-
-def _requested(spec: Spec, path: str) -> list[FieldError]:
-    here, storage = f"{path}.resources[storage]", _requests(spec).get("storage")
-    return [field_errors.required(here)] if storage is None else field_checks.positive_quantity(here, storage)
-
-
-def _core_kind(source: Spec, path: str) -> list[FieldError]:
-    if source.get("apiGroup") or source.get("kind") == "PersistentVolumeClaim":
-        return []
-    why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-    return [field_errors.invalid(path, source.get("kind") or "", why)]
-
-
-def _both_sources(spec: Spec, path: str) -> list[FieldError]:
-    """They say the same; one with a namespace stands alone. Upstream prints a path where the value belongs: {}."""
-    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
-    if source is None or reference is None:
-        return []
-    if reference.get("namespace"):
-        return [field_errors.invalid(path, {}, "may not be specified when dataSourceRef.namespace is specified")]
-    if any((source.get(name) or "") != (reference.get(name) or "") for name in ("apiGroup", "kind", "name")):
-        return [field_errors.invalid(path, {}, "must match dataSourceRef")]
-    return []
 
 
 def _capacity(capacity: dict[str, Any], path: str) -> list[FieldError]:
     return [error for name in sorted(capacity) for error in field_checks.basic_quantity(f"{path}[{name}]", capacity[name])]
 
 
-_SOURCE = struct(
-    field("name", required=True),
-    field("kind", required=True),
-    _core_kind,
-    optional("apiGroup", names.dns1123_subdomain),
-    optional("namespace", names.dns1123_label),
-)
-_CLAIM = struct(
-    field("accessModes", required="at least 1 access mode is required"),
-    pointer("selector", validate_label_selector),
-    field("accessModes", access_mode_errors, zero=()),
-    _requested,
-    optional("storageClassName", names.dns1123_subdomain),
-    pointer("volumeMode", enum=VOLUME_MODES, default="Filesystem"),
-    pointer("dataSource", _SOURCE),
-    pointer("dataSourceRef", _SOURCE),
-    _both_sources,
-    optional("volumeAttributesClassName", names.dns1123_subdomain),
-)
-
-
 class PersistentVolumeClaimStrategy(RuledStrategy):
     has_generation = False
     returns_deleted_object = True
-    rules = struct(field("spec", _CLAIM, default={}))
+    rules = struct(field("spec", CLAIM_SPEC, default={}))
     status_rules = struct(field("status", struct(optional("capacity", _capacity))))
 
     def default(self, context: Context, obj: Object) -> None:
@@ -131,7 +69,7 @@ class PersistentVolumeClaimStrategy(RuledStrategy):
         warnings: list[str] = []
         if CLASS_ANNOTATION in objects.annotations(obj):
             warnings.append(f"metadata.annotations[{CLASS_ANNOTATION}]: {CLASS_ANNOTATION_INSTEAD}")
-        return [*warnings, *resource_warnings(_requests(objects.spec(obj)), "spec.resources.requests")]
+        return [*warnings, *resource_warnings(requests(objects.spec(obj)), "spec.resources.requests")]
 
     def warnings_on_update(self, context: Context, obj: Object, old: Object) -> list[str]:
         return self.warnings_on_create(context, obj)
@@ -157,9 +95,9 @@ def _changes(obj: Object, old: Object) -> list[FieldError]:
         before["volumeName"] = new["volumeName"]
     if before.get("storageClassName") is None and new.get("storageClassName"):
         before["storageClassName"] = new["storageClassName"]
-    old_size, new_size = _requests(before).get("storage"), _requests(new).get("storage")
-    if objects.status(obj).get("phase") == "Bound" and _requests(new) and old_size is not None:
-        new["resources"] = {**new["resources"], "requests": {**_requests(new), "storage": old_size}}
+    old_size, new_size = requests(before).get("storage"), requests(new).get("storage")
+    if objects.status(obj).get("phase") == "Bound" and requests(new) and old_size is not None:
+        new["resources"] = {**new["resources"], "requests": {**requests(new), "storage": old_size}}
     wanted, held = new.get("volumeAttributesClassName"), before.get("volumeAttributesClassName")
     new["volumeAttributesClassName"] = held
     errors: list[FieldError] = []

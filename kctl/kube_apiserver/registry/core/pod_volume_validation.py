@@ -9,7 +9,8 @@ from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names, quantity
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.schema import enums
-from kctl.kube_apiserver.registry.core import pod_claim_template, pod_legacy_volumes
+from kctl.kube_apiserver.registry.core import pod_legacy_volumes
+from kctl.kube_apiserver.registry.core.claim_rules import CLAIM_TEMPLATE
 from kctl.kube_apiserver.registry.core.pod_env_validation import VOLUME_FIELDS, validate_field_ref, validate_resource_field_ref
 from kctl.kube_apiserver.registry.core.pod_paths import local_non_reserved_path, no_backsteps
 from kctl.kube_apiserver.registry.core.pod_projected_validation import validate_projected
@@ -133,7 +134,7 @@ def _validate(field: str, source: Source, path: str, is_pod: bool) -> list[Field
             template = source.get("volumeClaimTemplate")
             if template is None:
                 return [fe.required(f"{path}.volumeClaimTemplate")]
-            return pod_claim_template.validate(template, f"{path}.volumeClaimTemplate")
+            return CLAIM_TEMPLATE.errors_at(template, f"{path}.volumeClaimTemplate")
         case "image":
             errors = []
             if is_pod and not source.get("reference"):

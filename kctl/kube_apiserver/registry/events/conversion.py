@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
 
-STORAGE_API_VERSION = "v1"
 _CORE_TO_EVENTS = {
     "involvedObject": "regarding",
     "message": "note",

@@ -10,10 +10,10 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.admissionregistration import expressions
-from kctl.kube_apiserver.registry.metadata import annotation_errors, label_errors
 from kctl.kube_apiserver.registry.resource.internal_claim import OPAQUE, fully_qualified, toleration
 from kctl.kube_apiserver.registry.rules.language import Field, each, field, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.rules.template_metadata import TEMPLATE_METADATA
 from kctl.kube_apiserver.registry.strategy import Context
 
 Spec = dict[str, Any]
@@ -167,13 +167,7 @@ class ResourceClaimTemplateStrategy(RuledStrategy):
         field(
             "spec",
             struct(
-                field(
-                    "metadata",
-                    struct(
-                        field("annotations", lambda value, path: annotation_errors(path, value), zero={}),
-                        field("labels", lambda value, path: label_errors(path, value), zero={}),
-                    ),
-                ),
+                field("metadata", TEMPLATE_METADATA),
                 field("spec", _CLAIM),
             ),
         )

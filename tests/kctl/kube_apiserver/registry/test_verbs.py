@@ -13,6 +13,7 @@ from kctl.apimachinery.resources import built_in
 from kctl.apimachinery.status import NotFound, Timeout
 from kctl.apimachinery.user import APISERVER
 from kctl.kube_apiserver.caller import Caller
+from kctl.kube_apiserver.registry import watch
 from kctl.kube_apiserver.registry.delete import DeleteOptions
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.list_options import ListOptions, parse
@@ -87,3 +88,19 @@ async def test_a_watch_tells_what_is_there_and_what_happens(maps: Endpoint) -> N
     await maps.create("default", config_map("b"), CALLER)
     assert [(change.type, change.entry.object["metadata"]["name"]) for change in await anext(batches)] == [("ADDED", "b")]  # type: ignore[union-attr]
     stream.close()
+
+
+async def test_a_watch_tells_much_that_is_there_in_parts(maps: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_AT_ONCE", 2)
+    for name in ("a1", "a2", "b1", "b2", "a3"):
+        await maps.create("default", config_map(name), CALLER)
+    query = {"labelSelector": "app=a", "sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
+    stream = maps.watch("default", parse(query, watch=True))
+    batches = aiter(stream)
+    told = [await anext(batches)]
+    await maps.create("default", config_map("a4"), CALLER)
+    told += [await anext(batches) for _ in range(3)]
+    stream.close()
+    names = [[change.entry.object["metadata"]["name"] for change in batch] for batch in told if not isinstance(batch, watch.Bookmark)]  # type: ignore[union-attr]
+    assert names == [["a1", "a2"], ["a3"], ["a4"]]
+    assert isinstance(told[2], watch.Bookmark) and told[2].initial_end

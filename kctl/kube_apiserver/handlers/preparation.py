@@ -1,0 +1,96 @@
+"""What a request needs that no request needed before, fetched beside the event loop: the modules of its verb, the rules and the schema of
+its kind, the columns of tables, a reader of YAML or protobuf, the key of tokens.
+
+A server starts without them, for most clusters never use most kinds; but an import takes tens of milliseconds, in which nobody else would
+be answered. So the first request of its sort waits for a thread, alone, and all later ones find everything there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+from kctl.apimachinery.schema import schemas
+from kctl.kube_apiserver.columns.columns import columns_for
+from kctl.kube_apiserver.registry.registry import Registry
+from kctl.kube_apiserver.request import ResourceRequest
+from kctl.kube_apiserver.response import Response
+
+Handle = Callable[[Registry, ResourceRequest], Awaitable[Response]]
+Place = tuple[str, str]
+"""Package and module of a handler."""
+_BODY, _RULES, _COLUMNS, _YAML, _PROTOBUF, _TOKENS = (1 << bit for bit in range(6))
+_OF_VERB = {
+    "create": _BODY | _RULES,
+    "update": _BODY | _RULES,
+    "patch": _BODY | _RULES,
+    "delete": _RULES,
+    "deletecollection": _RULES,
+}
+_ONE_AT_A_TIME = threading.Lock()
+"""Two threads that import what needs each other would see halves."""
+
+
+@dataclass(slots=True)
+class Way:
+    """Of requests of one verb on one resource or subresource."""
+
+    handle: Handle
+    prepared: int = 0
+
+
+def is_enough(way: Way, request: ResourceRequest) -> bool:
+    """Whether nothing is missing for this request."""
+    return not _needs(request) & ~way.prepared
+
+
+def fetch(registry: Registry, request: ResourceRequest, place: Place, way: Way | None) -> Way:
+    """All that is missing; for a thread."""
+    with _ONE_AT_A_TIME:
+        if way is None:
+            way = Way(_handle(*place))
+        needs = _needs(request)
+        _fetch(registry, request, needs & ~way.prepared)
+        way.prepared |= needs
+    return way
+
+
+@cache
+def _handle(package: str, module: str) -> Handle:
+    handle: Handle = import_module(f"kctl.kube_apiserver.{package}.{module}").handle
+    return handle
+
+
+def _needs(request: ResourceRequest) -> int:
+    needs = _OF_VERB.get(request.verb, 0)
+    if request.is_canonical:  # nothing is decoded
+        needs &= ~_BODY
+    if "as=Table" in request.accept:
+        needs |= _COLUMNS
+    if "yaml" in request.accept or "yaml" in request.content_type:
+        needs |= _YAML
+    if "protobuf" in request.content_type:
+        needs |= _PROTOBUF
+    if "fieldSelector" in request.query:
+        needs |= _RULES
+    if request.subresource == "token" or request.endpoint.resource.group == "authentication.k8s.io":
+        needs |= _TOKENS
+    return needs
+
+
+def _fetch(registry: Registry, request: ResourceRequest, needs: int) -> None:
+    resource = request.endpoint.resource
+    registry.preload(resource, rules=bool(needs & _RULES))
+    if needs & _BODY:
+        schemas.load().for_resource(resource, request.subresource)
+    if needs & _COLUMNS:
+        columns_for(resource)
+    if needs & _YAML:
+        import_module("kctl.apimachinery.yaml")
+    if needs & _PROTOBUF:
+        import_module("kctl.kube_apiserver.protobuf").load()
+    if needs & _TOKENS:
+        registry.parts.service_account_tokens.load()
