@@ -48,11 +48,13 @@ IDENTITY = component("kube-controller-manager")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`root_ca`: PEM of the cluster's CA, for kube-root-ca.crt; without it that controller does not start."""
+    """`root_ca`: PEM of the cluster's CA, for kube-root-ca.crt; without it that controller does not start. `signing_key`: PEM of its
+    private key; without it nothing is signed."""
 
     cluster_cidr: str = DEFAULT_CLUSTER_CIDR
     node_cidr_mask: int = DEFAULT_NODE_MASK
     root_ca: str = ""
+    signing_key: bytes = b""
 
 
 Factory = Callable[[ControllerContext, Options], LoopController]
@@ -119,6 +121,8 @@ class KubeControllerManager:
         self._wanted = [name for name in CONTROLLERS if is_enabled(name, controllers)]
         if not self._options.root_ca and "root-ca-certificate-publisher-controller" in self._wanted:
             self._wanted.remove("root-ca-certificate-publisher-controller")
+        if not self._options.signing_key and "certificatesigningrequest-signing-controller" in self._wanted:
+            self._wanted.remove("certificatesigningrequest-signing-controller")
         self.running: dict[str, LoopController] = {}
 
     @property

@@ -20,7 +20,10 @@ _STANDARD = "host_path_provisioner.default_class"
 _AUTOSCALERS = built_in("autoscaling/v2", "HorizontalPodAutoscaler")
 _CLAIMS = built_in("v1", "PersistentVolumeClaim")
 _VOLUMES = built_in("v1", "PersistentVolume")
-_CLASSES = built_in("storage.k8s.io/v1", "StorageClass")
+_SERVICES = built_in("v1", "Service")
+_ENDPOINTS = built_in("v1", "Endpoints")
+_SECRETS = built_in("v1", "Secret")
+_SIGNING_REQUESTS = built_in("certificates.k8s.io/v1", "CertificateSigningRequest")
 
 
 def _entry(
@@ -28,24 +31,39 @@ def _entry(
     module: str,
     controller: str,
     *kinds: ResourceType,
+    of: Concerns | None = None,
     pods: Concerns | None = None,
+    arguments: Callable[[Any], tuple[Any, ...]] = lambda options: (),
     at_start: str = "",
 ) -> tuple[str, Factory]:
     def make(context: ControllerContext, options: Any) -> LoopController:
         def begin() -> LoopController:
-            made: LoopController = getattr(import_module(f"{_ROOM}.{module}"), controller)(context)
+            made: LoopController = getattr(import_module(f"{_ROOM}.{module}"), controller)(context, *arguments(options))
             return made
 
         async def first(context: ControllerContext) -> None:
             await import_module(f"{_ROOM}.{at_start}").at_start(context)
 
-        return OnDemand(context, name, begin, kinds, pods=pods, at_start=first if at_start else None)
+        return OnDemand(context, name, begin, kinds, of=of, pods=pods, at_start=first if at_start else None)
 
     return name, make
 
 
 def _has_ephemeral_volumes(pod: Object) -> bool:
     return any("ephemeral" in volume for volume in pod["spec"].get("volumes") or ())
+
+
+def _is_balancer(service: Object) -> bool:
+    return (service.get("spec") or {}).get("type") == "LoadBalancer"
+
+
+def _is_written_by_hand(endpoints: Object) -> bool:
+    labels = endpoints["metadata"].get("labels") or {}
+    return "endpoints.kubernetes.io/managed-by" not in labels and labels.get("endpointslice.kubernetes.io/skip-mirror") != "true"
+
+
+def _is_bootstrap_token(secret: Object) -> bool:
+    return secret.get("type") == "bootstrap.kubernetes.io/token"
 
 
 _ENTRIES: Sequence[tuple[str, Factory]] = (
@@ -55,6 +73,24 @@ _ENTRIES: Sequence[tuple[str, Factory]] = (
         "HorizontalPodAutoscalerController",
         _AUTOSCALERS,
     ),
+    _entry("service-lb-controller", "service_lb", "ServiceLoadBalancerController", _SERVICES, of=_is_balancer),
+    _entry(
+        "endpointslice-mirroring-controller",
+        "endpointslice_mirroring",
+        "EndpointSliceMirroringController",
+        _ENDPOINTS,
+        of=_is_written_by_hand,
+    ),
+    _entry("certificatesigningrequest-approving-controller", "certificate_approving", "ApprovingController", _SIGNING_REQUESTS),
+    _entry(
+        "certificatesigningrequest-signing-controller",
+        "certificate_signing.controller",
+        "SigningController",
+        _SIGNING_REQUESTS,
+        arguments=lambda options: (options.root_ca.encode(), options.signing_key),
+    ),
+    _entry("certificatesigningrequest-cleaner-controller", "certificate_cleaning", "CleanerController", _SIGNING_REQUESTS),
+    _entry("token-cleaner-controller", "token_cleaner", "TokenCleaner", _SECRETS, of=_is_bootstrap_token),
     _entry("persistentvolume-binder-controller", "persistent_volume.controller", "PersistentVolumeBinder", _CLAIMS, _VOLUMES),
     _entry(
         "host-path-provisioner-controller",

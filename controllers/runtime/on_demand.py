@@ -37,8 +37,9 @@ class _Asleep:
 
 
 class OnDemand(LoopController):
-    """Stands for the controller of that name until there is an object of `kinds`. `pods` asks of each new pod whether it is one;
-    pods made from one template are asked once. `at_start` is done once in any case, e.g. to create what a new cluster has."""
+    """Stands for the controller of that name until there is an object of `kinds` (where given, one that `of` approves). `pods` asks of
+    each new pod whether it is one; pods made from one template are asked once. `at_start` is done once in any case, e.g. to create
+    what a new cluster has."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class OnDemand(LoopController):
         make: Make,
         kinds: Sequence[ResourceType] = (),
         *,
+        of: Concerns | None = None,
         pods: Concerns | None = None,
         at_start: AtStart | None = None,
     ) -> None:
@@ -54,6 +56,7 @@ class OnDemand(LoopController):
         self.name = name
         self._make = make
         self._kinds = kinds
+        self._of = of
         self._pods = pods
         self._at_start = at_start
         self._last_spec: object = None
@@ -109,7 +112,10 @@ class OnDemand(LoopController):
         return controller
 
     def _appeared(self, changes: Sequence[Change]) -> None:
-        self._wanted.set()
+        if self._wanted.is_set():
+            return
+        if self._of is None or any(new is not None and self._of(new) for _, new in changes):
+            self._wanted.set()
 
     def _pods_changed(self, changes: Sequence[Change]) -> None:
         if self._wanted.is_set():

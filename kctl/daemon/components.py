@@ -91,7 +91,8 @@ class KubeControllerManagerComponent:
 
         context = self._context
         cidr = SMALL_CLUSTER_CIDR if len(context.nodes) <= SMALL_CLUSTER_NODES else LARGE_CLUSTER_CIDR
-        options = Options(root_ca=context.api_server.config.cluster_ca.decode(), cluster_cidr=cidr)
+        config = context.api_server.config
+        options = Options(root_ca=config.cluster_ca.decode(), signing_key=config.cluster_signing_key, cluster_cidr=cidr)
         async with context.informers(IDENTITY) as informers:
             self.manager = KubeControllerManager(
                 context.client_for, informers, context.clock, context.randomness(self.name), self._controllers, options=options

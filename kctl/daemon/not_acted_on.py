@@ -75,7 +75,6 @@ NOT_ACTED_ON = (
         "admission policies are not evaluated yet",
     ),
     NotActedOn(("networkpolicies.networking.k8s.io",), "NetworkPolicies are not enforced yet"),
-    NotActedOn(("certificatesigningrequests.certificates.k8s.io",), "certificates are not signed yet: this request is stored only"),
     NotActedOn(("apiservices.apiregistration.k8s.io",), "requests are not passed on to extension API servers yet", concerns=_is_remote),
     NotActedOn(
         ("flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"),
@@ -86,7 +85,6 @@ NOT_ACTED_ON = (
         "devices are not allocated yet: this object is stored only",
     ),
     NotActedOn(("storageversionmigrations.storagemigration.k8s.io",), "StorageVersionMigrations are stored only: nothing is migrated yet"),
-    NotActedOn(("endpoints",), "Endpoints are not mirrored to EndpointSlices yet"),
     NotActedOn(("priorityclasses.scheduling.k8s.io",), "the scheduler does not preempt pods of lower priority yet"),
     NotActedOn(_PODS, "pod affinity and anti-affinity are not considered by the scheduler yet", concerns=_has_pod_affinity),
     NotActedOn(
