@@ -139,7 +139,9 @@ class KubeletComponent:
             self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes)
             context.api_server.kubelet_connector = self.fleet
             if self._resource_metrics:
-                context.api_server.serve_resource_metrics(self.fleet)
+                from kctl.kube_apiserver.virtual_resources import resource_metrics
+
+                resource_metrics.serve(context.api_server.registry, self.fleet)
             await self.fleet.run(ready, stop)
 
 

@@ -15,7 +15,7 @@ from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.resources import SERVICES, ResourceTable, ResourceType
 from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.user import User
-from kctl.client.kubelet import KubeletConnector, UsageSource
+from kctl.client.kubelet import KubeletConnector
 from kctl.client.transport import RawResponse, Transport
 from kctl.kube_apiserver import allocators
 from kctl.kube_apiserver.admission import chain as admission_chain
@@ -63,7 +63,6 @@ class ApiServer:
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
-        self._resource_metrics: asyncio.Task[None] | None = None
         self.bound_port = 0
         self._housekeeping: Housekeeping | None = None
         self.stopping = False
@@ -75,13 +74,6 @@ class ApiServer:
     @kubelet_connector.setter
     def kubelet_connector(self, connector: KubeletConnector | None) -> None:
         self.parts.kubelets.connector = connector
-
-    def serve_resource_metrics(self, source: UsageSource) -> None:
-        """From now on metrics.k8s.io is there, as in a cluster with a metrics server."""
-        from kctl.kube_apiserver.virtual_resources import resource_metrics
-
-        self.parts.kubelets.usage = source
-        self._resource_metrics = resource_metrics.serve(self.registry)
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -165,8 +157,6 @@ class ApiServer:
         if self._housekeeping is not None:
             self._housekeeping.stop()
         await self.storage.close()
-        if self._resource_metrics is not None:
-            self._resource_metrics.cancel()
         if self._flow_schemas is not None:
             await self._flow_schemas
         if self._listener is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from kctl.client.kubelet import KubeletConnector, UsageSource
@@ -18,6 +19,8 @@ class KubeletLink:
     connector: KubeletConnector | None = None
     usage: UsageSource | None = None
     """Where pods and nodes are measured: then metrics.k8s.io is served."""
+    registering: asyncio.Task[None] | None = None
+    """Makes the APIService of that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ class Pair:
         self.binary = kubectl_binary()
 
     def kubectl(self, *words: str, stdin: str | bytes = "") -> Outcome:
-        environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
+        environment = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("KUBECTL_")}
+        environment |= {"HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
         data = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run([self.binary, *words], env=environment, input=data, capture_output=True, timeout=60, cwd=ROOT)
         out = _PROGRAM.sub("kubectl", done.stdout.decode())  # what the cluster says of itself (`kctl simulated node`)

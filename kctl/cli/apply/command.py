@@ -222,7 +222,7 @@ class Apply(ObjectOutput, Manifests, Group):
         try:
             return (await (await self.session.client()).call(request)).object
         except Conflict as error:
-            raise CommandError(_conflict_text(error)) from None
+            raise CommandError(conflict_text(error)) from None
 
     async def _client_side(self, info: Info) -> tuple[Object, str]:
         """The object as it is afterwards, and created, configured or unchanged."""
@@ -314,7 +314,7 @@ def describe(info: Info) -> str:
     )
 
 
-def _conflict_text(error: Conflict) -> str:
+def conflict_text(error: Conflict) -> str:
     return (
         f"{plain(error)}\nPlease review the fields above--they currently have other managers. Here\n"
         "are the ways you can resolve this warning:\n"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final, NamedTuple
 
 from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import NotFound
 from kctl.cli.apply.last_applied import last_applied
@@ -49,22 +50,29 @@ class Pruning(NamedTuple):
 
 
 async def prune(session: Session, infos: Sequence[Info], pruning: Pruning) -> None:
+    deleted: list[Deleted] = []
+    async for resource, item in leftovers(session, infos, pruning.allowlist, pruning.selector):
+        await _delete(session, pruning, resource, objects.namespace(item), objects.name(item))
+        deleted.append(Deleted(resource, objects.namespace(item), objects.name(item), objects.uid(item)))
+    if pruning.wait and pruning.strategy == "none":
+        await wait_gone(session, deleted, pruning.timeout)
+
+
+async def leftovers(
+    session: Session, infos: Sequence[Info], allowlist: Sequence[str], selector: str
+) -> AsyncIterator[tuple[ResourceType, Object]]:
+    """What an earlier apply made in the namespaces of `infos`, and `infos` do not name; items of lists, without their kind."""
     kept = {(info.resource.plural, info.resource.group, info.namespace, info.name) for info in infos}
     namespaces = dict.fromkeys(info.namespace for info in infos if info.namespace)
     mapper, client = await session.mapper(), await session.client()
-    deleted: list[Deleted] = []
-    for entry in pruning.allowlist or DEFAULT:
-        resource = await _resource(mapper, entry)
+    for kind in allowlist or DEFAULT:
+        resource = await _resource(mapper, kind)
         for namespace in namespaces if resource.namespaced else ("",):
-            found = await client.list(resource, namespace, label_selector=pruning.selector)
-            for item in found.get("items") or ():
+            listed = await client.list(resource, namespace, label_selector=selector)
+            for item in listed.get("items") or ():
                 key = (resource.plural, resource.group, objects.namespace(item), objects.name(item))
-                if key in kept or last_applied(item) is None or objects.deletion_timestamp(item):
-                    continue
-                await _delete(session, pruning, resource, objects.namespace(item), objects.name(item))
-                deleted.append(Deleted(resource, objects.namespace(item), objects.name(item), objects.uid(item)))
-    if pruning.wait and pruning.strategy == "none":
-        await wait_gone(session, deleted, pruning.timeout)
+                if key not in kept and last_applied(item) is not None and not objects.deletion_timestamp(item):
+                    yield resource, item
 
 
 async def _resource(mapper: RESTMapper, entry: str) -> ResourceType:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.metrics_resources import GROUP, NODE_METRICS, POD_METRICS, VERSION
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS, built_in
-from kctl.apimachinery.status import AlreadyExists, NotFound, not_found
+from kctl.apimachinery.status import AlreadyExists, ApiError, NotFound, not_found
 from kctl.apimachinery.times import rfc3339
 from kctl.apimachinery.user import APISERVER
 from kctl.client.kubelet import UsageSource
@@ -19,6 +20,8 @@ from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, Response
 from kctl.kube_apiserver.watch_cache import Entry
+
+log = logging.getLogger(__name__)
 
 _AFTER_START_SECONDS = 0.05
 _API_SERVICES = built_in("apiregistration.k8s.io/v1", "APIService")
@@ -30,15 +33,24 @@ _API_SERVICE: Object = {
 }
 
 
-def serve(registry: Registry) -> asyncio.Task[None]:
-    """The API is there at once, its APIService a moment later."""
+def serve(registry: Registry, source: UsageSource) -> None:
+    """From now on the API is there, as in a cluster with a metrics server; its APIService a moment later."""
+    kubelets = registry.parts.kubelets
+    kubelets.usage = source
     for resource in (NODE_METRICS, POD_METRICS):
         registry.table.add(resource)
-    return asyncio.get_running_loop().create_task(_register(registry), name="metrics.k8s.io")
+    kubelets.registering = asyncio.get_running_loop().create_task(_register(registry), name="metrics.k8s.io")
 
 
 async def _register(registry: Registry) -> None:
     await registry.clock.sleep(_AFTER_START_SECONDS)
+    try:
+        await _create(registry)
+    except ApiError as error:
+        log.warning("APIService of %s: %s", GROUP, error)
+
+
+async def _create(registry: Registry) -> None:
     name = objects.name(_API_SERVICE)
     if registry.get_cached(_API_SERVICES, "", name) is not None:
         return
