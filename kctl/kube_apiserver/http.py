@@ -58,10 +58,10 @@ def _headers(incoming: Mapping[str, str]) -> dict[str, str]:
 def _with_warnings(headers: Mapping[str, str], request: Request) -> CIMultiDict[str]:
     from multidict import CIMultiDict
 
-    found = CIMultiDict(headers)
+    all_headers = CIMultiDict(headers)
     for warning in warning_headers.headers(request.warnings):
-        found.add("Warning", warning)
-    return found
+        all_headers.add("Warning", warning)
+    return all_headers
 
 
 async def in_process(
