@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from kctl.apimachinery.field_ownership.managed_fields import default
 from kctl.kube_apiserver import watch_cache
 
 
@@ -27,7 +28,7 @@ class Witness:
 
             def __init__(self, obj: dict[str, Any], revision: int) -> None:
                 super().__init__(obj, revision)
-                seen.append((obj, orjson.dumps(obj)))
+                seen.append((obj, orjson.dumps(obj, default)))
 
         return WitnessedEntry
 
@@ -35,7 +36,7 @@ class Witness:
         """What was, and what somebody made of it."""
         found = []
         for obj, before in self._seen:
-            after = orjson.dumps(obj)
+            after = orjson.dumps(obj, default)
             if after != before:
                 found.append(f"{before.decode()}\nbecame\n{after.decode()}")
         return found

@@ -18,13 +18,13 @@ _AGGREGATING = "aggregating"
 
 def aggregated(role: Object, roles: Sequence[Object]) -> list[dict[str, Any]]:
     """The rules of all roles that a selector of `role` matches, each rule once, in the order of their names."""
-    found: list[dict[str, Any]] = []
-    for entry in role["aggregationRule"].get("clusterRoleSelectors") or ():
-        selector = labels.from_label_selector(entry)
+    rules: list[dict[str, Any]] = []
+    for chosen in role["aggregationRule"].get("clusterRoleSelectors") or ():
+        selector = labels.from_label_selector(chosen)
         for other in sorted(roles, key=objects.name):
             if objects.name(other) != objects.name(role) and selector.matches(objects.labels(other)):
-                found += [rule for rule in other.get("rules") or () if rule not in found]
-    return found
+                rules += [rule for rule in other.get("rules") or () if rule not in rules]
+    return rules
 
 
 class ClusterRoleAggregation(LoopController):

@@ -58,9 +58,9 @@ def selects(budget: Object, pod: Object) -> bool:
     return selector is not None and labels.from_label_selector(selector).matches(objects.labels(pod))
 
 
-def disrupted(budget: Object, found: Sequence[Object], now: datetime) -> tuple[dict[str, str], list[Object]]:
+def disrupted(budget: Object, members: Sequence[Object], now: datetime) -> tuple[dict[str, str], list[Object]]:
     """Granted evictions that are still to be seen, and pods that were not deleted although it was granted."""
-    by_name = {objects.name(pod): pod for pod in found}
+    by_name = {objects.name(pod): pod for pod in members}
     waiting, overdue = {}, []
     for name, stamp in (objects.status(budget).get("disruptedPods") or {}).items():
         pod = by_name.get(name)
@@ -115,9 +115,9 @@ def _is_disruption_target(old: Object | None, new: Object | None) -> bool:
 def stale_at(pod: Object) -> datetime | None:
     """When it is no longer believed that the pod is about to be deleted. What a kubelet says of itself stands."""
     condition = None
-    for entry in (pod.get("status") or {}).get("conditions") or ():
-        if entry["type"] == "DisruptionTarget":
-            condition = entry
+    for candidate in (pod.get("status") or {}).get("conditions") or ():
+        if candidate["type"] == "DisruptionTarget":
+            condition = candidate
     if condition is None or condition["status"] != "True" or condition.get("reason") == "TerminationByKubelet":
         return None
     if "deletionTimestamp" in pod["metadata"] or pods.is_terminal(pod):
@@ -169,19 +169,19 @@ class DisruptionController(LoopController):
         if budget is None:
             return None
         now = self.context.clock.now()
-        found = [pod for pod in self._pods.list(objects.namespace(budget)) if selects(budget, pod)]
-        if not found:
+        members = [pod for pod in self._pods.list(objects.namespace(budget)) if selects(budget, pod)]
+        if not members:
             self._recorder.event(budget, NORMAL, "NoPods", "No matching pods found")
         try:
-            expected = await self._expected(budget, found)
+            expected = await self._expected(budget, members)
         except ScaleUnknown as error:
             await self._fail_safe(budget, str(error))
             raise
-        waiting, overdue = disrupted(budget, found, now)
+        waiting, overdue = disrupted(budget, members, now)
         for pod in overdue:
             text = f"Pod was expected by PDB {objects.key(budget)} to be deleted but it wasn't"
             self._recorder.event(pod, WARNING, "NotDeleted", text)
-        healthy = sum(pods.is_ready(pod) and not objects.deletion_timestamp(pod) and objects.name(pod) not in waiting for pod in found)
+        healthy = sum(pods.is_ready(pod) and not objects.deletion_timestamp(pod) and objects.name(pod) not in waiting for pod in members)
         await self._write(budget, status_of(budget, expected, healthy, waiting, now))
         if not waiting:
             return None
@@ -208,21 +208,21 @@ class DisruptionController(LoopController):
 
     # ---- how many there should be
 
-    async def _expected(self, budget: Object, found: Sequence[Object]) -> Expected:
+    async def _expected(self, budget: Object, members: Sequence[Object]) -> Expected:
         spec = objects.spec(budget)
         if spec.get("maxUnavailable") is not None:
-            scale = await self._scale(budget, found)
+            scale = await self._scale(budget, members)
             return Expected(scale, max(scale - int_or_percent.scaled(spec["maxUnavailable"], scale, round_up=True), 0))
         minimum = spec.get("minAvailable")
         if isinstance(minimum, str):
-            scale = await self._scale(budget, found)
+            scale = await self._scale(budget, members)
             return Expected(scale, int_or_percent.scaled(minimum, scale, round_up=True))
-        return Expected(len(found), int(minimum if minimum is not None else 0))
+        return Expected(len(members), int(minimum if minimum is not None else 0))
 
-    async def _scale(self, budget: Object, found: Sequence[Object]) -> int:
+    async def _scale(self, budget: Object, members: Sequence[Object]) -> int:
         """The sum of what the pods' controllers wish for."""
-        owners = {owner["uid"]: (owner, objects.namespace(pod)) for pod in found if (owner := objects.controller_of(pod)) is not None}
-        if any(objects.controller_of(pod) is None for pod in found):
+        owners = {owner["uid"]: (owner, objects.namespace(pod)) for pod in members if (owner := objects.controller_of(pod)) is not None}
+        if any(objects.controller_of(pod) is None for pod in members):
             selector = labels.from_label_selector(objects.spec(budget).get("selector"))
             self._recorder.event(budget, WARNING, "UnmanagedPods", _UNMANAGED.format(selector))
         scales: dict[str, int] = {}

@@ -41,46 +41,46 @@ def subsets(service: Object, members: Iterable[Object]) -> list[Subset]:
         ports = _ports(service, pod)
         group = groups.setdefault(repr(ports), {"addresses": [], "notReadyAddresses": [], "ports": ports})
         group["addresses" if unready_too or pods.is_ready(pod) else "notReadyAddresses"].append(address)
-    found = []
+    made = []
     for _, group in sorted(groups.items()):
         for field in ("addresses", "notReadyAddresses"):
-            group[field].sort(key=lambda entry: tuple(int(part) if part.isdigit() else 0 for part in entry["ip"].split(".")))
-        found.append({key: value for key, value in group.items() if value})
-    return found
+            group[field].sort(key=lambda shown: tuple(int(part) if part.isdigit() else 0 for part in shown["ip"].split(".")))
+        made.append({key: value for key, value in group.items() if value})
+    return made
 
 
 def _address(service: Object, pod: Object, ip: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"ip": ip}
+    address: dict[str, Any] = {"ip": ip}
     if host := service_pods.hostname(pod, service):
-        found["hostname"] = host
+        address["hostname"] = host
     if node := (pod.get("spec") or {}).get("nodeName"):
-        found["nodeName"] = node
-    found["targetRef"] = service_pods.target_reference(pod)
-    return found
+        address["nodeName"] = node
+    address["targetRef"] = service_pods.target_reference(pod)
+    return address
 
 
 def _ports(service: Object, pod: Object) -> list[dict[str, Any]]:
-    found = []
+    ports = []
     for port in objects.spec(service).get("ports") or ():
         number = service_pods.target_port(port, pod)
         if number is not None:
             name = {"name": port["name"]} if port.get("name") else {}
-            entry = {**name, "port": number, "protocol": port.get("protocol") or "TCP"}
+            shown = {**name, "port": number, "protocol": port.get("protocol") or "TCP"}
             if port.get("appProtocol"):
-                entry["appProtocol"] = port["appProtocol"]
-            found.append(entry)
-    return found
+                shown["appProtocol"] = port["appProtocol"]
+            ports.append(shown)
+    return ports
 
 
-def truncated(found: list[Subset]) -> tuple[list[Subset], bool]:
+def truncated(groups: list[Subset]) -> tuple[list[Subset], bool]:
     """At most MAX_ADDRESSES, ready ones first."""
-    total = sum(len(group.get(field) or ()) for group in found for field in ("addresses", "notReadyAddresses"))
+    total = sum(len(group.get(field) or ()) for group in groups for field in ("addresses", "notReadyAddresses"))
     if total <= MAX_ADDRESSES:
-        return found, False
+        return groups, False
     left = MAX_ADDRESSES
-    cut: list[Subset] = [{"ports": group.get("ports")} for group in found]
+    cut: list[Subset] = [{"ports": group.get("ports")} for group in groups]
     for field in ("addresses", "notReadyAddresses"):
-        for group, source in zip(cut, found, strict=True):
+        for group, source in zip(cut, groups, strict=True):
             taken = (source.get(field) or [])[:left]
             left -= len(taken)
             if taken:
@@ -116,9 +116,9 @@ class EndpointsController(LoopController):
         if not spec.get("selector") or spec.get("type") == "ExternalName" or objects.deletion_timestamp(service):
             return
         members = [pod for pod in self._pods.of(service) if service_pods.is_candidate(pod, include_terminating=False)]
-        found, cut = truncated(subsets(service, members))
+        wanted, cut = truncated(subsets(service, members))
         try:
-            await self._write(service, present, found, cut)
+            await self._write(service, present, wanted, cut)
         except (AlreadyExists, NotFound):
             return
         except Forbidden as error:
@@ -133,11 +133,11 @@ class EndpointsController(LoopController):
         except NotFound:
             return
 
-    async def _write(self, service: Object, present: Object | None, found: list[Subset], cut: bool) -> None:
+    async def _write(self, service: Object, present: Object | None, wanted: list[Subset], cut: bool) -> None:
         labels = {**objects.labels(service), MANAGED_BY: MANAGER}
         if service_pods.is_headless(service):
             labels[HEADLESS] = ""
-        if present is not None and (present.get("subsets") or []) == found and objects.labels(present) == labels:
+        if present is not None and (present.get("subsets") or []) == wanted and objects.labels(present) == labels:
             return
         annotations = {key: value for key, value in objects.annotations(present or {}).items() if key != OVER_CAPACITY}
         annotations[TRIGGER_TIME] = rfc3339(self._clock.now())
@@ -149,8 +149,8 @@ class EndpointsController(LoopController):
         else:
             body = {key: value for key, value in present.items() if key != "subsets"}
         body = objects.with_metadata(body, labels=labels, annotations=annotations)
-        if found:
-            body["subsets"] = found
+        if wanted:
+            body["subsets"] = wanted
         if present is None:
             written = await self._client.create(ENDPOINTS, body, objects.namespace(service))
         else:

@@ -36,33 +36,33 @@ Ports = list[dict[str, Any]]
 
 def ports_of(service: Object, pod: Object) -> Ports:
     """The slice's ports for this pod; pods that resolve a named port differently get slices of their own."""
-    found = []
+    ports = []
     for port in objects.spec(service).get("ports") or ():
         number = service_pods.target_port(port, pod)
         if number is not None:
-            entry = {"name": port.get("name", ""), "port": number, "protocol": port.get("protocol") or "TCP"}
+            shown = {"name": port.get("name", ""), "port": number, "protocol": port.get("protocol") or "TCP"}
             if port.get("appProtocol"):
-                entry["appProtocol"] = port["appProtocol"]
-            found.append(entry)
-    return found
+                shown["appProtocol"] = port["appProtocol"]
+            ports.append(shown)
+    return ports
 
 
 def endpoint_of(service: Object, pod: Object, address: str, zone: str = "") -> Endpoint:
     terminating = "deletionTimestamp" in pod["metadata"]
     serving = pods.is_ready(pod)
     ready = bool(objects.spec(service).get("publishNotReadyAddresses")) or (serving and not terminating)
-    found: Endpoint = {
+    endpoint: Endpoint = {
         "addresses": [address],
         "conditions": {"ready": ready, "serving": serving, "terminating": terminating},
     }
     if host := service_pods.hostname(pod, service):
-        found["hostname"] = host
-    found["targetRef"] = service_pods.target_reference(pod)
+        endpoint["hostname"] = host
+    endpoint["targetRef"] = service_pods.target_reference(pod)
     if node := (pod.get("spec") or {}).get("nodeName"):
-        found["nodeName"] = node
+        endpoint["nodeName"] = node
     if zone:
-        found["zone"] = zone
-    return found
+        endpoint["zone"] = zone
+    return endpoint
 
 
 def arrange(present: Sequence[Object], wanted: Mapping[str, Endpoint]) -> tuple[list[tuple[Object, list[Endpoint]]], list[list[Endpoint]]]:
@@ -79,7 +79,7 @@ def arrange(present: Sequence[Object], wanted: Mapping[str, Endpoint]) -> tuple[
         filled.append((piece, kept))
     waiting = list(left.values())
     # The fullest slices take first, so that few are touched.
-    for _, kept in sorted(filled, key=lambda entry: -len(entry[1])):
+    for _, kept in sorted(filled, key=lambda fill: -len(fill[1])):
         room = MAX_ENDPOINTS - len(kept)
         if kept and room > 0 and waiting:
             kept += waiting[:room]
@@ -152,7 +152,7 @@ class EndpointSliceController(LoopController):
                 await self._delete(piece)
 
     def _by_ports(self, service: Object, family: str, members: Iterable[Object]) -> dict[str, tuple[Ports, dict[str, Endpoint]]]:
-        found: dict[str, tuple[Ports, dict[str, Endpoint]]] = {}
+        groups: dict[str, tuple[Ports, dict[str, Endpoint]]] = {}
         memo: dict[int, tuple[str, Ports]] = {}
         for pod in members:
             address = service_pods.pod_address(pod, family)
@@ -163,25 +163,25 @@ class EndpointSliceController(LoopController):
                 ports = ports_of(service, pod)
                 memo[containers] = repr(ports), ports
             name, ports = memo[containers]
-            group = found.get(name)
+            group = groups.get(name)
             if group is None:
-                group = found[name] = ports, {}
+                group = groups[name] = ports, {}
             zone = self._zone((pod.get("spec") or {}).get("nodeName") or "")
             group[1][pod["metadata"]["uid"]] = endpoint_of(service, pod, address, zone)
-        return found or {"": ([], {})}
+        return groups or {"": ([], {})}
 
     def _zone(self, node: str) -> str:
-        found = self._nodes.get(node)
-        return objects.labels(found).get("topology.kubernetes.io/zone", "") if found is not None else ""
+        known = self._nodes.get(node)
+        return objects.labels(known).get("topology.kubernetes.io/zone", "") if known is not None else ""
 
     # ---- writes
 
     def _labels(self, service: Object) -> dict[str, str]:
-        found = {key: value for key, value in objects.labels(service).items() if key not in _RESERVED_LABELS}
-        found |= {MANAGED_BY: MANAGER, SERVICE_NAME: objects.name(service)}
+        labels = {key: value for key, value in objects.labels(service).items() if key not in _RESERVED_LABELS}
+        labels |= {MANAGED_BY: MANAGER, SERVICE_NAME: objects.name(service)}
         if service_pods.is_headless(service):
-            found[HEADLESS] = ""
-        return found
+            labels[HEADLESS] = ""
+        return labels
 
     async def _create(self, service: Object, family: str, ports: Ports, endpoints: list[Endpoint]) -> None:
         meta = {

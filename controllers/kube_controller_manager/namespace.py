@@ -30,9 +30,9 @@ _LONGEST_LOOK_SECONDS = 2.0
 def deletable(types: Sequence[ResourceType]) -> list[ResourceType]:
     """Namespaced resources other than pods; events once, which two groups serve."""
     return [
-        entry
-        for entry in sorted(preferred(types), key=lambda entry: entry.group_resource)
-        if entry.namespaced and {"list", "delete"} <= set(entry.verbs) and entry.group != "events.k8s.io" and entry != PODS
+        resource
+        for resource in sorted(preferred(types), key=lambda resource: resource.group_resource)
+        if resource.namespaced and {"list", "delete"} <= set(resource.verbs) and resource.group != "events.k8s.io" and resource != PODS
     ]
 
 
@@ -159,7 +159,7 @@ class NamespaceController(LoopController):
             self._namespaces.observe([written])
 
     async def _finalize(self, namespace: Object) -> None:
-        left = [entry for entry in objects.spec(namespace).get("finalizers") or () if entry != _FINALIZER]
+        left = [name for name in objects.spec(namespace).get("finalizers") or () if name != _FINALIZER]
         spec = {key: value for key, value in objects.spec(namespace).items() if key != "finalizers"}
         wanted = objects.replace(namespace, spec={**spec, "finalizers": left} if left else spec)
         try:
@@ -178,19 +178,19 @@ def _conditions(before: Sequence[dict[str, Any]], remains: _Remains, now: str) -
     content = ", ".join(f"{kind} has {count} resource instances" for kind, count in sorted(remains.content.items()))
     finalizers = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(remains.finalizers.items()))
     failures = ", ".join(sorted(remains.failures))
-    found = [
+    told = [
         ("DiscoveryFailure", "", "ResourcesDiscovered", "All resources successfully discovered"),
         ("GroupVersionParsingFailure", "", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
     ]
     if remains.unknown:
-        found[0] = ("DiscoveryFailure", "x", "DiscoveryFailed", f"Discovery failed for some groups, 1 failing: {remains.unknown}")
+        told[0] = ("DiscoveryFailure", "x", "DiscoveryFailed", f"Discovery failed for some groups, 1 failing: {remains.unknown}")
     if failures:
         text = f"Failed to delete all resource types, {len(remains.failures)} remaining: {failures}"
-        found.append(("ContentFailure", "x", "ContentDeletionFailed", text))
+        told.append(("ContentFailure", "x", "ContentDeletionFailed", text))
     else:
         text = "All content successfully deleted, may be waiting on finalization"
-        found.append(("ContentFailure", "", "ContentDeleted", text))
-    conditions = [(f"NamespaceDeletion{kind}", *rest) for kind, *rest in found]
+        told.append(("ContentFailure", "", "ContentDeleted", text))
+    conditions = [(f"NamespaceDeletion{kind}", *rest) for kind, *rest in told]
     if content:
         text = f"Some resources are remaining: {content}"
         conditions.append(("NamespaceContentRemaining", "x", "SomeResourcesRemain", text))
@@ -202,7 +202,7 @@ def _conditions(before: Sequence[dict[str, Any]], remains: _Remains, now: str) -
     else:
         text = "All content-preserving finalizers finished"
         conditions.append(("NamespaceFinalizersRemaining", "", "ContentHasNoFinalizers", text))
-    known = {entry["type"]: entry for entry in before}
+    known = {condition["type"]: condition for condition in before}
     return [_condition(known.get(kind), kind, bool(bad), reason, text, now) for kind, bad, reason, text in conditions]
 
 

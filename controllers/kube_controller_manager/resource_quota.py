@@ -80,8 +80,8 @@ class ResourceQuotaController(LoopController):
         except NoResource:
             return []  # counted as nothing until the kind is served
         now = self.context.clock.now()
-        found = list(informer.list(objects.namespace(quota)))
-        return [quota_usage.usage(resource, obj, now) for obj in found if quota_usage.in_scope(quota, resource, obj)]
+        listed = list(informer.list(objects.namespace(quota)))
+        return [quota_usage.usage(resource, obj, now) for obj in listed if quota_usage.in_scope(quota, resource, obj)]
 
     async def _follow(self, resource: str) -> Informer:
         """The cache of a kind, from now on waking the quotas that name it. Raises NoResource."""

@@ -19,9 +19,9 @@ def expires_at(job: Object) -> datetime | None:
     seconds = objects.spec(job).get("ttlSecondsAfterFinished")
     if seconds is None or objects.deletion_timestamp(job):
         return None
-    for entry in objects.status(job).get("conditions") or ():
-        if entry["type"] in ("Complete", "Failed") and entry["status"] == "True":
-            return times.parse(entry["lastTransitionTime"]) + timedelta(seconds=int(seconds))
+    for condition in objects.status(job).get("conditions") or ():
+        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+            return times.parse(condition["lastTransitionTime"]) + timedelta(seconds=int(seconds))
     return None
 
 

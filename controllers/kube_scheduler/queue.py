@@ -72,7 +72,7 @@ class SchedulingQueue:
 
     def pop_all(self) -> list[QueuedPod]:
         """Every active pod, in order; they count as tried once more until `done` or `refused` is called."""
-        found = []
+        popped = []
         while self._active:
             queued = heapq.heappop(self._active)[2]
             if self._known.get(queued.info.uid) is not queued:
@@ -81,8 +81,8 @@ class SchedulingQueue:
             self._in_flight[queued.info.uid] = queued
             queued.attempts += 1
             queued.last_tried = self._clock.monotonic()
-            found.append(queued)
-        return found
+            popped.append(queued)
+        return popped
 
     def done(self, queued: QueuedPod) -> None:
         """Bound, or gone."""

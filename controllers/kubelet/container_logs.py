@@ -17,18 +17,18 @@ _WAITING = {
 def container_logs(worker: PodWorker, name: str, options: Mapping[str, str]) -> AsyncIterator[bytes]:
     """Raises BadRequest with the kubelet's words."""
     pod = objects.name(worker.pod)
-    found = worker.container(name)
-    if found is None:
+    container = worker.container(name)
+    if container is None:
         raise BadRequest(f"container {name} is not valid for pod {pod}")
     if options.get("previous") in ("true", "1"):
-        ended_before = "terminated" in found.last_state
-        run = found.handle if ended_before and "waiting" in found.state else found.previous
+        ended_before = "terminated" in container.last_state
+        run = container.handle if ended_before and "waiting" in container.state else container.previous
         if not ended_before or run is None:
             raise BadRequest(f'previous terminated container "{name}" in pod "{pod}" not found')
         return run.logs(options)
-    if "waiting" in found.state and not found.last_state:
-        reason = str(found.state["waiting"].get("reason") or "")
+    if "waiting" in container.state and not container.last_state:
+        reason = str(container.state["waiting"].get("reason") or "")
         raise BadRequest(f'container "{name}" in pod "{pod}" is waiting to start: {_WAITING.get(reason, reason)}')
-    if found.handle is None:
+    if container.handle is None:
         raise BadRequest(f'container "{name}" in pod "{pod}" is not available')
-    return found.handle.logs(options)
+    return container.handle.logs(options)

@@ -23,13 +23,13 @@ def expand(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
     """$(NAME) by its value, $$ by $; references without a value are left as they are and listed."""
     missing: list[str] = []
 
-    def value(found: re.Match[str]) -> str:
-        name = found.group(1)
+    def value(reference: re.Match[str]) -> str:
+        name = reference.group(1)
         if name is None:
             return "$"
         if not values.get(name):
             missing.append(name)
-        return values.get(name, found.group(0))
+        return values.get(name, reference.group(0))
 
     return _REFERENCE.sub(value, text), missing
 
@@ -53,18 +53,18 @@ def mount_problem(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -
 
 def environment(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> dict[str, str]:
     """envFrom, then env in order; later ones see and replace earlier ones."""
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for source in container.get("envFrom") or ():
         prefix = str(source.get("prefix") or "")
         kind, reference = (CONFIG_MAP, source["configMapRef"]) if "configMapRef" in source else (SECRET, source.get("secretRef") or {})
         obj = lookup(kind, f"{objects.namespace(pod)}/{reference.get('name')}") or {}
-        found.update({prefix + key: _plain(kind, value) for key, value in (obj.get("data") or {}).items()})
-    for entry in container.get("env") or ():
-        source = entry.get("valueFrom")
-        value = _from(source, pod, container, lookup, pod_ip) if source else expand(str(entry.get("value") or ""), found)[0]
+        variables.update({prefix + key: _plain(kind, value) for key, value in (obj.get("data") or {}).items()})
+    for variable in container.get("env") or ():
+        source = variable.get("valueFrom")
+        value = _from(source, pod, container, lookup, pod_ip) if source else expand(str(variable.get("value") or ""), variables)[0]
         if value is not None:
-            found[str(entry["name"])] = value
-    return found
+            variables[str(variable["name"])] = value
+    return variables
 
 
 def _plain(kind: str, value: Any) -> str:
@@ -92,7 +92,7 @@ def field_value(pod: Object, path: str, pod_ip: str) -> str:
     if path in ("status.podIP", "status.podIPs"):
         return pod_ip
     if path == "status.hostIPs":
-        return ",".join(entry["ip"] for entry in objects.status(pod).get("hostIPs") or ())
+        return ",".join(address["ip"] for address in objects.status(pod).get("hostIPs") or ())
     value: Any = pod
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None

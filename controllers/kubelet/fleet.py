@@ -130,6 +130,7 @@ class KubeletFleet:
         index = self._addresses_given = self._addresses_given + 1
         address = config.address or f"10.0.{(index + 1) >> 8}.{(index + 1) & 255}"
         client = self._client_for(user.node(config.name))
+        client.field_manager = client.field_manager or "kubelet"
         if self._recorder is None:
             recorder = self._recorder = EventRecorder(client, self._clock, "kubelet", config.name)
         else:

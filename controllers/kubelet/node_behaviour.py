@@ -31,17 +31,17 @@ def kubelet_state(node: Object) -> str:
 
 def pod_defaults(node: Object) -> dict[str, str]:
     """The settings the node gives to its pods; those that cannot be read are left out (`problems` names them)."""
-    found: dict[str, str] = {}
+    defaults: dict[str, str] = {}
     for key, value in objects.annotations(node).items():
         setting = key.removeprefix(PREFIX)
         if key != setting and setting in SETTINGS and not _problem(setting, value):
-            found[setting] = value
-    return found
+            defaults[setting] = value
+    return defaults
 
 
 def node_problems(annotations: Mapping[str, str]) -> list[str]:
     """What is wrong with the kctl.dev annotations of a Node, one line each that names the annotation."""
-    found = []
+    texts = []
     for key, value in _ours(annotations):
         if key == KUBELET:
             problem = "" if value in STATES else f'"{value}" is none of {", ".join(STATES)}'
@@ -51,15 +51,15 @@ def node_problems(annotations: Mapping[str, str]) -> list[str]:
             setting = key[len(PREFIX) :]
             problem = _problem(setting, value) if setting in SETTINGS else "no such annotation of simulated nodes or setting of their pods"
         if problem:
-            found.append(_line(key, f"{problem}; it is ignored"))
-    return found
+            texts.append(_line(key, f"{problem}; it is ignored"))
+    return texts
 
 
 def pod_problems(annotations: Mapping[str, str], containers: Iterable[str]) -> list[str]:
     """What is wrong with the kctl.dev annotations of a pod or of a template of pods. (A container with a setting that cannot be read is
     not created.)"""
     names = tuple(containers)
-    found = []
+    texts = []
     for key, value in _ours(annotations):
         if key == PROFILE:
             problem = _profile_problem(value)
@@ -75,8 +75,8 @@ def pod_problems(annotations: Mapping[str, str], containers: Iterable[str]) -> l
             else:
                 problem = "no such setting of simulated pods; it is ignored"
         if problem:
-            found.append(_line(key, problem))
-    return found
+            texts.append(_line(key, problem))
+    return texts
 
 
 def _ours(annotations: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -106,4 +106,4 @@ def _line(key: str, problem: str) -> str:
 
 
 def container_names(pod_spec: Object) -> list[str]:
-    return [str(entry.get("name")) for field in ("initContainers", "containers") for entry in pod_spec.get(field) or ()]
+    return [str(container.get("name")) for field in ("initContainers", "containers") for container in pod_spec.get(field) or ()]

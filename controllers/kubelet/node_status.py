@@ -46,7 +46,7 @@ def _uuid(text: str) -> str:
 
 
 def capacity(config: NodeConfig) -> dict[str, str]:
-    found = {
+    amounts = {
         "cpu": quantity.canonical(config.cpu),
         "ephemeral-storage": quantity.canonical(config.ephemeral_storage),
         "hugepages-1Gi": "0",
@@ -54,7 +54,7 @@ def capacity(config: NodeConfig) -> dict[str, str]:
         "memory": quantity.canonical(config.memory),
         "pods": str(config.pods),
     }
-    return found | {name: quantity.canonical(value) for name, value in config.extended_resources.items()}
+    return amounts | {name: quantity.canonical(value) for name, value in config.extended_resources.items()}
 
 
 def allocatable(config: NodeConfig) -> dict[str, str]:
@@ -70,7 +70,7 @@ def amounts(resources: dict[str, Any]) -> Requests:
 
 
 def labels(config: NodeConfig) -> dict[str, str]:
-    found = {
+    made = {
         "beta.kubernetes.io/arch": "amd64",
         "beta.kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
@@ -78,8 +78,8 @@ def labels(config: NodeConfig) -> dict[str, str]:
         "kubernetes.io/os": "linux",
     }
     if config.control_plane:
-        found |= {CONTROL_PLANE_LABEL: "", "node.kubernetes.io/exclude-from-external-load-balancers": ""}
-    return found | dict(config.labels)
+        made |= {CONTROL_PLANE_LABEL: "", "node.kubernetes.io/exclude-from-external-load-balancers": ""}
+    return made | dict(config.labels)
 
 
 def node_info(config: NodeConfig, runtime: ContainerRuntime) -> Object:

@@ -80,17 +80,17 @@ def build(worker: PodState) -> Object:
 
 def _addresses(worker: PodState, old: Object) -> Object:
     host = worker.node.address
-    found: Object = {"hostIP": host, "hostIPs": worker.node.host_ips}
+    addresses: Object = {"hostIP": host, "hostIPs": worker.node.host_ips}
     if worker.host_network:
         if worker.sandbox:
-            found |= {"podIP": host, "podIPs": worker.node.host_ips}
+            addresses |= {"podIP": host, "podIPs": worker.node.host_ips}
     elif worker.ip:
-        found |= {"podIP": worker.ip, "podIPs": [{"ip": worker.ip}]}
+        addresses |= {"podIP": worker.ip, "podIPs": [{"ip": worker.ip}]}
     elif old.get("podIP"):
-        found |= {"podIP": old["podIP"], "podIPs": old.get("podIPs")}
+        addresses |= {"podIP": old["podIP"], "podIPs": old.get("podIPs")}
     if worker.failure is not None and not worker.start_time:
         return {}
-    return found
+    return addresses
 
 
 def _add_containers(worker: PodState, status: Object) -> None:
@@ -112,10 +112,10 @@ def phase(worker: PodState) -> str:
     old = objects.status(worker.pod).get("phase")
     if old in ("Succeeded", "Failed"):
         return str(old)
-    found = _phase_of_containers(worker)
-    if worker.terminal and worker.deletion_due and found not in ("Succeeded", "Failed"):
+    seen = _phase_of_containers(worker)
+    if worker.terminal and worker.deletion_due and seen not in ("Succeeded", "Failed"):
         return "Failed" if any(each.exit_code != 0 for each in worker.containers) else "Succeeded"
-    return found
+    return seen
 
 
 def _phase_of_containers(worker: PodState) -> str:
@@ -198,11 +198,11 @@ def _ready(worker: PodState, ready: tuple[str, str, str]) -> _Condition:
     problems = []
     for gate in gates:
         kind = gate.get("conditionType")
-        entry = objects.condition(worker.pod, kind)
-        if entry is None:
+        condition = objects.condition(worker.pod, kind)
+        if condition is None:
             problems.append(f'corresponding condition of pod readiness gate "{kind}" does not exist.')
-        elif entry.get("status") != "True":
-            problems.append(f'the status of pod readiness gate "{kind}" is not "True", but {entry.get("status")}')
+        elif condition.get("status") != "True":
+            problems.append(f'the status of pod readiness gate "{kind}" is not "True", but {condition.get("status")}')
     if problems:
         return ("Ready", "False", "ReadinessGatesNotReady", ", ".join(problems))
     return ("Ready", *ready)
@@ -214,8 +214,8 @@ def _names(names: list[str]) -> str:
 
 def merge_conditions(old: Sequence[dict[str, Any]], wanted: Sequence[_Condition], now: str, generation: int | None) -> list[Object]:
     """Others' conditions first, then the kubelet's own in its order."""
-    known = {entry["type"]: entry for entry in old}
-    merged = [entry for entry in old if entry["type"] not in KUBELET_CONDITIONS]
+    known = {condition["type"]: condition for condition in old}
+    merged = [condition for condition in old if condition["type"] not in KUBELET_CONDITIONS]
     for kind, status, reason, message in wanted:
         before = known.get(kind)
         since = now
@@ -228,11 +228,11 @@ def merge_conditions(old: Sequence[dict[str, Any]], wanted: Sequence[_Condition]
 @lru_cache(maxsize=512)
 def _condition(kind: str, status: str, reason: str, message: str, since: str, generation: int | None) -> Object:
     """Pods that start together share these dicts, which are values."""
-    entry: Object = {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": since}
+    condition: Object = {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": since}
     if generation:
-        entry["observedGeneration"] = generation
+        condition["observedGeneration"] = generation
     if reason:
-        entry["reason"] = reason
+        condition["reason"] = reason
     if message:
-        entry["message"] = message
-    return entry
+        condition["message"] = message
+    return condition

@@ -168,12 +168,12 @@ class OutputLog(LogSource):
 
 def _lines_of(output: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     """A line that is written in pieces appears with its last."""
-    found: list[tuple[float, str]] = []
+    lines: list[tuple[float, str]] = []
     ended = True
     for seconds, text in output:
         for piece in text.splitlines(keepends=True):
             if ended:
-                found.append((seconds, ""))
+                lines.append((seconds, ""))
             ended = piece.endswith("\n")
-            found[-1] = (seconds, found[-1][1] + piece.removesuffix("\n"))
-    return found
+            lines[-1] = (seconds, lines[-1][1] + piece.removesuffix("\n"))
+    return lines

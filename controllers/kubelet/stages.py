@@ -74,13 +74,13 @@ def load_profile(profile: str) -> list[Stage]:
     folder = package_data.files("manifests").joinpath("stages", "pod", profile)
     if not profile.isidentifier() or not folder.is_dir():
         raise BehaviourError(f'there is no profile "{profile}"')
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".yaml")), key=lambda entry: entry.name)
-    found = []
+    files = sorted((path for path in folder.iterdir() if path.name.endswith(".yaml")), key=lambda path: path.name)
+    stages = []
     for file in files:
         for document in yaml.load_all(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             if document:
-                found.append(parse_stage(document))
-    return found
+                stages.append(parse_stage(document))
+    return stages
 
 
 class Stages:
@@ -112,7 +112,7 @@ class Stages:
             if "oom-after" in own and "run-duration" not in own:
                 settings["run-duration"] = "forever"  # it is to end that way, not by the profile's default before
             settings |= own
-        found = with_settings(DEFAULT, settings)
+        made = with_settings(DEFAULT, settings)
         if plain and not any(stage.labels or stage.annotations for stage in stages):
-            self._shared[kind, restart_policy] = found
-        return found
+            self._shared[kind, restart_policy] = made
+        return made

@@ -75,7 +75,7 @@ def mirror_status(pod: Object, static: StaticPod, state: StaticPodState, kubelet
     now = kubelet.context.stamp()
     old = objects.status(pod)
     containers = [_container_status(spec, pod, state, kubelet, now) for spec in objects.spec(pod).get("containers") or ()]
-    unready = [entry["name"] for entry in containers if not entry["ready"]]
+    unready = [container["name"] for container in containers if not container["ready"]]
     ready = ("True", "", "")
     if unready:
         ready = ("False", "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
@@ -113,7 +113,7 @@ def _container_status(spec: Object, pod: Object, state: StaticPodState, kubelet:
         shown = {"running": {"startedAt": since}}
     elif state.exit_code is not None:
         ended = {"exitCode": state.exit_code, "reason": state.reason, "startedAt": since}
-        before = [entry.get("state", {}).get("terminated") for entry in objects.status(pod).get("containerStatuses") or ()]
+        before = [earlier.get("state", {}).get("terminated") for earlier in objects.status(pod).get("containerStatuses") or ()]
         known = next((each for each in before if each and ended.items() <= each.items()), None)
         ended["finishedAt"] = known["finishedAt"] if known else now
         shown = {"terminated": ended | ({"message": state.message} if state.message else {})}

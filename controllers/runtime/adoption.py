@@ -32,8 +32,8 @@ def claimants(owners: Informer, selector_of: Callable[[Object], Selector]) -> Ca
     """A mapping for `Owns(orphans=...)`: the owners in its namespace whose selector matches an object."""
 
     def matching(obj: Object) -> list[str]:
-        found = owners.list(objects.namespace(obj))
-        return [objects.key(owner) for owner in found if selector_of(owner).matches(objects.labels(obj))]
+        candidates = owners.list(objects.namespace(obj))
+        return [objects.key(owner) for owner in candidates if selector_of(owner).matches(objects.labels(obj))]
 
     return matching
 

@@ -43,9 +43,9 @@ def _without_hash(template: Mapping[str, Any]) -> dict[str, Any]:
     return {**template, "metadata": {**rest, **({"labels": labels} if labels else {})}}
 
 
-def same_template(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def same_template(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     """Equal but for the hash label."""
-    return one.get("spec") == other.get("spec") and _without_hash(one) == _without_hash(other)
+    return left.get("spec") == right.get("spec") and _without_hash(left) == _without_hash(right)
 
 
 def by_creation(replica_sets: Sequence[Object]) -> list[Object]:
@@ -81,19 +81,19 @@ def replica_annotations(wished: int, surge: int) -> dict[str, str]:
 
 def new_annotations(deployment: Object, rs: Object, number: int) -> dict[str, str]:
     """The annotations of an existing ReplicaSet that is (again) the new one: numbers it had before go to the history."""
-    found = {**objects.annotations(rs), **copied_annotations(deployment)}
+    annotations = {**objects.annotations(rs), **copied_annotations(deployment)}
     before = revision(rs)
     if before >= number:
-        return found
-    had = found.get(REVISION)
-    found[REVISION] = str(number)
+        return annotations
+    had = annotations.get(REVISION)
+    annotations[REVISION] = str(number)
     if had:
-        history = [entry for entry in found.get(REVISION_HISTORY, "").split(",") if entry]
+        history = [number_before for number_before in annotations.get(REVISION_HISTORY, "").split(",") if number_before]
         history.append(had)
         while len(",".join(history)) > _HISTORY_CHARACTERS:
             history.pop(0)
-        found[REVISION_HISTORY] = ",".join(history)
-    return found
+        annotations[REVISION_HISTORY] = ",".join(history)
+    return annotations
 
 
 def to_clean_up(deployment: Object, old: Sequence[Object]) -> list[Object]:

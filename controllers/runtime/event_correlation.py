@@ -106,8 +106,8 @@ class Correlator:
     def stored(self, key: tuple[str, ...]) -> Stored | None:
         return self._stored.get(key)
 
-    def remember(self, key: tuple[str, ...], entry: Stored) -> None:
-        self._stored.put(key, entry)
+    def remember(self, key: tuple[str, ...], stored: Stored) -> None:
+        self._stored.put(key, stored)
 
     def allowed(self, source_and_object: tuple[str, ...], now: float) -> bool:
         bucket = self._buckets.get(source_and_object)

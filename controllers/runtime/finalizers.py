@@ -24,7 +24,7 @@ async def add(client: Client, resource: ResourceType, obj: Object, finalizer: st
 
 
 async def remove(client: Client, resource: ResourceType, obj: Object, finalizer: str) -> Object | None:
-    return await _set(client, resource, obj, [entry for entry in objects.finalizers(obj) if entry != finalizer])
+    return await _set(client, resource, obj, [name for name in objects.finalizers(obj) if name != finalizer])
 
 
 async def _set(client: Client, resource: ResourceType, obj: Object, finalizers: list[str]) -> Object | None:

@@ -18,14 +18,14 @@ class HostPort(NamedTuple):
 
 def host_ports(spec: Object) -> tuple[HostPort, ...]:
     """Of containers and sidecars; with the host's network every container port is one."""
-    found = []
+    wanted = []
     sidecars = (each for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always")
     for container in (*(spec.get("containers") or ()), *sidecars):
         for port in container.get("ports") or ():
             number = port.get("hostPort") or (port["containerPort"] if spec.get("hostNetwork") else 0)
             if number:
-                found.append(HostPort(port.get("hostIP") or ALL_ADDRESSES, port.get("protocol") or "TCP", int(number)))
-    return tuple(found)
+                wanted.append(HostPort(port.get("hostIP") or ALL_ADDRESSES, port.get("protocol") or "TCP", int(number)))
+    return tuple(wanted)
 
 
 def is_free(wanted: HostPort, used: Iterable[HostPort]) -> bool:

@@ -31,17 +31,17 @@ _MANAGED_NO_EXECUTE = frozenset({NOT_READY, UNREACHABLE})
 
 def _wanted(node: Object) -> list[tuple[str, str]]:
     """(key, effect) of the taints the node should have."""
-    found: list[tuple[str, str]] = []
+    taints: list[tuple[str, str]] = []
     evict: list[tuple[str, str]] = []
     for condition in objects.status(node).get("conditions") or ():
         key = _BY_CONDITION.get((condition["type"], condition["status"]))
         if key is not None:
-            found.append((key, "NoSchedule"))
+            taints.append((key, "NoSchedule"))
             if condition["type"] == "Ready":
                 evict.append((key, "NoExecute"))
     if objects.spec(node).get("unschedulable"):
-        found.append((UNSCHEDULABLE, "NoSchedule"))
-    return found + evict
+        taints.append((UNSCHEDULABLE, "NoSchedule"))
+    return taints + evict
 
 
 def _is_managed(taint: Taint) -> bool:

@@ -72,8 +72,8 @@ def is_terminating(pod: Object) -> bool:
 def ready_condition(pod: Object) -> Mapping[str, Any] | None:
     for condition in (pod.get("status") or {}).get("conditions") or ():
         if condition["type"] == "Ready":
-            found: Mapping[str, Any] = condition
-            return found
+            ready: Mapping[str, Any] = condition
+            return ready
     return None
 
 
@@ -121,7 +121,7 @@ def deletion_order(pods: Collection[Object], related: Collection[Object], now: d
         node = (pod.get("spec") or {}).get("nodeName", "")
         status = pod.get("status") or {}
         ready = is_ready(pod)
-        restarts = max((entry.get("restartCount", 0) for entry in status.get("containerStatuses") or ()), default=0)
+        restarts = max((container.get("restartCount", 0) for container in status.get("containerStatuses") or ()), default=0)
         return (
             bool(node),
             _PHASE_ORDER.get(status.get("phase") or "Pending", 0),

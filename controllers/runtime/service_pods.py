@@ -116,17 +116,17 @@ class ServicePods:
             self._sets[label_set[0]].pop(label_set, None)
 
     def _services_of(self, label_set: LabelSet) -> tuple[str, ...]:
-        found = self._selecting.get(label_set)
-        if found is None:
+        services = self._selecting.get(label_set)
+        if services is None:
             labels = dict(label_set[1])
-            found = tuple(
+            services = tuple(
                 objects.key(service)
                 for service in self._services.list(label_set[0])
                 if (selector := objects.spec(service).get("selector")) and selector.items() <= labels.items()
             )
             if label_set in self._pods:
-                self._selecting[label_set] = found
-        return found
+                self._selecting[label_set] = services
+        return services
 
 
 def endpoint_state(pod: Object) -> tuple[Any, ...]:
@@ -154,8 +154,8 @@ def pod_address(pod: Object, family: str) -> str | None:
     """The pod's IP of an address family (IPv4, IPv6)."""
     status = pod.get("status") or {}
     version = 6 if family == "IPv6" else 4
-    for entry in status.get("podIPs") or ({"ip": status.get("podIP")},):
-        text: str = entry.get("ip") or ""
+    for given in status.get("podIPs") or ({"ip": status.get("podIP")},):
+        text: str = given.get("ip") or ""
         if text and (":" in text) == (version == 6):
             return text
     return None
@@ -163,9 +163,9 @@ def pod_address(pod: Object, family: str) -> str | None:
 
 def families(service: Object) -> list[str]:
     """The Service's address families; a headless one without may have none given."""
-    found: list[str] = list(objects.spec(service).get("ipFamilies") or ())
-    if found:
-        return found
+    given: list[str] = list(objects.spec(service).get("ipFamilies") or ())
+    if given:
+        return given
     cluster_ip = objects.spec(service).get("clusterIP") or ""
     if cluster_ip and cluster_ip != "None":
         return ["IPv6" if ipaddress.ip_address(cluster_ip).version == 6 else "IPv4"]
@@ -179,9 +179,9 @@ def target_port(port: Mapping[str, Any], pod: Object) -> int | None:
         return wanted or int(port["port"])
     protocol = port.get("protocol") or "TCP"
     for container in _containers(pod):
-        for entry in container.get("ports") or ():
-            if entry.get("name") == wanted and (entry.get("protocol") or "TCP") == protocol:
-                return int(entry["containerPort"])
+        for named in container.get("ports") or ():
+            if named.get("name") == wanted and (named.get("protocol") or "TCP") == protocol:
+                return int(named["containerPort"])
     return None
 
 

@@ -78,8 +78,8 @@ def _split(text: str) -> list[str]:
 
 
 def _term(term: str) -> tuple[str, str, str]:
-    found = _OPERATOR.search(term)
-    return (term[: found.start()], found.group(), term[found.end() :]) if found else (term, "", "")
+    operator = _OPERATOR.search(term)
+    return (term[: operator.start()], operator.group(), term[operator.end() :]) if operator else (term, "", "")
 
 
 def _unescape(value: str) -> str:

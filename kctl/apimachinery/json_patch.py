@@ -89,8 +89,8 @@ class _Patch:
             raise JsonPatchError(f"Unexpected kind: {name}")
 
     def _test(self, path: str, wanted: Any) -> None:
-        found = _get(self.document, path)
-        if (None if found is _MISSING else found) != wanted or isinstance(found, bool) != isinstance(wanted, bool):
+        present = _get(self.document, path)
+        if (None if present is _MISSING else present) != wanted or isinstance(present, bool) != isinstance(wanted, bool):
             raise JsonPatchError(f"testing value {path} failed: test failed")
 
     def _transfer(self, name: str, source: str | None, path: str) -> None:

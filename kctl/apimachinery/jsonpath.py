@@ -115,20 +115,20 @@ class _Run:
             return [self.root]
         if name == "":
             return current
-        found = [value[name] for value in current if isinstance(value, dict) and name in value]
-        if not found and not self.allow_missing:
+        values = [value[name] for value in current if isinstance(value, dict) and name in value]
+        if not values and not self.allow_missing:
             raise JSONPathError(f"{name} is not found")
-        return found
+        return values
 
     def _filter(self, node: Filter, current: list[Any]) -> list[Any]:
-        found: list[Any] = []
+        matching: list[Any] = []
         for value in current:
             if value is None:
                 continue
             if not isinstance(value, list | dict):
                 raise JSONPathError(f"{_render(value)} is not array or slice and cannot be filtered")
-            found += [item for item in _members(value) if self._matches(node, item)]
-        return found
+            matching += [item for item in _members(value) if self._matches(node, item)]
+        return matching
 
     def _matches(self, node: Filter, item: Any) -> bool:
         lenient = _Run(self.root, True)
@@ -173,14 +173,14 @@ def _recursive(current: Sequence[Any]) -> Iterator[Any]:
 
 
 def _array(node: Array, current: list[Any]) -> list[Any]:
-    found: list[Any] = []
+    chosen: list[Any] = []
     for value in current:
         if value is None:
             continue
         if not isinstance(value, list):
             raise JSONPathError(f"{_type_of(value)} is not array or slice")
-        found += _slice(node, value)
-    return found
+        chosen += _slice(node, value)
+    return chosen
 
 
 def _slice(node: Array, value: list[Any]) -> list[Any]:

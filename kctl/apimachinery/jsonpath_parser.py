@@ -62,13 +62,13 @@ def _closing_brace(text: str, position: int) -> int:
 def unquote(text: str) -> str:
     """The inside of a quoted string with Go's escapes resolved."""
 
-    def one(match: re.Match[str]) -> str:
+    def unescaped(match: re.Match[str]) -> str:
         code = match.group(1)
         if code[0] in "xu":
             return chr(int(code[1:], 16))
         return _ESCAPES.get(code, code)
 
-    return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", one, text)
+    return re.sub(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", unescaped, text)
 
 
 class _Expression:
@@ -77,33 +77,33 @@ class _Expression:
         self.position = 0
 
     def nodes(self) -> list[Node]:
-        found: list[Node] = []
+        nodes: list[Node] = []
         while self.position < len(self.text):
             letter = self.text[self.position]
             if letter.isspace():
                 self.position += 1
             elif letter in "'\"":
-                found.append(Text(self._quoted()))
+                nodes.append(Text(self._quoted()))
             elif letter == "$":
                 self.position += 1
-                found.append(Field("$"))
+                nodes.append(Field("$"))
             elif letter == "@":
                 self.position += 1
                 if self.position < len(self.text) and self.text[self.position].isalnum():
-                    found.append(self._field())
-                elif not found:
-                    found.append(Field(""))
+                    nodes.append(self._field())
+                elif not nodes:
+                    nodes.append(Field(""))
             elif letter == "[":
-                found.append(self._brackets())
+                nodes.append(self._brackets())
             elif letter == ".":
-                found.append(self._dot())
+                nodes.append(self._dot())
             elif letter.isdigit() or letter in "+-":
-                found.append(self._number())
+                nodes.append(self._number())
             elif letter.isalpha() or letter == "_":
-                found.append(self._word())
+                nodes.append(self._word())
             else:
                 raise JSONPathError(f"unrecognized character in action: U+{ord(letter):04X} {letter!r}")
-        return found
+        return nodes
 
     def _quoted(self) -> str:
         quote = self.text[self.position]

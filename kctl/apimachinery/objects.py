@@ -92,19 +92,19 @@ def status(obj: Object) -> dict[str, Any]:
 
 def condition(obj: Object, kind: str) -> dict[str, Any] | None:
     """The entry of status.conditions whose type is `kind`."""
-    for entry in status(obj).get("conditions") or ():
-        if entry.get("type") == kind:
-            return dict(entry)
+    for candidate in status(obj).get("conditions") or ():
+        if candidate.get("type") == kind:
+            return dict(candidate)
     return None
 
 
 def is_condition_true(obj: Object, kind: str) -> bool:
-    entry = condition(obj, kind)
-    return entry is not None and entry.get("status") == "True"
+    present = condition(obj, kind)
+    return present is not None and present.get("status") == "True"
 
 
 def find_condition(conditions: Iterable[Condition], kind: str) -> Condition | None:
-    return next((entry for entry in conditions if entry["type"] == kind), None)
+    return next((candidate for candidate in conditions if candidate["type"] == kind), None)
 
 
 def with_condition(conditions: Iterable[Condition], condition: Condition) -> list[Condition]:
@@ -121,7 +121,7 @@ def with_condition(conditions: Iterable[Condition], condition: Condition) -> lis
 
 
 def without_condition(conditions: Iterable[Condition], kind: str) -> list[Condition]:
-    return [entry for entry in conditions if entry["type"] != kind]
+    return [kept for kept in conditions if kept["type"] != kind]
 
 
 def replace(obj: Object, **top_level: Any) -> Object:

@@ -40,10 +40,10 @@ class _Parsed(NamedTuple):
 
 @cache_short(maxsize=4096)
 def _parse(text: str) -> _Parsed:
-    found = _SHAPE.fullmatch(text)
-    if found is None or not text:
+    parts = _SHAPE.fullmatch(text)
+    if parts is None or not text:
         raise QuantityError(WRONG)
-    sign, whole_part, fraction, suffix = found.group(1), found.group(2), found.group(3) or "", found.group(4)
+    sign, whole_part, fraction, suffix = parts.group(1), parts.group(2), parts.group(3) or "", parts.group(4)
     if suffix in _BINARY:
         value = _binary(whole_part, fraction, _BINARY[suffix])
         value = -value if sign == "-" else value

@@ -58,18 +58,18 @@ def _is_extended(name: str) -> bool:
 
 def usage(resource: str, obj: Object, now: datetime) -> Usage:
     """Of an object of `resource` (plural.group), by every name it can be counted under."""
-    found: Usage = {f"{_COUNT}{resource}": "1"}
+    counted: Usage = {f"{_COUNT}{resource}": "1"}
     if resource == "pods":
-        return {**found, **_pod(obj)} if _counts(obj, now) else found
+        return {**counted, **_pod(obj)} if _counts(obj, now) else counted
     if resource in _COUNTED_BY_NAME:
-        found[resource] = "1"
+        counted[resource] = "1"
     if resource == "services":
-        found |= _service(objects.spec(obj))
+        counted |= _service(objects.spec(obj))
     elif resource == "persistentvolumeclaims":
-        found |= _claim(obj)
+        counted |= _claim(obj)
     elif resource == "resourceclaims.resource.k8s.io":
-        found |= _devices(obj)
-    return found
+        counted |= _devices(obj)
+    return counted
 
 
 def _counts(pod: Object, now: datetime) -> bool:
@@ -96,14 +96,14 @@ def _statuses(pod: Object) -> dict[str, Object]:
 
 def compute(requests: Mapping[str, Any], limits: Mapping[str, Any]) -> Usage:
     """What requests and limits count for, by every name they can be counted under."""
-    found: Usage = {}
+    amounts: Usage = {}
     for name, amount in requests.items():
         if name in _PLAIN or name.startswith("hugepages-"):
-            found[name] = str(amount)
-            found[f"requests.{name}"] = str(amount)
+            amounts[name] = str(amount)
+            amounts[f"requests.{name}"] = str(amount)
         elif _is_extended(f"requests.{name}"):
-            found[f"requests.{name}"] = str(amount)
-    return found | {f"limits.{name}": str(limits[name]) for name in _PLAIN if name in limits}
+            amounts[f"requests.{name}"] = str(amount)
+    return amounts | {f"limits.{name}": str(limits[name]) for name in _PLAIN if name in limits}
 
 
 def totals(spec: Object, field: str, statuses: Mapping[str, Object] | None = None) -> Usage:
@@ -162,12 +162,12 @@ def _claim(claim: Object) -> Usage:
     if "storage" in _of(objects.spec(claim), "requests"):
         requested = _whole(max(amounts, key=quantity.parse))
     kind = objects.annotations(claim).get("volume.beta.kubernetes.io/storage-class") or objects.spec(claim).get("storageClassName")
-    found: Usage = {"requests.storage": requested} if requested else {}
+    counted: Usage = {"requests.storage": requested} if requested else {}
     if kind:
-        found[f"{kind}{_CLASS_SUFFIX}persistentvolumeclaims"] = "1"
+        counted[f"{kind}{_CLASS_SUFFIX}persistentvolumeclaims"] = "1"
         if requested:
-            found[f"{kind}{_CLASS_SUFFIX}requests.storage"] = requested
-    return found
+            counted[f"{kind}{_CLASS_SUFFIX}requests.storage"] = requested
+    return counted
 
 
 def _whole(amount: Any) -> str:
@@ -193,23 +193,23 @@ def _devices(claim: Object) -> Usage:
 # ---- sums
 
 
-def added(one: Usage, other: Mapping[str, str]) -> Usage:
-    return {**one, **{name: quantity.add(one.get(name, "0"), amount) for name, amount in other.items()}}
+def added(usage: Usage, other: Mapping[str, str]) -> Usage:
+    return {**usage, **{name: quantity.add(usage.get(name, "0"), amount) for name, amount in other.items()}}
 
 
-def _larger(one: Usage, other: Mapping[str, str]) -> Usage:
-    more = {name: amount for name, amount in other.items() if quantity.parse(amount) > quantity.parse(one.get(name, "0"))}
-    return {**one, **more}
+def _larger(usage: Usage, other: Mapping[str, str]) -> Usage:
+    more = {name: amount for name, amount in other.items() if quantity.parse(amount) > quantity.parse(usage.get(name, "0"))}
+    return {**usage, **more}
 
 
 def used(hard: Mapping[str, Any], usages: Iterable[Usage]) -> Usage:
     """Sums for the names of `hard`."""
-    found: Usage = dict.fromkeys(hard, "0")
+    totals: Usage = dict.fromkeys(hard, "0")
     for each in usages:
         for name, amount in each.items():
-            if name in found:
-                found[name] = quantity.add(found[name], amount)
-    return found
+            if name in totals:
+                totals[name] = quantity.add(totals[name], amount)
+    return totals
 
 
 def is_over(name: str, amount: str, hard: Mapping[str, Any]) -> bool:
@@ -245,7 +245,7 @@ def _crosses_namespaces(pod: Object) -> bool:
     for kind in ("podAffinity", "podAntiAffinity"):
         terms = list((affinity.get(kind) or {}).get("requiredDuringSchedulingIgnoredDuringExecution") or ())
         preferred = (affinity.get(kind) or {}).get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-        terms += [entry.get("podAffinityTerm") or {} for entry in preferred]
+        terms += [weighted.get("podAffinityTerm") or {} for weighted in preferred]
         if any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in terms):
             return True
     return False

@@ -169,12 +169,12 @@ def _merge_list(key: str, old: list[Any], patch: list[Any], meta: PatchMeta, ord
 
 def _type_of_items(*lists: list[Any]) -> type | None:
     """The one type that all items have; None where there are none."""
-    found = list(dict.fromkeys(type(item) for items in lists for item in items))
-    if found and found[0] is list:
+    types = list(dict.fromkeys(type(item) for items in lists for item in items))
+    if types and types[0] is list:
         raise StrategicMergeError("lists of lists are not supported")
-    if len(found) > 1:
+    if len(types) > 1:
         raise StrategicMergeError(f"list element types are not identical: {go_text(list(lists))}")
-    return found[0] if found else None
+    return types[0] if types else None
 
 
 def _special_items(old: list[Any], patch: list[Any], merge_key: str) -> tuple[list[Any], list[Any], bool]:
@@ -194,7 +194,7 @@ def _special_items(old: list[Any], patch: list[Any], merge_key: str) -> tuple[li
             raise StrategicMergeError("merging lists cannot yet be specified in the patch")
         else:
             raise StrategicMergeError(f"unknown patch type: {go_text(directive)} in map: {go_text(item)}")
-    base = [entry for entry in old if _name(entry, merge_key) not in gone] if gone else old
+    base = [kept for kept in old if _name(kept, merge_key) not in gone] if gone else old
     return base, plain, replaced
 
 
@@ -224,8 +224,8 @@ def _check_order(key: str, patch: list[Any], order: list[Any], merge_key: str) -
     wanted = [item for item in patch if not (isinstance(item, dict) and item.get(PATCH) == "delete")]
     names = [_name(item, merge_key) for item in wanted]
     at = 0
-    for entry in order:
-        if at < len(names) and names[at] == _name(entry, merge_key):
+    for ordered in order:
+        if at < len(names) and names[at] == _name(ordered, merge_key):
             at += 1
     if at < len(names):
         raise StrategicMergeError(f"The order in patch list:\n{go_text(wanted)}\n doesn't match {SET_ORDER[:-1]} list:\n{go_text(order)}\n")

@@ -61,9 +61,9 @@ class _Selector(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """`timeout` is 0 while the loop has something else to do; there are no timers but ours, so otherwise it is None."""
-        found = self._inner.select(0)
-        if found or timeout is not None:
-            return found
+        ready = self._inner.select(0)
+        if ready or timeout is not None:
+            return ready
         return self._inner.select(None) if self._idle() else []
 
 

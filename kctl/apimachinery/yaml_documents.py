@@ -44,9 +44,9 @@ def resolve(text: str) -> Any:
     if text[0] not in "+-.0123456789":
         return text
     plain = text.replace("_", "")
-    found = _INTEGER.fullmatch(plain) if len(plain) <= _LONGEST_INTEGER else None
-    if found is not None:
-        sign, hexadecimal, binary, octal, decimal = found.groups()
+    integer = _INTEGER.fullmatch(plain) if len(plain) <= _LONGEST_INTEGER else None
+    if integer is not None:
+        sign, hexadecimal, binary, octal, decimal = integer.groups()
         if decimal is not None:
             value = int(decimal)
         elif hexadecimal is not None:

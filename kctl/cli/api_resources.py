@@ -64,47 +64,49 @@ class ApiResources(Command):
         if self.sort_by not in ("", "name", "kind"):
             raise CommandError("--sort-by accepts only name or kind")
         mapper = await self.session.mapper()
-        found = preferred(await (mapper.types() if self.cached else mapper.refresh()))
+        resources = preferred(await (mapper.types() if self.cached else mapper.refresh()))
         if "api_group" in self.session.changed:
-            found = [resource for resource in found if resource.group == self.api_group]
+            resources = [resource for resource in resources if resource.group == self.api_group]
         if "namespaced" in self.session.changed:
-            found = [resource for resource in found if resource.namespaced == self.namespaced]
-        found = [
-            resource for resource in found if set(self.verbs) <= set(resource.verbs) and set(self.categories) <= set(resource.categories)
+            resources = [resource for resource in resources if resource.namespaced == self.namespaced]
+        resources = [
+            resource
+            for resource in resources
+            if set(self.verbs) <= set(resource.verbs) and set(self.categories) <= set(resource.categories)
         ]
         if self.sort_by == "kind":
-            found.sort(key=lambda resource: resource.kind)
+            resources.sort(key=lambda resource: resource.kind)
         elif self.sort_by == "name":
-            found.sort(key=lambda resource: resource.plural)
+            resources.sort(key=lambda resource: resource.plural)
         else:
-            found.sort(key=lambda resource: (resource.group, resource.plural))
+            resources.sort(key=lambda resource: (resource.group, resource.plural))
         if self.output == "name":
-            for resource in found:
+            for resource in resources:
                 self.session.print(resource.group_resource)
         elif self.output in ("json", "kyaml", "yaml"):
-            _objects(self.session, found, self.output)
+            _objects(self.session, resources, self.output)
         else:
-            _table(self.session, found, wide=self.output == "wide", headers=not self.no_headers)
+            _table(self.session, resources, wide=self.output == "wide", headers=not self.no_headers)
 
 
-def _table(session: Session, found: list[ResourceType], *, wide: bool, headers: bool) -> None:
+def _table(session: Session, resources: list[ResourceType], *, wide: bool, headers: bool) -> None:
     rows = [["NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"] + (["VERBS", "CATEGORIES"] if wide else [])]
-    for resource in found:
+    for resource in resources:
         row = [resource.plural, ",".join(resource.short_names), resource.api_version, str(resource.namespaced).lower(), resource.kind]
         rows.append(row + ([",".join(resource.verbs), ",".join(resource.categories)] if wide else []))
     session.write(TableWriter().format(rows if headers else rows[1:]))
 
 
-def _objects(session: Session, found: list[ResourceType], output: str) -> None:
+def _objects(session: Session, listed: list[ResourceType], output: str) -> None:
     from kctl.cli.results import Results
 
     resources = []
-    for resource in found:
-        entry: dict[str, object] = {"name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced}
-        entry |= {"group": resource.group} if resource.group else {}
-        entry |= {"version": resource.version, "kind": resource.kind, "verbs": list(resource.verbs)}
-        entry |= {"shortNames": list(resource.short_names)} if resource.short_names else {}
-        entry |= {"categories": list(resource.categories)} if resource.categories else {}
-        resources.append(entry)
+    for resource in listed:
+        described: dict[str, object] = {"name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced}
+        described |= {"group": resource.group} if resource.group else {}
+        described |= {"version": resource.version, "kind": resource.kind, "verbs": list(resource.verbs)}
+        described |= {"shortNames": list(resource.short_names)} if resource.short_names else {}
+        described |= {"categories": list(resource.categories)} if resource.categories else {}
+        resources.append(described)
     body = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "", "resources": resources}
     Results(session, output, in_field_order=True).print_object(body)

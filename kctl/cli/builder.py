@@ -132,7 +132,7 @@ class Builder:
             raise CommandError("name cannot be provided when a selector is specified")
         if not all("/" in argument for argument in arguments):
             raise CommandError(SLASH)
-        found: list[Selection] = []
+        selections: list[Selection] = []
         for argument in arguments:
             words = argument.split("/")
             if len(words) != 2 or not words[0] or not words[1]:
@@ -144,8 +144,8 @@ class Builder:
             types = await self._types(words[0])
             if len(types) != 1:
                 raise CommandError("arguments in resource/name form must have a single resource and name")
-            found.append(self._named(types[0], words[1]))
-        return found
+            selections.append(self._named(types[0], words[1]))
+        return selections
 
     def _named(self, resource: ResourceType, name: str) -> Selection:
         if self.all_namespaces and resource.namespaced:
@@ -158,35 +158,35 @@ class Builder:
     async def _types(self, words: str) -> list[ResourceType]:
         """A comma list of types and categories, each type once."""
         mapper = await self.session.mapper()
-        found: dict[tuple[str, str, str], ResourceType] = {}
+        types_by_path: dict[tuple[str, str, str], ResourceType] = {}
         for word in words.split(","):
             if not word:
                 raise CommandError('the server doesn\'t have a resource type ""')
             members = [] if mapper.known_without_server(word) else await mapper.category(word)
             try:
                 for resource in members or [await mapper.resource(word)]:
-                    found.setdefault((resource.group, resource.version, resource.plural), resource)
+                    types_by_path.setdefault((resource.group, resource.version, resource.plural), resource)
             except NoResource as error:
                 raise CommandError(str(error)) from None
-        return list(found.values())
+        return list(types_by_path.values())
 
     async def objects(self) -> list[Info]:
         """The objects of the manifests. What cannot be used goes to `errors`, and the rest goes on, as ContinueOnError."""
         from kctl.cli import manifests
 
         refuse_kustomize(self.kustomize)
-        found: list[Info] = []
+        infos: list[Info] = []
         for source in manifests.sources(self.filenames, self.recursive, self.session.streams.input):
             try:
                 for document in manifests.documents(source):
                     if self.validate:
                         manifests.check(document, source.name)
-                    await self._add(document, source.name, found)
+                    await self._add(document, source.name, infos)
             except CommandError as error:
                 self.errors.append(error)
-        return found
+        return infos
 
-    async def _add(self, document: Any, source: str, found: list[Info]) -> None:
+    async def _add(self, document: Any, source: str, infos: list[Info]) -> None:
         from kctl.cli import manifests
 
         if not isinstance(document, dict):
@@ -195,7 +195,7 @@ class Builder:
             try:
                 info = await self._info(obj, source)
                 if not self.selector or _selects(self.selector, obj):
-                    found.append(info)
+                    infos.append(info)
             except CommandError as error:
                 self.errors.append(error)
 

@@ -90,11 +90,11 @@ async def _recover(client: Client, name: str) -> None:
     from kctl.apimachinery.status import NotFound
 
     try:
-        found = await client.get(NODES, name)
+        node = await client.get(NODES, name)
     except NotFound:
         await _create(client, name)
         return
-    ours = [key for key in objects.annotations(found) if key.startswith("kctl.dev/") and key != SIMULATED]
+    ours = [key for key in objects.annotations(node) if key.startswith("kctl.dev/") and key != SIMULATED]
     await _annotate(client, name, dict.fromkeys(ours), "recovered")
 
 

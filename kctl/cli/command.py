@@ -141,13 +141,13 @@ def find(root: type[Group], words: Sequence[str], session: Session) -> tuple[Any
         index = first_argument([*command.flags.values(), *GLOBAL_FLAGS, HELP_FLAG], rest)
         if index < 0:
             break
-        entry = command.member(rest[index])
+        member = command.member(rest[index])
         session.program = " ".join(path)
-        if entry is None:
+        if member is None:
             command.refuse(rest[index], session.program)
             break
         del rest[index]
-        command = load(entry)
+        command = load(member)
         path.append(command.name)
     return command, path, rest
 

@@ -100,7 +100,7 @@ class Complete(Command):
 async def _within(work: Any, seconds: float = 3.0) -> list[str]:
     """Nobody waits long for a completion, and no failure disturbs the prompt."""
     try:
-        found: list[str] = await asyncio.wait_for(work, seconds)
+        candidates: list[str] = await asyncio.wait_for(work, seconds)
     except Exception:
         return []
-    return found
+    return candidates

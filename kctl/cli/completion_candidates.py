@@ -42,16 +42,16 @@ async def candidates(session: Session, words: list[str]) -> list[str]:
     given = next((flag for flag in flags if prefix.partition("=")[0] in flag.opts), None) if "=" in prefix else None
     if given is not None:
         name = prefix.partition("=")[0]
-        found = [f"{name}={value}" for value in await _values(session, given, arguments)]
+        possible = [f"{name}={value}" for value in await _values(session, given, arguments)]
     elif waiting is not None:
-        found = await _values(session, waiting, arguments)
+        possible = await _values(session, waiting, arguments)
     elif prefix.startswith("-"):
-        found = [name for flag in flags for name in flag.opts if name.startswith("--") or prefix == "-"]
+        possible = [name for flag in flags for name in flag.opts if name.startswith("--") or prefix == "-"]
     elif (members := _members(command)) and not arguments:
-        found = [name for name in members if not name.startswith("_")]
+        possible = [name for name in members if not name.startswith("_")]
     else:
-        found = await _arguments(session, path, arguments, prefix)
-    return sorted({candidate for candidate in found if candidate.startswith(prefix)})
+        possible = await _arguments(session, path, arguments, prefix)
+    return sorted({candidate for candidate in possible if candidate.startswith(prefix)})
 
 
 def _members(command: Any) -> list[str]:
@@ -61,8 +61,8 @@ def _members(command: Any) -> list[str]:
 
 def _child(command: Any, word: str) -> Any:
     if isinstance(command, type):
-        entry = command.member(word) if issubclass(command, Group) else None
-        return load(entry) if entry is not None else None
+        member = command.member(word) if issubclass(command, Group) else None
+        return load(member) if member is not None else None
     return getattr(command, "commands", {}).get(word)
 
 
@@ -96,15 +96,15 @@ def _own_flags(command: Any) -> list[Flag]:
 def _globals(words: list[str]) -> dict[str, str]:
     """The global flags already on the line that say which cluster and namespace is meant."""
     names = {"-n": "namespace", "-s": "server"} | {f"--{n}": n for n in ("namespace", "server", "kubeconfig", "context", "cluster", "user")}
-    found: dict[str, str] = {}
+    given: dict[str, str] = {}
     for position, word in enumerate(words):
         flag, equals, value = word.partition("=")
         if flag in names:
             if equals:
-                found[names[flag]] = value
+                given[names[flag]] = value
             elif position + 1 < len(words):
-                found[names[flag]] = words[position + 1]
-    return found
+                given[names[flag]] = words[position + 1]
+    return given
 
 
 def _waiting_flag(flags: list[Flag], words: list[str]) -> Flag | None:
@@ -128,7 +128,7 @@ async def _values(session: Session, flag: Flag, arguments: list[str]) -> list[st
             return list(session.kubeconfig.users)
         case "container" if arguments:
             pod = await (await session.client()).get(PODS, arguments[-1].removeprefix("pod/"), session.namespace)
-            return [entry["name"] for entry in objects.spec(pod).get("containers") or ()]
+            return [container["name"] for container in objects.spec(pod).get("containers") or ()]
         case "dry_run":
             return ["none", "client", "server"]
         case "cascade":

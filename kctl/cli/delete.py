@@ -181,13 +181,13 @@ class Delete(Manifests, Command):
             return 1
         client = await self.session.client()
         try:
-            found = await client.list(resource, selection.namespace, label_selector=self.selector, field_selector=self.field_selector)
+            selected = await client.list(resource, selection.namespace, label_selector=self.selector, field_selector=self.field_selector)
         except ApiError as error:
             self.errors.append(unable_to_find(error, resource, self.selector, self.field_selector))
             return 0
-        for item in found.get("items") or ():
+        for item in selected.get("items") or ():
             await self._delete(resource, objects.namespace(item), objects.name(item), source, item)
-        return len(found.get("items") or ())
+        return len(selected.get("items") or ())
 
     async def _delete(self, resource: ResourceType, namespace: str, name: str, source: str, item: Object | None) -> None:
         client = await self.session.client()

@@ -52,10 +52,10 @@ async def _say_what_stays(session: Session, client: Client, deleted: Sequence[De
     """With nothing running no kubelet and no controller finishes a deletion, and waiting would never end."""
     for target in deleted:
         try:
-            found = await client.get(target.resource, target.name, target.namespace)
+            present = await client.get(target.resource, target.name, target.namespace)
         except ApiError:
             continue
-        if objects.uid(found) == target.uid:
+        if objects.uid(present) == target.uid:
             session.error(f"Note: {target.resource.plural}/{target.name} is marked for deletion and goes when the cluster runs")
 
 
@@ -63,19 +63,19 @@ async def _wait_one(client: Client, target: Deleted, deadline: float | None) -> 
     """False when time ran out. The server ends each watch in time, so that no timer is needed here."""
     while True:
         try:
-            found = await client.get(target.resource, target.name, target.namespace)
+            present = await client.get(target.resource, target.name, target.namespace)
         except NotFound:
             return True
         except ApiError as error:
             if error.http_status in (403, 405):
                 return True
             raise
-        if target.uid and objects.uid(found) != target.uid:
+        if target.uid and objects.uid(present) != target.uid:
             return True
         left = math.ceil(deadline - monotonic()) if deadline is not None else 0
         if deadline is not None and left <= 0:
             return False
-        if await _watch_until_gone(client, target, objects.resource_version(found), left):
+        if await _watch_until_gone(client, target, objects.resource_version(present), left):
             return True
 
 

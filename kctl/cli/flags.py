@@ -98,15 +98,15 @@ def _long(known: Mapping[str, Flag], word: str, rest: list[str], parsed: Parsed)
     name, equals, value = word.partition("=")
     if len(name) == 2 or name[2] == "-":
         raise FlagError(f"bad flag syntax: {word}")
-    found = known.get(name)
-    if found is None:
+    flag = known.get(name)
+    if flag is None:
         raise FlagError(f"unknown flag: {name}")
     if equals:
-        _set(parsed, found, value)
-    elif found.bare is not None:
-        _set(parsed, found, found.bare)
+        _set(parsed, flag, value)
+    elif flag.bare is not None:
+        _set(parsed, flag, flag.bare)
     elif rest:
-        _set(parsed, found, rest.pop(0))
+        _set(parsed, flag, rest.pop(0))
     else:
         raise FlagError(f"flag needs an argument: {name}")
 
@@ -115,32 +115,32 @@ def _shorts(known: Mapping[str, Flag], word: str, rest: list[str], parsed: Parse
     letters = word[1:]
     while letters:
         letter, tail = letters[0], letters[1:]
-        found = known.get("-" + letter)
-        if found is None:
+        flag = known.get("-" + letter)
+        if flag is None:
             raise FlagError(f"unknown shorthand flag: '{letter}' in -{letters}")
         if len(tail) > 1 and tail[0] == "=":
-            _set(parsed, found, tail[1:])
+            _set(parsed, flag, tail[1:])
             return
-        if found.bare is not None:
-            _set(parsed, found, found.bare)
+        if flag.bare is not None:
+            _set(parsed, flag, flag.bare)
             letters = tail
             continue
         if tail:
-            _set(parsed, found, tail)
+            _set(parsed, flag, tail)
         elif rest:
-            _set(parsed, found, rest.pop(0))
+            _set(parsed, flag, rest.pop(0))
         else:
             raise FlagError(f"flag needs an argument: '{letter}' in -{letters}")
         return
 
 
-def _set(parsed: Parsed, found: Flag, text: str) -> None:
-    name = found.name
+def _set(parsed: Parsed, flag: Flag, text: str) -> None:
+    name = flag.name
     try:
-        value = _CONVERT[found.kind](text)
+        value = _CONVERT[flag.kind](text)
     except ValueError as error:
-        raise FlagError(f'invalid argument "{text}" for "{found.title}" flag: {error}') from None
-    if found.kind in ("slice", "array"):
+        raise FlagError(f'invalid argument "{text}" for "{flag.title}" flag: {error}') from None
+    if flag.kind in ("slice", "array"):
         before = parsed.values[name] if name in parsed.changed else ()
         value = (*before, *value)
     parsed.values[name] = value

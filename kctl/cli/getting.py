@@ -164,11 +164,11 @@ class Getting(Manifests, Command):
         while True:
             request = ApiRequest("list", selection.resource, selection.namespace, query=query, accept=self.accept)
             try:
-                found = (await client.call(request)).object
+                page = (await client.call(request)).object
             except ApiError as error:
                 raise unable_to_find(error, selection.resource, self.selector, self.field_selector) from None
-            answers.append(Answer(selection.resource, found, False))
-            token = (found.get("metadata") or {}).get("continue")
+            answers.append(Answer(selection.resource, page, False))
+            token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return answers
             query = {**query, "continue": token}

@@ -17,7 +17,7 @@ def root_help(commands: Mapping[str, Lazy], headings: Sequence[str]) -> str:
         "  kctl run-cluster                    start a local cluster\n  kctl get pods -A                    see what runs in it\n",
     ]
     for heading in headings:
-        rows = [(name, entry.short_help) for name, entry in commands.items() if entry.heading == heading]
+        rows = [(name, lazy.short_help) for name, lazy in commands.items() if lazy.heading == heading]
         parts.append(f"{heading}:\n" + _columns(rows))
     parts.append("Usage:\n  kctl [flags] [options]\n")
     parts.append('Use "kctl <command> --help" for more information about a given command.\n' + _GLOBAL_HINT + "\n")

@@ -15,6 +15,6 @@ class Lazy(NamedTuple):
     heading: str = ""
 
 
-def load(entry: Lazy) -> Any:
+def load(lazy: Lazy) -> Any:
     """Import a command: a Command class or a click command."""
-    return getattr(import_module(entry.module), entry.attribute)
+    return getattr(import_module(lazy.module), lazy.attribute)

@@ -98,8 +98,8 @@ def _answers(server: str) -> bool:
 def running(paths: ClusterPaths) -> Holder | None:
     """The daemon that serves it and has said where. Raises CommandError."""
     with as_command_errors(paths):
-        found = holder(paths.process_id)
-    return found if found is not None and found.server else None
+        running_holder = holder(paths.process_id)
+    return running_holder if running_holder is not None and running_holder.server else None
 
 
 @contextmanager

@@ -141,9 +141,9 @@ class Logs(Command):
     def sources(self, pod: Object) -> list[Source]:
         """The containers of a pod to read, with kubectl's note where it chooses one itself."""
         spec, space, name = objects.spec(pod), objects.namespace(pod), objects.name(pod)
-        init = [entry["name"] for entry in spec.get("initContainers") or ()]
-        main = [entry["name"] for entry in spec.get("containers") or ()]
-        ephemeral = [entry["name"] for entry in spec.get("ephemeralContainers") or ()]
+        init = [listed["name"] for listed in spec.get("initContainers") or ()]
+        main = [listed["name"] for listed in spec.get("containers") or ()]
+        ephemeral = [listed["name"] for listed in spec.get("ephemeralContainers") or ()]
         if self.all_containers:
             return [Source(space, name, container) for container in (*init, *main, *ephemeral)]
         if self.container:
@@ -204,8 +204,8 @@ async def _pods(logs: Logs) -> list[Object]:
     session = logs.session
     builder = Builder(session, selector=logs.selector)
     if logs.selector:
-        found = await fetch(builder, Selection(PODS, session.namespace))
-        return [target.object for target in found]
+        targets = await fetch(builder, Selection(PODS, session.namespace))
+        return [target.object for target in targets]
     word = logs.arguments[0]
     try:
         if "/" not in word:

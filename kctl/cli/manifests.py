@@ -42,15 +42,15 @@ class Source(NamedTuple):
 
 def sources(filenames: Sequence[str], recursive: bool, standard_input: TextIO) -> list[Source]:
     """The files that the -f values stand for. Raises CommandError for a path that does not exist."""
-    found: list[Source] = []
+    listed: list[Source] = []
     for name in filenames:
         if name == "-":
-            found.append(Source("STDIN", stream=standard_input))
+            listed.append(Source("STDIN", stream=standard_input))
         elif name.startswith(("http://", "https://")):
-            found.append(Source(name, url=name))
+            listed.append(Source(name, url=name))
         else:
-            found += _files(name, recursive)
-    return found
+            listed += _files(name, recursive)
+    return listed
 
 
 def _files(name: str, recursive: bool) -> list[Source]:
@@ -61,15 +61,15 @@ def _files(name: str, recursive: bool) -> list[Source]:
         return [file for match in matches for file in _files(match, recursive)]
     if not os.path.isdir(name):
         return [Source(name, name)]
-    found = [Source(path, path) for path in _walk(name, recursive) if path.endswith(EXTENSIONS)]
-    if not found:
+    manifests = [Source(path, path) for path in _walk(name, recursive) if path.endswith(EXTENSIONS)]
+    if not manifests:
         raise CommandError(f"error reading [{name}]: recognized file extensions are [{' '.join(EXTENSIONS)}]")
-    return found
+    return manifests
 
 
 def _walk(folder: str, recursive: bool) -> Iterator[str]:
-    for entry in sorted(os.listdir(folder)):
-        path = os.path.normpath(os.path.join(folder, entry))
+    for name in sorted(os.listdir(folder)):
+        path = os.path.normpath(os.path.join(folder, name))
         if os.path.isdir(path):
             if recursive:
                 yield from _walk(path, True)
@@ -170,10 +170,10 @@ def _problems(value: Any) -> Iterator[str]:
 
 def _field_problems(value: dict[str, Any]) -> Iterator[str]:
     for field in ("apiVersion", "kind"):
-        found = value.get(field)
-        if found is None or found == "":
+        given = value.get(field)
+        if given is None or given == "":
             yield f"{field} not set"
-        elif not isinstance(found, str):
+        elif not isinstance(given, str):
             yield f"{field} isn't string type"
     version = value.get("apiVersion")
     if isinstance(version, str) and version.count("/") > 1:

@@ -195,10 +195,10 @@ def dry_run_strategy(value: str, warn: Callable[[str], object]) -> DryRun:
 def field_validation(value: str) -> str:
     """The fieldValidation parameter of a --validate value (cmdutil.GetValidationDirective)."""
     known = {"strict": "Strict", "true": "Strict", "warn": "Warn", "ignore": "Ignore", "false": "Ignore"}
-    found = known.get(value.lower()) or {"1": "Strict", "t": "Strict", "0": "Ignore", "f": "Ignore"}.get(value.lower())
-    if found is None:
+    meant = known.get(value.lower()) or {"1": "Strict", "t": "Strict", "0": "Ignore", "f": "Ignore"}.get(value.lower())
+    if meant is None:
         raise CommandError(f'invalid - validate option "{value}"; must be one of: strict (or true), warn, ignore (or false)')
-    return found
+    return meant
 
 
 def refuse_kustomize(directory: str) -> None:

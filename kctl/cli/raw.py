@@ -28,11 +28,11 @@ def failure(status: int, body: bytes) -> Exception:
     import orjson
 
     try:
-        found = orjson.loads(body)
+        answer = orjson.loads(body)
     except orjson.JSONDecodeError:
-        found = None
-    if isinstance(found, dict) and found.get("kind") == "Status":
-        return from_status(found, status)
+        answer = None
+    if isinstance(answer, dict) and answer.get("kind") == "Status":
+        return from_status(answer, status)
     reasons = {404: "NotFound", 401: "Unauthorized", 403: "Forbidden", 405: "MethodNotAllowed", 500: "InternalError"}
     text = body.decode(errors="replace").strip()
     message = "the server could not find the requested resource" if status == 404 else text

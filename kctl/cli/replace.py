@@ -102,8 +102,8 @@ class Replace(ObjectOutput, Manifests, Command):
         errors: list[Exception] = []
         for info in infos:
             try:
-                found = await (self._create(info) if self.force else self._update(info))
-                Results.of(self, self.strategy).print(info.resource, found, "replaced")
+                replaced = await (self._create(info) if self.force else self._update(info))
+                Results.of(self, self.strategy).print(info.resource, replaced, "replaced")
             except ApiError as error:
                 errors.append(with_source(error, "replacing", info.source))
         builder.finish(errors)

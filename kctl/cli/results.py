@@ -110,12 +110,12 @@ class Results:
         except OutputError as error:
             raise CommandError(str(error)) from None
 
-    def print_all(self, found: Sequence[Object]) -> None:
+    def print_all(self, items: Sequence[Object]) -> None:
         """One object as itself, several as a List (apply -o yaml)."""
-        if len(found) == 1:
-            self.print_object(found[0])
-        elif found:
-            self.print_object({"apiVersion": "v1", "items": list(found), "kind": "List", "metadata": {}})
+        if len(items) == 1:
+            self.print_object(items[0])
+        elif items:
+            self.print_object({"apiVersion": "v1", "items": list(items), "kind": "List", "metadata": {}})
 
     def _object_printer(self) -> Printer:
         if self._printer is None:

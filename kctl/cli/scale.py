@@ -86,9 +86,9 @@ async def _scale(client: Client, target: Target, replicas: int, current: int, re
     patch: Object = {"spec": {"replicas": replicas}}
     if current >= 0 or resource_version:
         scale = await client.get(target.resource, target.name, target.namespace, subresource="scale")
-        found = objects.spec(scale).get("replicas", 0)
-        if current >= 0 and found != current:
-            raise CommandError(f"Expected replicas to be {current}, was {found}")
+        present = objects.spec(scale).get("replicas", 0)
+        if current >= 0 and present != current:
+            raise CommandError(f"Expected replicas to be {current}, was {present}")
         if resource_version and objects.resource_version(scale) != resource_version:
             raise CommandError(f"Expected resource version to be {resource_version}, was {objects.resource_version(scale)}")
         patch["metadata"] = {"resourceVersion": objects.resource_version(scale)}

@@ -82,6 +82,6 @@ async def _match_version(client: Client) -> None:
     from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 
     response = await client.transport.raw("GET", "/version")
-    found = orjson.loads(response.body) if response.status == 200 else {}
-    if found.get("gitVersion") != KUBERNETES_VERSION:
-        raise CommandError(f"server version ({found.get('gitVersion', 'unknown')}) differs from client version ({KUBERNETES_VERSION})")
+    server = orjson.loads(response.body) if response.status == 200 else {}
+    if server.get("gitVersion") != KUBERNETES_VERSION:
+        raise CommandError(f"server version ({server.get('gitVersion', 'unknown')}) differs from client version ({KUBERNETES_VERSION})")

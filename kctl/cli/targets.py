@@ -36,13 +36,13 @@ async def live(builder: Builder, arguments: Sequence[str], *, allow_collection: 
         selections = [Selection(info.resource, info.namespace, info.name) for info in await builder.objects()]
     else:
         selections = await builder.selections(arguments, allow_collection=allow_collection)
-    found: list[Target] = []
+    targets: list[Target] = []
     for selection in selections:
         try:
-            found += await fetch(builder, selection)
+            targets += await fetch(builder, selection)
         except ApiError as error:
             builder.errors.append(error)
-    return found
+    return targets
 
 
 async def described(builder: Builder, arguments: Sequence[str]) -> list[Target]:
@@ -59,7 +59,7 @@ async def fetch(builder: Builder, selection: Selection) -> list[Target]:
     if selection.name:
         return [Target(resource, await client.get(resource, selection.name, selection.namespace))]
     head = {"apiVersion": resource.api_version, "kind": resource.kind}
-    found: list[Target] = []
+    targets: list[Target] = []
     token = ""
     while True:
         listed = await client.list(
@@ -70,7 +70,7 @@ async def fetch(builder: Builder, selection: Selection) -> list[Target]:
             limit=builder.chunk_size,
             continue_token=token,
         )
-        found += [Target(resource, {**head, **item}) for item in listed.get("items") or ()]
+        targets += [Target(resource, {**head, **item}) for item in listed.get("items") or ()]
         token = (listed.get("metadata") or {}).get("continue") or ""
         if not token:
-            return found
+            return targets

@@ -70,14 +70,14 @@ class Version(Command):
 
 
 def _print_object(session: Session, server: dict[str, Any] | None, output: str) -> None:
-    found: dict[str, Any] = {"clientVersion": client_version()}
+    versions: dict[str, Any] = {"clientVersion": client_version()}
     if server is not None:
-        found["serverVersion"] = server
+        versions["serverVersion"] = server
     if output == "json":
         import orjson
 
-        session.print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        session.print(orjson.dumps(versions, option=orjson.OPT_INDENT_2).decode())
     else:
         from kctl.apimachinery.yaml import dump
 
-        session.write(dump(found))
+        session.write(dump(versions))

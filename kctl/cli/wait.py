@@ -59,13 +59,13 @@ def parse_goal(text: str) -> Goal:
 
 def _condition(name: str, value: str) -> Callable[[Object | None], bool]:
     def met(obj: Object | None) -> bool:
-        for entry in objects.status(obj).get("conditions") or () if obj else ():
-            if str(entry.get("type", "")).lower() == name.lower():
-                seen, current = entry.get("observedGeneration"), objects.generation(obj or {})
+        for condition in objects.status(obj).get("conditions") or () if obj else ():
+            if str(condition.get("type", "")).lower() == name.lower():
+                seen, current = condition.get("observedGeneration"), objects.generation(obj or {})
                 seen = seen if seen is not None else objects.status(obj or {}).get("observedGeneration")
                 if seen is not None and seen < current:
                     return False
-                return str(entry.get("status", "")).lower() == value.lower()
+                return str(condition.get("status", "")).lower() == value.lower()
         return False
 
     return met
@@ -92,12 +92,12 @@ def _json_path(text: str) -> Callable[[Object | None], bool]:
         if obj is None:
             return False
         try:
-            found = [value for group in compiled.find(obj) for value in group]
+            values = [value for group in compiled.find(obj) for value in group]
         except jsonpath.JSONPathError:
             return False
         if not equals:
-            return bool(found)
-        return len(found) == 1 and _text(found[0]) == value
+            return bool(values)
+        return len(values) == 1 and _text(values[0]) == value
 
     return met
 
@@ -201,10 +201,10 @@ async def _selections(builder: Builder, arguments: tuple[str, ...]) -> list[Sele
 
 async def _targets(builder: Builder, selections: list[Selection], goal: Goal) -> list[Selection]:
     """Collections become the objects they hold now; names stay, whether they exist or not, where absence is a goal."""
-    found: list[Selection] = []
+    chosen: list[Selection] = []
     for selection in selections:
         if selection.name and goal.create:
-            found.append(selection)
+            chosen.append(selection)
             continue
         try:
             listed: list[Target] = await fetch(builder, selection)
@@ -212,8 +212,8 @@ async def _targets(builder: Builder, selections: list[Selection], goal: Goal) ->
             if not goal.absent:
                 builder.errors.append(error)
             continue
-        found += [Selection(obj.resource, obj.namespace, obj.name) for obj in listed]
-    return found
+        chosen += [Selection(obj.resource, obj.namespace, obj.name) for obj in listed]
+    return chosen
 
 
 async def _until(client: Client, selection: Selection, goal: Goal, deadline: float, *, check_once: bool) -> Object | None:

@@ -43,7 +43,7 @@ def _from_plugin(plugin: Mapping[str, Any]) -> str:
     version = str(plugin.get("apiVersion") or "client.authentication.k8s.io/v1")
     information = {"apiVersion": version, "kind": "ExecCredential", "spec": {"interactive": False}}
     environment = dict(os.environ) | {"KUBERNETES_EXEC_INFO": orjson.dumps(information).decode()}
-    environment |= {str(entry["name"]): str(entry["value"]) for entry in plugin.get("env") or ()}
+    environment |= {str(variable["name"]): str(variable["value"]) for variable in plugin.get("env") or ()}
     command = str(plugin.get("command") or "")
     try:
         done = subprocess.run([command, *(plugin.get("args") or ())], env=environment, stdout=subprocess.PIPE, check=False, timeout=60)

@@ -54,21 +54,21 @@ class RESTMapper:
 
     async def resource(self, name: str) -> ResourceType:
         """A type by what a user types: pods, po, Pod, deployments.apps, deployments.v1.apps. Raises NoResource."""
-        found = find(_STABLE_BUILT_IN, name) or find(await self.types(), name)
-        if found is None and not self._fresh:
-            found = find(await self.refresh(), name)
-        if found is None:
+        resource = find(_STABLE_BUILT_IN, name) or find(await self.types(), name)
+        if resource is None and not self._fresh:
+            resource = find(await self.refresh(), name)
+        if resource is None:
             raise NoResource(name)
-        return found
+        return resource
 
     async def kind(self, api_version: str, kind: str) -> ResourceType:
         """A type by an object's apiVersion and kind. Raises NoKind."""
-        found = _by_kind(_STABLE_BUILT_IN, api_version, kind) or _by_kind(await self.types(), api_version, kind)
-        if found is None and not self._fresh:
-            found = _by_kind(await self.refresh(), api_version, kind)
-        if found is None:
+        resource = _by_kind(_STABLE_BUILT_IN, api_version, kind) or _by_kind(await self.types(), api_version, kind)
+        if resource is None and not self._fresh:
+            resource = _by_kind(await self.refresh(), api_version, kind)
+        if resource is None:
             raise NoKind(api_version, kind)
-        return found
+        return resource
 
     async def category(self, name: str) -> list[ResourceType]:
         """The listable types of a category such as `all`, the preferred version of each; empty if it is none."""
@@ -104,7 +104,7 @@ class RESTMapper:
         try:
             if time.time() - path.stat().st_mtime > CACHE_SECONDS:
                 return None
-            return [_from_json(entry) for entry in read_json(path.read_bytes())]
+            return [_from_json(saved) for saved in read_json(path.read_bytes())]
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
@@ -156,12 +156,12 @@ _BUILT_IN_NAMES: Final = frozenset(name for resource in BUILT_IN for name in (re
 
 async def discover(transport: Transport) -> list[ResourceType]:
     """Aggregated discovery, or group by group from a server without it."""
-    found: list[ResourceType] = []
+    types: list[ResourceType] = []
     for path in ("/api", "/apis"):
         body = await _body(transport, path)
         known = _aggregated(body)
-        found += known if known is not None else await _legacy(transport, path, _read(body))
-    return found
+        types += known if known is not None else await _legacy(transport, path, _read(body))
+    return types
 
 
 async def _body(transport: Transport, path: str) -> bytes:
@@ -194,12 +194,12 @@ def _discovered_in(document: dict[str, Any]) -> Iterable[ResourceType]:
     for group in document.get("items") or ():
         group_name = (group.get("metadata") or {}).get("name") or ""
         for version in group.get("versions") or ():
-            for entry in version.get("resources") or ():
-                yield _discovered(group_name, version["version"], entry)
+            for described in version.get("resources") or ():
+                yield _discovered(group_name, version["version"], described)
 
 
-def _discovered(group: str, version: str, entry: dict[str, Any]) -> ResourceType:
-    kind = entry.get("responseKind") or {}
+def _discovered(group: str, version: str, described: dict[str, Any]) -> ResourceType:
+    kind = described.get("responseKind") or {}
     subresources = tuple(
         Subresource(
             sub["subresource"],
@@ -208,19 +208,19 @@ def _discovered(group: str, version: str, entry: dict[str, Any]) -> ResourceType
             sub["responseKind"].get("version") or "",
             tuple(sub.get("verbs") or ()),
         )
-        for sub in entry.get("subresources") or ()
+        for sub in described.get("subresources") or ()
         if sub.get("responseKind")
     )
     return ResourceType(
         group,
         version,
         kind.get("kind") or "",
-        entry["resource"],
-        entry.get("scope") == "Namespaced",
-        entry.get("singularResource") or str(kind.get("kind") or "").lower(),
-        tuple(entry.get("verbs") or ()),
-        tuple(entry.get("shortNames") or ()),
-        tuple(entry.get("categories") or ()),
+        described["resource"],
+        described.get("scope") == "Namespaced",
+        described.get("singularResource") or str(kind.get("kind") or "").lower(),
+        tuple(described.get("verbs") or ()),
+        tuple(described.get("shortNames") or ()),
+        tuple(described.get("categories") or ()),
         subresources,
     )
 
@@ -229,26 +229,26 @@ async def _legacy(transport: Transport, path: str, document: dict[str, Any]) -> 
     versions: Sequence[str] = document.get("versions") or [
         version["groupVersion"] for group in document.get("groups") or () for version in group.get("versions") or ()
     ]
-    found: list[ResourceType] = []
+    types: list[ResourceType] = []
     for version in versions:
         resources = _read(await _body(transport, f"{path}/{version}")).get("resources") or ()
         group, _, name = version.rpartition("/")
-        for entry in resources:
-            if "/" not in entry["name"]:
-                found.append(
+        for described in resources:
+            if "/" not in described["name"]:
+                types.append(
                     ResourceType(
                         group,
                         name,
-                        entry["kind"],
-                        entry["name"],
-                        bool(entry.get("namespaced")),
-                        entry.get("singularName") or entry["kind"].lower(),
-                        tuple(entry.get("verbs") or ()),
-                        tuple(entry.get("shortNames") or ()),
-                        tuple(entry.get("categories") or ()),
+                        described["kind"],
+                        described["name"],
+                        bool(described.get("namespaced")),
+                        described.get("singularName") or described["kind"].lower(),
+                        tuple(described.get("verbs") or ()),
+                        tuple(described.get("shortNames") or ()),
+                        tuple(described.get("categories") or ()),
                     )
                 )
-    return found
+    return types
 
 
 def _to_json(resource: ResourceType) -> list[Any]:
@@ -267,8 +267,8 @@ def _to_json(resource: ResourceType) -> list[Any]:
     ]
 
 
-def _from_json(entry: list[Any]) -> ResourceType:
-    group, version, kind, plural, namespaced, singular, verbs, short_names, categories, subresources = entry
+def _from_json(saved: list[Any]) -> ResourceType:
+    group, version, kind, plural, namespaced, singular, verbs, short_names, categories, subresources = saved
     return ResourceType(
         group,
         version,

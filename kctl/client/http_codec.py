@@ -39,11 +39,11 @@ def is_stream(request: ApiRequest) -> bool:
 
 def warnings(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
     """The texts of an answer's Warning headers."""
-    found = []
+    texts = []
     for name, value in headers:
         if name == b"warning":
-            found += [text.replace('\\"', '"').replace("\\\\", "\\") for text in _WARNING.findall(value.decode())]
-    return tuple(found)
+            texts += [text.replace('\\"', '"').replace("\\\\", "\\") for text in _WARNING.findall(value.decode())]
+    return tuple(texts)
 
 
 def event(line: bytes) -> WatchEvent:
@@ -110,20 +110,20 @@ class HttpCodec:
         """An answer's head has come: log it, and report the warnings in it."""
         if self.log is not None:
             self.log.response(head.status, head.reason, head.headers)
-        found = warnings(head.headers)
+        texts = warnings(head.headers)
         if self._on_warning is not None:
-            for text in found:
+            for text in texts:
                 self._on_warning(text)
-        return found
+        return texts
 
     def response(self, head: Head, data: bytes, texts: tuple[str, ...]) -> ApiResponse:
         """A whole answer. Raises ApiError where it is a failure."""
         if self.log is not None:
             self.log.body(data)
-        found = decode_object(data, head.status)
+        answer = decode_object(data, head.status)
         if head.status >= 400:
-            raise error(found, data, head.status)
-        return ApiResponse(head.status, found, texts)
+            raise error(answer, data, head.status)
+        return ApiResponse(head.status, answer, texts)
 
     def raw_response(self, head: Head, data: bytes) -> RawResponse:
         if self.log is not None:
@@ -182,15 +182,15 @@ def encode(request: ApiRequest) -> tuple[str, list[tuple[str, str]], bytes | Non
 
 def decode_object(data: bytes, status: int) -> dict[str, Any]:
     try:
-        found = read_json(data) if data else {}
+        decoded = read_json(data) if data else {}
     except ValueError:
-        found = {}
-    return found if isinstance(found, dict) else {"items": found}
+        decoded = {}
+    return decoded if isinstance(decoded, dict) else {"items": decoded}
 
 
-def error(found: dict[str, Any], data: bytes, status: int) -> ApiError:
-    if found.get("kind") == "Status":
-        return from_status(found, status)
+def error(answer: dict[str, Any], data: bytes, status: int) -> ApiError:
+    if answer.get("kind") == "Status":
+        return from_status(answer, status)
     text = data.decode(errors="replace").strip() or "an error on the server has prevented the request from succeeding"
     reasons = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 503: "ServiceUnavailable", 500: "InternalError"}
     message = "the server could not find the requested resource" if status == 404 else text

@@ -55,8 +55,8 @@ class Kubeconfig:
         return not (self.clusters or self.contexts or self.users or self.current_context)
 
     def section(self, name: str) -> Section:
-        found: Section = getattr(self, name)
-        return found
+        section: Section = getattr(self, name)
+        return section
 
     def as_object(self) -> dict[str, Any]:
         """The v1 Config object, entries sorted by name as client-go writes them."""
@@ -78,24 +78,24 @@ def parse(text: bytes, path: Path) -> Kubeconfig:
     if config.current_context:
         config.current_context_origin = path
     for plural, singular in _SECTIONS:
-        for entry in _entries(raw, plural, singular, path):
-            name = str(entry.get("name") or "")
-            config.section(plural).setdefault(name, dict(entry.get(singular) or {}))
+        for named in _entries(raw, plural, singular, path):
+            name = str(named.get("name") or "")
+            config.section(plural).setdefault(name, dict(named.get(singular) or {}))
             config.origin[plural, name] = path
     return config
 
 
 def _entries(raw: dict[str, Any], plural: str, singular: str, path: Path) -> list[dict[str, Any]]:
-    found = raw.get(plural) or []
+    listed = raw.get(plural) or []
     kind = _GO_TYPES[plural]
-    if not isinstance(found, list):
-        raise _wrong_type(path, found, f"Config.{plural} of type []v1.Named{kind}")
-    for config in found:
+    if not isinstance(listed, list):
+        raise _wrong_type(path, listed, f"Config.{plural} of type []v1.Named{kind}")
+    for config in listed:
         if not isinstance(config, dict):
             raise _wrong_type(path, config, f"Config.{plural} of type v1.Named{kind}")
         if not isinstance(config.get(singular) or {}, dict):
             raise _wrong_type(path, config[singular], f"Named{kind}.{plural}.{singular} of type v1.{kind}")
-    return found
+    return listed
 
 
 def _wrong_type(path: Path, value: Any, field: str) -> UnreadableConfig:
@@ -111,8 +111,8 @@ def _decode(text: bytes, path: Path) -> dict[str, Any]:
         import orjson
 
         try:
-            found = orjson.loads(stripped)
-            return found if isinstance(found, dict) else {}
+            decoded = orjson.loads(stripped)
+            return decoded if isinstance(decoded, dict) else {}
         except orjson.JSONDecodeError:
             pass
     from kctl.client import plain_yaml
@@ -162,9 +162,9 @@ def load_all(paths: Sequence[Path]) -> Kubeconfig:
 
 def _merge(into: Kubeconfig, other: Kubeconfig) -> None:
     for plural, _ in _SECTIONS:
-        for name, entry in other.section(plural).items():
+        for name, settings in other.section(plural).items():
             if name not in into.section(plural):
-                into.section(plural)[name] = entry
+                into.section(plural)[name] = settings
                 into.origin[plural, name] = other.origin[plural, name]
     if not into.current_context:
         into.current_context = other.current_context
@@ -244,8 +244,8 @@ def resolve(config: Kubeconfig, overrides: Overrides) -> ResolvedConfig:
 
 
 def _entry(config: Kubeconfig, plural: str, name: str, asked: str) -> dict[str, Any]:
-    entry = config.section(plural).get(name)
-    if entry is None:
+    settings = config.section(plural).get(name)
+    if settings is None:
         singular = plural.removesuffix("s")
         if asked:
             if singular == "user":
@@ -254,7 +254,7 @@ def _entry(config: Kubeconfig, plural: str, name: str, asked: str) -> dict[str, 
         return {}
     path = config.origin.get((plural, name))
     folder = path.parent if path is not None else Path()
-    return {key: str(folder / value) if key in _FILES and value else value for key, value in entry.items()}
+    return {key: str(folder / value) if key in _FILES and value else value for key, value in settings.items()}
 
 
 def _without_rivals(user: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

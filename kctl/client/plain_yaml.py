@@ -42,37 +42,37 @@ def _block(lines: list[tuple[int, str]], index: int, indent: int) -> tuple[Any, 
 
 
 def _sequence(lines: list[tuple[int, str]], index: int, indent: int) -> tuple[list[Any], int]:
-    found: list[Any] = []
+    items: list[Any] = []
     while index < len(lines) and lines[index][0] == indent and lines[index][1].startswith("- "):
         inner = lines[index][1][2:].lstrip(" ")
         depth = indent + len(lines[index][1]) - len(inner)
         if _key(inner) is None:
-            found.append(_scalar(inner))
+            items.append(_scalar(inner))
             index += 1
         else:
             lines[index] = (depth, inner)
             value, index = _mapping(lines, index, depth)
-            found.append(value)
-    return found, index
+            items.append(value)
+    return items, index
 
 
 def _mapping(lines: list[tuple[int, str]], index: int, indent: int) -> tuple[dict[str, Any], int]:
-    found: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     while index < len(lines) and lines[index][0] == indent and not lines[index][1].startswith("- "):
         pair = _key(lines[index][1])
-        if pair is None or pair[0] in found:
+        if pair is None or pair[0] in mapping:
             raise _GiveUp
         name, value = pair
         index += 1
         if value:
-            found[name] = _scalar(value)
+            mapping[name] = _scalar(value)
         elif index < len(lines) and _is_below(lines[index], indent):
-            found[name], index = _block(lines, index, lines[index][0])
+            mapping[name], index = _block(lines, index, lines[index][0])
         else:
-            found[name] = None
+            mapping[name] = None
     if index < len(lines) and lines[index][0] > indent:
         raise _GiveUp
-    return found, index
+    return mapping, index
 
 
 def _is_below(line: tuple[int, str], indent: int) -> bool:

@@ -86,11 +86,11 @@ def _foreign(directory: Path) -> Iterator[Path]:
     if not _is(directory, stat.S_ISDIR):
         yield directory
         return
-    for entry in sorted(directory.iterdir()):
-        if entry.name in FOLDERS and _is(entry, stat.S_ISDIR):
-            yield from (each for each in sorted(entry.iterdir()) if each.name not in FOLDERS[entry.name] or not _is(each, stat.S_ISREG))
-        elif entry.name not in FILES or not _is(entry, stat.S_ISREG):
-            yield entry
+    for present in sorted(directory.iterdir()):
+        if present.name in FOLDERS and _is(present, stat.S_ISDIR):
+            yield from (each for each in sorted(present.iterdir()) if each.name not in FOLDERS[present.name] or not _is(each, stat.S_ISREG))
+        elif present.name not in FILES or not _is(present, stat.S_ISREG):
+            yield present
 
 
 def _is(path: Path, kind: Callable[[int], bool]) -> bool:

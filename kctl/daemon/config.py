@@ -42,7 +42,7 @@ class ClusterConfig:
         if data is None:
             return None
         stored = {"name": path.parent.name} | json_object(path, data, advice)
-        known = {entry.name for entry in fields(cls)}
+        known = {setting.name for setting in fields(cls)}
         config = cls(**{key: value for key, value in stored.items() if key in known})
         wrong = [name for name, valid in _VALID.items() if not valid(getattr(config, name))]
         if wrong:

@@ -39,13 +39,13 @@ def find(name: str = "", environment: Mapping[str, str] = os.environ) -> Cluster
     name = name or _from_environment(environment) or recorded(environment)
     if name:
         return _existing(name, environment)
-    found = clusters(environment)
-    if not found:
+    present = clusters(environment)
+    if not present:
         raise NoCluster("no cluster has been made on this machine yet; start one with: kctl run-cluster")
-    if len(found) > 1:
-        names = ", ".join(paths.name for paths in found)
+    if len(present) > 1:
+        names = ", ".join(paths.name for paths in present)
         raise NoCluster(f"none of the clusters is the current one ({names}); choose one with: kctl cluster use NAME")
-    return found[0]
+    return present[0]
 
 
 def to_start(name: str = "", environment: Mapping[str, str] = os.environ) -> ClusterPaths:

@@ -38,9 +38,9 @@ def json_object(path: Path, data: bytes, advice: str) -> dict[str, Any]:
     import orjson
 
     try:
-        found = orjson.loads(data)
+        parsed = orjson.loads(data)
     except orjson.JSONDecodeError:
         raise DamagedFile(path, "is empty" if not data.strip() else "is not JSON", advice) from None
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise DamagedFile(path, "is not a JSON object", advice)
-    return found
+    return parsed

@@ -96,5 +96,5 @@ def siblings(paths: ClusterPaths) -> list[ClusterPaths]:
 def _in(home: Path) -> list[ClusterPaths]:
     if not home.is_dir():
         return []
-    found = [ClusterPaths(folder) for folder in sorted(home.iterdir()) if valid_cluster_name(folder.name)]
-    return [paths for paths in found if paths.exist]
+    named = [ClusterPaths(folder) for folder in sorted(home.iterdir()) if valid_cluster_name(folder.name)]
+    return [paths for paths in named if paths.exist]

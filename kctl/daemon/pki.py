@@ -85,9 +85,9 @@ class Pki:
 
 def _is_pem(text: bytes) -> bool:
     """One object between BEGIN and END lines, base64 of DER that is as long as it says."""
-    found = re.fullmatch(rb"\s*-----BEGIN ([A-Z ]+)-----\s+([A-Za-z0-9+/=\s]+)-----END \1-----\s*", text)
+    block = re.fullmatch(rb"\s*-----BEGIN ([A-Z ]+)-----\s+([A-Za-z0-9+/=\s]+)-----END \1-----\s*", text)
     try:
-        data = base64.b64decode(b"".join(found.group(2).split()), validate=True) if found else b""
+        data = base64.b64decode(b"".join(block.group(2).split()), validate=True) if block else b""
     except ValueError:
         return False
     if len(data) < 2 or data[0] != _DER_SEQUENCE:

@@ -57,7 +57,7 @@ def restrict(path: Path) -> None:
 
 
 def _restrict(descriptor: int, mode: int | None) -> None:
-    found = os.fstat(descriptor)
-    wanted = mode if mode is not None else FOLDER_MODE if stat.S_ISDIR(found.st_mode) else FILE_MODE
-    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != wanted:
+    present = os.fstat(descriptor)
+    wanted = mode if mode is not None else FOLDER_MODE if stat.S_ISDIR(present.st_mode) else FILE_MODE
+    if present.st_uid == os.geteuid() and stat.S_IMODE(present.st_mode) != wanted:
         os.fchmod(descriptor, wanted)

@@ -72,13 +72,13 @@ class Supervisor:
     async def wait(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; raises ComponentCrashed when a component ends before that."""
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, *(entry.task for entry in self._running)}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopping, *(running.task for running in self._running)}, return_when=asyncio.FIRST_COMPLETED)
         if not stopping.done():
             stopping.cancel()
             await self._crash()
 
     async def _crash(self) -> None:
-        culprit = next(entry for entry in self._running if entry.task.done())
+        culprit = next(running for running in self._running if running.task.done())
         error = culprit.task.exception() if not culprit.task.cancelled() else None
         why = f"{type(error).__name__}: {error}" if error is not None else "it ended"
         culprit.state.ready, culprit.state.error = False, why
@@ -88,14 +88,14 @@ class Supervisor:
     async def stop(self) -> None:
         """Stop in reverse order, each given STOP_SECONDS before it is cancelled. Idempotent."""
         while self._running:
-            entry = self._running.pop()
-            entry.stop.set()
-            entry.state.ready = False
-            done, _ = await asyncio.wait({entry.task}, timeout=STOP_SECONDS)
+            running = self._running.pop()
+            running.stop.set()
+            running.state.ready = False
+            done, _ = await asyncio.wait({running.task}, timeout=STOP_SECONDS)
             if not done:
-                _log.error("%s did not stop within %s s", entry.component.name, STOP_SECONDS)
-                entry.task.cancel()
-            await asyncio.gather(entry.task, return_exceptions=True)
+                _log.error("%s did not stop within %s s", running.component.name, STOP_SECONDS)
+                running.task.cancel()
+            await asyncio.gather(running.task, return_exceptions=True)
 
 
 def _check_order(components: Sequence[Component]) -> None:

@@ -59,9 +59,9 @@ class Acceptor:
     async def listen(self, host: str, port: int) -> int:
         """Bind every address of `host`; the port bound (useful with port 0). Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        found = await self._loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        resolved = await self._loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         try:
-            for family, _, _, _, address in dict.fromkeys(found):
+            for family, _, _, _, address in dict.fromkeys(resolved):
                 if port == 0 and self._sockets:
                     address = (address[0], self._sockets[0].getsockname()[1], *address[2:])
                 listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)

@@ -154,5 +154,5 @@ def held_addresses(service: objects.Object) -> Iterable[str]:
 
 def held_ports(service: objects.Object) -> set[int]:
     spec = objects.spec(service)
-    ports = {entry["nodePort"] for entry in spec.get("ports") or () if entry.get("nodePort")}
+    ports = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
     return ports | ({spec["healthCheckNodePort"]} if spec.get("healthCheckNodePort") else set())

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 
 import orjson
 
+from kctl.apimachinery.field_ownership.managed_fields import default, default_plain, plain_data
 from kctl.apimachinery.status import ApiError
 from kctl.kube_apiserver import list_encoding, media_types, representation
 from kctl.kube_apiserver.media_types import MediaType
@@ -81,10 +82,10 @@ def _dump(chosen: MediaType, value: Any, request: Request) -> bytes:
     if chosen.name == media_types.YAML:
         from kctl.apimachinery import yaml
 
-        return yaml.dump(value).encode()
+        return yaml.dump(plain_data(value)).encode()
     if _pretty(request):
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(value, default_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(value, default, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _pretty(request: Request) -> bool:

@@ -53,7 +53,7 @@ async def _create(registry: Registry, obj: Object) -> None:
     endpoint = registry.endpoint(resource)
     decoded = endpoint.schema().decode(obj).object
     try:
-        await endpoint.create(obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, validates=False))
+        await endpoint.create(obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, "kube-apiserver", validates=False))
     except AlreadyExists:
         return
 

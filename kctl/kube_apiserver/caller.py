@@ -41,6 +41,8 @@ class Caller:
     warnings: list[str] = field(default_factory=list)
     validates: bool = True
     sent_much: bool = False
+    applies: bool = False
+    """Server-side apply: what is written carries its managedFields already."""
 
 
 def manager_of(program: str) -> str:

@@ -18,7 +18,7 @@ from kctl.kube_apiserver.watch_cache import Entry
 
 FLOW_SCHEMAS = built_in("flowcontrol.apiserver.k8s.io/v1", "FlowSchema")
 PRIORITY_LEVELS = built_in("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration")
-_CALLER = Caller(APISERVER, body=CANONICAL)
+_CALLER = Caller(APISERVER, "kube-apiserver", body=CANONICAL)
 
 
 def dangling(schema: Object, level_exists: bool, now: str) -> Object:

@@ -14,6 +14,7 @@ from kctl.client.transport import RawResponse
 from kctl.kube_apiserver import answer_encoding, list_encoding, warning_headers
 from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
 from kctl.kube_apiserver.request import Request, WireRequest
+from kctl.kube_apiserver.request_info import resolve
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer, failure
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_http import watch_lines
@@ -58,10 +59,10 @@ def _headers(incoming: Mapping[str, str]) -> dict[str, str]:
 def _with_warnings(headers: Mapping[str, str], request: Request) -> CIMultiDict[str]:
     from multidict import CIMultiDict
 
-    found = CIMultiDict(headers)
+    all_headers = CIMultiDict(headers)
     for warning in warning_headers.headers(request.warnings):
-        found.add("Warning", warning)
-    return found
+        all_headers.add("Warning", warning)
+    return all_headers
 
 
 async def in_process(
@@ -78,7 +79,7 @@ async def in_process(
     wire = wire_request(method, path, lowered)
     wire.query = {**wire.query, **query}
     wire.raw_body, wire.user = body or b"", user
-    request = server.resolve(wire)
+    request = resolve(wire, server.registry)
     try:
         answer = await server.handle(request)
         match answer:
@@ -145,7 +146,7 @@ class Listener:
         wire = wire_request(incoming.method, incoming.raw_path, headers)
         tls = incoming.transport.get_extra_info("ssl_object") if incoming.transport else None
         wire.client_certificate = tls.getpeercert() if tls is not None else None
-        request = self._server.resolve(wire)
+        request = resolve(wire, self._server.registry)
         return await self._server.stalls.timed(request, self._answer(incoming, wire, request))
 
     async def _answer(self, incoming: web.BaseRequest, wire: WireRequest, request: Request) -> web.StreamResponse:

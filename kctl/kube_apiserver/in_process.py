@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import assert_never
 
+from kctl.apimachinery.field_ownership.managed_fields import plain, plain_data
 from kctl.apimachinery.user import User
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
 from kctl.kube_apiserver import representation
-from kctl.kube_apiserver.caller import Body, manager_of
+from kctl.kube_apiserver.caller import CANONICAL, Body, manager_of
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.registry.watch import Bookmark, WatchFailure, WatchStream
 from kctl.kube_apiserver.request import ResourceRequest
@@ -45,13 +46,15 @@ class InProcessTransport:
         answer = await self._server.handle_in_process(inner)
         match answer:
             case ObjectAnswer() if not request.accept:
-                return ApiResponse(answer.status, answer.object, inner.warnings)
+                return ApiResponse(answer.status, answer.object if self._form is CANONICAL else plain(answer.object), inner.warnings)
         return self._answer(inner, answer)
 
     def _answer(self, request: ResourceRequest, answer: Response) -> ApiResponse:
         match answer:
             case ObjectAnswer() | ListAnswer():
                 shown = representation.in_process(request, answer, self._server.now())
+                if self._form is not CANONICAL:
+                    shown = plain_data(shown)
                 return ApiResponse(answer.status, shown, request.warnings)
             case WatchAnswer():
                 return ApiResponse(answer.status, {}, request.warnings, events=self._events(request, answer.stream))
@@ -73,9 +76,11 @@ class InProcessTransport:
                 elif isinstance(batch, Bookmark):
                     yield [WatchEvent("BOOKMARK", batch.object(stream.endpoint))]
                 elif show is not None:
-                    yield [WatchEvent(change.type, show(change)) for change in batch]
-                else:
+                    yield [WatchEvent(change.type, plain_data(show(change))) for change in batch]
+                elif self._form is CANONICAL:
                     yield events(stream.endpoint, batch)
+                else:
+                    yield [WatchEvent(event.type, plain(event.object)) for event in events(stream.endpoint, batch)]
         finally:
             stream.close()
             if timer is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from kctl.apimachinery.field_ownership.managed_fields import default, default_plain, plain_data
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver import media_types, representation
 from kctl.kube_apiserver.media_types import MediaType
@@ -36,7 +37,7 @@ def pieces(media: MediaType, request: Request, listing: ListAnswer, now: datetim
         head, key, values = representation.listed(media, request, listing, now)
     if media.name == media_types.YAML:
         return _yaml(head, key, values)
-    return _joined(head, key, map(orjson.dumps, values)) if plain else _indented(head, key, values)
+    return _joined(head, key, (orjson.dumps(value, default) for value in values)) if plain else _indented(head, key, values)
 
 
 def chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
@@ -76,7 +77,7 @@ def _indented(head: Object, key: str, items: Iterable[Any]) -> Iterator[bytes]:
     yield orjson.dumps(head, option=_INDENTED)[:-2] + f',\n  "{key}": ['.encode()
     before, end = b"\n    ", b"]\n}\n"
     for item in items:
-        yield before + orjson.dumps(item, option=_INDENTED).replace(b"\n", b"\n    ")
+        yield before + orjson.dumps(item, default_plain, option=_INDENTED).replace(b"\n", b"\n    ")
         before, end = b",\n    ", b"\n  ]\n}\n"
     yield end
 
@@ -89,6 +90,6 @@ def _yaml(head: Object, key: str, items: Iterable[Any]) -> Iterator[bytes]:
     yield before.encode()
     first = f"\n{key}:\n"
     for item in items:
-        yield (first + yaml.dump([item])).encode()
+        yield (first + yaml.dump([plain_data(item)])).encode()
         first = ""
     yield (empty if first else "").encode() + after.encode()

@@ -102,14 +102,14 @@ class Metrics:
     def _duration_lines(self) -> Iterator[str]:
         name = "apiserver_request_duration_seconds"
         yield from _head(name, "histogram", "Response latency distribution in seconds for each verb and resource.")
-        for key, found in sorted(self._durations().items()):
+        for key, durations in sorted(self._durations().items()):
             labels = _labels(*key)
             total = 0.0
-            for bound, count in zip((*_BUCKETS, float("inf")), found, strict=False):
+            for bound, count in zip((*_BUCKETS, float("inf")), durations, strict=False):
                 total += count
                 shown = "+Inf" if bound == float("inf") else f"{bound:g}"
                 yield f'{name}_bucket{{{labels},le="{shown}"}} {total:g}'
-            yield f"{name}_sum{{{labels}}} {found[-1]:.6f}"
+            yield f"{name}_sum{{{labels}}} {durations[-1]:.6f}"
             yield f"{name}_count{{{labels}}} {total:g}"
 
     def _in_flight_lines(self) -> Iterator[str]:
@@ -136,7 +136,7 @@ class Metrics:
             "gauge",
             "Number of stored objects at the time of last check split by kind.",
         )
-        for cache in sorted(self._storage.caches(), key=lambda entry: (entry.plural, entry.group)):
+        for cache in sorted(self._storage.caches(), key=lambda counted: (counted.plural, counted.group)):
             resource = f"{cache.plural}.{cache.group}" if cache.group else cache.plural
             yield f'apiserver_storage_objects{{resource="{resource}"}} {cache.count()}'
 

@@ -54,7 +54,7 @@ def schema(value: dict[str, Any]) -> bytes:
     if value.get("default") is not None:
         parts.append(_field(5, _any(value["default"])))
     parts += [_field(19, str(name).encode()) for name in value.get("required") or ()]
-    parts += [_field(20, _any(entry)) for entry in value.get("enum") or ()]
+    parts += [_field(20, _any(inner)) for inner in value.get("enum") or ()]
     additional = value.get("additionalProperties")
     if isinstance(additional, dict):
         parts.append(_field(21, _field(1, schema(additional))))
@@ -65,18 +65,18 @@ def schema(value: dict[str, Any]) -> bytes:
         parts.append(_field(22, b"".join(_field(1, str(kind).encode()) for kind in kinds)))
     if isinstance(value.get("items"), dict):
         parts.append(_field(23, _field(1, schema(value["items"]))))
-    parts += [_field(24, schema(entry)) for entry in value.get("allOf") or ()]
+    parts += [_field(24, schema(inner)) for inner in value.get("allOf") or ()]
     if value.get("properties"):
-        named = (_field(1, _named(name, schema(entry))) for name, entry in value["properties"].items())
+        named = (_field(1, _named(name, schema(inner))) for name, inner in value["properties"].items())
         parts.append(_field(25, b"".join(named)))
-    parts += [_field(31, _named(name, _any(entry))) for name, entry in value.items() if name.startswith("x-")]
+    parts += [_field(31, _named(name, _any(inner))) for name, inner in value.items() if name.startswith("x-")]
     return b"".join(parts)
 
 
 def document(swagger: dict[str, Any]) -> bytes:
     """Document: swagger 1, info 2 (title 1, version 2), paths 8, definitions 9 (additional_properties 1)."""
     info = swagger.get("info") or {}
-    definitions = b"".join(_field(1, _named(name, schema(entry))) for name, entry in (swagger.get("definitions") or {}).items())
+    definitions = b"".join(_field(1, _named(name, schema(definition))) for name, definition in (swagger.get("definitions") or {}).items())
     return b"".join(
         (
             _field(1, b"2.0"),

@@ -77,14 +77,9 @@ class Request:
         """None where an object was handed over, which in-process callers do."""
         return self.wire.raw_body if self.wire is not None else None
 
-    @property
-    def on_collection(self) -> bool:
-        """Whether it is about a collection of objects, which could be watched."""
-        return False
-
     def media(self) -> MediaType:
         """How the answer is wanted. Raises NotAcceptable."""
-        return negotiate(self.accept, self.on_collection)
+        return negotiate(self.accept)
 
     def answered(self) -> None:
         """Whoever sends answers to clients says so when one is over, however it ended."""
@@ -114,9 +109,9 @@ class ResourceRequest(Request):
         """In-process: where it would have gone."""
         return self.wire.path if self.wire is not None else self.resource.path(self.namespace, self.name, self.subresource)
 
-    @property
-    def on_collection(self) -> bool:
-        return not self.name
+    def media(self) -> MediaType:
+        """Collections could be watched, which a refusal mentions."""
+        return negotiate(self.accept, not self.name)
 
     @property
     def is_canonical(self) -> bool:

@@ -6,6 +6,7 @@ answered at the end of the handler chain.
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote
 
 from kctl.apimachinery.resources import ResourceType
@@ -18,6 +19,8 @@ _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "del
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _SUBRESOURCE_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
 _STREAMING = frozenset({"exec", "attach", "portforward", "proxy"})
+_Asked = tuple[str, str, str, str, str, int]
+"""verb (by method and path alone), plural, namespace, name, subresource, and how many parts the path has from the plural on"""
 
 
 def no_such_resource() -> ApiError:
@@ -41,40 +44,58 @@ def resolve(wire: WireRequest, registry: Registry) -> Request:
     if parts and parts[-1] == "":
         parts.pop()
     if len(parts) > 2 and parts[0] == "api":
-        request = _on_resource(wire, registry, "", parts[1], parts[2:])
-    elif len(parts) > 3 and parts[0] == "apis":
-        request = _on_resource(wire, registry, parts[1], parts[2], parts[3:])
-    else:
-        request = Request(verb=wire.method.lower())
-    headers = wire.headers
-    request.wire, request.query, request.user = wire, wire.query, wire.user
-    request.accept, request.content_type = headers.get("accept", ""), headers.get("content-type", "")
-    request.program = headers.get("user-agent", "")
-    return request
+        return _on_resource(wire, registry, "", parts[1], parts[2:])
+    if len(parts) > 3 and parts[0] == "apis":
+        return _on_resource(wire, registry, parts[1], parts[2], parts[3:])
+    return Request(verb=wire.method.lower(), **_of_wire(wire))
+
+
+def _of_wire(wire: WireRequest) -> dict[str, Any]:
+    """What every kind of request has from it."""
+    get = wire.headers.get
+    return {
+        "wire": wire,
+        "query": wire.query,
+        "user": wire.user,
+        "accept": get("accept", ""),
+        "content_type": get("content-type", ""),
+        "program": get("user-agent", ""),
+    }
 
 
 def _on_resource(wire: WireRequest, registry: Registry, group: str, version: str, rest: list[str]) -> Request:
-    asked, depth = _taken_apart(wire, group, version, [unquote(part) for part in rest])
+    rest = [unquote(part) if "%" in part else part for part in rest]
+    asked = verb, plural, namespace, name, subresource, _ = _taken_apart(wire, group, rest)
+    error: ApiError | None = None
     versions = registry.table.versions(group)
-    if version not in versions:
-        asked.error = no_such_resource() if versions else None
-        return asked
-    resource = None if "" in rest else registry.table.by_plural(group, version, asked.plural)
-    if resource is None:
-        asked.error = no_such_resource()
-        return asked
-    try:
-        _check_shape(asked, resource, depth)
-        verb = _verb(wire.method, asked, resource)
-    except ApiError as error:
-        asked.error = error
-        return asked
-    endpoint = registry.endpoint(resource)
-    return ResourceRequest(verb=verb, endpoint=endpoint, namespace=asked.namespace, name=asked.name, subresource=asked.subresource)
+    if version in versions:
+        resource = None if "" in rest else registry.table.by_plural(group, version, plural)
+        try:
+            if resource is None:
+                raise no_such_resource()
+            _check_shape(asked, resource)
+            served = _verb(wire.method, asked, resource)
+            endpoint = registry.endpoint(resource)
+            return ResourceRequest(
+                verb=served, endpoint=endpoint, namespace=namespace, name=name, subresource=subresource, **_of_wire(wire)
+            )
+        except ApiError as refused:
+            error = refused
+    elif versions:
+        error = no_such_resource()
+    names: dict[str, Any] = {
+        "group": group,
+        "version": version,
+        "plural": plural,
+        "namespace": namespace,
+        "name": name,
+        "subresource": subresource,
+    }
+    return UnservedRequest(verb=verb, error=error, **names, **_of_wire(wire))
 
 
-def _taken_apart(wire: WireRequest, group: str, version: str, rest: list[str]) -> tuple[UnservedRequest, int]:
-    """By the path alone, whatever there is; and how many parts the path has from the resource on."""
+def _taken_apart(wire: WireRequest, group: str, rest: list[str]) -> _Asked:
+    """By the path alone, whatever there is."""
     watch = False
     if rest[0] == "watch" and len(rest) > 1:
         watch, rest = True, rest[1:]
@@ -90,8 +111,7 @@ def _taken_apart(wire: WireRequest, group: str, version: str, rest: list[str]) -
             verb = "watch"
         elif not name:
             verb = "list"
-    asked = UnservedRequest(verb=verb, group=group, version=version, plural=plural, namespace=namespace, name=name, subresource=subresource)
-    return asked, len(rest)
+    return verb, plural, namespace, name, subresource, len(rest)
 
 
 def _is_namespace_part(rest: list[str]) -> bool:
@@ -99,8 +119,8 @@ def _is_namespace_part(rest: list[str]) -> bool:
     return len(rest) == 3 and rest[2] in ("status", "finalize")
 
 
-def _check_shape(asked: UnservedRequest, resource: ResourceType, depth: int) -> None:
-    namespace, name, subresource = asked.namespace, asked.name, asked.subresource
+def _check_shape(asked: _Asked, resource: ResourceType) -> None:
+    _, _, namespace, name, subresource, depth = asked
     if namespace and not resource.namespaced:
         raise no_such_resource()
     if name and resource.namespaced and not namespace:
@@ -114,20 +134,21 @@ def _check_shape(asked: UnservedRequest, resource: ResourceType, depth: int) -> 
             raise BadRequest(f"Name parameter invalid: \"{name}\": may not contain '{letter}'")
 
 
-def _verb(method: str, asked: UnservedRequest, resource: ResourceType) -> str:
+def _verb(method: str, asked: _Asked, resource: ResourceType) -> str:
     """Raises what a method is refused with that the resource does not have."""
-    if asked.subresource:
-        return _subresource_verb(method, resource, asked.subresource)
-    if asked.name:
+    by_path, _, namespace, name, subresource, _ = asked
+    if subresource:
+        return _subresource_verb(method, resource, subresource)
+    if name:
         if not any(verb in resource.verbs for verb in _OBJECT_VERBS.values()):
             raise no_such_resource()
         verb = _OBJECT_VERBS.get(method, "")
     else:
         verb = _COLLECTION_VERBS.get(method, "")
-        if verb in ("create", "deletecollection") and resource.namespaced and not asked.namespace:
+        if verb in ("create", "deletecollection") and resource.namespaced and not namespace:
             raise not_allowed()
     if verb in ("get", "list"):
-        verb = asked.verb
+        verb = by_path
     if verb not in resource.verbs:
         raise not_allowed()
     return verb

@@ -30,7 +30,7 @@ from kctl.kube_apiserver.in_process import InProcessTransport
 from kctl.kube_apiserver.metrics import Metrics
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.registry.served_resource import ObjectSchema
-from kctl.kube_apiserver.request import Handler, Request, ResourceRequest, WireRequest
+from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.stall_monitor import StallMonitor
@@ -110,11 +110,6 @@ class ApiServer:
     async def handle_in_process(self, request: ResourceRequest) -> Response:
         return await self._in_process(request)
 
-    def resolve(self, wire: WireRequest) -> Request:
-        from kctl.kube_apiserver import request_info
-
-        return request_info.resolve(wire, self.registry)
-
     async def handle(self, request: Request) -> Response:
         """What came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by its outermost filter."""
         chain = self._https
@@ -144,7 +139,7 @@ class ApiServer:
 
     async def serve(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
         """Listen; the port bound (useful with port 0)."""
-        from kctl.kube_apiserver import http, request_info  # noqa: F401  # the latter for `resolve`
+        from kctl.kube_apiserver import http
 
         self._listener = http.Listener(self)
         return int(await self._listener.start(host, port, ssl_context))

@@ -16,7 +16,7 @@ from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request, ResourceRequest, WireRequest
+from kctl.kube_apiserver.request import Request, ResourceRequest
 from kctl.kube_apiserver.response import Response
 from kctl.kube_apiserver.stall_monitor import StallMonitor
 from kctl.kube_apiserver.storage import Storage
@@ -35,10 +35,6 @@ class Serving(Protocol):
     """Whether the end has begun: alive, but no longer ready."""
 
     def now(self) -> datetime: ...
-
-    def resolve(self, wire: WireRequest) -> Request:
-        """What an HTTP request asks."""
-        ...
 
     async def handle(self, request: Request) -> Response:
         """What came over HTTPS, through the whole chain."""

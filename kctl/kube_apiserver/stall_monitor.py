@@ -60,13 +60,13 @@ class StallMonitor:
             f"# HELP {NAME} How long single steps of requests held the event loop, for steps longer than the threshold.",
             f"# TYPE {NAME} histogram",
         ]
-        for (verb, group, version, plural, subresource), found in sorted(self._stalls.items()):
+        for (verb, group, version, plural, subresource), stalls in sorted(self._stalls.items()):
             labels = f'group="{group}",resource="{plural}",subresource="{subresource}",verb="{verb}",version="{version}"'
             total = 0.0
-            for bound, count in zip((*map(str, _BUCKETS), "+Inf"), found, strict=False):
+            for bound, count in zip((*map(str, _BUCKETS), "+Inf"), stalls, strict=False):
                 total += count
                 lines.append(f'{NAME}_bucket{{{labels},le="{bound}"}} {total:g}')
-            lines += [f"{NAME}_sum{{{labels}}} {found[-1]:.6f}", f"{NAME}_count{{{labels}}} {total:g}"]
+            lines += [f"{NAME}_sum{{{labels}}} {stalls[-1]:.6f}", f"{NAME}_count{{{labels}}} {total:g}"]
         return lines
 
 

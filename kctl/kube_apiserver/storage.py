@@ -15,6 +15,7 @@ from typing import NamedTuple
 import orjson
 
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.watch_cache import FRESH_SECONDS, Change, Entry, WatchCache, at_revision
@@ -297,7 +298,7 @@ class Storage:
 
 def _encode(obj: Object) -> bytes:
     """orjson leaves several times the length allocated behind what it returns; what is kept must be an exact copy."""
-    return bytes(memoryview(orjson.dumps(obj)))
+    return bytes(memoryview(orjson.dumps(obj, managed_fields.default)))
 
 
 def _at_revision_in_place(obj: Object, revision: int) -> Object:
@@ -314,6 +315,7 @@ def _decode(value: KeyValue) -> Object:
         raise Damaged(value.key, value.mod_revision, error) from None
     if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
         raise Damaged(value.key, value.mod_revision, "it is no object with metadata")
+    managed_fields.compacted(obj)
     return _at_revision_in_place(obj, value.mod_revision)
 
 

@@ -15,10 +15,10 @@ _EACH = 256
 
 def headers(texts: Iterable[str]) -> Iterator[str]:
     """The values of the headers, without repetitions."""
-    found = [text for text in dict.fromkeys(texts) if text and _fits_a_header(text)]
-    cutting = sum(map(len, found)) > _ALL_TOGETHER
+    sent = [text for text in dict.fromkeys(texts) if text and _fits_a_header(text)]
+    cutting = sum(map(len, sent)) > _ALL_TOGETHER
     written = 0
-    for text in found:
+    for text in sent:
         if written >= _ALL_TOGETHER:
             return
         shown = text[:_EACH] if cutting else text

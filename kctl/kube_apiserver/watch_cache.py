@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
+from kctl.apimachinery.field_ownership.managed_fields import default
 from kctl.apimachinery.objects import Object
 
 WINDOW, SMALLEST_WINDOW = 2000, 100
@@ -40,7 +41,7 @@ class Entry:
     def item(self) -> bytes:
         """JSON without kind and apiVersion, as a typed list carries its items."""
         if self._item is None:
-            item = orjson.dumps({k: v for k, v in self.object.items() if k != "kind" and k != "apiVersion"})
+            item = orjson.dumps({k: v for k, v in self.object.items() if k != "kind" and k != "apiVersion"}, default)
             self._item = bytes(memoryview(item))  # an exact copy: orjson leaves several times its length allocated
         return self._item
 

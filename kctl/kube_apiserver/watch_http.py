@@ -8,6 +8,7 @@ from functools import partial
 
 import orjson
 
+from kctl.apimachinery.field_ownership.managed_fields import default
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.registry.watch import Batch, Bookmark, WatchFailure, WatchStream
@@ -23,7 +24,7 @@ _HEADS = {kind: f'{{"type":"{kind}","object":'.encode() for kind in ("ADDED", "M
 
 
 def _line(kind: str, obj: Object) -> bytes:
-    return _HEADS[kind] + orjson.dumps(obj) + b"}\n"
+    return _HEADS[kind] + orjson.dumps(obj, default) + b"}\n"
 
 
 async def watch_lines(server: Serving, request: Request, stream: WatchStream) -> AsyncIterator[bytes]:

@@ -34,6 +34,22 @@ def test_no_bags(word: str) -> None:
     assert not [_name(path) for path in SOURCES if word in (path.stem, path.parent.name)]
 
 
+def test_each_of_upstreams_words_names_one_thing() -> None:
+    """The registry is the API server's resources, storage what lies below it; besides, there is an API group of that name."""
+    named = {_name(path) for path in CODE if path.stem in ("registry", "storage") or path.parent.name == "storage"}
+    of_the_group = ("kctl/kube_apiserver/registry/storage/", "kctl/kube_apiserver/columns/storage.py", "kctl/cli/describe/storage.py")
+    assert {name for name in named if not name.startswith(of_the_group)} == {
+        "kctl/kube_apiserver/registry/registry.py",
+        "kctl/kube_apiserver/storage.py",
+    }
+
+
+def test_what_is_answered_and_never_stored_has_a_place_of_its_own() -> None:
+    """Reviews and the like; subresources are something else."""
+    kinds = {path.stem: path.parent.name for path in CODE if path.stem.endswith(("_review", "component_status"))}
+    assert kinds and set(kinds.values()) == {"virtual_resources"}
+
+
 def test_components_take_their_clock() -> None:
     """Only the clock and the edges (command line, its cache of discovery, log stamps) may ask the operating system for the time."""
     allowed = (

@@ -47,6 +47,8 @@ UPSTREAMS_OWN_500 = re.compile(
             r"invalid patch format of retainKeys",
             r"expected a \[\]interface \{\}, but received a (?:map\[string\]interface \{\}|string|int64|float64|bool|%!s\(<nil>\))",
             r"The order in patch list:\n\[.*\]\n doesn't match \$setElementOrder list:\n\[.*\]\n",
+            # applied configurations that are none
+            r"failed to create typed patch object \(.*; .*\): (?s:.*)",
             # bindings to what is no node, an eviction that two budgets count
             *_TARGETS,
             rf"\[{_TARGETS[0]}, {_TARGETS[1]}\]",

@@ -40,6 +40,7 @@ async def test_the_smallest_volume_that_suits() -> None:
         ({"volumeMode": "Block"}, "incompatible volumeMode"),
         ({"accessModes": ["ReadOnlyMany"]}, "incompatible accessMode"),
     ],
+    ids=("size", "class", "mode", "access"),
 )
 async def test_a_volume_asked_for_by_name_must_suit(change: Object, why: str) -> None:
     async with whole_cluster() as cluster:
@@ -165,6 +166,7 @@ async def test_a_volume_of_an_outside_provisioner_is_bound() -> None:
         ),
         ({"persistentVolumeReclaimPolicy": "Delete", "hostPath": {"path": "/tmp/v"}}, "", None),
     ],
+    ids=("retain", "recycle", "recycle-csi", "delete-path", "delete-nfs", "delete-tmp"),
 )
 async def test_reclaim_policies(change: Object, phase: str, told: tuple[str, str, str] | None) -> None:
     async with whole_cluster() as cluster:

@@ -38,12 +38,12 @@ class Verdict(NamedTuple):
 
 
 def tolerations_of(spec: Object) -> list[Object]:
-    found = list(spec.get("tolerations") or ())
+    tolerations = list(spec.get("tolerations") or ())
     for key, effect in _TOLERATED_ON_HOST_NETWORK if spec.get("hostNetwork") else _TOLERATED:
         wanted = {"key": key, "operator": "Exists", "effect": effect}
-        if wanted not in found:
-            found.append(wanted)
-    return found
+        if wanted not in tolerations:
+            tolerations.append(wanted)
+    return tolerations
 
 
 class Placement:

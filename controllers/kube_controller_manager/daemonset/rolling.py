@@ -24,8 +24,8 @@ class OnNode(NamedTuple):
     clear: bool = True
 
 
-def on_node(found: Sequence[Object], digest: str) -> OnNode:
-    alive = [pod for pod in found if not objects.deletion_timestamp(pod)]
+def on_node(members: Sequence[Object], digest: str) -> OnNode:
+    alive = [pod for pod in members if not objects.deletion_timestamp(pod)]
     new = [pod for pod in alive if objects.labels(pod).get(HASH_LABEL) == digest]
     old = [pod for pod in alive if objects.labels(pod).get(HASH_LABEL) != digest]
     return OnNode(new[0] if new else None, old[0] if old else None, len(new) <= 1 and len(old) <= 1)
@@ -37,8 +37,8 @@ def surge(daemon_set: Object, desired: int) -> int:
 
 def max_unavailable(daemon_set: Object, desired: int) -> int:
     """At least one where there is no surge either."""
-    found = int_or_percent.scaled(_rolling(daemon_set).get("maxUnavailable", 1), desired, round_up=True)
-    return found or (0 if surge(daemon_set, desired) else 1)
+    allowed = int_or_percent.scaled(_rolling(daemon_set).get("maxUnavailable", 1), desired, round_up=True)
+    return allowed or (0 if surge(daemon_set, desired) else 1)
 
 
 def _rolling(daemon_set: Object) -> Object:
@@ -54,8 +54,8 @@ def to_delete(daemon_set: Object, by_node: Mapping[str, Sequence[Object]], diges
     unavailable = 0
     lost: list[Object] = []
     candidates: list[Object] = []
-    for found in by_node.values():
-        new, old, clear = on_node(found, digest)
+    for members in by_node.values():
+        new, old, clear = on_node(members, digest)
         if not clear or (new is None) == (old is None):
             unavailable += 1
         elif new is not None:
@@ -73,8 +73,8 @@ def to_surge(
     finished: list[Object] = []
     lost: list[str] = []
     candidates: list[str] = []
-    for node, found in by_node.items():
-        new, old, clear = on_node(found, digest)
+    for node, members in by_node.items():
+        new, old, clear = on_node(members, digest)
         if not clear:
             surging += 1
         elif old is None:

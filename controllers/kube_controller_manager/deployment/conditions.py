@@ -55,14 +55,14 @@ def availability(enough: bool, now: str) -> Condition:
 def replica_failure(new_rs: Object | None, replica_sets: Sequence[Object]) -> Condition | None:
     """The ReplicaFailure of the new ReplicaSet, else of any, as a Deployment condition."""
     for rs in [*([new_rs] if new_rs is not None else []), *replica_sets]:
-        found = objects.find_condition((rs.get("status") or {}).get("conditions") or (), REPLICA_FAILURE)
-        if found is not None:
+        failure = objects.find_condition((rs.get("status") or {}).get("conditions") or (), REPLICA_FAILURE)
+        if failure is not None:
             return {
                 "type": REPLICA_FAILURE,
-                "status": found["status"],
-                "lastUpdateTime": found["lastTransitionTime"],
-                "lastTransitionTime": found["lastTransitionTime"],
-                "reason": found["reason"],
-                "message": found["message"],
+                "status": failure["status"],
+                "lastUpdateTime": failure["lastTransitionTime"],
+                "lastTransitionTime": failure["lastTransitionTime"],
+                "reason": failure["reason"],
+                "message": failure["message"],
             }
     return None

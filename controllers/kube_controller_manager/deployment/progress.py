@@ -46,8 +46,8 @@ def counts(deployment: Object, new: Object | None, replica_sets: Sequence[Object
     if old.get("collisionCount") is not None:
         status["collisionCount"] = old["collisionCount"]
     enough = sums["availableReplicas"] >= replicas(deployment) - rolling.max_unavailable(deployment)
-    found = conditions.availability(enough, rfc3339(now))
-    status["conditions"] = conditions.put(list(old.get("conditions") or ()), found)
+    available = conditions.availability(enough, rfc3339(now))
+    status["conditions"] = conditions.put(list(old.get("conditions") or ()), available)
     return status
 
 
@@ -90,7 +90,7 @@ def rollout_status(deployment: Object, new: Object | None, replica_sets: Sequenc
     """The whole status during a rollout (syncRolloutStatus)."""
     before = objects.status(deployment)
     status = counts(deployment, new, replica_sets, now)
-    found: list[objects.Condition] = status["conditions"]
+    after: list[objects.Condition] = status["conditions"]
     if has_deadline(deployment):
         present = objects.find_condition(before.get("conditions") or (), conditions.PROGRESSING)
         settled = (
@@ -99,15 +99,15 @@ def rollout_status(deployment: Object, new: Object | None, replica_sets: Sequenc
             and _count(status, "replicas") == _count(status, "updatedReplicas")
         )
         if not settled:
-            found = _progressing(deployment, new, status, present, found, now)
+            after = _progressing(deployment, new, status, present, after, now)
     else:
-        found = objects.without_condition(found, conditions.PROGRESSING)
+        after = objects.without_condition(after, conditions.PROGRESSING)
     failure = conditions.replica_failure(new, replica_sets)
     if failure is not None:
-        found = conditions.put(found, failure)
+        after = conditions.put(after, failure)
     else:
-        found = objects.without_condition(found, conditions.REPLICA_FAILURE)
-    status["conditions"] = found
+        after = objects.without_condition(after, conditions.REPLICA_FAILURE)
+    status["conditions"] = after
     return status
 
 
@@ -116,24 +116,24 @@ def _progressing(
     new: Object | None,
     status: Status,
     present: Mapping[str, Any] | None,
-    found: list[objects.Condition],
+    before: list[objects.Condition],
     now: datetime,
 ) -> list[objects.Condition]:
     name = f'ReplicaSet "{objects.name(new)}"' if new is not None else f'Deployment "{objects.name(deployment)}"'
     stamp = rfc3339(now)
     if is_complete(deployment, status):
         text = f"{name} has successfully progressed."
-        return conditions.put(found, _is(("True", conditions.NEW_AVAILABLE), text, stamp))
+        return conditions.put(before, _is(("True", conditions.NEW_AVAILABLE), text, stamp))
     if _is_moving(objects.status(deployment), status):
         condition = _is(("True", conditions.UPDATED), f"{name} is progressing.", stamp)
         if present is not None:
             if present["status"] == "True":
                 condition["lastTransitionTime"] = present["lastTransitionTime"]
-            found = objects.without_condition(found, conditions.PROGRESSING)  # so that its update time moves
-        return conditions.put(found, condition)
+            before = objects.without_condition(before, conditions.PROGRESSING)  # so that its update time moves
+        return conditions.put(before, condition)
     if _is_timed_out(deployment, present, now):
-        return conditions.put(found, _is(("False", conditions.TIMED_OUT), f"{name} has timed out progressing.", stamp))
-    return found
+        return conditions.put(before, _is(("False", conditions.TIMED_OUT), f"{name} has timed out progressing.", stamp))
+    return before
 
 
 def _is(what: tuple[str, str], message: str, now: str) -> objects.Condition:

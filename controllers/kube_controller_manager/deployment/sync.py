@@ -51,8 +51,8 @@ class Writer:
         """Adds a condition and, where it changed, the revision."""
         status = objects.status(deployment)
         if condition is not None:
-            found = conditions.put(list(status.get("conditions") or ()), condition)
-            status = {**status, "conditions": found}
+            noted = conditions.put(list(status.get("conditions") or ()), condition)
+            status = {**status, "conditions": noted}
         if number and objects.annotations(deployment).get(revisions.REVISION) != number:
             return await self.write_status(deployment, status, revision=number)
         return await self.write_status(deployment, status)
@@ -135,12 +135,12 @@ class Writer:
     async def _resolve_collision(self, deployment: Object, wanted: Object) -> Object:
         """Ours already (the cache was late), or the hash collided."""
         name, space = objects.name(wanted), objects.namespace(wanted)
-        found = await self._context.client.get(REPLICA_SETS, name, space)
-        owner = objects.controller_of(found)
-        same = revisions.same_template(objects.spec(found)["template"], objects.spec(deployment)["template"])
+        present = await self._context.client.get(REPLICA_SETS, name, space)
+        owner = objects.controller_of(present)
+        same = revisions.same_template(objects.spec(present)["template"], objects.spec(deployment)["template"])
         if owner is not None and owner["uid"] == objects.uid(deployment) and same:
-            self._replica_sets.observe([found])
-            return found
+            self._replica_sets.observe([present])
+            return present
         count = int(objects.status(deployment).get("collisionCount") or 0) + 1
         await self.write_status(deployment, {**objects.status(deployment), "collisionCount": count})
         raise CollisionError(f'name "{name}" is taken; collision count is now {count}')

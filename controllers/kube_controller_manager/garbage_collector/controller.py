@@ -127,10 +127,10 @@ class GarbageCollector(LoopController):
         return None
 
     async def _collect(self, key: str) -> None:
-        found = self._ownership.find(key)
-        if found is None:
+        owned = self._ownership.find(key)
+        if owned is None:
             return
-        resource, obj = found
+        resource, obj = owned
         if ownership.awaits_orphaning(obj):
             await self._orphan_dependents(resource, obj)
         elif ownership.awaits_dependents(obj):
@@ -169,9 +169,9 @@ class GarbageCollector(LoopController):
     async def _owner(self, obj: Object, reference: Reference) -> Object | None:
         """None only when it is certain that there is none."""
         uid, space = reference["uid"], objects.namespace(obj)
-        found = self._ownership.find(uid)
-        if found is not None:
-            owner = found[1]
+        known = self._ownership.find(uid)
+        if known is not None:
+            owner = known[1]
             if objects.namespace(owner) in ("", space) and objects.name(owner) == reference["name"]:
                 return owner
             text = f'ownerRef [{_describe(reference, space)}] does not exist in namespace "{space}"'
@@ -210,10 +210,10 @@ class GarbageCollector(LoopController):
         uid = objects.uid(obj)
         calls = []
         for dependent in self._ownership.dependents(uid):
-            found = self._ownership.find(objects.uid(dependent))
-            if found is not None:
-                kept = [entry for entry in objects.owner_references(dependent) if entry["uid"] != uid]
-                calls.append(self._set_owners(found[0], dependent, kept))
+            known = self._ownership.find(objects.uid(dependent))
+            if known is not None:
+                kept = [reference for reference in objects.owner_references(dependent) if reference["uid"] != uid]
+                calls.append(self._set_owners(known[0], dependent, kept))
         await asyncio.gather(*calls)
         await self._remove_finalizer(resource, obj, ORPHAN)
 
@@ -224,7 +224,7 @@ class GarbageCollector(LoopController):
         await self._patch_metadata(resource, obj, meta)
 
     async def _remove_finalizer(self, resource: ResourceType, obj: Object, finalizer: str) -> None:
-        left = [entry for entry in objects.finalizers(obj) if entry != finalizer]
+        left = [name for name in objects.finalizers(obj) if name != finalizer]
         meta = {"resourceVersion": objects.resource_version(obj), "finalizers": left or None}
         await self._patch_metadata(resource, obj, meta)
 

@@ -72,6 +72,6 @@ def _last_exit(pod: Object) -> datetime | None:
     status = objects.status(pod)
     sidecars = {each["name"] for each in objects.spec(pod).get("initContainers") or () if each.get("restartPolicy") == "Always"}
     entries = [*(status.get("containerStatuses") or ())]
-    entries += [entry for entry in status.get("initContainerStatuses") or () if entry["name"] in sidecars]
-    moments = [str(((entry.get("state") or {}).get("terminated") or {}).get("finishedAt") or "") for entry in entries]
+    entries += [container for container in status.get("initContainerStatuses") or () if container["name"] in sidecars]
+    moments = [str(((container.get("state") or {}).get("terminated") or {}).get("finishedAt") or "") for container in entries]
     return max(times.parse(moment) for moment in moments) if moments and all(moments) else None

@@ -21,13 +21,13 @@ COMPLETIONS = ("CompletionsReached", "Reached expected number of succeeded pods"
 
 
 def new(kind: str, reason: str, message: str, now: str, status: str = "True") -> Condition:
-    found = {"type": kind, "status": status, "lastProbeTime": now, "lastTransitionTime": now, "reason": reason, "message": message}
-    return {field: value for field, value in found.items() if value}
+    condition = {"type": kind, "status": status, "lastProbeTime": now, "lastTransitionTime": now, "reason": reason, "message": message}
+    return {field: value for field, value in condition.items() if value}
 
 
 def true(job: Object, kind: str) -> Condition | None:
-    entry = objects.find_condition(objects.status(job).get("conditions") or (), kind)
-    return entry if entry is not None and entry["status"] == "True" else None
+    condition = objects.find_condition(objects.status(job).get("conditions") or (), kind)
+    return condition if condition is not None and condition["status"] == "True" else None
 
 
 def final(interim: Condition, now: str) -> Condition:
@@ -43,4 +43,4 @@ def ensured(conditions: Sequence[Condition], condition: Condition) -> list[Condi
         return None if condition["status"] == "False" else [*conditions, condition]
     if all(present.get(field) == condition.get(field) for field in ("status", "reason", "message")):
         return None
-    return [condition if entry is present else entry for entry in conditions]
+    return [condition if known is present else known for known in conditions]

@@ -12,7 +12,7 @@ Intervals = list[tuple[int, int]]
 
 def parse(text: str, completions: int) -> Intervals:
     """What cannot be read is left out, and so is what lies beyond `completions`."""
-    found: Intervals = []
+    intervals: Intervals = []
     for part in text.split(",") if text else ():
         low, dash, high = part.partition("-")
         try:
@@ -22,8 +22,8 @@ def parse(text: str, completions: int) -> Intervals:
             continue
         if first >= completions:
             break
-        found.append((first, last))
-    return _joined(found)
+        intervals.append((first, last))
+    return _joined(intervals)
 
 
 def text_of(intervals: Intervals) -> str:
@@ -37,13 +37,13 @@ def _one(first: int, last: int) -> str:
 
 
 def _joined(intervals: Iterable[tuple[int, int]]) -> Intervals:
-    found: Intervals = []
+    joined: Intervals = []
     for first, last in sorted(intervals):
-        if found and first <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
         else:
-            found.append((first, last))
-    return found
+            joined.append((first, last))
+    return joined
 
 
 def union(intervals: Intervals, other: Intervals) -> Intervals:
@@ -69,11 +69,11 @@ def overlap(intervals: Intervals, other: Intervals) -> int:
 
 def first_missing(intervals: Intervals, count: int, completions: int) -> list[int]:
     """The lowest `count` indexes below `completions` that are not in the set."""
-    found: list[int] = []
+    missing: list[int] = []
     candidate = 0
     for first, last in [*intervals, (completions, completions)]:
-        while candidate < min(first, completions) and len(found) < count:
-            found.append(candidate)
+        while candidate < min(first, completions) and len(missing) < count:
+            missing.append(candidate)
             candidate += 1
         candidate = max(candidate, last + 1)
-    return found
+    return missing

@@ -106,10 +106,10 @@ def _matches(rule: Mapping[str, Any], pod: Object) -> str:
     status, where = objects.status(pod), f"{objects.namespace(pod)}/{objects.name(pod)}"
     if rule.get("onExitCodes") is not None:
         for field in ("containerStatuses", "initContainerStatuses"):
-            for entry in status.get(field) or ():
-                code = (entry.get("state") or {}).get("terminated", {}).get("exitCode", 0)
-                if _code_matches(rule["onExitCodes"], entry["name"], code):
-                    return f"Container {entry['name']} for pod {where} failed with exit code {code}"
+            for container in status.get(field) or ():
+                code = (container.get("state") or {}).get("terminated", {}).get("exitCode", 0)
+                if _code_matches(rule["onExitCodes"], container["name"], code):
+                    return f"Container {container['name']} for pod {where} failed with exit code {code}"
         return ""
     for condition in status.get("conditions") or ():
         for pattern in rule.get("onPodConditions") or ():
@@ -125,11 +125,11 @@ def _code_matches(wanted: Mapping[str, Any], container: str, code: int) -> bool:
     return listed if wanted["operator"] == "In" else not listed
 
 
-def failure_message(job: Object, found: Collection[Object]) -> str:
+def failure_message(job: Object, members: Collection[Object]) -> str:
     """Why podFailurePolicy ends the Job, '' where it does not."""
     if "podFailurePolicy" not in objects.spec(job):
         return ""
-    return next((verdict.message for pod in found if is_failed(pod, job) and (verdict := judge(job, pod)).message), "")
+    return next((verdict.message for pod in members if is_failed(pod, job) and (verdict := judge(job, pod)).message), "")
 
 
 # ---- limits
@@ -144,16 +144,16 @@ def is_index_failed(job: Object, pod: Object) -> bool:
     return verdict.action == "FailIndex" or (verdict.counts and failures_of(pod) >= limit)
 
 
-def restarts_exceed_limit(job: Object, found: Collection[Object]) -> bool:
+def restarts_exceed_limit(job: Object, members: Collection[Object]) -> bool:
     """With restartPolicy OnFailure kubelets restart containers; their restarts are the failures."""
     spec = objects.spec(job)
     if spec["template"]["spec"].get("restartPolicy") != "OnFailure":
         return False
     restarts = 0
-    for pod in found:
+    for pod in members:
         if phase(pod) in ("Running", "Pending"):
             for field in ("initContainerStatuses", "containerStatuses"):
-                restarts += sum(int(entry.get("restartCount") or 0) for entry in objects.status(pod).get(field) or ())
+                restarts += sum(int(container.get("restartCount") or 0) for container in objects.status(pod).get(field) or ())
     limit = int(spec["backoffLimit"])
     return restarts > 0 if limit == 0 else restarts >= limit
 

@@ -21,14 +21,14 @@ from kctl.apimachinery.times import rfc3339
 class Sync:
     """`pods`: those that are not both finished and counted."""
 
-    def __init__(self, job: Object, found: Sequence[Object], failures: Failures, now: datetime) -> None:
+    def __init__(self, job: Object, members: Sequence[Object], failures: Failures, now: datetime) -> None:
         self.job = job
         self.spec = objects.spec(job)
         self.status: dict[str, Any] = dict(objects.status(job))
         self.now, self.stamp = now, rfc3339(now)
         self.indexed = rules.is_indexed(job)
         self.completions: int | None = self.spec.get("completions")
-        self.pods = sorted(found, key=rules.index_of) if self.indexed else list(found)
+        self.pods = sorted(members, key=rules.index_of) if self.indexed else list(members)
         self.active = [pod for pod in self.pods if pods.is_active(pod)]
         self.active_count = len(self.active)
         self.ready = sum(pods.is_ready(pod) for pod in self.active)
@@ -60,13 +60,13 @@ class Sync:
 
     def _ended(self, uncounted: Sequence[str], *, succeeded: bool) -> list[Object]:
         """Pods that have ended and are in no count yet."""
-        found = []
+        over = []
         for pod in self.pods:
             if rules.is_tracked(pod) and pod["metadata"]["uid"] not in uncounted and self.valid_index(pod):
                 ended = rules.phase(pod) == "Succeeded" if succeeded else rules.is_failed(pod, self.job)
                 if ended:
-                    found.append(pod)
-        return found
+                    over.append(pod)
+        return over
 
     # ---- deciding
 
@@ -163,10 +163,10 @@ class Sync:
     # ---- status
 
     def set_condition(self, condition: Condition) -> bool:
-        found = conditions.ensured(self.status.get("conditions") or (), condition)
-        if found is None:
+        changed = conditions.ensured(self.status.get("conditions") or (), condition)
+        if changed is None:
             return False
-        self.status["conditions"] = found
+        self.status["conditions"] = changed
         self.changed = True
         return True
 
@@ -187,8 +187,8 @@ class Sync:
             self.status[field] = value
 
     def store_uncounted(self) -> None:
-        found = {"succeeded": self.uncounted_succeeded, "failed": self.uncounted_failed}
-        self.set("uncountedTerminatedPods", {field: list(uids) for field, uids in found.items() if uids})
+        uncounted = {"succeeded": self.uncounted_succeeded, "failed": self.uncounted_failed}
+        self.set("uncountedTerminatedPods", {field: list(uids) for field, uids in uncounted.items() if uids})
 
 
 def _weight(pod: Object) -> tuple[int, datetime]:

@@ -35,7 +35,7 @@ def with_index_variable(template: Object) -> Object:
 
 def _with_variable(container: Object) -> Object:
     env = container.get("env") or []
-    if any(entry["name"] == _ENVIRONMENT for entry in env):
+    if any(variable["name"] == _ENVIRONMENT for variable in env):
         return container
     return {**container, "env": [*env, {"name": _ENVIRONMENT, "valueFrom": _FIELD}]}
 
@@ -60,5 +60,5 @@ def _failure_counts(job: Object, replaced: Object | None) -> dict[str, str]:
         return {rules.FAILURES: "0"}
     counts = rules.judge(job, replaced).counts
     ignored = rules.ignored_failures_of(replaced) + (not counts)
-    found = {rules.FAILURES: str(rules.failures_of(replaced) + counts)}
-    return {**found, rules.IGNORED_FAILURES: str(ignored)} if ignored else found
+    annotations = {rules.FAILURES: str(rules.failures_of(replaced) + counts)}
+    return {**annotations, rules.IGNORED_FAILURES: str(ignored)} if ignored else annotations

@@ -52,19 +52,19 @@ class Tracker:
 
     def _gather(self, sync: Sync) -> tuple[list[Object], bool]:
         """Pods that may be let go, their uids noted as uncounted; and whether there were too many for one go."""
-        found: list[Object] = []
+        gathered: list[Object] = []
         for pod in sync.pods:
             if not rules.is_tracked(pod):
                 continue
             failed = rules.is_failed(pod, sync.job)
             if not _may_go(sync, pod, failed):
                 continue
-            found.append(pod)
+            gathered.append(pod)
             self._note(sync, pod, failed)
-            if len(found) >= MOST_UNCOUNTED:
+            if len(gathered) >= MOST_UNCOUNTED:
                 break
         sync.store_uncounted()
-        return found, len(found) >= MOST_UNCOUNTED
+        return gathered, len(gathered) >= MOST_UNCOUNTED
 
     @staticmethod
     def _note(sync: Sync, pod: Object, failed: bool) -> None:

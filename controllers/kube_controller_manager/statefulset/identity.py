@@ -29,13 +29,13 @@ def start(stateful_set: Object) -> int:
 
 def ordinal_of(pod: Object) -> int:
     """-1 for a name that has none."""
-    found = _NAME.fullmatch(objects.name(pod))
-    return int(found.group(2)) if found else -1
+    matched = _NAME.fullmatch(objects.name(pod))
+    return int(matched.group(2)) if matched else -1
 
 
 def is_member(stateful_set: Object, pod: Object) -> bool:
-    found = _NAME.fullmatch(objects.name(pod))
-    return found is not None and found.group(1) == objects.name(stateful_set)
+    matched = _NAME.fullmatch(objects.name(pod))
+    return matched is not None and matched.group(1) == objects.name(stateful_set)
 
 
 def in_range(stateful_set: Object, ordinal: int) -> bool:
@@ -97,14 +97,14 @@ def claim_names(stateful_set: Object, pod: Object) -> dict[str, str]:
 def new_claims(stateful_set: Object, pod: Object) -> list[Object]:
     names = claim_names(stateful_set, pod)
     selected = (objects.spec(stateful_set).get("selector") or {}).get("matchLabels") or {}
-    found = []
+    claims = []
     for template in objects.spec(stateful_set).get("volumeClaimTemplates") or ():
         meta: dict[str, Any] = {"name": names[objects.name(template)], "labels": {**objects.labels(template), **selected}}
         if objects.annotations(template):
             meta["annotations"] = dict(objects.annotations(template))
         claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": template.get("spec") or {}}
-        found.append(with_owner(stateful_set, pod, claim))
-    return found
+        claims.append(with_owner(stateful_set, pod, claim))
+    return claims
 
 
 def with_owner(stateful_set: Object, pod: Object, claim: Object) -> Object:
@@ -114,7 +114,7 @@ def with_owner(stateful_set: Object, pod: Object, claim: Object) -> Object:
     going = policy.get("whenScaled") == "Delete" and not in_range(stateful_set, ordinal_of(pod)) and "uid" in pod["metadata"]
     owner = pod if going else stateful_set if policy.get("whenDeleted") == "Delete" else None
     ours = {objects.uid(stateful_set), objects.uid(pod)}
-    kept = [entry for entry in objects.owner_references(claim) if entry["uid"] not in ours]
+    kept = [reference for reference in objects.owner_references(claim) if reference["uid"] not in ours]
     if owner is not None:
         kinds = {"apiVersion": "v1", "kind": "Pod"} if owner is pod else {"apiVersion": "apps/v1", "kind": "StatefulSet"}
         kept.append(controller_reference({**kinds, **owner}))

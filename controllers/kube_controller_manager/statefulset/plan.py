@@ -40,7 +40,7 @@ class Revisions:
 
 
 class Planner:
-    def __init__(self, stateful_set: Object, found: Sequence[Object], revisions: Revisions, now: datetime) -> None:
+    def __init__(self, stateful_set: Object, members: Sequence[Object], revisions: Revisions, now: datetime) -> None:
         self._set = stateful_set
         self._spec = objects.spec(stateful_set)
         self._revisions = revisions
@@ -48,10 +48,10 @@ class Planner:
         self._ordered = not identity.is_parallel(stateful_set)
         self._min_ready = int(self._spec.get("minReadySeconds") or 0)
         first = identity.start(stateful_set)
-        by_ordinal = {identity.ordinal_of(pod): pod for pod in found}
+        by_ordinal = {identity.ordinal_of(pod): pod for pod in members}
         self._ordinals = range(first, first + identity.replicas(stateful_set))
         self._replicas: dict[int, Object | None] = {ordinal: by_ordinal.get(ordinal) for ordinal in self._ordinals}
-        self._condemned = sorted((pod for pod in found if identity.ordinal_of(pod) not in self._ordinals), key=identity.ordinal_of)
+        self._condemned = sorted((pod for pod in members if identity.ordinal_of(pod) not in self._ordinals), key=identity.ordinal_of)
         self._plan = Plan()
 
     def plan(self) -> Plan:
@@ -159,23 +159,23 @@ def _max_unavailable(rolling: Any, count: int) -> int:
 
 
 def status_of(
-    stateful_set: Object, found: Sequence[Object], revisions: Revisions, collisions: int, now: datetime
+    stateful_set: Object, members: Sequence[Object], revisions: Revisions, collisions: int, now: datetime
 ) -> tuple[dict[str, Any], float | None]:
     """The whole status, and after how many seconds another pod becomes available. With every pod updated the update revision is
     the current one."""
     spec = objects.spec(stateful_set)
-    running = [pod for pod in found if objects.status(pod).get("phase") == "Running" and pods.is_ready(pod)]
+    running = [pod for pod in members if objects.status(pod).get("phase") == "Running" and pods.is_ready(pod)]
     available, following = pods.available(running, int(spec.get("minReadySeconds") or 0), now)
-    alive = [identity.revision_of(pod) for pod in found if not objects.deletion_timestamp(pod)]
+    alive = [identity.revision_of(pod) for pod in members if not objects.deletion_timestamp(pod)]
     updated, current = alive.count(revisions.update), alive.count(revisions.current)
     wished, current_name = identity.replicas(stateful_set), revisions.current
     rolling = (spec.get("updateStrategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
-    if rolling and updated == wished == len(running) == len(found):
+    if rolling and updated == wished == len(running) == len(members):
         current, current_name = updated, revisions.update
     counts = {"readyReplicas": len(running), "currentReplicas": current, "updatedReplicas": updated}
     status = {
         "observedGeneration": objects.generation(stateful_set),
-        "replicas": len(found),
+        "replicas": len(members),
         **{name: count for name, count in counts.items() if count},
         "currentRevision": current_name,
         "updateRevision": revisions.update,

@@ -23,6 +23,6 @@ class NodeUnschedulable:
         return node is None or self.filter(CycleState(), pod, node) is None
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
-        if node.unschedulable and not any(tolerates(entry, _TAINT) for entry in pod.shape.tolerations):
+        if node.unschedulable and not any(tolerates(toleration, _TAINT) for toleration in pod.shape.tolerations):
             return unresolvable(self.name, "node(s) were unschedulable")
         return None

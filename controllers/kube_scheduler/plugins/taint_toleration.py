@@ -25,15 +25,17 @@ class TaintToleration:
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         for taint in node.taints:
-            if taint.get("effect") in _HARD and not any(tolerates(entry, taint) for entry in pod.shape.tolerations):
+            if taint.get("effect") in _HARD and not any(tolerates(toleration, taint) for toleration in pod.shape.tolerations):
                 return unresolvable(self.name, "node(s) had untolerated taint(s)")
         return None
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         """How many PreferNoSchedule taints are not tolerated."""
-        soft = [entry for entry in pod.shape.tolerations if entry.get("effect") in (None, "", "PreferNoSchedule")]
+        soft = [toleration for toleration in pod.shape.tolerations if toleration.get("effect") in (None, "", "PreferNoSchedule")]
         return sum(
-            1 for taint in node.taints if taint.get("effect") == "PreferNoSchedule" and not any(tolerates(entry, taint) for entry in soft)
+            1
+            for taint in node.taints
+            if taint.get("effect") == "PreferNoSchedule" and not any(tolerates(toleration, taint) for toleration in soft)
         )
 
     def normalize(self, scores: dict[str, int]) -> dict[str, int]:

@@ -199,10 +199,10 @@ class _Run:
         for text in arguments:
             if text in ("infinity", "inf"):
                 raise _Endless
-            found = _SLEEP.fullmatch(text)
-            if found is None:
+            duration = _SLEEP.fullmatch(text)
+            if duration is None:
                 raise NotInterpreted(f'sleep "{text}"')
-            self.seconds += float(found.group(1)) * _UNITS[found.group(2)]
+            self.seconds += float(duration.group(1)) * _UNITS[duration.group(2)]
             if self.seconds > _LONGEST_SECONDS:
                 raise _Endless
         return 0

@@ -46,13 +46,13 @@ class Parser(Scanner):
 
     def commands_until(self, closing: str) -> Command:
         self.deeper()
-        found = self._list()
+        commands = self._list()
         self.depth -= 1
         if closing:
             self.expect(closing)
         elif self.at < len(self.text):
             raise NotInterpreted(f'a script with a syntax error (unexpected "{self.peek()}")')
-        return found
+        return commands
 
     def _list(self) -> Command:
         items: list[Command] = []
@@ -76,8 +76,8 @@ class Parser(Scanner):
 
     def _keyword(self) -> str:
         """The reserved word that is next, without reading it."""
-        found = _KEYWORD.match(self.text, self.at)
-        return found.group(1) if found else ""
+        matched = _KEYWORD.match(self.text, self.at)
+        return matched.group(1) if matched else ""
 
     def _take_keyword(self, keyword: str) -> None:
         self._separators()
@@ -124,10 +124,10 @@ class Parser(Scanner):
         keyword = self._keyword()
         if self.peek() == "(" or keyword in ("{", "if", "while", "until", "for", "case"):
             self.deeper()
-            found = self._compound(keyword)
+            compound = self._compound(keyword)
             self.depth -= 1
             redirects = self._trailing_redirects()
-            return Group(found, False, redirects) if redirects else found
+            return Group(compound, False, redirects) if redirects else compound
         if keyword == "[[":
             return self._double_bracket()
         if keyword:
@@ -242,13 +242,13 @@ class Parser(Scanner):
             self.skip_blanks()
             if self._redirect(redirects):
                 continue
-            found = None if words else _ASSIGNMENT.match(self.text, self.at)
-            if found:
-                self.at = found.end()
+            assignment = None if words else _ASSIGNMENT.match(self.text, self.at)
+            if assignment:
+                self.at = assignment.end()
                 if self.peek() == "(":
                     raise NotInterpreted("a script with an array")
                 value = self.word() if self.peek() not in " \t\n;" else None
-                assignments.append((found.group(0)[:-1], value or make_word([Literal("", True)])))
+                assignments.append((assignment.group(0)[:-1], value or make_word([Literal("", True)])))
                 continue
             word = self.word()
             if word is None:
@@ -272,14 +272,14 @@ class Parser(Scanner):
         return tuple(redirects)
 
     def _redirect(self, redirects: list[Redirect]) -> bool:
-        found = _REDIRECT.match(self.text, self.at)
-        if found is None:
+        matched = _REDIRECT.match(self.text, self.at)
+        if matched is None:
             return False
-        number, operator = found.groups()
-        self.at = found.end()
+        number, operator = matched.groups()
+        self.at = matched.end()
         if self.peek() == "(":
             raise NotInterpreted("process substitution")
-        if operator == "<>" or self.text.startswith("<<<", found.start(2)):
+        if operator == "<>" or self.text.startswith("<<<", matched.start(2)):
             raise NotInterpreted(f'a redirection with "{operator}"')
         target = self.word()
         if target is None:

@@ -51,15 +51,15 @@ class Scanner:
 
     def expect(self, expected: str) -> None:
         if not self.takes(expected):
-            found = self.peek() or "end of file"
-            raise NotInterpreted(f'a script with a syntax error (unexpected "{found.strip() or "newline"}", expecting "{expected}")')
+            present = self.peek() or "end of file"
+            raise NotInterpreted(f'a script with a syntax error (unexpected "{present.strip() or "newline"}", expecting "{expected}")')
 
     def run(self, pattern: re.Pattern[str]) -> str:
-        found = pattern.match(self.text, self.at)
-        if found is None:
+        matched = pattern.match(self.text, self.at)
+        if matched is None:
             return ""
-        self.at = found.end()
-        return found.group(0)
+        self.at = matched.end()
+        return matched.group(0)
 
     def skip_blanks(self) -> None:
         while True:

@@ -210,6 +210,11 @@ def kinds(found: Definitions) -> dict[str, str]:
     return table
 
 
+def atomic_types(found: Definitions) -> list[str]:
+    """Types whose values are owned as a whole, wherever they are."""
+    return [name for name, schema in found.items() if schema.get("x-kubernetes-map-type") == "atomic"]
+
+
 def pack(entries: dict[str, Any], more: dict[str, Any]) -> bytes:
     """A header (index of the entries, and `more`), then the entries' JSON texts; all compressed."""
     index: dict[str, list[int]] = {}
@@ -253,7 +258,7 @@ def write(folder: Path = HERE) -> None:
     """Writes the bundles into `folder`."""
     found = definitions()
     made = {
-        "types.bundle": pack(type_entries(found), {"version": VERSION, "kinds": kinds(found)}),
+        "types.bundle": pack(type_entries(found), {"version": VERSION, "kinds": kinds(found), "atomic": atomic_types(found)}),
         "columns.bundle": pack(column_texts(found), {"version": VERSION}),
         "descriptions.bundle": pack(descriptions(found), {"version": VERSION}),
     }

@@ -144,7 +144,7 @@ def _go_name(owner: str, name: str) -> str:
     if exception := _GO_NAMES.get(f"{owner}.{name}"):
         return exception
     name = name.removeprefix("$").replace("x-kubernetes-", "x-")
-    name = re.sub("-(.)", lambda found: found.group(1).upper(), name)
+    name = re.sub("-(.)", lambda after_dash: after_dash.group(1).upper(), name)
     word = re.match(r"[a-z]+", name)
     length = word.end() if word and word.group() in _INITIALISMS else 1
     return name[:length].upper() + name[length:]

@@ -139,7 +139,8 @@ TIMES_BY_VALUE = table("""
 """Times that are no pointers: written as null when unset."""
 
 NEVER_ALWAYS = table("""
-EventSeries lastObservedTime | events.v1.Event reportingController reportingInstance
+EventSeries lastObservedTime | ValidatingAdmissionPolicyBindingSpec validationActions
+| events.v1.Event reportingController reportingInstance
 """)
 """Exceptions: required or by value but not written when unset."""
 

@@ -48,8 +48,8 @@ MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
 
 @cache_short(maxsize=8192)
 def _moment(text: str, layout: str) -> datetime:
-    found = _TIME.fullmatch(text)
-    if found is None:
+    moment = _TIME.fullmatch(text)
+    if moment is None:
         raise Malformed(_time_error(text, layout))
     try:
         return datetime.fromisoformat(re.sub(r"[.,](\d{6})\d+", r".\1", text)).astimezone(UTC)
@@ -77,10 +77,10 @@ def _time_error(text: str, layout: str) -> str:
     """time.Parse's message: what is left, and the layout element it should have matched."""
     rest = text
     for pattern, element in _LAYOUT_PARTS:
-        found = re.match(pattern, rest)
-        if found is None:
+        matched = re.match(pattern, rest)
+        if matched is None:
             return f'parsing time "{text}" as "{layout}": cannot parse "{rest}" as "{element}"'
-        rest = rest[found.end() :]
+        rest = rest[matched.end() :]
     if rest:
         return f'parsing time "{text}": extra text: "{rest}"'
     return f'parsing time "{text}": month out of range'

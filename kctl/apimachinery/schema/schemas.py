@@ -93,8 +93,12 @@ class Schemas:
 
     def for_kind(self, api_version: str, kind: str) -> ObjectSchema | None:
         """None where there is no such built-in kind."""
-        name = DELETE_OPTIONS if kind == "DeleteOptions" else self._kinds.get(f"{api_version}/{kind}")
+        name = self.type_name(api_version, kind)
         return self.for_type(name) if name else None
+
+    def type_name(self, api_version: str, kind: str) -> str:
+        """The full name of a kind's type; '' where there is no such built-in kind."""
+        return DELETE_OPTIONS if kind == "DeleteOptions" else self._kinds.get(f"{api_version}/{kind}", "")
 
     def for_type(self, type_name: str) -> ObjectSchema:
         """By full name: io.k8s.api.core.v1.Pod."""

@@ -59,10 +59,10 @@ def _original(current: Object) -> Object:
     if not text:
         return {}
     try:
-        found = orjson.loads(text)
+        original = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise CommandError(f"retrieving original configuration from:\n{objects.name(current)}: {error}") from None
-    return found if isinstance(found, dict) else {}
+    return original if isinstance(original, dict) else {}
 
 
 def _schema(info: Info) -> Any:

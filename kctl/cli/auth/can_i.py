@@ -96,9 +96,9 @@ class AuthCanI(Command):
         group, plural, version = "", name, ""
         if name != "*":
             try:
-                found = await (await self.session.mapper()).resource(name)
-                group, plural, version = found.group, found.plural, found.version
-                if not found.namespaced and not self.all_namespaces:
+                resource = await (await self.session.mapper()).resource(name)
+                group, plural, version = resource.group, resource.plural, resource.version
+                if not resource.namespaced and not self.all_namespaces:
                     where = f" in group '{group}'" if group else ""
                     self._warn(f"resource '{plural}' is not namespace scoped{where}")
             except NoResource:

@@ -21,13 +21,13 @@ class AuthWhoami(ObjectOutput, Command):
         results = Results.of(self, in_field_order=True)
         results.check()
         resource = built_in("authentication.k8s.io/v1", "SelfSubjectReview")
-        found = await (await self.session.client()).create(resource, _REVIEW)
+        review = await (await self.session.client()).create(resource, _REVIEW)
         if self.output == "name":
             self.session.print("selfsubjectreview.authentication.k8s.io/<unknown>")  # a review has no name
         elif results.prints_objects:
-            results.print_object(found)
+            results.print_object(review)
         else:
-            self._table((found.get("status") or {}).get("userInfo") or {})
+            self._table((review.get("status") or {}).get("userInfo") or {})
 
     def _table(self, user: dict[str, object]) -> None:
         from kctl.printers.table import TableWriter

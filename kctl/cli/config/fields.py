@@ -52,14 +52,14 @@ _EXEC: Final = (
 )
 
 
-def ordered(section: str, entry: Mapping[str, Any]) -> Entry:
+def ordered(section: str, settings: Mapping[str, Any]) -> Entry:
     """The entry as client-go would write it."""
-    found: Entry = {}
+    shaped: Entry = {}
     for name, kind in OF_SECTION[section].items():
-        value = entry.get(name)
+        value = settings.get(name)
         if value or name in _ALWAYS[section]:
-            found[name] = _shaped(name, kind, value)
-    return found
+            shaped[name] = _shaped(name, kind, value)
+    return shaped
 
 
 def _shaped(name: str, kind: str, value: Any) -> Any:

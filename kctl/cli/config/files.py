@@ -40,11 +40,11 @@ class ConfigFiles:
             return Kubeconfig()
         return load_kubeconfig(self._flags)
 
-    def put(self, section: str, name: str, entry: dict[str, Any], path: Path | None = None) -> None:
+    def put(self, section: str, name: str, settings: dict[str, Any], path: Path | None = None) -> None:
         """Create or replace an entry, in the file that has it unless another is given."""
         path = path or self.merged().origin.get((section, name)) or self.default()
         config = _read(path)
-        config.section(section)[name] = _relative(entry, path)
+        config.section(section)[name] = _relative(settings, path)
         _write(path, config)
 
     def remove(self, section: str, name: str) -> None:
@@ -74,10 +74,10 @@ def _read(path: Path) -> Kubeconfig:
         raise CommandError(str(error)) from None
 
 
-def _relative(entry: dict[str, Any], path: Path) -> dict[str, Any]:
+def _relative(settings: dict[str, Any], path: Path) -> dict[str, Any]:
     """File names below the kubeconfig's folder are kept relative to it."""
     folder = path.absolute().parent
-    changed = dict(entry)
+    changed = dict(settings)
     for name in _FILES:
         value = changed.get(name)
         if value and os.path.isabs(value):

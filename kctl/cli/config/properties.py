@@ -81,9 +81,9 @@ class ConfigSet(Command):
                 raise CommandError(f"unable to parse one or more field values of {self.arguments[0]}")
             if not path.field or kind is None:
                 raise CommandError(f"can't set a map to a value: {path.section}.{path.name}")
-            entry = dict(config.section(path.section).get(path.name, {}))
-            entry[path.field] = _typed(kind, value, self.set_raw_bytes)
-            files.put(path.section, path.name, entry)
+            settings = dict(config.section(path.section).get(path.name, {}))
+            settings[path.field] = _typed(kind, value, self.set_raw_bytes)
+            files.put(path.section, path.name, settings)
         self.session.print(f'Property "{self.arguments[0]}" set.')
 
 
@@ -131,21 +131,21 @@ class ConfigUnset(Command):
         files = ConfigFiles(self.session)
         config = files.merged()
         path = _Path(self.arguments[0], config)
-        found = config.section(path.section) if path.section else {}
+        section = config.section(path.section) if path.section else {}
         if not path.section:
             files.use("")
         elif not path.name:
-            for name in list(found):
+            for name in list(section):
                 files.remove(path.section, name)
-        elif path.name in found and not path.field:
+        elif path.name in section and not path.field:
             files.remove(path.section, path.name)
-        elif path.name in found:
-            files.put(path.section, path.name, _without(found[path.name], [path.field, *path.rest]))
+        elif path.name in section:
+            files.put(path.section, path.name, _without(section[path.name], [path.field, *path.rest]))
         self.session.print(f'Property "{self.arguments[0]}" unset.')
 
 
-def _without(entry: dict[str, Any], path: list[str]) -> dict[str, Any]:
+def _without(settings: dict[str, Any], path: list[str]) -> dict[str, Any]:
     if len(path) == 1:
-        return {name: value for name, value in entry.items() if name != path[0]}
-    inner = entry.get(path[0])
-    return {**entry, path[0]: _without(inner, path[1:])} if isinstance(inner, dict) else entry
+        return {name: value for name, value in settings.items() if name != path[0]}
+    inner = settings.get(path[0])
+    return {**settings, path[0]: _without(inner, path[1:])} if isinstance(inner, dict) else settings

@@ -53,25 +53,25 @@ class ConfigSetCluster(Command):
                 raise CommandError("you must specify a --certificate-authority to embed")
             require(self.certificate_authority, "certificate-authority")
         files = ConfigFiles(self.session)
-        entry = dict(files.merged().clusters.get(self.arguments[0], {}))
+        cluster = dict(files.merged().clusters.get(self.arguments[0], {}))
         if "server" in changed:
-            entry |= {"server": self.server, "tls-server-name": ""}
+            cluster |= {"server": self.server, "tls-server-name": ""}
         if "tls_server_name" in changed:
-            entry["tls-server-name"] = self.tls_server_name
-        entry["insecure-skip-tls-verify"] = self.insecure_skip_tls_verify  # kubectl does not keep it
+            cluster["tls-server-name"] = self.tls_server_name
+        cluster["insecure-skip-tls-verify"] = self.insecure_skip_tls_verify  # kubectl does not keep it
         if self.insecure_skip_tls_verify:
-            entry |= {"certificate-authority": "", "certificate-authority-data": ""}
+            cluster |= {"certificate-authority": "", "certificate-authority-data": ""}
         if "certificate_authority" in changed:
             path = os.path.abspath(self.certificate_authority) if self.certificate_authority else ""
             if self.embed_certs:
-                entry |= {"certificate-authority": "", "certificate-authority-data": read_base64(path)}
+                cluster |= {"certificate-authority": "", "certificate-authority-data": read_base64(path)}
             else:
-                entry["certificate-authority"] = path
+                cluster["certificate-authority"] = path
                 if path:
-                    entry |= {"insecure-skip-tls-verify": False, "certificate-authority-data": ""}
+                    cluster |= {"insecure-skip-tls-verify": False, "certificate-authority-data": ""}
         if "proxy_url" in changed:
-            entry["proxy-url"] = self.proxy_url
-        files.put("clusters", self.arguments[0], entry)
+            cluster["proxy-url"] = self.proxy_url
+        files.put("clusters", self.arguments[0], cluster)
         self.session.print(f'Cluster "{self.arguments[0]}" set.')
 
 

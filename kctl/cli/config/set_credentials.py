@@ -85,23 +85,23 @@ class ConfigSetCredentials(Command):
     def run(self) -> None:
         given = self._given()
         files = ConfigFiles(self.session)
-        entry = dict(files.merged().users.get(self.arguments[0], {}))
+        user = dict(files.merged().users.get(self.arguments[0], {}))
         changed = self.session.changed
-        _certificates(entry, given, changed)
+        _certificates(user, given, changed)
         if "token" in changed:
-            entry["token"] = given["token"]
+            user["token"] = given["token"]
             if given["token"]:
-                entry |= {"username": "", "password": ""}
+                user |= {"username": "", "password": ""}
         for name in ("username", "password"):
             if name in changed:
-                entry[name] = given[name]
+                user[name] = given[name]
         if given["username"] or given["password"]:
-            entry["token"] = ""
+            user["token"] = ""
         if "auth_provider" in changed or "auth_provider_arg" in changed:
-            _provider(entry, given, changed)
-        if any(name.startswith("exec_") for name in changed) and (entry.get("exec") or given["exec_command"]):
-            _plugin(entry, given, changed)
-        files.put("users", self.arguments[0], entry)
+            _provider(user, given, changed)
+        if any(name.startswith("exec_") for name in changed) and (user.get("exec") or given["exec_command"]):
+            _plugin(user, given, changed)
+        files.put("users", self.arguments[0], user)
         self.session.print(f'User "{self.arguments[0]}" set.')
 
 
@@ -119,17 +119,17 @@ def _validate(given: dict[str, Any]) -> None:
                 require(given[name], name.replace("_", "-"))
 
 
-def _certificates(entry: dict[str, Any], given: dict[str, Any], changed: set[str]) -> None:
+def _certificates(user: dict[str, Any], given: dict[str, Any], changed: set[str]) -> None:
     for name in ("client_certificate", "client_key"):
         if name not in changed:
             continue
         field, path = name.replace("_", "-"), given[name]
         if given["embed_certs"]:
-            entry |= {field: "", f"{field}-data": read_base64(path)}
+            user |= {field: "", f"{field}-data": read_base64(path)}
         else:
-            entry[field] = os.path.abspath(path) if path else ""
+            user[field] = os.path.abspath(path) if path else ""
             if path:
-                entry[f"{field}-data"] = ""
+                user[f"{field}-data"] = ""
 
 
 def _pairs(words: Sequence[str], kind: str) -> tuple[dict[str, str], list[str]]:
@@ -147,20 +147,20 @@ def _pairs(words: Sequence[str], kind: str) -> tuple[dict[str, str], list[str]]:
     return pairs, removed
 
 
-def _provider(entry: dict[str, Any], given: dict[str, Any], changed: set[str]) -> None:
-    found = dict(entry.get("auth-provider") or {})
+def _provider(user: dict[str, Any], given: dict[str, Any], changed: set[str]) -> None:
+    provider = dict(user.get("auth-provider") or {})
     if "auth_provider" in changed:
-        found = {"config": {}, **found, "name": given["auth_provider"]}
-        if found["name"] != (entry.get("auth-provider") or {}).get("name"):
-            found["config"] = {}
+        provider = {"config": {}, **provider, "name": given["auth_provider"]}
+        if provider["name"] != (user.get("auth-provider") or {}).get("name"):
+            provider["config"] = {}
     pairs, removed = _pairs(given["auth_provider_arg"], "auth-provider-arg")
-    settings = {**(found.get("config") or {}), **pairs}
-    found["config"] = {key: value for key, value in settings.items() if key not in removed}
-    entry["auth-provider"] = found
+    settings = {**(provider.get("config") or {}), **pairs}
+    provider["config"] = {key: value for key, value in settings.items() if key not in removed}
+    user["auth-provider"] = provider
 
 
-def _plugin(entry: dict[str, Any], given: dict[str, Any], changed: set[str]) -> None:
-    found = dict(entry.get("exec") or {})
+def _plugin(user: dict[str, Any], given: dict[str, Any], changed: set[str]) -> None:
+    plugin = dict(user.get("exec") or {})
     for option, field in (
         ("exec_command", "command"),
         ("exec_api_version", "apiVersion"),
@@ -168,15 +168,15 @@ def _plugin(entry: dict[str, Any], given: dict[str, Any], changed: set[str]) -> 
         ("exec_provide_cluster_info", "provideClusterInfo"),
     ):
         if option in changed:
-            found[field] = given[option]
+            plugin[field] = given[option]
     if "exec_arg" in changed:
-        found["args"] = list(given["exec_arg"])
+        plugin["args"] = list(given["exec_arg"])
     if "exec_env" in changed:
         pairs, removed = _pairs(given["exec_env"], "exec-env")
         kept = [
             {**variable, "value": pairs.pop(variable["name"], variable.get("value", ""))}
-            for variable in found.get("env") or ()
+            for variable in plugin.get("env") or ()
             if variable["name"] not in removed
         ]
-        found["env"] = [*kept, *({"name": key, "value": pairs[key]} for key in sorted(pairs))] or None
-    entry["exec"] = found
+        plugin["env"] = [*kept, *({"name": key, "value": pairs[key]} for key in sorted(pairs))] or None
+    user["exec"] = plugin

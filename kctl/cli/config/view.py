@@ -77,11 +77,11 @@ class ConfigView(ObjectOutput, Command):
         sections = {name: dict(config.section(name)) for name in ("contexts", "clusters", "users")}
         if self.flatten:
             for section, fields in _EMBEDDED.items():
-                for name, entry in sections[section].items():
+                for name, settings in sections[section].items():
                     path = config.origin.get((section, name))
-                    sections[section][name] = _embed(entry, fields, path.parent if path is not None else Path())
+                    sections[section][name] = _embed(settings, fields, path.parent if path is not None else Path())
         if not self.raw and not self.flatten:
-            sections = {section: {name: _hide(entry) for name, entry in entries.items()} for section, entries in sections.items()}
+            sections = {section: {name: _hide(settings) for name, settings in entries.items()} for section, entries in sections.items()}
         results.print_object(config_object(sections["contexts"], sections["clusters"], sections["users"], config.current_context))
 
 
@@ -106,17 +106,17 @@ def _minify(config: Kubeconfig, session: Session) -> Kubeconfig:
     )
 
 
-def _hide(entry: dict[str, Any]) -> dict[str, Any]:
-    hidden = {name: "DATA+OMITTED" if name.endswith("-data") and value else value for name, value in entry.items()}
+def _hide(settings: dict[str, Any]) -> dict[str, Any]:
+    hidden = {name: "DATA+OMITTED" if name.endswith("-data") and value else value for name, value in settings.items()}
     for name in ("token", "password"):
         if hidden.get(name):
             hidden[name] = "REDACTED"
     return hidden
 
 
-def _embed(entry: dict[str, Any], fields: tuple[str, ...], folder: Path) -> dict[str, Any]:
+def _embed(settings: dict[str, Any], fields: tuple[str, ...], folder: Path) -> dict[str, Any]:
     """File names replaced by what is in the files; data already there wins."""
-    changed = dict(entry)
+    changed = dict(settings)
     for name in fields:
         path = changed.pop(name, None)
         if path and not changed.get(f"{name}-data"):

@@ -44,12 +44,12 @@ class CreateIngress(Generator):
             spec["ingressClassName"] = self.ingress_class
         if self.default_backend:
             spec["defaultBackend"] = _default_backend(self.default_backend)
-        found = [_parse(rule) for rule in self.rule]
-        tls = _tls(found)
+        parsed = [_parse(rule) for rule in self.rule]
+        tls = _tls(parsed)
         if tls:
             spec["tls"] = tls
-        if found:
-            spec["rules"] = _rules(found)
+        if parsed:
+            spec["rules"] = _rules(parsed)
         obj = {
             "kind": "Ingress",
             "apiVersion": "networking.k8s.io/v1",
@@ -89,24 +89,24 @@ def _default_backend(text: str) -> dict[str, Any]:
     return _backend(service, port)
 
 
-def _rules(found: list[dict[str, str]]) -> list[dict[str, Any]]:
+def _rules(parsed: list[dict[str, str]]) -> list[dict[str, Any]]:
     """Rules of one host together, hosts in the order they are first named."""
     hosts: dict[str, list[dict[str, Any]]] = {}
-    for rule in found:
+    for rule in parsed:
         path = rule["path"] or "/"
         prefix = path.endswith("*")
-        entry = {
+        route = {
             "path": path.removesuffix("*") if prefix else path,
             "pathType": "Prefix" if prefix else "Exact",
             "backend": _backend(rule["service"], rule["port"]),
         }
-        hosts.setdefault(rule["host"], []).append(entry)
+        hosts.setdefault(rule["host"], []).append(route)
     return [{**({"host": host} if host else {}), "http": {"paths": paths}} for host, paths in hosts.items()]
 
 
-def _tls(found: list[dict[str, str]]) -> list[dict[str, Any]]:
+def _tls(parsed: list[dict[str, str]]) -> list[dict[str, Any]]:
     secrets: dict[str, list[str]] = {}
-    for rule in found:
+    for rule in parsed:
         if rule["tls"]:
             hosts = secrets.setdefault(rule["secret"], [])
             if rule["host"] and rule["host"] not in hosts:

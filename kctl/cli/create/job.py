@@ -48,8 +48,8 @@ async def _from_cronjob(session: Session, name: str, source: str) -> Object:
     resource = await (await session.mapper()).resource(kind)
     if resource.kind != "CronJob" or not cronjob:
         raise CommandError("from must be an existing cronjob")
-    found = await (await session.client()).get(CRON_JOBS, cronjob, session.namespace)
-    template = objects.spec(found).get("jobTemplate") or {}
+    cron_job = await (await session.client()).get(CRON_JOBS, cronjob, session.namespace)
+    template = objects.spec(cron_job).get("jobTemplate") or {}
     template_meta = template.get("metadata") or {}
     meta: dict[str, Any] = {"name": name}
     if template_meta.get("labels"):
@@ -59,8 +59,8 @@ async def _from_cronjob(session: Session, name: str, source: str) -> Object:
         {
             "apiVersion": "batch/v1",
             "kind": "CronJob",
-            "name": objects.name(found),
-            "uid": objects.uid(found),
+            "name": objects.name(cron_job),
+            "uid": objects.uid(cron_job),
             "controller": True,
         }
     ]

@@ -21,16 +21,16 @@ def collect(kind: str, files: Sequence[str], literals: Sequence[str], env_files:
     """Key to content, in the order kubectl handles the sources. Raises CommandError."""
     if env_files and (files or literals):
         raise CommandError("from-env-file cannot be combined with from-file or from-literal")
-    found: dict[str, bytes] = {}
+    collected: dict[str, bytes] = {}
     for key, value in (*_literals(literals), *_files(files), *_env_files(env_files)):
         problem = _key_problem(key)
         if problem:
             subject = "ConfigMap" if kind == "ConfigMap" else "secret"
             raise CommandError(f'"{key}" is not a valid key name for a {subject}: {problem}')
-        if key in found:
+        if key in collected:
             raise CommandError(f'cannot add key "{key}", another key by that name already exists in Data for {kind} "%s"')
-        found[key] = value
-    return found
+        collected[key] = value
+    return collected
 
 
 def _key_problem(key: str) -> str:
@@ -63,10 +63,10 @@ def _files(files: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         if os.path.isdir(path):
             if "=" in source:
                 raise CommandError("cannot give a key name for a directory path")
-            for entry in sorted(os.listdir(path)):
-                inner = os.path.join(path, entry)
+            for name in sorted(os.listdir(path)):
+                inner = os.path.join(path, name)
                 if os.path.isfile(inner):
-                    yield entry, Path(inner).read_bytes()
+                    yield name, Path(inner).read_bytes()
         else:
             yield key, Path(path).read_bytes()
 

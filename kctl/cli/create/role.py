@@ -26,5 +26,5 @@ class CreateRole(Generator):
     async def run(self) -> None:
         name = self.object_name
         verbs = check_verbs(self.session, self.verb)
-        found = await rules(self.session, verbs, self.resource, self.resource_name)
-        await self.create({"kind": "Role", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}, "rules": found})
+        allowed = await rules(self.session, verbs, self.resource, self.resource_name)
+        await self.create({"kind": "Role", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name}, "rules": allowed})

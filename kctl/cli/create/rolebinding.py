@@ -28,14 +28,14 @@ class SubjectGenerator(Generator):
     )
 
     def subjects(self) -> list[dict[str, str]]:
-        found = [{"kind": "User", "apiGroup": _GROUP, "name": user} for user in self.user]
-        found += [{"kind": "Group", "apiGroup": _GROUP, "name": group} for group in self.group]
+        subjects = [{"kind": "User", "apiGroup": _GROUP, "name": user} for user in self.user]
+        subjects += [{"kind": "Group", "apiGroup": _GROUP, "name": group} for group in self.group]
         for account in self.serviceaccount:
             parts = account.split(":")
             if len(parts) != 2 or not all(parts):
                 raise CommandError("serviceaccount must be <namespace>:<name>")
-            found.append({"kind": "ServiceAccount", "name": parts[1], "namespace": parts[0]})
-        return found
+            subjects.append({"kind": "ServiceAccount", "name": parts[1], "namespace": parts[0]})
+        return subjects
 
 
 class CreateRoleBinding(SubjectGenerator):

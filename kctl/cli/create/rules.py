@@ -35,13 +35,13 @@ def check_verbs(session: Session, verbs: Sequence[str]) -> list[str]:
     """Each once; `*` alone where it is given."""
     if not verbs:
         raise CommandError("at least one verb must be specified")
-    found = list(dict.fromkeys(verbs))
-    if "*" in found:
+    distinct = list(dict.fromkeys(verbs))
+    if "*" in distinct:
         return ["*"]
-    for verb in found:
+    for verb in distinct:
         if verb not in _VERBS:
             session.error(f"Warning: '{verb}' is not a standard resource verb")
-    return found
+    return distinct
 
 
 async def rules(session: Session, verbs: Sequence[str], resources: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -52,13 +52,13 @@ async def rules(session: Session, verbs: Sequence[str], resources: Sequence[str]
     for text in dict.fromkeys(resources):
         group, resource = await _resource(session, text)
         groups.setdefault(group, []).append(resource)
-    found = []
+    made = []
     for group in sorted(groups):
         rule: dict[str, Any] = {"verbs": list(verbs), "apiGroups": [group], "resources": groups[group]}
         if names:
             rule["resourceNames"] = list(dict.fromkeys(names))
-        found.append(rule)
-    return found
+        made.append(rule)
+    return made
 
 
 async def _resource(session: Session, text: str) -> tuple[str, str]:
@@ -66,7 +66,7 @@ async def _resource(session: Session, text: str) -> tuple[str, str]:
     if name == "*":
         return "*", "*"
     try:
-        found = await (await session.mapper()).resource(name)
+        resource = await (await session.mapper()).resource(name)
     except NoResource as error:
         raise AggregateError([CommandError(str(error))]) from None
-    return found.group, f"{found.plural}/{subresource}" if subresource else found.plural
+    return resource.group, f"{resource.plural}/{subresource}" if subresource else resource.plural

@@ -118,8 +118,8 @@ def _docker_config(server: str, username: str, password: str, email: str) -> byt
     import orjson
 
     auth = base64.b64encode(f"{username}:{password}".encode()).decode()
-    entry = {"username": username, "password": password, **({"email": email} if email else {}), "auth": auth}
-    return orjson.dumps({"auths": {server: entry}})
+    login = {"username": username, "password": password, **({"email": email} if email else {}), "auth": auth}
+    return orjson.dumps({"auths": {server: login}})
 
 
 class CreateTlsSecret(Generator):
@@ -155,12 +155,12 @@ def _check_pair(certificate: bytes, key: bytes) -> None:
     for content, what in ((certificate, "certificate"), (key, "key")):
         if b"-----BEGIN" not in content:
             raise CommandError(f"tls: failed to find any PEM data in {what} input")
-    with tempfile.NamedTemporaryFile() as one, tempfile.NamedTemporaryFile() as two:
-        one.write(certificate)
-        one.flush()
-        two.write(key)
-        two.flush()
+    with tempfile.NamedTemporaryFile() as certificate_file, tempfile.NamedTemporaryFile() as key_file:
+        certificate_file.write(certificate)
+        certificate_file.flush()
+        key_file.write(key)
+        key_file.flush()
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(one.name, two.name)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate_file.name, key_file.name)
         except ssl.SSLError:
             raise CommandError("tls: private key does not match public key") from None

@@ -114,10 +114,10 @@ def _port(pair: str, node_port: int) -> dict[str, Any]:
         target = int(second) if second.isdigit() else second
         if isinstance(target, int):
             _number(second)
-    found: dict[str, Any] = {"name": pair.replace(":", "-"), "protocol": "TCP", "port": port, "targetPort": target}
+    made: dict[str, Any] = {"name": pair.replace(":", "-"), "protocol": "TCP", "port": port, "targetPort": target}
     if node_port:
-        found["nodePort"] = node_port
-    return found
+        made["nodePort"] = node_port
+    return made
 
 
 def _number(text: str) -> int:

@@ -70,13 +70,13 @@ class CreateToken(ObjectOutput, Command):
         request = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "metadata": {}, "spec": spec}
         client = await self.session.client()
         try:
-            found = await client.create_subresource(SERVICE_ACCOUNTS, name, self.session.namespace, "token", request)
+            answer = await client.create_subresource(SERVICE_ACCOUNTS, name, self.session.namespace, "token", request)
         except ApiError as error:
             raise CommandError(f"failed to create token: {error.message}") from None
         results = Results(
             self.session, self.output, self.template, self.show_managed_fields, self.allow_missing_template_keys, in_field_order=True
         )
         if results.prints_objects:
-            results.print_object(found)
+            results.print_object(answer)
         else:
-            self.session.print((found.get("status") or {}).get("token", ""))
+            self.session.print((answer.get("status") or {}).get("token", ""))

@@ -113,26 +113,26 @@ def describe_resources(out: Writer, resources: Object, level: int) -> None:
                 out.line(level + 1, f"{key}:\t{value}")
 
 
-def probe(entry: Object) -> str:
+def probe(checked: Object) -> str:
     """A probe on one line: http-get http://:8080/healthz delay=0s timeout=1s period=10s successThreshold=1 failureThreshold=3"""
     attributes = (
-        f"delay={entry.get('initialDelaySeconds', 0)}s timeout={entry.get('timeoutSeconds', 0)}s "
-        f"period={entry.get('periodSeconds', 0)}s successThreshold={entry.get('successThreshold', 0)} "
-        f"failureThreshold={entry.get('failureThreshold', 0)}"
+        f"delay={checked.get('initialDelaySeconds', 0)}s timeout={checked.get('timeoutSeconds', 0)}s "
+        f"period={checked.get('periodSeconds', 0)}s successThreshold={checked.get('successThreshold', 0)} "
+        f"failureThreshold={checked.get('failureThreshold', 0)}"
     )
-    if entry.get("exec"):
-        return f"exec [{' '.join(entry['exec'].get('command') or ())}] {attributes}"
-    if entry.get("httpGet"):
-        get = entry["httpGet"]
+    if checked.get("exec"):
+        return f"exec [{' '.join(checked['exec'].get('command') or ())}] {attributes}"
+    if checked.get("httpGet"):
+        get = checked["httpGet"]
         port = str(get.get("port", ""))
         host = f"{get.get('host', '')}:{port}" if port else get.get("host", "")
         path = get.get("path", "")
         path = path if path.startswith("/") or not path else "/" + path
         return f"http-get {get.get('scheme', 'HTTP').lower()}://{host}{path} {attributes}"
-    if entry.get("tcpSocket"):
-        return f"tcp-socket {entry['tcpSocket'].get('host', '')}:{entry['tcpSocket'].get('port', '')} {attributes}"
-    if entry.get("grpc"):
-        return f"grpc <pod>:{entry['grpc'].get('port')} {entry['grpc'].get('service') or ''} {attributes}"
+    if checked.get("tcpSocket"):
+        return f"tcp-socket {checked['tcpSocket'].get('host', '')}:{checked['tcpSocket'].get('port', '')} {attributes}"
+    if checked.get("grpc"):
+        return f"grpc <pod>:{checked['grpc'].get('port')} {checked['grpc'].get('service') or ''} {attributes}"
     return f"unknown {attributes}"
 
 
@@ -140,9 +140,9 @@ def _environment(out: Writer, container: Object, resolve: Resolver) -> None:
     sources = container.get("envFrom") or ()
     if sources:
         out.line(2, "Environment Variables from:")
-    for entry in sources:
-        kind, reference = ("ConfigMap", entry["configMapRef"]) if entry.get("configMapRef") else ("Secret", entry.get("secretRef") or {})
-        prefix = f" with prefix '{entry['prefix']}'" if entry.get("prefix") else ""
+    for origin in sources:
+        kind, reference = ("ConfigMap", origin["configMapRef"]) if origin.get("configMapRef") else ("Secret", origin.get("secretRef") or {})
+        prefix = f" with prefix '{origin['prefix']}'" if origin.get("prefix") else ""
         out.line(3, f"{reference.get('name', '')}\t{kind}{prefix}\tOptional: {go_bool(reference.get('optional'))}")
     variables = container.get("env") or ()
     out.line(2, "Environment:" + ("" if variables else "\t<none>"))

@@ -55,5 +55,5 @@ _DESCRIBERS = {
 def describer_for(resource: ResourceType) -> Describer:
     """Imported when asked for: describing a pod does not load how nodes are described."""
     module, function = _DESCRIBERS.get(resource.group_resource, ("generic", "describe_generic"))
-    found: Describer = getattr(import_module(f"kctl.cli.describe.{module}"), function)
-    return found
+    describer: Describer = getattr(import_module(f"kctl.cli.describe.{module}"), function)
+    return describer

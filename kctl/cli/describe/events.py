@@ -20,8 +20,8 @@ async def events_of(client: Client, obj: Object) -> list[Object]:
         selector += f",involvedObject.uid={objects.uid(obj)}"
     if obj.get("kind"):
         selector += f",involvedObject.kind={obj['kind']}"
-    found: list[Object] = (await client.list(EVENTS, objects.namespace(obj), field_selector=selector)).get("items") or []
-    return found
+    events: list[Object] = (await client.list(EVENTS, objects.namespace(obj), field_selector=selector)).get("items") or []
+    return events
 
 
 def _last(event: Object) -> str:

@@ -49,11 +49,11 @@ def _field(out: Writer, level: int, title: str, value: Any, path: str) -> None:
         _fields(out, level + 1, value, path)
     elif isinstance(value, list):
         out.line(level, f"{title}:")
-        for entry in value:
-            if isinstance(entry, dict):
-                _fields(out, level + 1, entry, path)
+        for item in value:
+            if isinstance(item, dict):
+                _fields(out, level + 1, item, path)
             else:
-                out.line(level + 1, _scalar(entry))
+                out.line(level + 1, _scalar(item))
     else:
         out.line(level, f"{title}:\t{_scalar(value)}")
 

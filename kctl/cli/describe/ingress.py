@@ -30,9 +30,9 @@ async def describe_ingress(client: Client, obj: Object, now: datetime, show_even
     out.line(0, f"Default backend:\t{default}")
     if spec.get("tls"):
         out.line(0, "TLS:")
-    for entry in spec.get("tls") or ():
-        hosts = ",".join(entry.get("hosts") or ())
-        secret = entry.get("secretName")
+    for certificate in spec.get("tls") or ():
+        hosts = ",".join(certificate.get("hosts") or ())
+        secret = certificate.get("secretName")
         out.line(1, f"{secret} terminates {hosts}" if secret else f"SNI routes {hosts}")
     out.raw("Rules:\n  Host\tPath\tBackends\n")
     out.line(1, "----\t----\t--------")
@@ -51,7 +51,7 @@ async def describe_ingress(client: Client, obj: Object, now: datetime, show_even
 
 def _address(status: Object) -> str:
     entries = (status.get("loadBalancer") or {}).get("ingress") or ()
-    return ",".join(dict.fromkeys(entry.get("ip") or entry.get("hostname") or "" for entry in entries))
+    return ",".join(dict.fromkeys(point.get("ip") or point.get("hostname") or "" for point in entries))
 
 
 async def _backend(client: Client, namespace: str, backend: Object) -> str:
@@ -68,11 +68,11 @@ async def _backend(client: Client, namespace: str, backend: Object) -> str:
     selector = f"kubernetes.io/service-name={service['name']}"
     try:
         slices = (await client.list(ENDPOINT_SLICES, namespace, label_selector=selector)).get("items") or []
-        found = await client.get(SERVICES, service["name"], namespace)
+        target = await client.get(SERVICES, service["name"], namespace)
     except ApiError as error:
         return f"{title} (<error: {error.message}>)"
     name = ""
-    for served in objects.spec(found).get("ports") or ():
+    for served in objects.spec(target).get("ports") or ():
         by_name = bool(port.get("name")) and port["name"] == served.get("name")
         if by_name or (port.get("number") and port["number"] == served.get("port")):
             name = served.get("name") or ""

@@ -76,11 +76,11 @@ async def _events(client: Client, node: Object) -> list[Object]:
     from kctl.apimachinery.resources import EVENTS
 
     name = objects.name(node)
-    found: list[Object] = []
+    events: list[Object] = []
     for uid in dict.fromkeys((objects.uid(node), name)):
         selector = f"involvedObject.kind=Node,involvedObject.name={name},involvedObject.uid={uid}"
-        found += (await client.list(EVENTS, field_selector=selector)).get("items") or []
-    return found
+        events += (await client.list(EVENTS, field_selector=selector)).get("items") or []
+    return events
 
 
 def _taints(out: Writer, taints: Sequence[Object]) -> None:
@@ -109,11 +109,11 @@ def _conditions(out: Writer, conditions: Sequence[Object]) -> None:
         return
     out.raw("Conditions:\n  Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage\n")
     out.raw("  ----\t------\t-----------------\t------------------\t------\t-------\n")
-    for entry in conditions:
+    for condition in conditions:
         out.line(
             1,
-            f"{entry['type']} \t{entry['status']} \t{long_time(entry.get('lastHeartbeatTime'))} \t"
-            f"{long_time(entry.get('lastTransitionTime'))} \t{entry.get('reason', '')} \t{entry.get('message', '')}",
+            f"{condition['type']} \t{condition['status']} \t{long_time(condition.get('lastHeartbeatTime'))} \t"
+            f"{long_time(condition.get('lastTransitionTime'))} \t{condition.get('reason', '')} \t{condition.get('message', '')}",
         )
 
 

@@ -94,14 +94,14 @@ def _conditions(out: Writer, spec: Object, status: Object) -> None:
     conditions = status.get("conditions") or []
     gates = spec.get("readinessGates") or []
     if gates:
-        found = {entry["type"]: entry["status"] for entry in conditions}
+        by_type = {condition["type"]: condition["status"] for condition in conditions}
         out.raw("Readiness Gates:\n  Type\tStatus\n")
         for gate in gates:
-            out.line(1, f"{gate['conditionType']} \t{found.get(gate['conditionType'], '<none>')} ")
+            out.line(1, f"{gate['conditionType']} \t{by_type.get(gate['conditionType'], '<none>')} ")
     if conditions:
         out.raw("Conditions:\n  Type\tStatus\n")
-        for entry in conditions:
-            out.line(1, f"{entry['type']} \t{entry['status']} ")
+        for condition in conditions:
+            out.line(1, f"{condition['type']} \t{condition['status']} ")
 
 
 def tolerations(out: Writer, entries: Sequence[Object], indent: str = "") -> None:
@@ -109,15 +109,15 @@ def tolerations(out: Writer, entries: Sequence[Object], indent: str = "") -> Non
     if not entries:
         out.raw("<none>\n")
         return
-    for number, entry in enumerate(sorted(entries, key=lambda toleration: str(toleration.get("key") or ""))):
+    for number, tolerated in enumerate(sorted(entries, key=lambda toleration: str(toleration.get("key") or ""))):
         if number:
             out.raw(f"{indent}\t")
-        key, effect, value = entry.get("key") or "", entry.get("effect") or "", entry.get("value") or ""
+        key, effect, value = tolerated.get("key") or "", tolerated.get("effect") or "", tolerated.get("value") or ""
         text = key + (f"={value}" if value else "") + (f":{effect}" if effect else "")
-        if entry.get("operator") == "Exists" and not value:
+        if tolerated.get("operator") == "Exists" and not value:
             text += " op=Exists" if key or effect else "op=Exists"
-        if entry.get("tolerationSeconds") is not None:
-            text += f" for {entry['tolerationSeconds']}s"
+        if tolerated.get("tolerationSeconds") is not None:
+            text += f" for {tolerated['tolerationSeconds']}s"
         out.raw(text + "\n")
 
 
@@ -125,12 +125,12 @@ def _spread(out: Writer, constraints: Sequence[Object], indent: str = "") -> Non
     if not constraints:
         return
     out.raw(f"{indent}Topology Spread Constraints:\t")
-    for number, entry in enumerate(sorted(constraints, key=lambda constraint: str(constraint["topologyKey"]))):
+    for number, spread in enumerate(sorted(constraints, key=lambda constraint: str(constraint["topologyKey"]))):
         if number:
             out.raw(f"{indent}\t")
-        text = f"{entry['topologyKey']}:{entry['whenUnsatisfiable']} when max skew {entry['maxSkew']} is exceeded"
-        if entry.get("labelSelector"):
-            text += f" for selector {label_selectors.format_selector(entry['labelSelector'])}"
+        text = f"{spread['topologyKey']}:{spread['whenUnsatisfiable']} when max skew {spread['maxSkew']} is exceeded"
+        if spread.get("labelSelector"):
+            text += f" for selector {label_selectors.format_selector(spread['labelSelector'])}"
         out.raw(text + "\n")
 
 
@@ -141,9 +141,9 @@ def _resolved(pod: Object, source: dict[str, Any], container: Object) -> str:
     meta = objects.metadata(pod)
     if table != "metadata":
         return ""
-    found = re.fullmatch(r"(labels|annotations)\['(.+)'\]", field)
-    if found:
-        return str((meta.get(found[1]) or {}).get(found[2]) or "")
+    subscript = re.fullmatch(r"(labels|annotations)\['(.+)'\]", field)
+    if subscript:
+        return str((meta.get(subscript[1]) or {}).get(subscript[2]) or "")
     return str(meta.get(field) or "") if field in ("name", "namespace", "uid") else ""
 
 

@@ -34,12 +34,12 @@ async def describe_role(client: Client, obj: Object, now: datetime, show_events:
 
 def compact(rules: Sequence[Object]) -> list[tuple[str, str, str, list[str]]]:
     """(resource, URL, object name, verbs) of every single permission; the verbs of equal ones together."""
-    found: dict[_Key, list[str]] = {}
+    by_key: dict[_Key, list[str]] = {}
     for rule in rules:
         for key in _simple(rule):
-            found.setdefault(key, [])
-            found[key] += [verb for verb in rule.get("verbs") or () if verb not in found[key]]
-    rows = sorted((_text(key, verbs), key, verbs) for key, verbs in found.items())
+            by_key.setdefault(key, [])
+            by_key[key] += [verb for verb in rule.get("verbs") or () if verb not in by_key[key]]
+    rows = sorted((_text(key, verbs), key, verbs) for key, verbs in by_key.items())
     return [(resource, url, name, verbs) for _, (resource, url, name), verbs in rows]
 
 

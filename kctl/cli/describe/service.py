@@ -54,11 +54,11 @@ async def describe_service(client: Client, obj: Object, now: datetime, show_even
     ingress = (status.get("loadBalancer") or {}).get("ingress") or []
     if ingress:
         texts = [
-            f"{entry.get('ip') or entry.get('hostname')}" + (f" ({entry['ipMode']})" if entry.get("ipMode") else "") for entry in ingress
+            f"{point.get('ip') or point.get('hostname')}" + (f" ({point['ipMode']})" if point.get("ipMode") else "") for point in ingress
         ]
         out.line(0, f"LoadBalancer Ingress:\t{', '.join(texts)}")
-    found = await client.list(ENDPOINT_SLICES, objects.namespace(obj), label_selector=f"kubernetes.io/service-name={objects.name(obj)}")
-    _ports(out, spec, found.get("items") or [])
+    slices = await client.list(ENDPOINT_SLICES, objects.namespace(obj), label_selector=f"kubernetes.io/service-name={objects.name(obj)}")
+    _ports(out, spec, slices.get("items") or [])
     out.line(0, f"Session Affinity:\t{spec.get('sessionAffinity', '')}")
     for title, field in (
         ("External Traffic Policy", "externalTrafficPolicy"),
@@ -122,11 +122,11 @@ async def describe_namespace(client: Client, obj: Object, now: datetime, show_ev
         out.raw("  ----\t------\t------------------\t------\t-------\n")
         from kctl.cli.describe.values import long_time
 
-        for entry in conditions:
+        for condition in conditions:
             out.line(
                 1,
-                f"{entry['type']}\t{entry['status']}\t{long_time(entry.get('lastTransitionTime'))}\t"
-                f"{entry.get('reason', '')}\t{entry.get('message', '')}",
+                f"{condition['type']}\t{condition['status']}\t{long_time(condition.get('lastTransitionTime'))}\t"
+                f"{condition.get('reason', '')}\t{condition.get('message', '')}",
             )
     quotas = await _listed(client, RESOURCE_QUOTAS, objects.name(obj))
     limits = await _listed(client, LIMIT_RANGES, objects.name(obj))
@@ -139,8 +139,8 @@ async def describe_namespace(client: Client, obj: Object, now: datetime, show_ev
 
 async def _listed(client: Client, resource: object, namespace: str) -> list[Object]:
     try:
-        found: list[Object] = (await client.list(resource, namespace)).get("items") or []  # type: ignore[arg-type]
-        return found
+        listed: list[Object] = (await client.list(resource, namespace)).get("items") or []  # type: ignore[arg-type]
+        return listed
     except ApiError:
         return []
 
@@ -208,7 +208,7 @@ async def describe_service_account(client: Client, obj: Object, now: datetime, s
     out = Writer()
     _head(out, obj)
     for title, field in (("Image pull secrets", "imagePullSecrets"),):
-        names = [entry.get("name", "") for entry in obj.get(field) or ()]
+        names = [reference.get("name", "") for reference in obj.get(field) or ()]
         out.raw(f"{title}:\t" + ("\n\t".join(names) or "<none>") + "\n")
     if show_events:
         describe_events(out, await events_of(client, obj), now)

@@ -132,15 +132,15 @@ async def describe_claim(client: Client, obj: Object, now: datetime, show_events
 
 async def _pods_with(client: Client, namespace: str, claim: str) -> list[str]:
     """The pods that mount the claim, those of ephemeral volumes included."""
-    found = []
+    names = []
     for pod in (await client.list(PODS, namespace)).get("items") or ():
         for volume in objects.spec(pod).get("volumes") or ():
             named = (volume.get("persistentVolumeClaim") or {}).get("claimName") == claim
             made = "ephemeral" in volume and f"{objects.name(pod)}-{volume['name']}" == claim
             if named or made:
-                found.append(objects.name(pod))
+                names.append(objects.name(pod))
                 break
-    return found
+    return names
 
 
 def _users(out: Writer, names: Sequence[str]) -> None:

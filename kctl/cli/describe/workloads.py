@@ -53,20 +53,20 @@ async def describe_deployment(client: Client, obj: Object, now: datetime, show_e
 def _reasoned_conditions(out: Writer, conditions: Sequence[Object]) -> None:
     if conditions:
         out.raw("Conditions:\n  Type\tStatus\tReason\n  ----\t------\t------\n")
-        for entry in conditions:
-            out.line(1, f"{entry['type']} \t{entry['status']}\t{entry.get('reason', '')}")
+        for condition in conditions:
+            out.line(1, f"{condition['type']} \t{condition['status']}\t{condition.get('reason', '')}")
 
 
 async def _replica_sets(out: Writer, client: Client, deployment: Object) -> None:
     selector = str(label_selectors.format_selector(objects.spec(deployment).get("selector")))
     query = "" if selector == "<none>" else selector
-    found = (await client.list(REPLICA_SETS, objects.namespace(deployment), label_selector=query)).get("items") or []
-    own = [entry for entry in found if (objects.controller_of(entry) or {}).get("uid") == objects.uid(deployment)]
+    selected = (await client.list(REPLICA_SETS, objects.namespace(deployment), label_selector=query)).get("items") or []
+    own = [replica_set for replica_set in selected if (objects.controller_of(replica_set) or {}).get("uid") == objects.uid(deployment)]
     if not own:
         return
     template = objects.spec(deployment).get("template") or {}
-    new = next((entry for entry in sorted(own, key=_created) if _same_template(entry, template)), None)
-    old = [entry for entry in own if entry is not new]
+    new = next((replica_set for replica_set in sorted(own, key=_created) if _same_template(replica_set, template)), None)
+    old = [replica_set for replica_set in own if replica_set is not new]
     out.line(0, f"OldReplicaSets:\t{_created_counts(old)}")
     out.line(0, f"NewReplicaSet:\t{_created_counts([new] if new else [])}")
 
@@ -94,8 +94,8 @@ def _created_counts(sets: Sequence[Object]) -> str:
 
 async def _pod_counts(client: Client, obj: Object, selector: str) -> str:
     """3 Running / 0 Waiting / 0 Succeeded / 0 Failed, of the pods this object controls."""
-    found = (await client.list(PODS, objects.namespace(obj), label_selector=selector)).get("items") or []
-    phases = [objects.status(pod).get("phase") for pod in found if (objects.controller_of(pod) or {}).get("uid") == objects.uid(obj)]
+    selected = (await client.list(PODS, objects.namespace(obj), label_selector=selector)).get("items") or []
+    phases = [objects.status(pod).get("phase") for pod in selected if (objects.controller_of(pod) or {}).get("uid") == objects.uid(obj)]
     return (
         f"{phases.count('Running')} Running / {phases.count('Pending')} Waiting / "
         f"{phases.count('Succeeded')} Succeeded / {phases.count('Failed')} Failed"

@@ -69,30 +69,30 @@ async def _resource(session: Session, word: str, api_version: str) -> tuple[Reso
     parts = word.split(".")
     for length in range(len(parts), 0, -1):
         try:
-            found = await mapper.resource(".".join(parts[:length]))
+            resource = await mapper.resource(".".join(parts[:length]))
         except NoResource as error:
             if length == 1:
                 session.error(str(error))
                 raise Exit(1) from None
             continue
-        if length > 1 and not _names_group(found, parts[1:length]):
+        if length > 1 and not _names_group(resource, parts[1:length]):
             continue
-        if api_version and found.api_version != api_version:
-            found = await _version(session, found, api_version)
-        return found, parts[length:]
+        if api_version and resource.api_version != api_version:
+            resource = await _version(session, resource, api_version)
+        return resource, parts[length:]
     raise CommandError(f'the server doesn\'t have a resource type "{word}"')
 
 
-def _names_group(found: ResourceType, rest: list[str]) -> bool:
+def _names_group(resource: ResourceType, rest: list[str]) -> bool:
     text = ".".join(rest)
-    return text in (found.group, f"{found.version}.{found.group}", found.version)
+    return text in (resource.group, f"{resource.version}.{resource.group}", resource.version)
 
 
-async def _version(session: Session, found: ResourceType, api_version: str) -> ResourceType:
+async def _version(session: Session, preferred: ResourceType, api_version: str) -> ResourceType:
     for resource in await (await session.mapper()).types():
-        if resource.plural == found.plural and resource.api_version == api_version:
+        if resource.plural == preferred.plural and resource.api_version == api_version:
             return resource
-    raise CommandError(f'couldn\'t find resource for "{api_version}, Resource={found.plural}"')
+    raise CommandError(f'couldn\'t find resource for "{api_version}, Resource={preferred.plural}"')
 
 
 async def _document(session: Session, resource: ResourceType) -> dict[str, Any]:
@@ -101,5 +101,5 @@ async def _document(session: Session, resource: ResourceType) -> dict[str, Any]:
     response = await transport.raw("GET", path, headers={"Accept": "application/json"})
     if response.status != 200:
         raise CommandError(f"failed to fetch {path}: {response.status}")
-    found: dict[str, Any] = json.loads(response.body)
-    return found
+    document: dict[str, Any] = json.loads(response.body)
+    return document

@@ -107,16 +107,16 @@ class Drain(NodeCommand):
         return await plan(client, pods, rules)
 
     async def _empty(self, node: Target) -> None:
-        found = await self._plan(node.name)
-        raise_all(found.problems)
-        if found.warnings:
-            self.session.error(f"Warning: {found.warnings}")
+        plan = await self._plan(node.name)
+        raise_all(plan.problems)
+        if plan.warnings:
+            self.session.error(f"Warning: {plan.warnings}")
         if self.strategy == "client":
-            for pod in found.pods:
+            for pod in plan.pods:
                 self.session.print(f"evicting pod {_path(pod)} (dry run)")
             return
         try:
-            await self._remove(found.pods)
+            await self._remove(plan.pods)
         except (ApiError, CommandError, AggregateError) as error:
             await self._report_pending(node.name, _text(error))
             raise

@@ -38,10 +38,10 @@ class RolloutHistory(ObjectOutput, Manifests, Command):
         for target in await live(builder, self.arguments):
             try:
                 if results.prints_objects:
-                    found = await revisions_of(await self.session.client(), target)
-                    chosen = [entry for entry in found if not self.revision or entry.number == self.revision]
-                    for entry in chosen[-1:] if not self.revision else chosen:
-                        results.print_object(entry.source)
+                    revisions = await revisions_of(await self.session.client(), target)
+                    chosen = [revision for revision in revisions if not self.revision or revision.number == self.revision]
+                    for revision in chosen[-1:] if not self.revision else chosen:
+                        results.print_object(revision.source)
                 else:
                     await _print(self.session, target, self.revision)
             except (ApiError, CommandError) as error:
@@ -54,9 +54,9 @@ async def _print(session: Session, target: Target, number: int) -> None:
     from kctl.cli.describe.writer import Writer
     from kctl.printers.elastic_tabs import align
 
-    found = await revisions_of(await session.client(), target)
+    revisions = await revisions_of(await session.client(), target)
     if number:
-        chosen = next((entry for entry in found if entry.number == number), None)
+        chosen = next((revision for revision in revisions if revision.number == number), None)
         if chosen is None:
             raise CommandError("unable to find the specified revision")
         out = Writer()
@@ -65,8 +65,8 @@ async def _print(session: Session, target: Target, number: int) -> None:
         session.print(out.unaligned())
         return
     session.print(f"{target.full_name} ")
-    if not found:
+    if not revisions:
         session.print("No rollout history found.")
         return
-    rows = [f"{entry.number}\t{entry.change_cause or '<none>'}" for entry in found]
+    rows = [f"{revision.number}\t{revision.change_cause or '<none>'}" for revision in revisions]
     session.print(align("\n".join(["REVISION\tCHANGE-CAUSE", *rows]) + "\n"))

@@ -15,9 +15,9 @@ Progress = tuple[str, bool]
 def deployment(obj: Object, revision: int) -> Progress:
     name, spec, status = objects.name(obj), objects.spec(obj), objects.status(obj)
     if revision:
-        found = int(objects.annotations(obj).get("deployment.kubernetes.io/revision") or 0)
-        if found != revision:
-            raise CommandError(f"desired revision ({revision}) is different from the running revision ({found})")
+        running = int(objects.annotations(obj).get("deployment.kubernetes.io/revision") or 0)
+        if running != revision:
+            raise CommandError(f"desired revision ({revision}) is different from the running revision ({running})")
     if objects.generation(obj) > status.get("observedGeneration", 0):
         return "Waiting for deployment spec update to be observed...\n", False
     progressing = objects.condition(obj, "Progressing")

@@ -32,9 +32,9 @@ async def revisions_of(client: Client, target: Target) -> list[Revision]:
     selector = labels.format_selector(objects.spec(target.object).get("selector"))
     kept_in = REPLICA_SETS if target.resource.plural == "deployments" else CONTROLLER_REVISIONS
     listed = await client.list(kept_in, target.namespace, label_selector="" if selector == "<none>" else selector)
-    own = [entry for entry in listed.get("items") or () if (objects.controller_of(entry) or {}).get("uid") == objects.uid(target.object)]
-    found = [_from_replica_set(entry) if kept_in is REPLICA_SETS else _from_revision(entry, target.object) for entry in own]
-    return sorted((entry for entry in found if entry.number), key=lambda entry: entry.number)
+    own = [kept for kept in listed.get("items") or () if (objects.controller_of(kept) or {}).get("uid") == objects.uid(target.object)]
+    revisions = [_from_replica_set(kept) if kept_in is REPLICA_SETS else _from_revision(kept, target.object) for kept in own]
+    return sorted((kept for kept in revisions if kept.number), key=lambda kept: kept.number)
 
 
 def _from_replica_set(obj: Object) -> Revision:

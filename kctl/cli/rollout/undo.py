@@ -70,8 +70,8 @@ class RolloutUndo(ObjectOutput, Manifests, Command):
 
 async def _undo(client: Client, target: Target, to_revision: int, dry_run: bool, on_server: bool) -> str:
     """What to say of it."""
-    found = await revisions_of(client, target)
-    chosen = _choose(found, to_revision, target)
+    revisions = await revisions_of(client, target)
+    chosen = _choose(revisions, to_revision, target)
     if target.resource.group_resource == "deployments.apps" and objects.spec(target.object).get("paused"):
         raise CommandError(
             f"you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume {target.full_name}' and try again"
@@ -84,18 +84,18 @@ async def _undo(client: Client, target: Target, to_revision: int, dry_run: bool,
     return "rolled back"
 
 
-def _choose(found: list[Revision], to_revision: int, target: Target) -> Revision:
+def _choose(revisions: list[Revision], to_revision: int, target: Target) -> Revision:
     if to_revision:
-        chosen = next((entry for entry in found if entry.number == to_revision), None)
+        chosen = next((revision for revision in revisions if revision.number == to_revision), None)
         if chosen is None:
             raise CommandError(f"unable to find specified revision {to_revision} in history")
         return chosen
-    if len(found) < 2:
+    if len(revisions) < 2:
         kind = target.resource.kind.lower() if target.resource.plural != "deployments" else "deployment"
         if target.resource.plural == "deployments":
             raise CommandError(f'no rollout history found for {kind} "{target.name}"')
         raise CommandError("no last revision to roll back to")
-    return found[-2]
+    return revisions[-2]
 
 
 async def _send(client: Client, target: Target, chosen: Revision, template: Object, dry_run: bool) -> None:

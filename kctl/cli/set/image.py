@@ -92,9 +92,9 @@ class SetImage(ObjectOutput, Manifests, Command):
 
     def _changed(self, spec: Object) -> tuple[Object, Object]:
         """The pod spec with the new images, and the patch of it; the patch is empty if nothing changes."""
-        found = {container["name"] for field in _LISTS for container in spec.get(field) or ()}
+        container_names = {container["name"] for field in _LISTS for container in spec.get(field) or ()}
         for name in self.images:
-            if name != "*" and name not in found:
+            if name != "*" and name not in container_names:
                 raise CommandError(f'unable to find container named "{name}"')
         new, patch = dict(spec), {}
         for field in filter(spec.get, _LISTS):

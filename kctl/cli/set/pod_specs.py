@@ -28,10 +28,10 @@ _PATHS: dict[str, tuple[str, ...]] = {
 
 def pod_spec(resource: ResourceType, obj: Object) -> Object:
     """Raises CommandError for a kind without pods."""
-    found: Any = obj
+    part: Any = obj
     for field in _path(resource, obj):
-        found = found.get(field) or {}
-    return dict(found)
+        part = part.get(field) or {}
+    return dict(part)
 
 
 def with_pod_spec(resource: ResourceType, obj: Object, spec: Any) -> Object:

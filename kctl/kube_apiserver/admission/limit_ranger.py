@@ -139,10 +139,10 @@ def _errors(limit: Limit, present: Both, before: Both | None) -> Iterator[str]:
                 yield error
 
 
-def _same(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    return quantity.parse(one) == quantity.parse(other)
+def _same(left: Any, right: Any) -> bool:
+    if left is None or right is None:
+        return left is right
+    return quantity.parse(left) == quantity.parse(right)
 
 
 def _below(name: str, kind: str, least: Any, request: Any, limit: Any) -> str:
@@ -163,8 +163,8 @@ def _first(rule: str, wrong: Iterable[tuple[str, Any]]) -> str:
     return next((f"{rule}, but {what} is {quantity.canonical(value)}" for what, value in wrong), "")
 
 
-def _is_more(one: Any, other: Any) -> bool:
-    return one is not None and other is not None and quantity.parse(one) > quantity.parse(other)
+def _is_more(larger: Any, smaller: Any) -> bool:
+    return larger is not None and smaller is not None and quantity.parse(larger) > quantity.parse(smaller)
 
 
 def _out_of_ratio(name: str, kind: str, most: Any, request: Any, limit: Any) -> str:

@@ -48,12 +48,12 @@ class Priority(AdmissionPlugin):
         name = obj["metadata"].get("name")
         for other in context.list(_CLASSES, ""):
             if other.get("globalDefault") and other["metadata"]["name"] != name:
-                found = other["metadata"]["name"]
+                present = other["metadata"]["name"]
                 raise forbidden(
                     _CLASSES.group,
                     _CLASSES.plural,
                     str(name or ""),
-                    f"PriorityClass {found} is already marked as default. Only one default can exist",
+                    f"PriorityClass {present} is already marked as default. Only one default can exist",
                 )
 
     def _keep(self, spec: dict[str, Any], old: dict[str, Any]) -> None:
@@ -80,8 +80,8 @@ class Priority(AdmissionPlugin):
 
     def _default_class(self, context: Context) -> Object | None:
         """The lowest of the classes marked as default."""
-        found = [entry for entry in context.list(_CLASSES, "") if entry.get("globalDefault")]
-        return min(found, key=lambda entry: int(entry.get("value") or 0)) if found else None
+        defaults = [priority for priority in context.list(_CLASSES, "") if priority.get("globalDefault")]
+        return min(defaults, key=lambda priority: int(priority.get("value") or 0)) if defaults else None
 
     def _refuse(self, operation: Operation, why: str) -> Exception:
         return forbidden("", "pods", operation.name, why)

@@ -101,11 +101,11 @@ def _unsaid(pod: Object, names: Iterable[str]) -> str:
 
 def _more(usage: Usage, before: Usage) -> Usage:
     """What an update adds, never less than nothing."""
-    found: Usage = {}
+    added: Usage = {}
     for name, amount in usage.items():
         exact = quantity.parse(amount) - quantity.parse(before.get(name, "0"))
-        found[name] = quantity.subtract(amount, before.get(name, "0")) if exact > 0 else "0"
-    return found
+        added[name] = quantity.subtract(amount, before.get(name, "0")) if exact > 0 else "0"
+    return added
 
 
 def _charge(operation: Operation, quota: Object, usage: Usage, used: Usage) -> Usage | None:

@@ -23,13 +23,13 @@ class RuntimeClass(AdmissionPlugin):
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         spec = obj["spec"]
         name = spec.get("runtimeClassName")
-        found = context.get(_CLASSES, "", name) if name else None
-        if name and found is None:
+        runtime = context.get(_CLASSES, "", name) if name else None
+        if name and runtime is None:
             raise self._refuse(operation, f'pod rejected: RuntimeClass "{name}" not found')
-        fixed = ((found or {}).get("overhead") or {}).get("podFixed") or {}
+        fixed = ((runtime or {}).get("overhead") or {}).get("podFixed") or {}
         self._overhead(spec, fixed, name is not None, operation)
-        if found is not None and found.get("scheduling"):
-            self._schedule(spec, found["scheduling"], operation)
+        if runtime is not None and runtime.get("scheduling"):
+            self._schedule(spec, runtime["scheduling"], operation)
 
     def _overhead(self, spec: dict[str, Any], fixed: dict[str, str], has_class: bool, operation: Operation) -> None:
         given = spec.get("overhead") or {}
@@ -53,7 +53,7 @@ class RuntimeClass(AdmissionPlugin):
         if selector:
             spec["nodeSelector"] = selector
         present = spec.get("tolerations") or []
-        added = [entry for entry in scheduling.get("tolerations") or () if entry not in present]
+        added = [toleration for toleration in scheduling.get("tolerations") or () if toleration not in present]
         if added:
             spec["tolerations"] = [*present, *added]
 

@@ -88,7 +88,9 @@ def _api_service(obj: Object, now: datetime) -> list[Any]:
 
 def _storage_version(obj: Object, now: datetime) -> list[Any]:
     status = objects.status(obj)
-    versions = [f"{entry.get('apiServerID') or ''}={entry.get('encodingVersion') or ''}" for entry in status.get("storageVersions") or ()]
+    versions = [
+        f"{server.get('apiServerID') or ''}={server.get('encodingVersion') or ''}" for server in status.get("storageVersions") or ()
+    ]
     shown = ",".join(versions) if versions else "<unset>"
     return [objects.name(obj), status.get("commonEncodingVersion") or "<unset>", shown, created(obj, now)]
 

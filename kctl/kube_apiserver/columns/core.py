@@ -27,8 +27,8 @@ def format_labels(labels: dict[str, str] | None) -> str:
 
 def load_balancer_addresses(obj: Object) -> str:
     ingress = (objects.status(obj).get("loadBalancer") or {}).get("ingress") or ()
-    found = {entry.get("ip") or entry.get("hostname") or "" for entry in ingress} - {""}
-    return ",".join(sorted(found))
+    shown = {point.get("ip") or point.get("hostname") or "" for point in ingress} - {""}
+    return ",".join(sorted(shown))
 
 
 def _config_map(obj: Object, now: datetime) -> list[Any]:
@@ -113,7 +113,7 @@ def node_roles(obj: Object) -> str:
 
 def _node_address(obj: Object, kind: str) -> str:
     addresses = objects.status(obj).get("addresses") or ()
-    return next((str(entry.get("address") or "") for entry in addresses if entry.get("type") == kind), NONE)
+    return next((str(address.get("address") or "") for address in addresses if address.get("type") == kind), NONE)
 
 
 def _node(obj: Object, now: datetime) -> list[Any]:

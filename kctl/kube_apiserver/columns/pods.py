@@ -72,9 +72,9 @@ def _row(obj: Object, now: datetime) -> list[Any]:
         sidecars = {c.get("name") for c in init_containers if c.get("restartPolicy") == "Always"}
         total += len(sidecars)
         statuses = status.get("initContainerStatuses") or ()
-        found, ready, before, restarts = _initialization(statuses, sidecars, len(init_containers))
-        if found:
-            reason = found
+        uninitialized, ready, before, restarts = _initialization(statuses, sidecars, len(init_containers))
+        if uninitialized:
+            reason = uninitialized
             initializing = not _is_true(conditions, "Initialized")
             restarts = before if initializing else restarts
     if not initializing:
@@ -150,7 +150,7 @@ def _containers(statuses: Sequence[Mapping[str, Any]], reason: str, restarts: _C
 
 
 def _is_true(conditions: Sequence[Mapping[str, Any]], kind: str) -> bool:
-    return any(entry.get("type") == kind and entry.get("status") == "True" for entry in conditions)
+    return any(condition.get("type") == kind and condition.get("status") == "True" for condition in conditions)
 
 
 def _gates(gates: Sequence[Mapping[str, Any]] | None, conditions: Sequence[Mapping[str, Any]]) -> str:

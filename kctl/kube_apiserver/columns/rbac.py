@@ -18,7 +18,7 @@ def _binding(obj: Object, now: datetime) -> list[Any]:
         kind, name = subject.get("kind") or "", subject.get("name") or ""
         if kind in subjects:
             subjects[kind].append(f"{subject.get('namespace') or ''}/{name}" if kind == "ServiceAccount" else name)
-    shown = [", ".join(found) for found in subjects.values()]
+    shown = [", ".join(subject_names) for subject_names in subjects.values()]
     return [objects.name(obj), f"{role.get('kind') or ''}/{role.get('name') or ''}", created(obj, now), *shown]
 
 

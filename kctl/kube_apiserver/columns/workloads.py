@@ -166,9 +166,9 @@ def _metric(spec: Mapping[str, Any], status: Mapping[str, Any]) -> str:
     if kind in ("Resource", "ContainerResource"):
         if target.get("averageValue") is not None:
             return f"{source.get('name')}: {current.get('averageValue') or UNKNOWN}/{target['averageValue']}"
-        wanted, found = target.get("averageUtilization"), current.get("averageUtilization")
+        wanted, present = target.get("averageUtilization"), current.get("averageUtilization")
         shown = "<auto>" if wanted is None else f"{wanted}%"
-        return f"{source.get('name')}: {UNKNOWN if found is None else f'{found}%'}/{shown}"
+        return f"{source.get('name')}: {UNKNOWN if present is None else f'{present}%'}/{shown}"
     if kind == "Pods":
         return f"{current.get('averageValue') or UNKNOWN}/{target.get('averageValue')}"
     if target.get("averageValue") is not None:

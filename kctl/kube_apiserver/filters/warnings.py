@@ -29,7 +29,7 @@ def with_warnings(handler: Handler, config: ApiServerConfig) -> Handler:
     def warn(request: Request) -> Awaitable[Response]:
         match request:
             case ResourceRequest() if request.form is not CANONICAL:
-                return about(request, request.resource)
+                return about(request, request.endpoint.resource)
         return handler(request)
 
     async def about(request: ResourceRequest, resource: ResourceType) -> Response:

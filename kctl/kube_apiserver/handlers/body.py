@@ -57,7 +57,14 @@ def decode(request: ResourceRequest, endpoint: Endpoint, subresource: str = "") 
         raise BadRequest(schemas.cannot_be_handled(kind, own, str(error))) from None
     problems = [*duplicates, *(schemas.unknown_field(path) for path in decoded.unknown_fields)]
     strict_problems(request, kind, own, problems)
+    keep_reset(value, decoded.object)
     return decoded.object
+
+
+def keep_reset(given: Object, decoded: Object) -> None:
+    """An empty list of managedFields, which decoding drops like any other, says that all owners are to be forgotten."""
+    if (given.get("metadata") or {}).get("managedFields") == []:
+        decoded["metadata"]["managedFields"] = []
 
 
 def strict_problems(request: ResourceRequest, kind: str, api_version: str, problems: Sequence[str]) -> None:

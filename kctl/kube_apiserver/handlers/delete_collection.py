@@ -15,5 +15,5 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     caller = request.caller()
     caller.dry_run = caller.dry_run or dry_run
     listing = await list_options.parse_beside(request.query, watch=False)
-    found = await endpoint.delete_collection(request.namespace, listing, given, caller)
-    return ListAnswer(endpoint, found.entries, registry.storage.revision, found.continue_token, found.remaining)
+    deleted = await endpoint.delete_collection(request.namespace, listing, given, caller)
+    return ListAnswer(endpoint, deleted.entries, registry.storage.revision, deleted.continue_token, deleted.remaining)

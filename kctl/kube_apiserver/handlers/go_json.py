@@ -40,11 +40,11 @@ def _lenient(text: str) -> tuple[Any, list[str]]:
     repeated: dict[int, list[str]] = {}
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) != len(items):
+        parsed = dict(items)
+        if len(parsed) != len(items):
             seen: set[str] = set()
-            repeated[id(found)] = [key for key, _ in items if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
-        return found
+            repeated[id(parsed)] = [key for key, _ in items if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
+        return parsed
 
     try:
         value = json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_float, object_pairs_hook=pairs)
@@ -133,9 +133,9 @@ class _Scanner:
 
     def skip(self, pattern: re.Pattern[str]) -> None:
         """Pass over what a pattern that also matches nothing finds here."""
-        found = pattern.match(self.text, self.at)
-        assert found is not None
-        self.at = found.end()
+        skipped = pattern.match(self.text, self.at)
+        assert skipped is not None
+        self.at = skipped.end()
 
     def space(self) -> None:
         self.skip(_SPACE)
@@ -167,12 +167,12 @@ class _Scanner:
         elif letter and letter in "tfn":
             self.literal({"t": "true", "f": "false", "n": "null"}[letter])
         elif letter and (letter in "-0123456789"):
-            found = _NUMBER.match(self.text, self.at)
-            if found is None:
+            number = _NUMBER.match(self.text, self.at)
+            if number is None:
                 self.at += 1
                 self.bad("in numeric literal")
             else:
-                self.at = found.end()
+                self.at = number.end()
         else:
             self.bad(where)
 

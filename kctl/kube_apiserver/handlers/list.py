@@ -11,5 +11,5 @@ from kctl.kube_apiserver.response import ListAnswer, Response
 async def handle(registry: Registry, request: ResourceRequest) -> Response:
     endpoint = request.endpoint
     options = await list_options.parse_beside(request.query, watch=False)
-    found = await endpoint.list(request.namespace, options)
-    return ListAnswer(endpoint, found.entries, found.revision, found.continue_token, found.remaining)
+    listed = await endpoint.list(request.namespace, options)
+    return ListAnswer(endpoint, listed.entries, listed.revision, listed.continue_token, listed.remaining)

@@ -43,7 +43,7 @@ def _manager_errors(manager: str) -> list[FieldError]:
         errors.append(too_long("fieldManager", 128))
     for index, letter in enumerate(manager):
         if not letter.isprintable():
-            why = f"invalid character {letter!r} (at position {index})"
+            why = f"invalid character U+{ord(letter):04X} (at position {index})"
             errors.append(invalid("fieldManager", manager, why))
             break
     return errors

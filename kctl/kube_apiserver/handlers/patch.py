@@ -1,4 +1,4 @@
-"""PATCH: JSON patch, merge patch, strategic merge patch, and the merging half of server-side apply.
+"""PATCH: JSON patch, merge patch, strategic merge patch, and server-side apply (applying.py).
 
 The patch is applied to the present object in the request's version, the result decoded like any other body, and stored as an update;
 when somebody else wrote in between, it is applied again to what they wrote.
@@ -6,6 +6,8 @@ when somebody else wrote in between, it is applied again to what they wrote.
 
 from __future__ import annotations
 
+from kctl.apimachinery.field_ownership import managed_fields
+from kctl.apimachinery.field_ownership.managed_fields import FIELD
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import invalid
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
@@ -20,27 +22,39 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     patcher = await off_loop.run(request, patching.patcher, request, endpoint)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)
     caller = request.caller()
+    subresource = request.subresource
+    if patcher.is_apply:
+        from kctl.kube_apiserver.handlers.applying import Applying  # what most servers' lives never need
+
+        applying = Applying(request, patcher)
+        caller.applies = True
+        stored, created = await endpoint.update(
+            request.namespace,
+            request.name,
+            lambda old: parts.take(subresource, applying.apply(old), old),
+            caller,
+            subresource=subresource,
+            patch=True,
+            create=applying.create,
+        )
+        return ObjectAnswer(stored, 201 if created else 200, endpoint)
 
     def make(old: Object) -> Object:
-        patched = patcher.apply(old)
         if request.is_canonical:
-            return parts.take(request.subresource, patched, old)
+            return parts.take(subresource, patcher.apply(old), old)
+        owners = old["metadata"].get(FIELD)
+        shown = managed_fields.plain(old) if patcher.names_owners else managed_fields.without(old)
+        patched = patcher.apply(shown)
         decoded = body.decode_patched(request, endpoint, patched, patcher)
+        if patcher.names_owners:
+            body.keep_reset(patched, decoded)
+        elif owners is not None:
+            decoded["metadata"][FIELD] = owners
         body.check_name(request, decoded)
         errors = endpoint.strategy.validate_patch(decoded)
         if errors:
             raise invalid(endpoint.resource.group, endpoint.resource.kind, request.name, errors)
-        return parts.take(request.subresource, decoded, old)
+        return parts.take_owned(endpoint, caller, subresource, decoded, old)
 
-    def new() -> Object:
-        obj = body.decode_patched(request, endpoint, patcher.create(), patcher)
-        body.check_name(request, obj)
-        body.check_namespace(request, obj)
-        return obj
-
-    create = new if patcher.is_apply else None
-    subresource = request.subresource
-    stored, created = await endpoint.update(
-        request.namespace, request.name, make, caller, subresource=subresource, patch=True, create=create
-    )
-    return ObjectAnswer(stored, 201 if created else 200, endpoint)
+    stored, _ = await endpoint.update(request.namespace, request.name, make, caller, subresource=subresource, patch=True)
+    return ObjectAnswer(stored, endpoint=endpoint)

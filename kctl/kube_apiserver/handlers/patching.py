@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from kctl.apimachinery import apply_merge, json_patch, merge_patch, strategic_merge
+from kctl.apimachinery import json_patch, merge_patch, strategic_merge
 from kctl.apimachinery.field_errors import invalid
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import schemas
@@ -37,9 +37,19 @@ class Patcher:
     def is_apply(self) -> bool:
         return self._kind == APPLY_PATCH
 
-    def create(self) -> Object:
-        """The object an apply creates."""
-        return self._document  # type: ignore[no-any-return]
+    @property
+    def document(self) -> Any:
+        """The patch, or the configuration that is applied."""
+        return self._document
+
+    @property
+    def names_owners(self) -> bool:
+        """Whether the patch looks at or changes metadata.managedFields."""
+        if isinstance(self._document, list):
+            places = [operation.get(name) for operation in self._document if isinstance(operation, dict) for name in ("path", "from")]
+            return any(place in ("", "/metadata") or str(place).startswith("/metadata/managedFields") for place in places)
+        meta = self._document.get("metadata") if isinstance(self._document, dict) else None
+        return meta is not None and (not isinstance(meta, dict) or "managedFields" in meta or "$patch" in meta or "$retainKeys" in meta)
 
     def apply(self, old: Object) -> Object:
         match self._kind:
@@ -47,8 +57,6 @@ class Patcher:
                 return self._apply_json(old)
             case "application/merge-patch+json":
                 return merge_patch.apply(old, self._document)  # type: ignore[no-any-return]
-            case "application/apply-patch+yaml":
-                return apply_merge.apply(old, self._document, self._meta)
         try:
             return strategic_merge.apply(old, self._document, self._meta)
         except strategic_merge.StrategicMergeError as error:

@@ -22,7 +22,7 @@ from kctl.kube_apiserver.response import Response
 Handle = Callable[[Registry, ResourceRequest], Awaitable[Response]]
 Place = tuple[str, str]
 """Package and module of a handler."""
-_BODY, _RULES, _COLUMNS, _YAML, _PROTOBUF, _TOKENS = (1 << bit for bit in range(6))
+_BODY, _RULES, _COLUMNS, _YAML, _PROTOBUF, _TOKENS, _APPLY = (1 << bit for bit in range(7))
 _OF_VERB = {
     "create": _BODY | _RULES,
     "update": _BODY | _RULES,
@@ -74,6 +74,8 @@ def _needs(request: ResourceRequest) -> int:
         needs |= _YAML
     if "protobuf" in request.content_type:
         needs |= _PROTOBUF
+    if "apply-patch" in request.content_type:
+        needs |= _APPLY
     if "fieldSelector" in request.query:
         needs |= _RULES
     if request.subresource == "token" or request.endpoint.resource.group == "authentication.k8s.io":
@@ -90,6 +92,8 @@ def _fetch(registry: Registry, request: ResourceRequest, needs: int) -> None:
         columns_for(resource)
     if needs & _YAML:
         import_module("kctl.apimachinery.yaml")
+    if needs & _APPLY:
+        import_module("kctl.kube_apiserver.handlers.applying")
     if needs & _PROTOBUF:
         import_module("kctl.kube_apiserver.protobuf").load()
     if needs & _TOKENS:

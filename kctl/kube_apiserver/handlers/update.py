@@ -20,7 +20,7 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     subresource = request.subresource
 
     def make(old: Object) -> Object:
-        return parts.take(subresource, obj, old)
+        return parts.take_owned(endpoint, caller, subresource, obj, old)
 
     def new() -> Object:
         return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}}

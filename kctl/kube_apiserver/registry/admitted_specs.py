@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+from kctl.apimachinery.field_ownership.managed_fields import ManagedFields
 from kctl.apimachinery.objects import Object
 
 LIMIT = 1000
@@ -31,6 +32,21 @@ class AdmittedSpec:
     """Newest revisions of what the outcome depends on."""
     used: float
     """On a monotonic clock."""
+    defaulted: Object | None = None
+    """All but the metadata, before admission; made when it is first needed."""
+    made_of: Object | None = None
+    manager: str = ""
+    managed: ManagedFields | None = None
+    """Who owns what of the newest object, what it was made of, and by whom."""
+
+    def owned_by(self, source: Object, manager: str, now: str) -> ManagedFields | None:
+        """Who owns what of an object made at `now` of the very same as the newest one; None for another."""
+        managed = self.managed
+        if self.made_of is not source or managed is None or self.manager != manager:
+            return None
+        if managed.texts[0] != now:
+            managed = self.managed = ManagedFields(managed.layout, (now, *managed.texts[1:]))
+        return managed
 
 
 class AdmittedSpecs:

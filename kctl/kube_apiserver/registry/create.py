@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.field_ownership.managed_fields import FIELD, ManagedFields
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.status import ApiError, already_exists
 from kctl.kube_apiserver.admission.plugin import Operation
 from kctl.kube_apiserver.caller import CANONICAL, Caller
-from kctl.kube_apiserver.registry import metadata
+from kctl.kube_apiserver.registry import metadata, ownership
+from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpec
 from kctl.kube_apiserver.registry.guaranteed_update import failure
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.registry.strategy import Context
@@ -103,6 +105,8 @@ class Create(ServedResource):
             return private
         if known.annotations:
             meta["annotations"] = {**(meta.get("annotations") or {}), **known.annotations}
+        owned = known.owned_by(source, caller.manager, meta["creationTimestamp"])
+        meta[FIELD] = owned or self._own_from_template(context, known, source, meta, caller)
         obj = {**source, "metadata": meta, "spec": known.spec}
         if known.status is not None:
             obj["status"] = known.status
@@ -114,12 +118,25 @@ class Create(ServedResource):
             await pending
         return obj
 
+    def _own_from_template(
+        self, context: Context, known: AdmittedSpec, source: Object, meta: dict[str, Any], caller: Caller
+    ) -> ManagedFields | None:
+        """What admission adds to a spec belongs to nobody: that is seen from the spec as it was before."""
+        if known.defaulted is None:
+            known.defaulted = deep_copy({name: value for name, value in source.items() if name != "metadata"})
+            self.strategy.default(context, {**known.defaulted, "metadata": {}})
+        made = {**known.defaulted, "metadata": dict(meta)}
+        ownership.own_new(self, made, caller, meta["creationTimestamp"])
+        known.made_of, known.manager, known.managed = source, caller.manager, made["metadata"].get(FIELD)
+        return known.managed
+
     async def _admit_create(self, context: Context, obj: Object, operation: Operation, caller: Caller) -> Object:
         strategy, meta = self.strategy, obj["metadata"]
         if caller.sent_much:
             await asyncio.to_thread(strategy.default, context, obj)
         else:
             strategy.default(context, obj)
+        ownership.own_new(self, obj, caller, meta["creationTimestamp"])
         pending = self.shared.admission.admit(context, obj, None, operation)
         if pending is not None:
             await pending

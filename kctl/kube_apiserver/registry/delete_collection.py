@@ -15,7 +15,7 @@ from kctl.kube_apiserver.watch_cache import Entry
 class DeleteCollection(List, Delete):
     async def delete_collection(self, namespace: str, selected: ListOptions, options: DeleteOptions, caller: Caller) -> ListResult:
         """The objects as they were before."""
-        found = await self.list(namespace, selected)
+        matching = await self.list(namespace, selected)
 
         async def remove(entry: Entry) -> None:
             meta = entry.object["metadata"]
@@ -24,5 +24,5 @@ class DeleteCollection(List, Delete):
             except NotFound:
                 return
 
-        await asyncio.gather(*(remove(entry) for entry in found.entries))
-        return found
+        await asyncio.gather(*(remove(entry) for entry in matching.entries))
+        return matching

@@ -62,10 +62,10 @@ def unique(path: str, values: Iterable[Any]) -> list[FieldError]:
 
 def resource_name(path: str, name: str) -> list[FieldError]:
     """A compute resource's name: qualified; without a domain only the standard ones."""
-    found = names.errors(path, name, labels.validate_key)
-    if not found and "/" not in name and name not in STANDARD_RESOURCES and not is_huge_page(name):
-        found.append(field_errors.invalid(path, name, "must be a standard resource type or fully qualified"))
-    return found
+    errors = names.errors(path, name, labels.validate_key)
+    if not errors and "/" not in name and name not in STANDARD_RESOURCES and not is_huge_page(name):
+        errors.append(field_errors.invalid(path, name, "must be a standard resource type or fully qualified"))
+    return errors
 
 
 def is_huge_page(name: str) -> bool:
@@ -139,10 +139,10 @@ def basic_quantity(path: str, value: Any) -> list[FieldError]:
 
 def resource_value(path: str, name: str, value: Any) -> list[FieldError]:
     """A quantity of a named resource: not negative, whole where the resource is counted."""
-    found = non_negative_quantity(path, value)
+    errors = non_negative_quantity(path, value)
     if is_counted(name) and quantity.milli(value) % 1000 != 0:
-        found.append(field_errors.invalid(path, quantity.canonical(value), "must be an integer"))
-    return found
+        errors.append(field_errors.invalid(path, quantity.canonical(value), "must be an integer"))
+    return errors
 
 
 def keep_metadata(obj: dict[str, Any], old: dict[str, Any]) -> None:

@@ -12,10 +12,10 @@ class Get(ServedResource):
         """The stored object, not older than `revision`. Raises NotFound, and Timeout for a revision not reached yet."""
         if revision > self.storage.revision:
             raise too_large(revision, self.storage.revision)
-        found = self.cache.entries.get(self.key(namespace, name))
-        if found is None:
+        entry = self.cache.entries.get(self.key(namespace, name))
+        if entry is None:
             raise not_found(self.resource.group, self.resource.plural, name)
-        return found
+        return entry
 
 
 def too_large(wanted: int, current: int) -> Timeout:

@@ -95,8 +95,8 @@ async def _present(served: ServedResource, selection: Selection, limit: int, pla
     if selection.name and (selection.namespace or not served.resource.namespaced):
         key = served.key(selection.namespace, selection.name)
         entry = cache.entries.get(key) if key > place.after else None
-        found = [entry] if entry is not None and (selection.matches is None or selection.matches(entry.object)) else []
-        return ListResult(found, at)
+        selected = [entry] if entry is not None and (selection.matches is None or selection.matches(entry.object)) else []
+        return ListResult(selected, at)
     if selection.matches is not None:
         return await _matching(served, cache.list(selection.namespace, place.after), selection.matches, limit, place, at)
     keys, first, last = cache.keys(selection.namespace, place.after)

@@ -10,7 +10,7 @@ from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceTable, ResourceType
 from kctl.kube_apiserver.admission.chain import AdmissionChain
-from kctl.kube_apiserver.registry import conversion, strategies
+from kctl.kube_apiserver.registry import conversion, kind_form, strategies
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.served_resource import ObjectSchema, RegistryParts
 from kctl.kube_apiserver.server_parts import ServerParts
@@ -56,6 +56,7 @@ class Registry:
             group, plural = conversion.storage_group(resource)
             strategies.strategy_for(self.table.preferred(group, plural) or resource)
             self.shared.admission.preload(resource)
+            kind_form.preload()
 
     def _make_endpoint(self, resource: ResourceType) -> Endpoint:
         group, plural = conversion.storage_group(resource)

@@ -15,12 +15,13 @@ import orjson
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.field_ownership.tracker import Tracker
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, invalid
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.caller import Caller
-from kctl.kube_apiserver.registry import metadata
+from kctl.kube_apiserver.registry import kind_form, metadata
 from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpecs
 from kctl.kube_apiserver.registry.conversion import Conversion
 from kctl.kube_apiserver.registry.guaranteed_update import GuaranteedUpdate
@@ -86,6 +87,7 @@ class ServedResource:
         self.converts = storage_api_version != resource.api_version
         self.type_prefix = orjson.dumps({"kind": resource.kind, "apiVersion": resource.api_version})[:-1] + b","
         self._zero: Object | None = None
+        self.trackers: dict[str, Tracker] = {}
 
     @cached_property
     def strategy(self) -> Strategy:
@@ -105,6 +107,19 @@ class ServedResource:
             empty = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": {}}
             self._zero = self.to_storage(self.schema().decode(empty).object)
         return self._zero
+
+    def tracker(self, subresource: str) -> Tracker:
+        """Who owns what, for writes to the object itself ('') or to one of its subresources."""
+        found = self.trackers.get(subresource)
+        if found is None:
+            found = self.trackers[subresource] = kind_form.tracker(
+                self.resource, subresource, self.has_status, lambda: self.from_storage(self.zero)
+            )
+        return found
+
+    def stamp(self) -> str:
+        """Now, as objects carry it."""
+        return self.clock.now().isoformat()[:19] + "Z"
 
     def key(self, namespace: str, name: str) -> str:
         return f"{namespace}/{name}" if self.resource.namespaced else name

@@ -44,11 +44,11 @@ _PLAIN = Strategy()
 def _of_group(folder: str) -> dict[tuple[str, str], Strategy]:
     """(group, plural) -> Strategy, from a group's `strategies.STRATEGIES` (keys are 'plural' or 'plural.group')."""
     module = import_module(f"kctl.kube_apiserver.registry.{folder}.strategies")
-    found: dict[tuple[str, str], Strategy] = {}
+    by_plural: dict[tuple[str, str], Strategy] = {}
     for group_resource, strategy in module.STRATEGIES.items():
         plural, _, group = group_resource.partition(".")
-        found[group, plural] = strategy
-    return found
+        by_plural[group, plural] = strategy
+    return by_plural
 
 
 def load() -> dict[tuple[str, str], Strategy]:

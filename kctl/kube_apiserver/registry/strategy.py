@@ -73,6 +73,8 @@ class Strategy:
     name_validator: str = "subdomain"
     """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment, config_map_key,
     ip_address (a canonical one)."""
+    annotates: bool = False
+    """Conversion writes annotations that stand for fields: `versioned` says what who owns what is seen from."""
     allocates: bool = False
     """Preparing takes from a shared pool (cluster IPs, node ports): `after_update` and `after_failure` are called."""
     selectable_fields: Mapping[str, Callable[[Object], str]] = {}
@@ -82,6 +84,10 @@ class Strategy:
 
     def default(self, context: Context, obj: Object) -> None:
         """Go's defaulting (SetDefaults_*). Also runs on updates."""
+
+    def versioned(self, obj: Object) -> Object:
+        """For kinds that `annotates`: what was sent, as conversion to a version shows it before the strategy has prepared it."""
+        return obj
 
     def prepare_for_create(self, context: Context, obj: Object) -> None:
         """Clear what callers may not set, derive what the server sets (after the generic status reset)."""

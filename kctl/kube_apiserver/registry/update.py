@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable
 from kctl.apimachinery import go_numbers
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.field_errors import invalid as invalid_field
+from kctl.apimachinery.field_ownership.managed_fields import FIELD
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.status import MODIFIED, ApiError, NotFound, conflict, invalid
 from kctl.kube_apiserver.admission.plugin import Operation
 from kctl.kube_apiserver.caller import CANONICAL, LARGE, Caller
-from kctl.kube_apiserver.registry import metadata
+from kctl.kube_apiserver.registry import metadata, ownership
 from kctl.kube_apiserver.registry.create import Create
 from kctl.kube_apiserver.registry.get import Get
 from kctl.kube_apiserver.registry.preconditions import wrong_uid
@@ -53,7 +54,7 @@ class Update(Create, Get):
             made = await asyncio.to_thread(of_stored, old) if beside_loop else of_stored(old)
             pinned = self._check_revision(name, made, entry, caller) and not patch
             obj = await self._prepare_update(namespace, made, old, caller, subresource, beside_loop)
-            if caller.dry_run or _same(obj, old):
+            if caller.dry_run or (_same if caller.body is CANONICAL else _changes_nothing)(obj, old):
                 self._settle(namespace, caller, obj, old, stored=False)
                 obj["metadata"]["resourceVersion"] = str(entry.revision)
                 return self.from_storage(obj if caller.dry_run else old)
@@ -134,7 +135,9 @@ class Update(Create, Get):
         strategy, resource = self.strategy, self.resource
         operation = Operation("UPDATE", resource, namespace, old["metadata"]["name"], subresource)
         if caller.body is CANONICAL and subresource == "status" and not self.shared.admission.concerns(operation):
-            return _canonical_status(made, old, strategy.status_fields)
+            obj = _canonical_status(made, old, strategy.status_fields)
+            ownership.own_update(self, obj, old, caller, subresource, self.stamp())
+            return obj
         obj = deep_copy(made) if caller.body is CANONICAL else dict(made)
         meta = obj["metadata"] = dict(obj.get("metadata") or {})
         meta.pop("resourceVersion", None)
@@ -146,6 +149,7 @@ class Update(Create, Get):
             await asyncio.to_thread(strategy.default, context, obj)
         else:
             strategy.default(context, obj)
+        ownership.own_update(self, obj, old, caller, subresource, context.now.isoformat()[:19] + "Z")
         pending = self.shared.admission.admit(context, obj, old, operation)
         if pending is not None:
             await pending
@@ -219,6 +223,17 @@ def _canonical_status(made: Object, old: Object, fields: Iterable[str]) -> Objec
         else:
             obj.pop(part, None)
     return obj
+
+
+def _changes_nothing(obj: Object, old: Object) -> bool:
+    """Whether there is nothing to write; times of managedFields alone are not."""
+    new = obj["metadata"].get(FIELD)
+    if not ownership.keep_times(obj, old):
+        return _same(obj, old)
+    if _same(obj, old):
+        return True
+    obj["metadata"][FIELD] = new
+    return False
 
 
 def _same(obj: Object, old: Object) -> bool:

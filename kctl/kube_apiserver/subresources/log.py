@@ -34,9 +34,9 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
 def container_of(pod: Object, wanted: str) -> str:
     """The container meant. Raises BadRequest with upstream's words."""
     spec, name = objects.spec(pod), objects.name(pod)
-    plain = [entry["name"] for entry in spec.get("containers") or ()]
-    init = [entry["name"] for entry in spec.get("initContainers") or ()]
-    ephemeral = [entry["name"] for entry in spec.get("ephemeralContainers") or ()]
+    plain = [container["name"] for container in spec.get("containers") or ()]
+    init = [container["name"] for container in spec.get("initContainers") or ()]
+    ephemeral = [container["name"] for container in spec.get("ephemeralContainers") or ()]
     if wanted:
         if wanted not in plain + init + ephemeral:
             raise BadRequest(f"container {wanted} is not valid for pod {name}")

@@ -9,6 +9,9 @@ from typing import Any
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.caller import CANONICAL, Caller
+from kctl.kube_apiserver.registry import ownership
+from kctl.kube_apiserver.registry.endpoint import Endpoint
 
 
 def take(subresource: str, new: Object, old: Object) -> Object:
@@ -22,9 +25,24 @@ def take(subresource: str, new: Object, old: Object) -> Object:
         meta["resourceVersion"] = revision
     else:
         meta.pop("resourceVersion", None)
+    if owners := objects.metadata(new).get("managedFields"):
+        meta["managedFields"] = owners
     if uid := objects.uid(new):
         meta["uid"] = uid
     return part({**objects.deep_copy(old), "metadata": meta}, new)
+
+
+def take_owned(endpoint: Endpoint, caller: Caller, subresource: str, new: Object, old: Object) -> Object:
+    """As `take`, with the owners of all that was sent: as upstream, also of what this subresource then puts back."""
+    if subresource not in _PARTS:
+        return new
+    if caller.body is CANONICAL:
+        return take(subresource, new, old)
+    sent = {**new, "metadata": dict(objects.metadata(new))}
+    endpoint.strategy.default(endpoint.context(objects.namespace(old), caller, subresource), sent)
+    ownership.own_update(endpoint, sent, old, caller, subresource, endpoint.stamp())
+    caller.applies = True
+    return take(subresource, sent, old)
 
 
 def _ephemeral_containers(obj: Object, new: Object) -> Object:

@@ -3,19 +3,27 @@ ReplicationControllers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.field_errors import invalid
+from kctl.apimachinery.field_ownership import builtin_fields, managed_fields, managers
+from kctl.apimachinery.field_ownership.entries import UPDATE, Managed, manager
+from kctl.apimachinery.field_ownership.managed_fields import FIELD
+from kctl.apimachinery.field_ownership.scale import SCALE_VERSION, to_parent, to_scale
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.schema.schemas import DecodeError
 from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.columns.columns import AGE, NAME, Column, Columns, age
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
+from kctl.kube_apiserver.handlers.patching import Patcher
 from kctl.kube_apiserver.registry.endpoint import Endpoint
+from kctl.kube_apiserver.registry.list_options import parse_bool
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
@@ -48,7 +56,7 @@ def scale_of(obj: Object) -> Object:
     replicas = spec.get("replicas") or 0
     return {
         "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
+        "apiVersion": SCALE_VERSION,
         "metadata": {key: meta[key] for key in _KEPT if key in meta},
         "spec": {"replicas": replicas} if replicas else {},
         "status": shown,
@@ -76,39 +84,85 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
         scale = await off_loop.run(request, body.decode, request, endpoint, "scale")
         body.check_name(request, scale)
         body.check_namespace(request, scale)
-        stored, _ = await endpoint.update(
-            request.namespace,
-            request.name,
-            lambda old: _scaled(old, scale),
-            request.caller(),
-            subresource="scale",
-        )
+        stored = await _update(endpoint, request, lambda old: scale)
     return ObjectAnswer(scale_of(stored), endpoint=endpoint, columns=COLUMNS)
 
 
 async def _patch(endpoint: Endpoint, request: ResourceRequest) -> Object:
-    meta = schemas.load().patch_meta("autoscaling/v1", "Scale")
+    meta = schemas.load().patch_meta(SCALE_VERSION, "Scale")
     patcher = await off_loop.run(request, patching.patcher, request, endpoint, meta)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)
     schema = endpoint.schema("scale")
 
-    def make(old: Object) -> Object:
-        patched = patcher.apply(scale_of(old))
+    def decoded_from(patched: Object) -> Object:
         try:
             decoded = schema.decode(patched)
         except DecodeError as error:
-            raise patcher.undecodable(str(error), "Scale", "autoscaling/v1") from None
+            raise patcher.undecodable(str(error), "Scale", SCALE_VERSION) from None
         unknown = [schemas.unknown_field(path) for path in decoded.unknown_fields]
-        patcher.strict_problems(request, "Scale", "autoscaling/v1", [*patcher.problems, *unknown])
+        patcher.strict_problems(request, "Scale", SCALE_VERSION, [*patcher.problems, *unknown])
         body.check_name(request, decoded.object)
-        return _scaled(old, decoded.object)
+        return decoded.object
 
-    stored, _ = await endpoint.update(request.namespace, request.name, make, request.caller(), subresource="scale", patch=True)
+    if patcher.is_apply:
+        return await _apply(endpoint, request, patcher, decoded_from)
+    return await _update(endpoint, request, lambda old: decoded_from(patcher.apply(scale_of(old))), patch=True)
+
+
+async def _update(endpoint: Endpoint, request: ResourceRequest, make: Callable[[Object], Object], *, patch: bool = False) -> Object:
+    """Give the workload the count of the Scale that is made of it."""
+    caller = request.caller()
+    caller.applies = True  # who owns what is seen from the Scale, not from the workload
+    writer = manager(caller.manager, UPDATE, SCALE_VERSION, "scale")
+
+    def scaled(old: Object) -> Object:
+        scale = make(old)
+        owners = _owners(old)
+        before = to_scale(owners)
+        if before:
+            after = managers.update(scale_of(old), scale, before, writer, endpoint.stamp(), _form())
+            owners = to_parent(owners, after, endpoint.resource.api_version)
+        return _scaled(old, scale, owners)
+
+    stored, _ = await endpoint.update(request.namespace, request.name, scaled, caller, subresource="scale", patch=patch)
     return stored
 
 
-def _scaled(old: Object, scale: Object) -> Object:
-    """The workload with the Scale's count; raises Invalid for a negative one."""
+async def _apply(endpoint: Endpoint, request: ResourceRequest, patcher: Patcher, decoded: Callable[[Object], Object]) -> Object:
+    from kctl.apimachinery.field_ownership import server_side_apply
+
+    caller = request.caller()
+    caller.applies = True
+    force = "force" in request.query and parse_bool(request.query["force"])
+    manager_name = request.query.get("fieldManager", "")
+
+    def applied(old: Object) -> Object:
+        live, owners = scale_of(old), _owners(old)
+        made, after = server_side_apply.apply(
+            live, patcher.document, to_scale(owners), manager_name, "scale", endpoint.stamp(), _form(), "Scale", force=force
+        )
+        return _scaled(old, decoded(made), to_parent(owners, after, endpoint.resource.api_version))
+
+    stored, _ = await endpoint.update(request.namespace, request.name, applied, caller, subresource="scale", patch=True)
+    return stored
+
+
+def _owners(obj: Object) -> Managed:
+    present = objects.metadata(obj).get(FIELD)
+    return present.managed() if present is not None else {}
+
+
+@cache
+def _form() -> managers.PlainForm:
+    """A Scale, as server-side apply sees it."""
+    schema = schemas.load().for_kind(SCALE_VERSION, "Scale")
+    assert schema is not None
+    zero = schema.decode({"apiVersion": SCALE_VERSION, "kind": "Scale", "metadata": {}}).object
+    return managers.PlainForm(SCALE_VERSION, builtin_fields.field_type(SCALE_VERSION, "Scale"), zero)
+
+
+def _scaled(old: Object, scale: Object, owners: Managed) -> Object:
+    """The workload with the Scale's count, and its owners; raises Invalid for a negative one."""
     replicas = objects.spec(scale).get("replicas") or 0
     name = objects.name(scale)
     if replicas < 0:
@@ -121,5 +175,8 @@ def _scaled(old: Object, scale: Object) -> Object:
             meta[field] = given
         elif field == "resourceVersion":
             meta.pop(field, None)
+    meta[FIELD] = managed_fields.of(owners)
+    if meta[FIELD] is None:
+        del meta[FIELD]
     copied: Object = objects.deep_copy(old)
     return {**copied, "metadata": meta, "spec": {**copied["spec"], "replicas": replicas}}

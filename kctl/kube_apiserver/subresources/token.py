@@ -63,10 +63,10 @@ def _bound(registry: Registry, request: ResourceRequest, reference: Any) -> tupl
     if not reference:
         return None
     kind = (reference.get("apiVersion") or "", reference.get("kind") or "")
-    found = _BINDABLE.get(kind)
-    if found is None:
+    bindable = _BINDABLE.get(kind)
+    if bindable is None:
         raise BadRequest(f"cannot bind token to object of type {kind[0]}, Kind={kind[1]}")
-    what, resource = found
+    what, resource = bindable
     name = reference.get("name") or ""
     obj = registry.get_cached(resource, request.namespace if resource.namespaced else "", name)
     if obj is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kctl.apimachinery import apply_merge, json_patch, merge_patch, strategic_diff, strategic_merge
+from kctl.apimachinery import json_patch, merge_patch, strategic_diff, strategic_merge
 from kctl.apimachinery.schema import schemas
 
 DEPLOYMENT = schemas.load().patch_meta("apps/v1", "Deployment")
@@ -196,21 +196,3 @@ def test_recreate_strategy_clears_rolling_update() -> None:
     patch = strategic_diff.three_way({"spec": {}}, modified, current, DEPLOYMENT)
     assert patch == {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}
     assert strategic_merge.apply(current, patch, DEPLOYMENT) == modified
-
-
-def test_applied_configuration_merges_by_list_keys() -> None:
-    live = pod(containers=[{"name": "a", "image": "1", "ports": [{"containerPort": 80, "protocol": "TCP"}]}, {"name": "b"}])
-    applied = pod(containers=[{"name": "a", "image": "2", "ports": [{"containerPort": 80, "name": "web"}]}, {"name": "c"}])
-    merged = apply_merge.apply(live, applied, DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
-    assert merged == [
-        {"name": "a", "image": "2", "ports": [{"containerPort": 80, "protocol": "TCP", "name": "web"}]},
-        {"name": "b"},
-        {"name": "c"},
-    ]
-
-
-def test_atomic_maps_are_replaced_by_an_applied_configuration() -> None:
-    meta = schemas.load().patch_meta("v1", "Service")
-    live = {"spec": {"selector": {"a": "b"}, "type": "ClusterIP"}}
-    applied = {"spec": {"selector": {"c": "d"}}}
-    assert apply_merge.apply(live, applied, meta) == {"spec": {"selector": {"c": "d"}, "type": "ClusterIP"}}

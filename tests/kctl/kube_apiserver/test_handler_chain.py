@@ -21,6 +21,7 @@ from kctl.client.transport import ApiRequest
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation
 from kctl.kube_apiserver.registry.strategy import Context
 from kctl.kube_apiserver.request import Request, ResourceRequest, WireRequest
+from kctl.kube_apiserver.request_info import resolve
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
 
@@ -201,7 +202,7 @@ async def test_the_field_manager_is_the_one_named_or_the_program(make: Make) -> 
     server = await make()
 
     def manager(program: str, **query: str) -> str:
-        request = server.resolve(WireRequest("POST", "/api/v1/namespaces", query, {"user-agent": program}))
+        request = resolve(WireRequest("POST", "/api/v1/namespaces", query, {"user-agent": program}), server.registry)
         assert isinstance(request, ResourceRequest)
         return request.caller().manager
 

@@ -10,6 +10,7 @@ import pytest
 from kctl.apimachinery.clock import RealClock
 from kctl.apimachinery.user import ADMIN, ANONYMOUS
 from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedRequest, WireRequest
+from kctl.kube_apiserver.request_info import resolve
 from kctl.kube_apiserver.response import ObjectAnswer, RawAnswer
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
@@ -48,7 +49,7 @@ SERVED = {
 
 def asked(server: ApiServer, method: str, target: str) -> Request:
     path, _, query = target.partition("?")
-    return server.resolve(WireRequest(method, path, dict(part.split("=") for part in query.split("&") if part)))
+    return resolve(WireRequest(method, path, dict(part.split("=") for part in query.split("&") if part)), server.registry)
 
 
 async def test_paths_of_resources(server: ApiServer) -> None:
@@ -96,13 +97,13 @@ async def test_paths_that_are_no_resources(server: ApiServer) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/nothings", "/api/v1/pods", "/apis/other.example/v1/things", "/api/v1/namespaces/a/pods/.."])
 async def test_without_credentials_one_does_not_learn_what_there_is(server: ApiServer, path: str) -> None:
-    answer = await server.handle(server.resolve(WireRequest("GET", path, user=ANONYMOUS)))
+    answer = await server.handle(resolve(WireRequest("GET", path, user=ANONYMOUS), server.registry))
     assert isinstance(answer, ObjectAnswer) and answer.status == 401
 
 
 async def test_what_nothing_serves_is_answered_after_that(server: ApiServer) -> None:
-    answer = await server.handle(server.resolve(WireRequest("GET", "/api/v1/nothings", user=ADMIN)))
+    answer = await server.handle(resolve(WireRequest("GET", "/api/v1/nothings", user=ADMIN), server.registry))
     assert isinstance(answer, ObjectAnswer)
     assert answer.object["message"] == "the server could not find the requested resource"
-    plain = await server.handle(server.resolve(WireRequest("GET", "/apis/other.example/v1/things", user=ADMIN)))
+    plain = await server.handle(resolve(WireRequest("GET", "/apis/other.example/v1/things", user=ADMIN), server.registry))
     assert isinstance(plain, RawAnswer) and (plain.status, plain.body) == (404, b"404 page not found\n")

@@ -91,8 +91,8 @@ def _path(text: str) -> list[str]:
     if not text.startswith("/"):
         return ["must start with a '/'"]
     steps = text[1:].removesuffix("/").split("/") if text != "/" else ()
-    found = [[f": {why}" for why in names.dns1123_subdomain(step)] if step else [" may not be empty"] for step in steps]
-    return [f"segment[{index}]{why}" for index, problems in enumerate(found) for why in problems]
+    by_step = [[f": {why}" for why in names.dns1123_subdomain(step)] if step else [" may not be empty"] for step in steps]
+    return [f"segment[{index}]{why}" for index, problems in enumerate(by_step) for why in problems]
 
 
 _SERVICE_DEFAULTS = struct(pointer("port", default=443))

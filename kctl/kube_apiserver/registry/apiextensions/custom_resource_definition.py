@@ -67,7 +67,7 @@ class CustomResourceDefinitionStrategy(Strategy):
         if spec.get("preserveUnknownFields"):
             errors.append(field_errors.invalid("spec.preserveUnknownFields", True, _NO_PRESERVING))
         errors += _versions(spec.get("versions") or [])
-        errors += _names(spec.get("names") or {}, "spec.names")
+        errors += _NAMES.errors_at(spec.get("names"), "spec.names")
         return errors + _conversion(spec.get("conversion") or {}, "spec.conversion")
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
@@ -126,7 +126,7 @@ def _versions(versions: list[Spec]) -> list[FieldError]:
         if index == 0 or not one_columns:
             where = "spec.additionalPrinterColumns" if one_columns else f"{path}.additionalPrinterColumns"
             for number, column in enumerate(version.get("additionalPrinterColumns") or ()):
-                errors += _column(column, f"{where}[{number}]")
+                errors += _COLUMN.errors_at(column, f"{where}[{number}]")
     if sum(1 for version in versions if version.get("storage")) != 1:
         why = "must have exactly one version marked as storage version"
         errors.append(field_errors.invalid("spec.versions", _go_versions(versions), why))
@@ -143,33 +143,37 @@ def _go_versions(versions: list[Spec]) -> list[Spec]:
     return [go_form(_VERSION, {name: value for name, value in version.items() if name not in shared}) for version in versions]
 
 
-def _column(column: Spec, path: str) -> list[FieldError]:
-    errors = field_checks.required(f"{path}.name", column.get("name"))
-    errors += field_checks.required_enum(f"{path}.type", column.get("type"), _COLUMN_TYPES)
-    if column.get("format"):
-        errors += field_checks.enum(f"{path}.format", column["format"], _COLUMN_FORMATS)
-    return errors + field_checks.required(f"{path}.jsonPath", column.get("jsonPath"))
+def _label(value: str, path: str) -> list[FieldError]:
+    problems = names.dns1035_label(value)
+    return [field_errors.invalid(path, value, ",".join(problems))] if problems else []
 
 
-def _names(given: Spec, path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for name, mixed in (("plural", False), ("singular", False), ("kind", True), ("listKind", True)):
-        value = given.get(name) or ""
-        if not value and name in ("plural", "kind", "listKind", "singular"):
-            errors.append(field_errors.required(f"{path}.{name}"))
-            continue
-        problems = names.dns1035_label(value.lower() if mixed else value)
-        if problems:
-            why = (_MIXED_CASE if mixed else "") + ",".join(problems)
-            errors.append(field_errors.invalid(f"{path}.{name}", value, why))
-    for name in ("shortNames", "categories"):
-        for index, value in enumerate(given.get(name) or ()):
-            problems = names.dns1035_label(value)
-            if problems:
-                errors.append(field_errors.invalid(f"{path}.{name}[{index}]", value, ",".join(problems)))
-    if given.get("kind") and given.get("kind") == given.get("listKind"):
-        errors.append(field_errors.invalid(f"{path}.listKind", given["listKind"], "kind and listKind may not be the same"))
-    return errors
+def _mixed_case(value: str, path: str) -> list[FieldError]:
+    problems = names.dns1035_label(value.lower())
+    return [field_errors.invalid(path, value, _MIXED_CASE + ",".join(problems))] if problems else []
+
+
+def _list_kind(given: Spec, path: str) -> list[FieldError]:
+    if not given.get("kind") or given["kind"] != given.get("listKind"):
+        return []
+    return [field_errors.invalid(f"{path}.listKind", given["listKind"], "kind and listKind may not be the same")]
+
+
+_NAMES = struct(
+    field("plural", _label, required=True),
+    field("singular", _label, required=True),
+    field("kind", _mixed_case, required=True),
+    field("listKind", _mixed_case, required=True),
+    field("shortNames", each(_label)),
+    field("categories", each(_label)),
+    _list_kind,
+)
+_COLUMN = struct(
+    field("name", required=True),
+    field("type", required=True, enum=_COLUMN_TYPES),
+    optional("format", enum=_COLUMN_FORMATS),
+    field("jsonPath", required=True),
+)
 
 
 def _conversion(conversion: Spec, path: str) -> list[FieldError]:

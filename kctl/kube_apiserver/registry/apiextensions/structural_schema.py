@@ -26,10 +26,10 @@ def schema_errors(schema: Schema, path: str) -> list[FieldError]:
 def _parts(schema: Schema) -> list[tuple[str, Schema, str]]:
     """(path below the schema, schema, level)"""
     items, others = schema.get("items"), schema.get("additionalProperties")
-    found = [(".items", items, _ITEM)] if isinstance(items, dict) else []
+    parts = [(".items", items, _ITEM)] if isinstance(items, dict) else []
     properties = schema.get("properties") or {}
-    found += [(f".properties[{name}]", properties[name], _FIELD) for name in sorted(properties)]
-    return found + ([(".additionalProperties", others, _FIELD)] if isinstance(others, dict) else [])
+    parts += [(f".properties[{name}]", properties[name], _FIELD) for name in sorted(properties)]
+    return parts + ([(".additionalProperties", others, _FIELD)] if isinstance(others, dict) else [])
 
 
 def _walk(schema: Schema, path: str, level: str, errors: list[FieldError], unsaid: list[FieldError]) -> None:

@@ -88,6 +88,13 @@ _SPEC = struct(
 class DaemonSetStrategy(rules.WorkloadStrategy):
     names_pods = False
     rules = struct(field("spec", _SPEC, default={}))
+    annotates = True
+
+    def versioned(self, obj: Object) -> Object:
+        """The template generation is a field, which a version shows as an annotation."""
+        meta = obj["metadata"]
+        annotations = {**(meta.get("annotations") or {}), TEMPLATE_GENERATION: str(_generation(obj))}
+        return {**obj, "metadata": {**meta, "annotations": annotations}}
 
     def prepare_for_create(self, context: Context, obj: Object) -> None:
         _set_generation(obj, max(_generation(obj), 1))

@@ -31,7 +31,7 @@ def to_storage(obj: Object, api_version: str) -> Object:
             del meta["annotations"]
     spec = dict(obj.get("spec") or {})
     target = spec.pop("targetCPUUtilizationPercentage", None)
-    metrics = [_metric_from_v1(entry, "target") for entry in _loads(kept.get(METRICS)) or ()]
+    metrics = [_metric_from_v1(metric, "target") for metric in _loads(kept.get(METRICS)) or ()]
     if target is not None:
         metrics.append(_cpu({"type": "Utilization", "averageUtilization": target}, "target"))
     if metrics:
@@ -52,7 +52,7 @@ def _status_to_storage(status: Json, kept: Mapping[str, str]) -> Json:
     status.setdefault("desiredReplicas", 0)
     if not status.get("currentReplicas"):
         status.pop("currentReplicas", None)
-    current = [_metric_from_v1(entry, "current") for entry in _loads(kept.get(CURRENT)) or ()]
+    current = [_metric_from_v1(metric, "current") for metric in _loads(kept.get(CURRENT)) or ()]
     if utilization is not None and not any((e.get("resource") or {}).get("name") == "cpu" for e in current):
         current.append(_cpu({"averageUtilization": utilization}, "current"))
     status["currentMetrics"] = current or None
@@ -115,7 +115,7 @@ def _cpu(target: Json, field: str) -> Json:
 
 
 def _clean(value: Json) -> Json:
-    return {key: entry for key, entry in value.items() if entry is not None and entry != ""}
+    return {key: inner for key, inner in value.items() if inner is not None and inner != ""}
 
 
 def _rules_from_internal(scaling: Json) -> Json:

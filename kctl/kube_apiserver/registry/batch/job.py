@@ -124,10 +124,10 @@ def _spec_errors(spec: Mapping[str, Any]) -> list[FieldError]:
     selector = spec.get("selector")
     if selector is None:
         return [*errors, fe.required("spec.selector")]
-    found = validate_label_selector(selector, "spec.selector")
-    errors += found
+    malformed = validate_label_selector(selector, "spec.selector")
+    errors += malformed
     own = rules.template_labels(spec.get("template"))
-    if not found and not labels.from_label_selector(selector).matches(own):
+    if not malformed and not labels.from_label_selector(selector).matches(own):
         shown = dict(sorted(own.items())) or None
         errors.append(fe.invalid("spec.template.metadata.labels", shown, rules.MISMATCH))
     return errors

@@ -1,4 +1,4 @@
-"""Rules of a JobSpec that hold in Jobs and in the templates of CronJobs."""
+"""What a JobSpec must be, in Jobs and in the templates of CronJobs. The whole object that rules get is the JobSpec."""
 
 from __future__ import annotations
 
@@ -12,40 +12,20 @@ from kctl.apimachinery import go_numbers, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
-from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.core.pod_validation import validate_pod_template
+from kctl.kube_apiserver.registry.rules.checks import most_items, non_negative, required_if
+from kctl.kube_apiserver.registry.rules.language import each, field, pointer, struct, when
 
 Spec = Mapping[str, Any]
-_COUNTS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished")
 _ACTIONS = enums.of("PodFailurePolicyRule.action")
 _INDEXED = "requires indexed completion mode"
 _MAX_INDEXED = 100_000
+_MAX_RULES = 20
+_MAX_CODES = 255
 
 
 def validate_job_spec(spec: Spec, path: str) -> list[FieldError]:
-    errors = rules.non_negative(spec, path, *_COUNTS)
-    errors += rules.non_negative(spec, path, "backoffLimitPerIndex", "maxFailedIndexes")
-    if spec.get("maxFailedIndexes") is not None and spec.get("backoffLimitPerIndex") is None:
-        errors.append(fe.required(f"{path}.backoffLimitPerIndex", "when maxFailedIndexes is specified"))
-    if spec.get("managedBy") is not None:
-        errors += _domain_path(spec["managedBy"], f"{path}.managedBy")
-    errors += _completion_mode(spec, path)
-    if spec.get("podFailurePolicy") is not None:
-        errors += _failure_policy(spec, f"{path}.podFailurePolicy")
-    if spec.get("successPolicy") is not None:
-        errors += _success_policy(spec, f"{path}.successPolicy")
-    errors += _replacement_policy(spec, f"{path}.podReplacementPolicy")
-    template = spec.get("template")
-    errors += validate_pod_template(template, f"{path}.template")
-    policy = ((template or {}).get("spec") or {}).get("restartPolicy") or ""
-    here = f"{path}.template.spec.restartPolicy"
-    if policy in ("", "Always"):
-        errors.append(fe.required(here, 'valid values: "OnFailure", "Never"'))
-    elif policy != "OnFailure" and policy != "Never":
-        errors.append(fe.unsupported(here, policy, ("OnFailure", "Never")))
-    elif spec.get("podFailurePolicy") is not None and policy != "Never":
-        errors.append(fe.invalid(here, policy, 'only "Never" is supported when podFailurePolicy is specified'))
-    return errors
+    return _JOB_SPEC.errors_at(spec, path, spec)
 
 
 def _domain_path(value: str, path: str) -> list[FieldError]:
@@ -61,61 +41,44 @@ def _domain_path(value: str, path: str) -> list[FieldError]:
     return [*errors, fe.too_long(path, 63)] if len(value) > 63 else errors
 
 
-def _completion_mode(spec: Spec, path: str) -> list[FieldError]:
-    mode = spec.get("completionMode")
+def _indexed(spec: Spec, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    if mode is not None and mode not in ("NonIndexed", "Indexed"):
-        errors.append(fe.unsupported(f"{path}.completionMode", mode, ("NonIndexed", "Indexed")))
-    if mode == "Indexed":
-        if spec.get("completions") is None:
-            errors.append(fe.required(f"{path}.completions", "when completion mode is Indexed"))
-        if (spec.get("parallelism") or 0) > _MAX_INDEXED:
-            why = f"must be less than or equal to {_MAX_INDEXED} when completion mode is Indexed"
-            errors.append(fe.invalid(f"{path}.parallelism", spec["parallelism"], why))
-        limit, total = spec.get("maxFailedIndexes"), spec.get("completions")
-        if limit is not None and total is not None and limit > total:
-            why = "must be less than or equal to completions"
-            errors.append(fe.invalid(f"{path}.maxFailedIndexes", limit, why))
-    else:
-        for field in ("backoffLimitPerIndex", "maxFailedIndexes"):
-            if spec.get(field) is not None:
-                errors.append(fe.invalid(f"{path}.{field}", spec[field], _INDEXED))
+    if spec.get("completions") is None:
+        errors.append(fe.required(f"{path}.completions", "when completion mode is Indexed"))
+    if (spec.get("parallelism") or 0) > _MAX_INDEXED:
+        why = f"must be less than or equal to {_MAX_INDEXED} when completion mode is Indexed"
+        errors.append(fe.invalid(f"{path}.parallelism", spec["parallelism"], why))
+    limit, total = spec.get("maxFailedIndexes"), spec.get("completions")
+    if limit is not None and total is not None and limit > total:
+        errors.append(fe.invalid(f"{path}.maxFailedIndexes", limit, "must be less than or equal to completions"))
     return errors
 
 
-def _failure_policy(spec: Spec, path: str) -> list[FieldError]:
-    entries = spec["podFailurePolicy"].get("rules") or ()
-    errors = [fe.too_many(f"{path}.rules", len(entries), 20)] if len(entries) > 20 else []
-    pod = (spec.get("template") or {}).get("spec") or {}
-    known = {c.get("name") for field in ("containers", "initContainers") for c in pod.get(field) or ()}
-    for index, rule in enumerate(entries):
-        errors += _failure_rule(rule, spec, known, f"{path}.rules[{index}]")
-    return errors
+def _only_indexed(value: Any, path: str) -> list[FieldError]:
+    return [fe.invalid(path, value, _INDEXED)]
+
+
+def _is_indexed(spec: Spec) -> bool:
+    return spec.get("completionMode") == "Indexed"
 
 
 def _quoted(values: tuple[str, ...]) -> str:
     return "valid values: [" + " ".join(fe.go_value(value) for value in values) + "]"
 
 
-def _failure_rule(rule: Spec, spec: Spec, known: set[Any], path: str) -> list[FieldError]:
-    action = rule.get("action") or ""
-    errors: list[FieldError] = []
-    if not action:
-        errors.append(fe.required(f"{path}.action", _quoted(_ACTIONS)))
-    elif action not in _ACTIONS:
-        errors.append(fe.unsupported(f"{path}.action", action, _ACTIONS))
-    elif action == "FailIndex" and spec.get("backoffLimitPerIndex") is None:
-        errors.append(fe.invalid(f"{path}.action", action, "requires the backoffLimitPerIndex to be set"))
-    codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions") or ()
-    if codes is not None:
-        errors += _exit_codes(codes, known, f"{path}.onExitCodes")
-    for index, pattern in enumerate(conditions):
-        errors += _condition(pattern, f"{path}.onPodConditions[{index}]")
+def _fails_index(action: str, path: str, job: Spec) -> list[FieldError]:
+    if action != "FailIndex" or job.get("backoffLimitPerIndex") is not None:
+        return []
+    return [fe.invalid(path, action, "requires the backoffLimitPerIndex to be set")]
+
+
+def _codes_or_conditions(rule: Spec, path: str) -> list[FieldError]:
+    codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions")
     if codes is not None and conditions:
-        errors.append(_omitted(path, "specifying both OnExitCodes and OnPodConditions is not supported"))
+        return [_omitted(path, "specifying both OnExitCodes and OnPodConditions is not supported")]
     if codes is None and not conditions:
-        errors.append(_omitted(path, "specifying one of OnExitCodes and OnPodConditions is required"))
-    return errors
+        return [_omitted(path, "specifying one of OnExitCodes and OnPodConditions is required")]
+    return []
 
 
 def _omitted(path: str, why: str) -> FieldError:
@@ -123,24 +86,19 @@ def _omitted(path: str, why: str) -> FieldError:
     return FieldError("Invalid value", path, f"Invalid value: {why}")
 
 
-def _exit_codes(codes: Spec, known: set[Any], path: str) -> list[FieldError]:
-    operator, values = codes.get("operator") or "", codes.get("values") or []
-    errors: list[FieldError] = []
-    if not operator:
-        errors.append(fe.required(f"{path}.operator", _quoted(("In", "NotIn"))))
-    elif operator not in ("In", "NotIn"):
-        errors.append(fe.unsupported(f"{path}.operator", operator, ("In", "NotIn")))
-    if codes.get("containerName") is not None and codes["containerName"] not in known:
-        why = "must be one of the container or initContainer names in the pod template"
-        errors.append(fe.invalid(f"{path}.containerName", codes["containerName"], why))
-    here = f"{path}.values"
-    if not values:
-        errors.append(fe.invalid(here, [], "at least one value is required"))
-    elif len(values) > 255:
-        errors.append(fe.too_many(here, len(values), 255))
+def _container(name: str, path: str, job: Spec) -> list[FieldError]:
+    pod = (job.get("template") or {}).get("spec") or {}
+    if any(container.get("name") == name for kind in ("containers", "initContainers") for container in pod.get(kind) or ()):
+        return []
+    return [fe.invalid(path, name, "must be one of the container or initContainer names in the pod template")]
+
+
+def _code_values(codes: Spec, path: str) -> list[FieldError]:
+    here, values = f"{path}.values", codes.get("values") or []
+    errors = most_items(_MAX_CODES)(values, here) if values else [fe.invalid(here, [], "at least one value is required")]
     seen: set[int] = set()
     for index, value in enumerate(values):
-        if operator == "In" and value == 0:
+        if codes.get("operator") == "In" and value == 0:
             errors.append(fe.invalid(f"{here}[{index}]", value, "must not be 0 for the In operator"))
         if value in seen:
             errors.append(fe.duplicate(f"{here}[{index}]", value))
@@ -150,50 +108,29 @@ def _exit_codes(codes: Spec, known: set[Any], path: str) -> list[FieldError]:
     return errors
 
 
-def _condition(pattern: Spec, path: str) -> list[FieldError]:
-    errors = names.errors(f"{path}.type", pattern.get("type") or "", names.qualified_name)
-    status, choices = pattern.get("status") or "", ("False", "True", "Unknown")
-    if not status:
-        errors.append(fe.required(f"{path}.status", _quoted(choices)))
-    elif status not in choices:
-        errors.append(fe.unsupported(f"{path}.status", status, choices))
-    return errors
+def _success_policy(policy: Spec, path: str, job: Spec) -> list[FieldError]:
+    if _is_indexed(job):
+        return _SUCCESS_POLICY.errors_at(policy, path, job)
+    return [fe.invalid(path, go_form("batch.v1.SuccessPolicy", policy), _INDEXED)]
 
 
-def _success_policy(spec: Spec, path: str) -> list[FieldError]:
-    policy = spec["successPolicy"]
-    if spec.get("completionMode") != "Indexed":
-        return [fe.invalid(path, go_form("batch.v1.SuccessPolicy", policy), _INDEXED)]
-    entries = policy.get("rules") or ()
-    if not entries:
-        why = "at least one rules must be specified when the successPolicy is specified"
-        return [fe.required(f"{path}.rules", why)]
-    errors = [fe.too_many(f"{path}.rules", len(entries), 20)] if len(entries) > 20 else []
-    for index, rule in enumerate(entries):
-        errors += _success_rule(rule, spec.get("completions") or 0, f"{path}.rules[{index}]")
-    return errors
-
-
-def _success_rule(rule: Spec, completions: int, path: str) -> list[FieldError]:
-    count, indexes = rule.get("succeededCount"), rule.get("succeededIndexes")
+def _success_rule(rule: Spec, path: str, job: Spec) -> list[FieldError]:
+    count, indexes, completions = rule.get("succeededCount"), rule.get("succeededIndexes"), job.get("completions") or 0
     if count is None and indexes is None:
-        why = "at least one of succeededCount or succeededIndexes must be specified"
-        return [fe.required(path, why)]
+        return [fe.required(path, "at least one of succeededCount or succeededIndexes must be specified")]
     errors: list[FieldError] = []
     total = completions
     if indexes is not None:
-        found, why = _count_indexes(indexes, completions)
+        named, why = _count_indexes(indexes, completions)
         if why:
-            shown = f"error parsing succeededIndexes: {why}"
-            errors.append(fe.invalid(f"{path}.succeededIndexes", indexes, shown))
+            errors.append(fe.invalid(f"{path}.succeededIndexes", indexes, f"error parsing succeededIndexes: {why}"))
         else:
-            total = found
+            total = named
     if count is not None:
         here = f"{path}.succeededCount"
-        errors += rules.non_negative(rule, path, "succeededCount")
+        non_negative.check(count, here, errors, None)
         if count > completions:
-            why = f"must be less than or equal to {completions} (the number of specified completions)"
-            errors.append(fe.invalid(here, count, why))
+            errors.append(fe.invalid(here, count, f"must be less than or equal to {completions} (the number of specified completions)"))
         elif count > total:
             why = f"must be less than or equal to {total} (the number of indexes in the specified succeededIndexes field)"
             errors.append(fe.invalid(here, count, why))
@@ -223,11 +160,55 @@ def _count_indexes(text: str, completions: int) -> tuple[int, str]:
     return total, ""
 
 
-def _replacement_policy(spec: Spec, path: str) -> list[FieldError]:
-    policy = spec.get("podReplacementPolicy")
-    if policy is None:
-        return []
-    if spec.get("podFailurePolicy") is not None:
-        return [] if policy == "Failed" else [fe.unsupported(path, policy, ("Failed",))]
-    choices = enums.of("JobSpec.podReplacementPolicy")
+def _replacement(policy: str, path: str, job: Spec) -> list[FieldError]:
+    choices = enums.of("JobSpec.podReplacementPolicy") if job.get("podFailurePolicy") is None else ("Failed",)
     return [] if policy in choices else [fe.unsupported(path, policy, choices)]
+
+
+def _restart(spec: Spec, path: str) -> list[FieldError]:
+    policy, here = ((spec.get("template") or {}).get("spec") or {}).get("restartPolicy") or "", f"{path}.template.spec.restartPolicy"
+    if policy in ("", "Always"):
+        return [fe.required(here, 'valid values: "OnFailure", "Never"')]
+    if policy not in ("OnFailure", "Never"):
+        return [fe.unsupported(here, policy, ("OnFailure", "Never"))]
+    if policy == "OnFailure" and spec.get("podFailurePolicy") is not None:
+        return [fe.invalid(here, policy, 'only "Never" is supported when podFailurePolicy is specified')]
+    return []
+
+
+_OPERATORS, _STATUSES = ("In", "NotIn"), ("False", "True", "Unknown")
+_EXIT_CODES = struct(
+    field("operator", enum=_OPERATORS, required=_quoted(_OPERATORS)),
+    pointer("containerName", _container),
+    _code_values,
+)
+_CONDITION = struct(field("type", names.qualified_name), field("status", enum=_STATUSES, required=_quoted(_STATUSES)))
+_FAILURE_RULE = struct(
+    field("action", _fails_index, enum=_ACTIONS, required=_quoted(_ACTIONS)),
+    pointer("onExitCodes", _EXIT_CODES),
+    field("onPodConditions", each(_CONDITION)),
+    _codes_or_conditions,
+)
+_SUCCESS_POLICY = struct(
+    field(
+        "rules",
+        most_items(_MAX_RULES),
+        each(_success_rule),
+        required="at least one rules must be specified when the successPolicy is specified",
+    )
+)
+_COUNTS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished")
+_INDEX_LIMITS = ("backoffLimitPerIndex", "maxFailedIndexes")
+_JOB_SPEC = struct(
+    *(field(name, non_negative) for name in (*_COUNTS, *_INDEX_LIMITS)),
+    required_if(lambda spec: spec.get("maxFailedIndexes") is not None, "backoffLimitPerIndex", "when maxFailedIndexes is specified"),
+    pointer("managedBy", _domain_path),
+    pointer("completionMode", enum=("NonIndexed", "Indexed")),
+    when(_is_indexed, _indexed),
+    when(lambda spec: not _is_indexed(spec), *(pointer(name, _only_indexed) for name in _INDEX_LIMITS)),
+    pointer("podFailurePolicy", struct(field("rules", most_items(_MAX_RULES), each(_FAILURE_RULE)))),
+    pointer("successPolicy", _success_policy),
+    pointer("podReplacementPolicy", _replacement),
+    field("template", validate_pod_template, zero=None),
+    _restart,
+)

@@ -146,16 +146,16 @@ def _request_problem(request: str) -> str:
         start += size & 0x7F
         size = int.from_bytes(data[2:start], "big")
     if data[0] != _SEQUENCE:
-        found = f"{{class:{data[0] >> 6} tag:{data[0] & 31} length:{size} isCompound:{str(bool(data[0] & 32)).lower()}}}"
-        return f"asn1: structure error: tags don't match (16 vs {found}) {_PARAMETERS} certificateRequest @{start}"
+        given = f"{{class:{data[0] >> 6} tag:{data[0] & 31} length:{size} isCompound:{str(bool(data[0] & 32)).lower()}}}"
+        return f"asn1: structure error: tags don't match (16 vs {given}) {_PARAMETERS} certificateRequest @{start}"
     if start + size > len(data):
         return "asn1: syntax error: data truncated"
     return "asn1: syntax error: trailing data" if start + size < len(data) else ""
 
 
 def _by_type(obj: Object, kind: str) -> list[dict[str, Any]]:
-    found = [c for c in objects.status(obj).get("conditions") or () if c.get("type") == kind]
-    return [{k: v for k, v in condition.items() if k != "lastUpdateTime"} for condition in found]
+    of_kind = [c for c in objects.status(obj).get("conditions") or () if c.get("type") == kind]
+    return [{k: v for k, v in condition.items() if k != "lastUpdateTime"} for condition in of_kind]
 
 
 def _kept(obj: Object, old: Object, kinds: tuple[str, ...]) -> list[FieldError]:

@@ -11,19 +11,17 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import enums
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.core import pod_legacy_volumes
 from kctl.kube_apiserver.registry.core.claim_rules import VOLUME_MODES, access_mode_errors
 from kctl.kube_apiserver.registry.core.persistent_volume_claim import CLASS_ANNOTATION, CLASS_ANNOTATION_INSTEAD
 from kctl.kube_apiserver.registry.core.pod_defaults import default_source
 from kctl.kube_apiserver.registry.core.pod_paths import no_backsteps
 from kctl.kube_apiserver.registry.core.pod_scheduling_validation import validate_node_selector
-from kctl.kube_apiserver.registry.core.pod_volume_validation import host_path
 from kctl.kube_apiserver.registry.core.pod_warnings import node_term_warnings, source_warnings
+from kctl.kube_apiserver.registry.core.volume_sources import VOLUME_SOURCES
 from kctl.kube_apiserver.registry.go_diff import form_diff
-from kctl.kube_apiserver.registry.rules.checks import given
+from kctl.kube_apiserver.registry.rules.checks import driver_name, given
 from kctl.kube_apiserver.registry.rules.language import field, optional, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
-from kctl.kube_apiserver.registry.storage.classes import driver_name
 from kctl.kube_apiserver.registry.strategy import Context
 
 Spec = dict[str, Any]
@@ -82,15 +80,10 @@ def _sources(spec: Any, path: str) -> list[FieldError]:
         return [field_errors.required(path, "must specify a volume type")]
     why = "may not specify more than 1 volume type"
     errors = [field_errors.forbidden(f"{path}.{name}", why) for name in present[1:]]
-    name, source, here = present[0], spec[present[0]], f"{path}.{present[0]}"
-    if name == "hostPath":
-        return host_path(source, here) + errors
-    rules = _CSI if name == "csi" else _LOCAL if name == "local" else None
-    return (
-        (rules.errors_at(source, here) if rules else pod_legacy_volumes.validate(name, source, here))
-        + (_local_affinity(spec, path) if name == "local" else [])
-        + errors
-    )
+    name = present[0]
+    rules = _OWN_SOURCES.get(name) or VOLUME_SOURCES[name]
+    affinity = _local_affinity(spec, path) if name == "local" else []
+    return rules.errors_at(spec[name], f"{path}.{name}") + affinity + errors
 
 
 def _local_affinity(spec: Any, path: str) -> list[FieldError]:
@@ -120,7 +113,7 @@ _CSI = struct(
     field("volumeHandle", required=True),
     *(pointer(name, _SECRET) for name in _CSI_SECRETS),
 )
-_LOCAL = struct(field("path", no_backsteps, required=True))
+_OWN_SOURCES = {"csi": _CSI, "local": struct(field("path", no_backsteps, required=True))}
 _NODES = struct(pointer("required", validate_node_selector, required="must specify required node constraints"))
 _SPEC_RULES = struct(
     field("accessModes", required=True),

@@ -166,7 +166,10 @@ def _keep(meta: dict[str, Any], old: Mapping[str, Any], field: str) -> None:
 
 def _only(obj: Object, old: Object, changes: dict[str, Any]) -> None:
     """The stored pod with these spec fields of the request; a subresource changes nothing else."""
+    owners = obj["metadata"].get("managedFields")
     obj["metadata"] = {key: value for key, value in old["metadata"].items() if key != "resourceVersion"}
+    if owners is not None:
+        obj["metadata"]["managedFields"] = owners
     spec = {**old["spec"], **changes}
     obj["spec"] = {key: value for key, value in spec.items() if value != [] or key in old["spec"]}
     if "status" in old:

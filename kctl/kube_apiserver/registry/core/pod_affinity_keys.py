@@ -34,5 +34,5 @@ def _terms(affinity: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _add(selector: dict[str, Any], keys: Any, operator: str, labels: Mapping[str, str]) -> None:
     for key in keys:
         if key in labels:
-            entry = {"key": key, "operator": operator, "values": [labels[key]]}
-            selector["matchExpressions"] = [*(selector.get("matchExpressions") or ()), entry]
+            requirement = {"key": key, "operator": operator, "values": [labels[key]]}
+            selector["matchExpressions"] = [*(selector.get("matchExpressions") or ()), requirement]

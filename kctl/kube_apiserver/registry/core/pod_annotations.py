@@ -62,7 +62,7 @@ def _seccomp(profile: str, path: str) -> list[FieldError]:
 def _app_armor(key: str, profile: str, spec: Mapping[str, Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     container = key.removeprefix(APP_ARMOR_PREFIX)
-    if all(entry.get("name") != container for entry, _ in containers_of(spec, "")):
+    if all(present.get("name") != container for present, _ in containers_of(spec, "")):
         errors.append(fe.invalid(path, container, "container not found"))
     if profile not in ("", "runtime/default", "unconfined") and not profile.startswith("localhost/"):
         errors.append(fe.invalid(path, profile, f"invalid AppArmor profile name: {fe.go_value(profile)}"))

@@ -9,12 +9,13 @@ from typing import Any
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery import names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema import enums
 from kctl.kube_apiserver.registry.core.pod_env_validation import validate_env, validate_env_from
 from kctl.kube_apiserver.registry.core.pod_mount_validation import validate_devices, validate_mounts
 from kctl.kube_apiserver.registry.core.pod_probe_validation import validate_lifecycle, validate_probes
 from kctl.kube_apiserver.registry.core.pod_resources_validation import validate_container_resources
 from kctl.kube_apiserver.registry.core.pod_security_validation import validate_container_context
-from kctl.kube_apiserver.registry.core.pod_volume_validation import validate_pull_policy
+from kctl.kube_apiserver.registry.field_checks import required_enum
 
 Container = Mapping[str, Any]
 _INIT_ONLY = "may not be set for init containers without restartPolicy=Always"
@@ -30,6 +31,7 @@ _NOT_EPHEMERAL = (
     "startupProbe",
     "lifecycle",
 )
+_PULL_POLICIES = enums.of("Container.imagePullPolicy")
 _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _RESTART_POLICIES = ("Always", "Never", "OnFailure")
 
@@ -70,7 +72,7 @@ def _common(container: Container, pod: Surroundings, path: str) -> list[FieldErr
         errors += validate_mounts(container, pod.volumes, f"{path}.volumeMounts")
     if container.get("volumeDevices"):
         errors += validate_devices(container, pod.volumes, f"{path}.volumeDevices")
-    errors += validate_pull_policy(container.get("imagePullPolicy") or "", f"{path}.imagePullPolicy")
+    errors += required_enum(f"{path}.imagePullPolicy", container.get("imagePullPolicy") or "", _PULL_POLICIES)
     errors += validate_container_resources(container.get("resources"), pod.claims, f"{path}.resources")
     if container.get("resizePolicy"):
         errors += _resize_policy(container["resizePolicy"], pod.restart_policy, f"{path}.resizePolicy")
@@ -109,8 +111,8 @@ def _ports(ports: Sequence[Mapping[str, Any]], path: str) -> list[FieldError]:
 def _resize_policy(policies: Sequence[Mapping[str, Any]], restart_policy: str, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
-    for index, entry in enumerate(policies):
-        resource, policy = entry.get("resourceName") or "", entry.get("restartPolicy") or ""
+    for index, resize in enumerate(policies):
+        resource, policy = resize.get("resourceName") or "", resize.get("restartPolicy") or ""
         if resource in seen:
             errors.append(fe.duplicate(f"{path}[{index}]", resource))
         seen.add(resource)

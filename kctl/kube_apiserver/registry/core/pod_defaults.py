@@ -183,9 +183,9 @@ def default_claim_spec(spec: Spec) -> None:
     """A PersistentVolumeClaimSpec in a template."""
     if spec.get("volumeMode") is None:
         spec["volumeMode"] = "Filesystem"
-    for one, other in (("dataSource", "dataSourceRef"), ("dataSourceRef", "dataSource")):
-        if spec.get(one) is not None and spec.get(other) is None and not spec[one].get("namespace"):
-            spec[other] = dict(spec[one])
+    for given, missing in (("dataSource", "dataSourceRef"), ("dataSourceRef", "dataSource")):
+        if spec.get(given) is not None and spec.get(missing) is None and not spec[given].get("namespace"):
+            spec[missing] = dict(spec[given])
 
 
 def _default_requests(container: Spec) -> None:

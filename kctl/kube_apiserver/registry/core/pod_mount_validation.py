@@ -17,7 +17,7 @@ _RECURSIVE = ("Disabled", "Enabled", "IfPossible")
 def validate_mounts(container: Mapping[str, Any], volumes: Mapping[str, Any], path: str) -> list[FieldError]:
     """Errors of subPath, mountPropagation and recursiveReadOnly carry no index, as upstream reports them."""
     errors: list[FieldError] = []
-    devices = {entry.get("name"): entry.get("devicePath") for entry in container.get("volumeDevices") or ()}
+    devices = {device.get("name"): device.get("devicePath") for device in container.get("volumeDevices") or ()}
     seen: set[str] = set()
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         here = f"{path}[{index}]"

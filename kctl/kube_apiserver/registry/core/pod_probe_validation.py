@@ -78,18 +78,18 @@ def _stop_signal(signal: str, os_name: str, path: str) -> list[FieldError]:
 
 def _handler(handler: dict[str, Any], kinds: tuple[str, ...], grace: int | None, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    found = False
+    seen = False
     for kind in kinds:
         action = handler.get(kind)
         if action is None:
             continue
         here = f"{path}.{kind}"
-        if found:
+        if seen:
             errors.append(fe.forbidden(here, "may not specify more than 1 handler type"))
             continue
-        found = True
+        seen = True
         errors += _action(kind, action, grace, here)
-    if not found:
+    if not seen:
         errors.append(fe.required(path, "must specify a handler type"))
     return errors
 

@@ -25,13 +25,13 @@ def qos_class(spec: Mapping[str, Any]) -> str:
     guaranteed = True
     for resources in holders:
         for total, field in ((requests, "requests"), (limits, "limits")):
-            found = set()
+            named = set()
             for name, value in (resources.get(field) or {}).items():
                 exact = quantity.parse(value) if name in _COMPUTE else Fraction(0)
                 if exact > 0:
                     total[name] = total.get(name, Fraction(0)) + exact
-                    found.add(name)
-            if field == "limits" and len(found) < len(_COMPUTE):
+                    named.add(name)
+            if field == "limits" and len(named) < len(_COMPUTE):
                 guaranteed = False
     if not requests and not limits:
         return "BestEffort"

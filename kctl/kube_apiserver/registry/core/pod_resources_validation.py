@@ -161,8 +161,8 @@ def _request_against_limit(name: str, value: Any, limits: Mapping[str, Any], pat
 def _claim_names(entries: list[dict[str, Any]], claims: frozenset[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
-    for index, entry in enumerate(entries):
-        here, name, request = f"{path}[{index}]", entry.get("name") or "", entry.get("request") or ""
+    for index, claim in enumerate(entries):
+        here, name, request = f"{path}[{index}]", claim.get("name") or "", claim.get("request") or ""
         if not name:
             errors.append(fe.required(here))
             continue
@@ -220,8 +220,8 @@ def aggregate_requests(spec: Mapping[str, Any]) -> dict[str, Fraction]:
     only where they need more than what runs after them."""
 
     def requests(container: Mapping[str, Any]) -> dict[str, Fraction]:
-        found = (container.get("resources") or {}).get("requests") or {}
-        return {name: quantity.parse(value) for name, value in found.items()}
+        requested = (container.get("resources") or {}).get("requests") or {}
+        return {name: quantity.parse(value) for name, value in requested.items()}
 
     total: dict[str, Fraction] = {}
     for container in spec.get("containers") or ():

@@ -189,7 +189,7 @@ def _toleration(toleration: Object, path: str) -> list[FieldError]:
 
 def validate_spread(constraints: Sequence[Object], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    last = {(entry.get("topologyKey") or "", entry.get("whenUnsatisfiable") or ""): index for index, entry in enumerate(constraints)}
+    last = {(earlier.get("topologyKey") or "", earlier.get("whenUnsatisfiable") or ""): index for index, earlier in enumerate(constraints)}
     for index, constraint in enumerate(constraints):
         errors += _constraint(constraint, index, last, f"{path}[{index}]")
     return errors
@@ -230,7 +230,7 @@ def _spread_keys(constraint: Object, path: str) -> list[FieldError]:
     selector = constraint.get("labelSelector")
     errors = [fe.forbidden(path, _NO_SELECTOR)] if selector is None else []
     taken = set((selector or {}).get("matchLabels") or ())
-    taken |= {entry.get("key") for entry in (selector or {}).get("matchExpressions") or ()}
+    taken |= {requirement.get("key") for requirement in (selector or {}).get("matchExpressions") or ()}
     for index, key in enumerate(keys):
         errors += validate_label_name(key, f"{path}[{index}]")
         if key in taken:

@@ -72,16 +72,16 @@ def _claims(statuses: Sequence[Object], claims: Sequence[Object]) -> list[FieldE
     return errors
 
 
-def _addresses(entries: Sequence[Object], path: str) -> list[FieldError]:
+def _addresses(given_addresses: Sequence[Object], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    for index, entry in enumerate(entries):
-        errors += names.errors(f"{path}[{index}]", entry.get("ip") or "", names.ip_address)
-    if len(entries) < 2:
+    for index, given in enumerate(given_addresses):
+        errors += names.errors(f"{path}[{index}]", given.get("ip") or "", names.ip_address)
+    if len(given_addresses) < 2:
         return errors
-    addresses = [entry.get("ip") or "" for entry in entries]
+    addresses = [given.get("ip") or "" for given in given_addresses]
     families = [":" in address for address in addresses]
     shown = [{"IP": address} for address in addresses]
-    if len(entries) > 2 or families[0] == families[1]:
+    if len(given_addresses) > 2 or families[0] == families[1]:
         errors.append(fe.invalid(path, shown, "may specify no more than one IP for each IP family"))
     for index, (address, again) in enumerate(zip(addresses, field_checks.repeated(addresses), strict=True)):
         if again:

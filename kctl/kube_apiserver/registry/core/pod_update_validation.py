@@ -33,12 +33,12 @@ def validate_spec_update(new: Spec, old: Spec) -> list[FieldError]:
     """Everything ValidatePodUpdate checks after the new spec as such."""
     errors: list[FieldError] = []
     for field in ("containers", "initContainers"):
-        found, stop = _containers(new.get(field) or (), old.get(field) or (), f"spec.{field}")
-        errors += found
+        problems, stop = _containers(new.get(field) or (), old.get(field) or (), f"spec.{field}")
+        errors += problems
         if stop:
             return errors
-    found, stop = _deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
-    errors += found
+    problems, stop = _deadline(new.get("activeDeadlineSeconds"), old.get("activeDeadlineSeconds"))
+    errors += problems
     if stop:
         return errors
     errors += _tolerations(new.get("tolerations") or (), old.get("tolerations") or ())

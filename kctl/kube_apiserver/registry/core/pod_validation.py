@@ -47,8 +47,8 @@ def validate_pod_spec(spec: Spec, path: str, pod_name: str = "", *, is_pod: bool
     """`pod_name` is only known for pods; it names the claims of generic ephemeral volumes."""
     grace = spec.get("terminationGracePeriodSeconds")
     errors = [fe.required(f"{path}.terminationGracePeriodSeconds")] if grace is None else []
-    volumes, found = validate_volumes(spec.get("volumes") or (), pod_name, f"{path}.volumes", is_pod)
-    errors += found
+    volumes, problems = validate_volumes(spec.get("volumes") or (), pod_name, f"{path}.volumes", is_pod)
+    errors += problems
     claims = frozenset(claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name"))
     errors += _resource_claims(spec.get("resourceClaims") or (), f"{path}.resourceClaims")
     pod = Surroundings(

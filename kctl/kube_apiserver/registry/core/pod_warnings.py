@@ -41,23 +41,23 @@ def _join(path: str, rest: str) -> str:
 def pod_warnings(meta: Spec, spec: Spec, path: str = "") -> list[str]:
     """`path` is that of the template, '' for a pod."""
     here = _join(path, "spec")
-    found = list(_placement(spec, here))
-    found += _annotations(meta.get("annotations") or {}, spec, _join(path, "metadata.annotations"))
+    texts = list(_placement(spec, here))
+    texts += _annotations(meta.get("annotations") or {}, spec, _join(path, "metadata.annotations"))
     for index, volume in enumerate(spec.get("volumes") or ()):
-        found += _volume(volume, f"{here}.volumes[{index}]")
-    found += _host_aliases(spec.get("hostAliases") or (), f"{here}.hostAliases")
+        texts += _volume(volume, f"{here}.volumes[{index}]")
+    texts += _host_aliases(spec.get("hostAliases") or (), f"{here}.hostAliases")
     for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
         if not secret.get("name"):
-            found.append(f'{here}.imagePullSecrets[{index}].name: invalid empty name ""')
-    found += resource_warnings(spec.get("overhead") or {}, f"{here}.overhead")
+            texts.append(f'{here}.imagePullSecrets[{index}].name: invalid empty name ""')
+    texts += resource_warnings(spec.get("overhead") or {}, f"{here}.overhead")
     for container, at in containers_of(spec, here):
-        found += _container(container, at)
-    found += _port_names(spec, here)
+        texts += _container(container, at)
+    texts += _port_names(spec, here)
     grace = spec.get("terminationGracePeriodSeconds")
     if grace is not None and grace < 0:
         at = f"{here}.terminationGracePeriodSeconds"
-        found.append(f"{at}: must be >= 0; negative values are invalid and will be treated as 1")
-    return found
+        texts.append(f"{at}: must be >= 0; negative values are invalid and will be treated as 1")
+    return texts
 
 
 def template_warnings(template: Spec | None, path: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from kctl.apimachinery import field_errors as fe
 from kctl.apimachinery.field_errors import FieldError
@@ -10,7 +11,28 @@ from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import workload_validation as rules
 from kctl.kube_apiserver.registry.apps.replicaset import validate_replica_status
 from kctl.kube_apiserver.registry.core.pod_defaults import default_pod_template
+from kctl.kube_apiserver.registry.rules.checks import non_negative
+from kctl.kube_apiserver.registry.rules.language import field, pointer, struct
 from kctl.kube_apiserver.registry.strategy import Context
+
+
+def _template(spec: Any, path: str) -> list[FieldError]:
+    selector, template = spec.get("selector"), spec.get("template")
+    if template is None:
+        return [fe.required(f"{path}.template")]
+    own = rules.template_labels(template)
+    errors: list[FieldError] = []
+    if any(own.get(key) != value for key, value in (selector or {}).items()):
+        errors.append(fe.invalid(f"{path}.template.metadata.labels", dict(sorted(own.items())) or None, rules.MISMATCH))
+    return errors + rules.validate_template(template, spec.get("replicas") or 0, "ReplicationController", f"{path}.template")
+
+
+_SPEC = struct(
+    field("minReadySeconds", non_negative),
+    field("selector", required=True),
+    pointer("replicas", non_negative, default=1),
+    _template,
+)
 
 
 class ReplicationControllerStrategy(rules.WorkloadStrategy):
@@ -18,37 +40,19 @@ class ReplicationControllerStrategy(rules.WorkloadStrategy):
     selectable_fields: Mapping[str, Callable[[Object], str]] = {
         "status.replicas": lambda obj: str((obj.get("status") or {}).get("replicas") or 0)
     }
+    rules = struct(field("spec", _SPEC, default={}))
 
     def default(self, context: Context, obj: Object) -> None:
-        spec = obj.setdefault("spec", {})
-        template = spec.get("template")
-        if template is not None:
-            default_pod_template(template)
-            labels = dict(rules.template_labels(template))
-            if labels:
-                if not spec.get("selector"):
-                    spec["selector"] = labels
-                if not obj["metadata"].get("labels"):
-                    obj["metadata"]["labels"] = dict(labels)
-        if spec.get("replicas") is None:
-            spec["replicas"] = 1
-
-    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        self.rules.default(obj)
         spec = obj["spec"]
-        errors = rules.non_negative(spec, "spec", "minReadySeconds")
-        if not spec.get("selector"):
-            errors.append(fe.required("spec.selector"))
-        errors += rules.non_negative(spec, "spec", "replicas")
-        template = spec.get("template")
-        if template is None:
-            return [*errors, fe.required("spec.template")]
-        if spec.get("selector"):
-            own = dict(rules.template_labels(template))
-            if any(own.get(key) != value for key, value in spec["selector"].items()):
-                shown = dict(sorted(own.items())) or None
-                errors.append(fe.invalid("spec.template.metadata.labels", shown, rules.MISMATCH))
-        controller = "ReplicationController"
-        return errors + rules.validate_template(template, spec.get("replicas") or 0, controller, "spec.template")
+        if spec.get("template") is None:
+            return
+        default_pod_template(spec["template"])
+        labels = dict(rules.template_labels(spec["template"]))
+        if labels and not spec.get("selector"):
+            spec["selector"] = labels
+        if labels and not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return [] if obj["spec"] == old["spec"] else self.validate(context, obj)

@@ -129,7 +129,7 @@ def _scope_selector(spec: dict[str, Any]) -> list[FieldError]:
             errors.append(field_errors.invalid(f"{path}.values", values, why))
         elif operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
             errors.append(field_errors.invalid(f"{path}.operator", operator or "", "not a valid selector operator"))
-    return errors + _conflicts(path, {entry.get("scopeName") or "" for entry in expressions}, spec.get("scopes") or None)
+    return errors + _conflicts(path, {requirement.get("scopeName") or "" for requirement in expressions}, spec.get("scopes") or None)
 
 
 STRATEGY = ResourceQuotaStrategy()

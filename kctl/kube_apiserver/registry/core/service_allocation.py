@@ -186,10 +186,10 @@ def _allocate_health_check(context: Context, obj: Object, old: Object | None, ta
 
 def node_ports(obj: Object) -> list[int]:
     spec = objects.spec(obj)
-    found = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
+    numbers = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
     if spec.get("healthCheckNodePort"):
-        found.add(spec["healthCheckNodePort"])
-    return sorted(found)
+        numbers.add(spec["healthCheckNodePort"])
+    return sorted(numbers)
 
 
 def cluster_ips(obj: Object) -> list[str]:

@@ -171,10 +171,10 @@ def _addresses(path: str, ips: list[str], families: list[str]) -> list[FieldErro
 
 def external_address(path: str, address: str) -> list[FieldError]:
     """A valid address outside the special ranges (ValidateNonSpecialIP)."""
-    found = names.errors(path, address, names.ip_address)
+    malformed = names.errors(path, address, names.ip_address)
     ip = names.parse_ip(address)
-    if found or ip is None:
-        return found
+    if malformed or ip is None:
+        return malformed
     if ip.is_unspecified:
         why = f"may not be unspecified ({address})"
     elif ip.is_loopback:
@@ -340,30 +340,30 @@ def validate_status(obj: Object) -> list[FieldError]:
     if objects.spec(obj).get("type") != "LoadBalancer" and ingress:
         return [field_errors.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")]
     errors: list[FieldError] = []
-    for index, entry in enumerate(ingress):
-        errors += load_balancer_ingress(entry, f"{path}[{index}]")
-        errors += _ip_mode(entry, f"{path}[{index}]")
+    for index, point in enumerate(ingress):
+        errors += load_balancer_ingress(point, f"{path}[{index}]")
+        errors += _ip_mode(point, f"{path}[{index}]")
     return errors
 
 
-def load_balancer_ingress(entry: dict[str, Any], path: str) -> list[FieldError]:
+def load_balancer_ingress(point: dict[str, Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    if entry.get("ip"):
-        errors += names.errors(f"{path}.ip", entry["ip"], names.ip_address)
-    if entry.get("hostname"):
-        errors += names.errors(f"{path}.hostname", entry["hostname"], names.dns1123_subdomain)
-        if names.parse_ip(entry["hostname"]) is not None:
+    if point.get("ip"):
+        errors += names.errors(f"{path}.ip", point["ip"], names.ip_address)
+    if point.get("hostname"):
+        errors += names.errors(f"{path}.hostname", point["hostname"], names.dns1123_subdomain)
+        if names.parse_ip(point["hostname"]) is not None:
             why = "must be a DNS name, not an IP address"
-            errors.append(field_errors.invalid(f"{path}.hostname", entry["hostname"], why))
+            errors.append(field_errors.invalid(f"{path}.hostname", point["hostname"], why))
     return errors
 
 
-def _ip_mode(entry: dict[str, Any], path: str) -> list[FieldError]:
-    mode = entry.get("ipMode")
-    if entry.get("ip") and mode is None:
+def _ip_mode(point: dict[str, Any], path: str) -> list[FieldError]:
+    mode = point.get("ipMode")
+    if point.get("ip") and mode is None:
         return [field_errors.required(f"{path}.ipMode", "must be specified when `ip` is set")]
     if mode is None:
         return []
-    if not entry.get("ip"):
+    if not point.get("ip"):
         return [field_errors.forbidden(f"{path}.ipMode", "may not be specified when `ip` is not set")]
     return field_checks.enum(f"{path}.ipMode", mode, ("Proxy", "VIP"))

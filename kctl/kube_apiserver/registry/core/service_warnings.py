@@ -15,36 +15,36 @@ _EXTERNAL = "spec.externalIPs is deprecated and may no longer be implemented in 
 
 def warnings(obj: Object) -> list[str]:
     spec = objects.spec(obj)
-    found: list[str] = []
+    texts: list[str] = []
     if _HINTS in objects.annotations(obj):
-        found.append(f"annotation {_HINTS} is deprecated, please use service.kubernetes.io/topology-mode instead")
+        texts.append(f"annotation {_HINTS} is deprecated, please use service.kubernetes.io/topology-mode instead")
     for index, address in enumerate(spec.get("clusterIPs") or ()):
         if address and address != "None":
-            found += _address(f"spec.clusterIPs[{index}]", address)
+            texts += _address(f"spec.clusterIPs[{index}]", address)
     for index, address in enumerate(spec.get("externalIPs") or ()):
-        found += _address(f"spec.externalIPs[{index}]", address)
+        texts += _address(f"spec.externalIPs[{index}]", address)
     if spec.get("loadBalancerIP"):
-        found += _address("spec.loadBalancerIP", spec["loadBalancerIP"])
+        texts += _address("spec.loadBalancerIP", spec["loadBalancerIP"])
     for index, text in enumerate(spec.get("loadBalancerSourceRanges") or ()):
-        found += _network(f"spec.loadBalancerSourceRanges[{index}]", text)
-    return found + _ignored(spec)
+        texts += _network(f"spec.loadBalancerSourceRanges[{index}]", text)
+    return texts + _ignored(spec)
 
 
 def _ignored(spec: dict[str, Any]) -> list[str]:
-    found: list[str] = []
+    texts: list[str] = []
     external_name = spec.get("type") == "ExternalName"
     if spec.get("externalIPs"):
-        found.append('spec.externalIPs is ignored when spec.type is "ExternalName"' if external_name else _EXTERNAL)
+        texts.append('spec.externalIPs is ignored when spec.type is "ExternalName"' if external_name else _EXTERNAL)
     if not external_name and spec.get("externalName"):
-        found.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+        texts.append('spec.externalName is ignored when spec.type is not "ExternalName"')
     headless = spec.get("clusterIP") == "None"
     if headless and spec.get("loadBalancerIP"):
-        found.append("spec.loadBalancerIP is ignored for headless services")
+        texts.append("spec.loadBalancerIP is ignored for headless services")
     if headless and spec.get("externalIPs"):
-        found.append("spec.externalIPs is ignored for headless services")
+        texts.append("spec.externalIPs is ignored for headless services")
     if headless and spec.get("sessionAffinity") not in (None, "None"):
-        found.append("spec.SessionAffinity is ignored for headless services")
-    return found
+        texts.append("spec.SessionAffinity is ignored for headless services")
+    return texts
 
 
 def _address(path: str, text: str) -> list[str]:

@@ -53,8 +53,8 @@ def _spaces(rule: Any, path: str) -> list[FieldError]:
         return [field_errors.required(here, "resource rules that are not cluster scoped must supply at least one namespace")]
     if "*" in spaces:
         return alone("namespaces")(spaces, here)
-    found = [(f"{here}[{index}]", space, why) for index, space in enumerate(spaces) for why in names.dns1123_label(space)]
-    return [field_errors.invalid(where, space, _NAMESPACE + why) for where, space, why in found]
+    problems = [(f"{here}[{index}]", space, why) for index, space in enumerate(spaces) for why in names.dns1123_label(space)]
+    return [field_errors.invalid(where, space, _NAMESPACE + why) for where, space, why in problems]
 
 
 def _url(url: str) -> list[str]:
@@ -65,7 +65,7 @@ def _url(url: str) -> list[str]:
         "must not contain double slash": "//" in url,
         "wildcard can only do suffix matching": url.count("*") > 1 or ("*" in url and not url.endswith("/*")),
     }
-    return [] if url == "/" else [why for why, found in wrong.items() if found][:1]
+    return [] if url == "/" else [why for why, applies in wrong.items() if applies][:1]
 
 
 _EACH_URL = each(_url)

@@ -61,8 +61,8 @@ def _backend(backend: Any, path: str) -> list[FieldError]:
     return _SERVICE.errors_at(service, f"{path}.service")
 
 
-def _path(entry: Any, path: str) -> list[FieldError]:
-    kind, text, here = entry["pathType"], entry.get("path") or "", f"{path}.path"
+def _path(rule_path: Any, path: str) -> list[FieldError]:
+    kind, text, here = rule_path["pathType"], rule_path.get("path") or "", f"{path}.path"
     wrong: list[str] = []
     if kind not in _PATH_TYPES:
         return [field_errors.unsupported(f"{path}.pathType", kind, _PATH_TYPES)]

@@ -7,8 +7,8 @@ from typing import Any
 
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
+from kctl.kube_apiserver.registry.rules.checks import driver_name
 from kctl.kube_apiserver.registry.rules.language import Struct, field, optional, pointer, struct
-from kctl.kube_apiserver.registry.storage.classes import driver_name
 
 _MAX_ID = 32
 

@@ -12,10 +12,9 @@ from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
 from kctl.kube_apiserver.registry.resource.internal_claim import qualified
-from kctl.kube_apiserver.registry.rules.checks import at_least, given, most_bytes, number
+from kctl.kube_apiserver.registry.rules.checks import at_least, driver_name, given, most_bytes, number
 from kctl.kube_apiserver.registry.rules.language import each, field, optional, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
-from kctl.kube_apiserver.registry.storage.classes import driver_name
 from kctl.kube_apiserver.registry.strategy import Context
 
 Spec = dict[str, Any]

@@ -56,6 +56,14 @@ def only_if_set(*rules: Callable[[Any], list[str]]) -> Callable[[Any], list[str]
     return lambda value: [problem for rule in rules for problem in rule(value)] if value else []
 
 
+def driver_name(name: str, path: str) -> list[FieldError]:
+    """Of a CSI or DRA driver."""
+    errors = [] if name else [field_errors.required(path)]
+    if len(name) > 63:
+        errors.append(field_errors.too_long(path, 63))
+    return errors + [field_errors.invalid(path, name, why) for why in names.dns1123_subdomain(name.lower())]
+
+
 def given(parent: dict[str, Any], fields: Iterable[str]) -> list[str]:
     """Which of the fields are set."""
     return [name for name in fields if parent.get(name) is not None]

@@ -39,9 +39,9 @@ class Checked:
 
     def errors_at(self, value: Any, path: str, root: Any = None) -> Errors:
         """Of a value somewhere inside an object."""
-        found: Errors = []
-        self.check(value, path, found, root)
-        return found
+        errors: Errors = []
+        self.check(value, path, errors, root)
+        return errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ class Struct:
         self._root_changes = _changes(parts, "")
 
     def errors(self, obj: Any) -> Errors:
-        found: Errors = []
-        self._root(obj, "", found, obj)
-        return found
+        errors: Errors = []
+        self._root(obj, "", errors, obj)
+        return errors
 
     def errors_at(self, value: Any, path: str, root: Any = None) -> Errors:
         return self.checked.errors_at(value, path, root)
@@ -112,10 +112,10 @@ class Struct:
 
     def changes(self, obj: Any, old: Any) -> Errors:
         """What an update changes though it may not."""
-        found: Errors = []
+        errors: Errors = []
         if self._root_changes is not None:
-            self._root_changes(obj, old, "", found)
-        return found
+            self._root_changes(obj, old, "", errors)
+        return errors
 
 
 def struct(*parts: Rule) -> Struct:
@@ -258,7 +258,7 @@ def _in_turn(fills: Sequence[Fill]) -> Fill | None:
 def _fill(part: Field) -> list[Fill]:
     """Sets the default, then the defaults inside what is there."""
     name, default = part.name, part.default
-    inner = next((found.fill for found in map(checked_of, part.rules) if found.fill is not None), None)
+    inner = next((checked.fill for checked in map(checked_of, part.rules) if checked.fill is not None), None)
     fills: list[Fill] = []
     if default is not UNSET:
         absent_only = part.missing == "absent"
@@ -282,13 +282,13 @@ def _fresh(value: Any) -> Any:
 
 
 def _changes(parts: Iterable[Rule], dot: str) -> Changes | None:
-    found = [change for part in parts if isinstance(part, Field) for change in _change(part, dot)]
-    if not found:
+    compiled = [change for part in parts if isinstance(part, Field) for change in _change(part, dot)]
+    if not compiled:
         return None
 
     def changes(new: Any, old: Any, path: str, errors: Errors) -> None:
         new, old = new or {}, old or {}
-        for change in found:
+        for change in compiled:
             change(new, old, path, errors)
 
     return changes
@@ -296,7 +296,7 @@ def _changes(parts: Iterable[Rule], dot: str) -> Changes | None:
 
 def _change(part: Field, dot: str) -> list[Changes]:
     name, tail, words = part.name, dot + part.shown, part.immutable
-    found: list[Changes] = []
+    compiled: list[Changes] = []
     if words is not False:
 
         def change(new: Any, old: Any, path: str, errors: Errors) -> None:
@@ -308,11 +308,11 @@ def _change(part: Field, dot: str) -> list[Changes]:
                     field_errors.forbidden(here, str(words)) if forbidden else field_errors.invalid(here, value, field_checks.IMMUTABLE)
                 )
 
-        found.append(change)
+        compiled.append(change)
     for inner in (checked_of(rule).changes for rule in part.rules):
         if inner is not None:
-            found.append(_inside(name, tail, inner))
-    return found
+            compiled.append(_inside(name, tail, inner))
+    return compiled
 
 
 def _inside(name: str, tail: str, inner: Changes) -> Changes:

@@ -8,7 +8,6 @@ from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import enums
-from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
 from kctl.kube_apiserver.registry.rules.language import each, field, optional, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
@@ -24,17 +23,6 @@ def _parameters(given: dict[str, str], path: str) -> list[FieldError]:
     errors = [field_errors.invalid(path, "", "field can not be empty.")] if "" in given else []
     size = sum(len(key.encode()) + len(value.encode()) for key, value in given.items())
     return [*errors, field_errors.too_long(path, _MAX_PARAMETER_BYTES)] if size > _MAX_PARAMETER_BYTES else errors
-
-
-def csi_driver_name(path: str, name: str) -> list[FieldError]:
-    errors = field_checks.required(path, name)
-    if len(name) > 63:
-        errors.append(field_errors.too_long(path, 63))
-    return errors + [field_errors.invalid(path, name, why) for why in names.dns1123_subdomain(name.lower())]
-
-
-def driver_name(name: str, path: str) -> list[FieldError]:
-    return csi_driver_name(path, name)
 
 
 def _provisioner(name: str, path: str) -> list[FieldError]:

@@ -10,10 +10,9 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
-from kctl.kube_apiserver.registry.rules.checks import at_least
+from kctl.kube_apiserver.registry.rules.checks import at_least, driver_name
 from kctl.kube_apiserver.registry.rules.language import field, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
-from kctl.kube_apiserver.registry.storage.classes import driver_name
 from kctl.kube_apiserver.registry.strategy import Context
 
 _SECRETS_WARNING = (

@@ -9,10 +9,9 @@ from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.rules.checks import between
+from kctl.kube_apiserver.registry.rules.checks import between, driver_name
 from kctl.kube_apiserver.registry.rules.language import field, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
-from kctl.kube_apiserver.registry.storage.classes import driver_name
 from kctl.kube_apiserver.registry.strategy import Context
 
 _ONE_SOURCE = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
