@@ -51,9 +51,12 @@ def _is_managed(taint: Taint) -> bool:
 
 
 def evicts_more(node: Object, taints: Sequence[Taint]) -> bool:
-    """Whether `taints` would drive pods away that the node's own do not."""
-    present = {taint["key"] for taint in objects.spec(node).get("taints") or () if taint["effect"] == "NoExecute"}
-    return any(taint["effect"] == "NoExecute" and taint["key"] in _MANAGED_NO_EXECUTE - present for taint in taints)
+    """Whether `taints` would begin to drive pods away; one such taint for another does not."""
+    return _evicts(taints) and not _evicts(objects.spec(node).get("taints") or ())
+
+
+def _evicts(taints: Sequence[Taint]) -> bool:
+    return any(taint["effect"] == "NoExecute" and taint["key"] in _MANAGED_NO_EXECUTE for taint in taints)
 
 
 def corrected(node: Object, now: str, *, evict: bool = True, keep: bool = False) -> list[Taint] | None:
