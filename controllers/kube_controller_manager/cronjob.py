@@ -57,16 +57,16 @@ def _latest(schedule: Schedule, zone: tzinfo, first: datetime, now: datetime) ->
     if following is None or following > now:
         return first, False
     missed = int((now - first) / (following - first))
-    found = first
+    latest = first
     if missed > _MANY_MISSED:
         for period in (following - first, timedelta(days=1), timedelta(days=32), timedelta(days=366)):
             close = schedule.next(now - 2 * period, zone)
             if close is not None and close <= now:
-                found = close
+                latest = close
                 break
-    while (following := schedule.next(found, zone)) is not None and following <= now:
-        found = following
-    return found, missed > _MANY_MISSED
+    while (following := schedule.next(latest, zone)) is not None and following <= now:
+        latest = following
+    return latest, missed > _MANY_MISSED
 
 
 def job_for(cron_job: Object, moment: datetime, zone: tzinfo) -> Object:
@@ -90,8 +90,8 @@ def _in_zone(moment: datetime, zone: tzinfo) -> str:
 
 def _reference(job: Object) -> dict[str, Any]:
     meta = job["metadata"]
-    found = {"kind": "Job", "namespace": meta["namespace"], "name": meta["name"], "uid": meta["uid"], "apiVersion": "batch/v1"}
-    return {**found, "resourceVersion": meta["resourceVersion"]}
+    reference = {"kind": "Job", "namespace": meta["namespace"], "name": meta["name"], "uid": meta["uid"], "apiVersion": "batch/v1"}
+    return {**reference, "resourceVersion": meta["resourceVersion"]}
 
 
 def surplus(jobs: Sequence[Object], limit: int | None) -> list[Object]:
@@ -143,11 +143,11 @@ class CronJobController(LoopController):
         """The status with its active Jobs and the last success brought up to date."""
         status = dict(objects.status(cron_job))
         active = list(status.get("active") or ())
-        listed = {entry["uid"] for entry in active}
+        listed = {reference["uid"] for reference in active}
         for job in children:
             ended = finished_as(job)
             if objects.uid(job) in listed and ended:
-                active = [entry for entry in active if entry["uid"] != objects.uid(job)]
+                active = [reference for reference in active if reference["uid"] != objects.uid(job)]
                 self._say(cron_job, NORMAL, "SawCompletedJob", f"Saw completed job: {objects.name(job)}, condition: {ended}")
             elif objects.uid(job) not in listed and not ended:
                 text = f"Saw a job that the controller did not create or forgot: {objects.name(job)}"
@@ -156,16 +156,16 @@ class CronJobController(LoopController):
                 completed = objects.status(job).get("completionTime")
                 if completed and completed > str(status.get("lastSuccessfulTime") or ""):
                     status["lastSuccessfulTime"] = completed
-        active = [entry for entry in active if await self._is_there(cron_job, entry, children)]
+        active = [reference for reference in active if await self._is_there(cron_job, reference, children)]
         return _with_active(status, active)
 
-    async def _is_there(self, cron_job: Object, entry: Object, children: Sequence[Object]) -> bool:
-        if any(objects.uid(job) == entry["uid"] for job in children):
+    async def _is_there(self, cron_job: Object, reference: Object, children: Sequence[Object]) -> bool:
+        if any(objects.uid(job) == reference["uid"] for job in children):
             return True
         try:
-            await self._client.get(JOBS, entry["name"], entry["namespace"])
+            await self._client.get(JOBS, reference["name"], reference["namespace"])
         except NotFound:
-            self._say(cron_job, NORMAL, "MissingJob", f"Active job went missing: {entry['name']}")
+            self._say(cron_job, NORMAL, "MissingJob", f"Active job went missing: {reference['name']}")
             return False
         return True
 
@@ -224,8 +224,8 @@ class CronJobController(LoopController):
             self._say(cron_job, NORMAL, "JobAlreadyActive", text)
             return
         if spec.get("concurrencyPolicy") == "Replace":
-            for entry in active:
-                if not await self._delete(cron_job, entry["name"], entry["namespace"]):
+            for reference in active:
+                if not await self._delete(cron_job, reference["name"], reference["namespace"]):
                     return
             active = []
         job = await self._create(cron_job, job_for(cron_job, moment, zone))

@@ -218,10 +218,10 @@ def _conditions(node: Object) -> list[dict[str, Any]]:
 
 
 def _unknown_conditions(node: Object, now: str) -> list[dict[str, Any]]:
-    found = _conditions(node)
+    conditions = _conditions(node)
     created = objects.metadata(node).get("creationTimestamp")
     for kind in _CONDITION_TYPES:
-        present = objects.find_condition(found, kind)
+        present = objects.find_condition(conditions, kind)
         if present is None:
             present, (reason, message) = {"lastHeartbeatTime": created} if created else {}, _NEVER
         elif present["status"] != "Unknown":
@@ -229,5 +229,5 @@ def _unknown_conditions(node: Object, now: str) -> list[dict[str, Any]]:
         else:
             continue
         changes = {"type": kind, "status": "Unknown", "lastTransitionTime": now, "reason": reason, "message": message}
-        found = objects.with_condition(found, {**present, **changes})
-    return found
+        conditions = objects.with_condition(conditions, {**present, **changes})
+    return conditions

@@ -37,7 +37,7 @@ def seconds_tolerated(pod: Object, taints: Sequence[Taint]) -> float | None:
         if not fitting:
             return 0.0
         used += fitting
-    limits = [entry["tolerationSeconds"] for entry in used if entry.get("tolerationSeconds") is not None]
+    limits = [using["tolerationSeconds"] for using in used if using.get("tolerationSeconds") is not None]
     return max(float(min(limits)), 0.0) if limits else None
 
 

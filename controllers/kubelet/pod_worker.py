@@ -162,7 +162,11 @@ class PodWorker:
                 self.failure = (str(status["reason"]), str(status.get("message") or ""))
         self.ip = "" if self.host_network or self.stopping else str(status.get("podIP") or "")
         self.sandbox = bool(status.get("podIP")) and not self.stopping
-        known = {entry["name"]: entry for field in ("initContainerStatuses", "containerStatuses") for entry in status.get(field) or ()}
+        known = {
+            container["name"]: container
+            for field in ("initContainerStatuses", "containerStatuses")
+            for container in status.get(field) or ()
+        }
         for worker in (*self.init, *self.containers):
             if worker.name in known:
                 worker.adopt(known[worker.name])

@@ -60,8 +60,8 @@ class History:
         orphans = self._informer.by_index(pods.ORPHANS_INDEX, objects.namespace(owner))
         if orphans:
             self._informer.observe(await self._claims.adopt(owner, selector, list(orphans)))
-        found = self._informer.by_index(pods.CONTROLLER_INDEX, objects.uid(owner))
-        return sorted(found, key=lambda each: (number(each), objects.metadata(each).get("creationTimestamp", ""), objects.name(each)))
+        revisions = self._informer.by_index(pods.CONTROLLER_INDEX, objects.uid(owner))
+        return sorted(revisions, key=lambda each: (number(each), objects.metadata(each).get("creationTimestamp", ""), objects.name(each)))
 
     async def newest(self, owner: Object, known: Sequence[Object], labels: Mapping[str, str], annotations: Mapping[str, str]) -> Newest:
         """The revision of the owner's present template, made or made the newest where it is not."""

@@ -157,13 +157,13 @@ def _cannot_parse(why: str) -> BadRequest:
 def parse(text: str) -> Selector:
     """`a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`. Raises BadRequest with upstream's wording."""
     tokens = _Tokens(text)
-    found: list[Requirement] = []
+    requirements: list[Requirement] = []
     if not tokens.items:
         return EVERYTHING
     while True:
-        if not found and tokens.peek() in _SYMBOLS and tokens.peek() != "!":
+        if not requirements and tokens.peek() in _SYMBOLS and tokens.peek() != "!":
             raise BadRequest(f"found '{tokens.peek()}', expected: !, identifier, or 'end of string'")
-        found.append(_requirement(tokens))
+        requirements.append(_requirement(tokens))
         separator = tokens.take()
         if separator == "":
             break
@@ -171,7 +171,7 @@ def parse(text: str) -> Selector:
             raise BadRequest(f"found '{separator}', expected: ',' or 'end of string'")
         if tokens.peek() == "":
             raise _cannot_parse("found '', expected: identifier after ','")
-    return Selector(tuple(sorted(found, key=lambda requirement: requirement.key)))
+    return Selector(tuple(sorted(requirements, key=lambda requirement: requirement.key)))
 
 
 def _requirement(tokens: _Tokens) -> Requirement:
@@ -228,22 +228,22 @@ def _checked_value(token: str) -> str:
 def _values(tokens: _Tokens) -> tuple[str, ...]:
     if tokens.take() != "(":
         raise _cannot_parse(f"found '{tokens.items[tokens.index - 1] if tokens.index <= len(tokens.items) else ''}', expected: '('")
-    found: list[str] = []
+    values: list[str] = []
     expect_value = True
     while True:
         token = tokens.take()
         if token == ")":
             if expect_value:
-                found.append("")
-            return tuple(sorted(set(found)))
+                values.append("")
+            return tuple(sorted(set(values)))
         if token == ",":
             if expect_value:
-                found.append("")
+                values.append("")
             expect_value = True
         elif token == "" or token in _SYMBOLS or not expect_value:
             raise _cannot_parse(f"found '{token}', expected: ',' or ')'")
         else:
-            found.append(_checked_value(token))
+            values.append(_checked_value(token))
             expect_value = False
 
 
@@ -304,13 +304,13 @@ def from_label_selector(selector: Mapping[str, Any] | None) -> Selector:
     """A metav1.LabelSelector as a Selector: null matches nothing, {} everything (LabelSelectorAsSelector)."""
     if selector is None:
         return NOTHING
-    found = [Requirement(key, "=", (value,)) for key, value in (selector.get("matchLabels") or {}).items()]
+    requirements = [Requirement(key, "=", (value,)) for key, value in (selector.get("matchLabels") or {}).items()]
     for expression in selector.get("matchExpressions") or ():
         operator = _OPERATORS.get(expression["operator"])
         if operator is None:
             raise BadRequest(f'"{expression["operator"]}" is not a valid label selector operator')
-        found.append(Requirement(expression["key"], operator, tuple(expression.get("values") or ())))
-    return Selector(tuple(found))
+        requirements.append(Requirement(expression["key"], operator, tuple(expression.get("values") or ())))
+    return Selector(tuple(requirements))
 
 
 def from_map(pairs: Mapping[str, str] | None) -> Selector:

@@ -81,23 +81,23 @@ def message_name(api_version: str, kind: str) -> str | None:
 def _lines() -> dict[str, str]:
     """Message name -> its line of the table."""
     path = Path(schema_package.__file__).with_name("protobuf_fields.txt")
-    found: dict[str, str] = {}
+    by_type: dict[str, str] = {}
     package = ""
     for line in path.read_text().splitlines():
         if line.startswith(" "):
             name, _, fields = line[1:].partition(" ")
-            found[f"{package}.{name}"] = fields
+            by_type[f"{package}.{name}"] = fields
         elif not line.startswith("#"):
             package = line
-    return found
+    return by_type
 
 
 @cache
 def _fields(name: str) -> dict[int, _Field]:
     package = name.rpartition(".")[0]
     fields = {}
-    for entry in _lines()[name].split():
-        left, _, right = entry.partition("=")
+    for described in _lines()[name].split():
+        left, _, right = described.partition("=")
         number, _, code = right.partition(":")
         is_map, code = code.startswith("%"), code.removeprefix("%")
         repeated, code = code.startswith("*"), code.removeprefix("*")

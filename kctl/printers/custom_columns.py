@@ -34,10 +34,10 @@ def printer(text: str, *, from_file: bool, no_headers: bool) -> Printer:
 
 def _cell(path: jsonpath.JSONPath, obj: Object) -> str:
     try:
-        found = path.find(obj)
+        nested = path.find(obj)
     except jsonpath.JSONPathError as error:
         raise OutputError(str(error)) from None
-    values = [value for values in found for value in values]
+    values = [value for values in nested for value in values]
     return ",".join(_go(value) if not isinstance(value, str) else value for value in values) if values else "<none>"
 
 

@@ -138,7 +138,7 @@ _VERB = re.compile(r"%([-+# 0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])")
 def _printf(text: str, *arguments: Any) -> str:
     rest = list(arguments)
 
-    def one(match: re.Match[str]) -> str:
+    def formatted(match: re.Match[str]) -> str:
         flags, width, precision, verb = match.groups()
         if verb == "%":
             return "%"
@@ -146,7 +146,7 @@ def _printf(text: str, *arguments: Any) -> str:
             return f"%!{verb}(MISSING)"
         return _pad(_verb(verb, rest.pop(0), precision, flags), flags, width)
 
-    out = _VERB.sub(one, text)
+    out = _VERB.sub(formatted, text)
     if rest:
         out += "%!(EXTRA " + ", ".join(f"{_go_type(value)}={show(value)}" for value in rest) + ")"
     return out

@@ -147,9 +147,9 @@ def _split(text: str) -> list[str | _Action]:
 def _close(text: str, begin: int) -> int:
     if text[begin:].lstrip().startswith("/*"):
         end = text.find("*/", begin)
-        found = text.find("}}", end)
-        if end >= 0 and found >= 0:
-            return found
+        closing = text.find("}}", end)
+        if end >= 0 and closing >= 0:
+            return closing
         raise TemplateError("1: unclosed comment")
     position, quote = begin, ""
     while position < len(text):
@@ -245,12 +245,12 @@ class _Parser:
     def pipeline(self, text: str, position: str, *, in_range: bool = False) -> Pipeline:
         tokens = self._tokens(text)
         names, declares = self._assignment(tokens)
-        found, rest = self._commands(tokens)
+        commands, rest = self._commands(tokens)
         if rest:
             raise TemplateError(f"{self.position}: unexpected {rest[0][1]!r} in command".replace("'", '"'))
-        if not found:
+        if not commands:
             raise TemplateError(f"{self.position}: missing value for {'range' if in_range else 'command'}")
-        return Pipeline(names, declares, found, text, position)
+        return Pipeline(names, declares, commands, text, position)
 
     def _tokens(self, text: str) -> list[tuple[str, str]]:
         tokens: list[tuple[str, str]] = []

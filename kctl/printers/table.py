@@ -71,11 +71,11 @@ class TablePrinter:
             self._columns = columns
         options = self._options
         shown = [index for index, column in enumerate(self._columns) if options.wide or not column.get("priority")]
-        found: list[list[str]] = []
+        printed: list[list[str]] = []
         rows = table.get("rows") or ()
         if not self._header_printed and rows:
             self._header_printed = True
-            found.append(self._header(shown))
+            printed.append(self._header(shown))
         before = self._before
         after = self._after
         name_index = self._name_index() if options.kind else -1
@@ -88,8 +88,8 @@ class TablePrinter:
             if options.with_namespace or options.show_labels or options.label_columns:
                 meta = (row.get("object") or {}).get("metadata") or {}
                 picked = [*before(meta), *picked, *after(meta)]
-            found.append(picked)
-        return found
+            printed.append(picked)
+        return printed
 
     def _name_index(self) -> int:
         for index, column in enumerate(self._columns):
@@ -109,8 +109,8 @@ class TablePrinter:
 
     def _after(self, meta: Mapping[str, Any]) -> list[str]:
         labels = meta.get("labels") or {}
-        found = [str(labels.get(label) or "") for label in self._options.label_columns]
-        return [*found, format_labels(labels)] if self._options.show_labels else found
+        cells = [str(labels.get(label) or "") for label in self._options.label_columns]
+        return [*cells, format_labels(labels)] if self._options.show_labels else cells
 
 
 def format_labels(labels: Mapping[str, str]) -> str:

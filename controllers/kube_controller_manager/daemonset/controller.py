@@ -144,13 +144,13 @@ class DaemonSetController(LoopController):
     async def _manage(self, key: str, look: _Look, digest: str) -> tuple[Outcome, float | None]:
         missing, surplus, waits = [], list(look.stranded), []
         for node in look.nodes:
-            found, verdict = look.by_node.get(objects.name(node), ()), look.placement.verdict(node)
-            if verdict.run and not found:
+            present, verdict = look.by_node.get(objects.name(node), ()), look.placement.verdict(node)
+            if verdict.run and not present:
                 missing.append(objects.name(node))
             elif not verdict.keep:
-                surplus += [pod for pod in found if not objects.deletion_timestamp(pod)]
-            elif found:
-                doomed, wait = self._tidy(key, look, objects.name(node), found, digest)
+                surplus += [pod for pod in present if not objects.deletion_timestamp(pod)]
+            elif present:
+                doomed, wait = self._tidy(key, look, objects.name(node), present, digest)
                 surplus += doomed
                 waits += [wait] if wait else []
         created = await self._control.create(look.daemon_set, [pod_for(look.daemon_set, node, digest) for node in missing[:_BURST]])
@@ -159,11 +159,11 @@ class DaemonSetController(LoopController):
             self.loop.enqueue(key)
         return Outcome(created.done + deleted.done, created.error or deleted.error), min(waits, default=None)
 
-    def _tidy(self, key: str, look: _Look, node: str, found: Sequence[Object], digest: str) -> tuple[list[Object], float | None]:
+    def _tidy(self, key: str, look: _Look, node: str, present: Sequence[Object], digest: str) -> tuple[list[Object], float | None]:
         """Pods of one node that have ended or are too many; seconds until a failed one may be replaced."""
         doomed: list[Object] = []
         running, wait = [], None
-        for pod in found:
+        for pod in present:
             if objects.deletion_timestamp(pod):
                 continue
             phase = objects.status(pod).get("phase")
@@ -243,13 +243,13 @@ class DaemonSetController(LoopController):
         current = misscheduled = ready = available = updated = 0
         following: float | None = None
         for node in look.nodes:
-            found = look.by_node.get(objects.name(node))
-            if not found:
+            present = look.by_node.get(objects.name(node))
+            if not present:
                 continue
             if not look.placement.verdict(node).run:
                 misscheduled += 1
                 continue
-            oldest = min(found, key=_age)
+            oldest = min(present, key=_age)
             current += 1
             updated += objects.labels(oldest).get(HASH_LABEL) == digest
             left = pods.seconds_until_available(oldest, min_ready, now)

@@ -179,5 +179,5 @@ def _is_not_own_status_write(old: Object | None, new: Object | None) -> bool:
     before, after = old["metadata"], new["metadata"]
     if any(before.get(field) != after.get(field) for field in ("annotations", "labels", "deletionTimestamp")):
         return True
-    found = objects.find_condition(objects.status(new).get("conditions") or (), conditions.PROGRESSING)
-    return found is not None and found.get("reason") in (conditions.NEW_AVAILABLE, conditions.RESUMED)
+    progressing = objects.find_condition(objects.status(new).get("conditions") or (), conditions.PROGRESSING)
+    return progressing is not None and progressing.get("reason") in (conditions.NEW_AVAILABLE, conditions.RESUMED)

@@ -26,7 +26,11 @@ _IGNORED = frozenset({("", "events"), ("events.k8s.io", "events")})
 
 def collectable(types: Iterable[ResourceType]) -> list[ResourceType]:
     """Each deletable resource once, in its preferred version; Events are too many and own nothing."""
-    return [entry for entry in preferred(types) if (entry.group, entry.plural) not in _IGNORED and set(entry.verbs) >= _NEEDED_VERBS]
+    return [
+        resource
+        for resource in preferred(types)
+        if (resource.group, resource.plural) not in _IGNORED and set(resource.verbs) >= _NEEDED_VERBS
+    ]
 
 
 def _owner_uids(obj: Object) -> Sequence[str]:
@@ -79,13 +83,13 @@ class Ownership:
 
     def dependents(self, uid: str) -> list[Object]:
         """Objects that name `uid` as an owner."""
-        found = []
+        owned = []
         for dependent in self._dependents.get(uid, ()):
             informer, key = self._places[dependent]
             obj = informer.get(key)
             if obj is not None:
-                found.append(obj)
-        return found
+                owned.append(obj)
+        return owned
 
     def has_dependents(self, uid: str) -> bool:
         return uid in self._dependents
@@ -96,10 +100,10 @@ class Ownership:
 
     def _unlink(self, obj: Object) -> None:
         for owner in _owner_uids(obj):
-            found = self._dependents.get(owner)
-            if found is not None:
-                found.pop(obj["metadata"]["uid"], None)
-                if not found:
+            dependents = self._dependents.get(owner)
+            if dependents is not None:
+                dependents.pop(obj["metadata"]["uid"], None)
+                if not dependents:
                     del self._dependents[owner]
 
     def resource_of(self, reference: dict[str, Any]) -> ResourceType | None:
@@ -161,8 +165,8 @@ class Ownership:
     def _wake_blocked_owners(self, obj: Object) -> None:
         """An owner waiting in the foreground may have lost what blocked it."""
         for uid in _owner_uids(obj):
-            found = self.find(uid)
-            if found is not None and awaits_dependents(found[1]):
+            owner = self.find(uid)
+            if owner is not None and awaits_dependents(owner[1]):
                 self._wake(uid)
 
 

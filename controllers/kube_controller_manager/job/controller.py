@@ -100,8 +100,8 @@ class JobController(LoopController):
             self._pods.observe(await self._claims.release(job, strangers))
 
     async def _sync(self, key: str, job: Object) -> Result | None:
-        found = list(self._pods.by_index(_COUNTING_INDEX, objects.uid(job)))
-        sync = Sync(job, found, self._failures.get(key, Failures()), self.context.clock.now())
+        counting = list(self._pods.by_index(_COUNTING_INDEX, objects.uid(job)))
+        sync = Sync(job, counting, self._failures.get(key, Failures()), self.context.clock.now())
         left = sync.decide()
         outcome, wait = Outcome(), None
         if sync.decided is not None:

@@ -46,10 +46,10 @@ class Compiler:
     def struct(self, name: str) -> Decode:
         """The decoder of a type by its full name. Fields find the decoder of theirs when they are first met, so types may be recursive, and
         two threads that want the same one each get a whole one."""
-        found = self._structs.get(name)
-        if found is None:
-            found = self._structs[name] = self._compile(name)
-        return found
+        compiled = self._structs.get(name)
+        if compiled is None:
+            compiled = self._structs[name] = self._compile(name)
+        return compiled
 
     def _compile(self, name: str) -> Decode:
         fields: dict[str, tuple[int, Decode | None]] = {}

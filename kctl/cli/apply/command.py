@@ -201,13 +201,13 @@ class Apply(ObjectOutput, Manifests, Group):
                 raise CommandError(f"from {generated}: cannot use generate name with apply")
             raise self._nameless(info)
         if self.server_side:
-            found, operation = await self._server_side(info), "serverside-applied"
+            applied, operation = await self._server_side(info), "serverside-applied"
         else:
-            found, operation = await self._client_side(info)
+            applied, operation = await self._client_side(info)
         if results.prints_objects:
-            self.printed.append(found)
+            self.printed.append(applied)
         else:
-            results.print(info.resource, found, operation)
+            results.print(info.resource, applied, operation)
 
     def _nameless(self, info: Info) -> Exception:
         error = CommandError("resource name may not be empty")

@@ -75,10 +75,10 @@ async def leftovers(
                     yield resource, item
 
 
-async def _resource(mapper: RESTMapper, entry: str) -> ResourceType:
-    parts = entry.split("/")
+async def _resource(mapper: RESTMapper, named: str) -> ResourceType:
+    parts = named.split("/")
     if len(parts) != 3:
-        raise CommandError(f"invalid GroupVersionKind format: {entry}, please follow <group/version/kind>")
+        raise CommandError(f"invalid GroupVersionKind format: {named}, please follow <group/version/kind>")
     group, version, kind = parts
     try:
         return await mapper.kind(version if group == "core" else f"{group}/{version}", kind)

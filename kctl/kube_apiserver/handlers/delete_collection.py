@@ -14,6 +14,6 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     given, dry_run = await off_loop.run(request, options.delete_options, request)
     caller = request.caller()
     caller.dry_run = caller.dry_run or dry_run
-    listing = await list_options.parse_beside(request.query, watch=False)
+    listing = await list_options.parse_beside(registry.clock, request.query, watch=False)
     deleted = await endpoint.delete_collection(request.namespace, listing, given, caller)
     return ListAnswer(endpoint, deleted.entries, registry.storage.revision, deleted.continue_token, deleted.remaining)

@@ -10,6 +10,6 @@ from kctl.kube_apiserver.response import ListAnswer, Response
 
 async def handle(registry: Registry, request: ResourceRequest) -> Response:
     endpoint = request.endpoint
-    options = await list_options.parse_beside(request.query, watch=False)
+    options = await list_options.parse_beside(registry.clock, request.query, watch=False)
     listed = await endpoint.list(request.namespace, options)
     return ListAnswer(endpoint, listed.entries, listed.revision, listed.continue_token, listed.remaining)

@@ -11,7 +11,7 @@ from kctl.kube_apiserver.response import Response, WatchAnswer
 
 async def handle(registry: Registry, request: ResourceRequest) -> Response:
     endpoint = request.endpoint
-    options = await list_options.parse_beside(request.query, watch=True)
+    options = await list_options.parse_beside(registry.clock, request.query, watch=True)
     if request.accept:
         representation.check_stream(request)
     remote = not request.in_process

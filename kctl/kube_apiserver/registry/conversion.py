@@ -60,8 +60,8 @@ def _module(name: str) -> Any:
 
 def conversion_for(resource: ResourceType) -> Conversion | None:
     """None where every version has the same schema."""
-    found = _MODULES.get((resource.group, resource.plural))
-    return Conversion(*found) if found else None
+    modules = _MODULES.get((resource.group, resource.plural))
+    return Conversion(*modules) if modules else None
 
 
 def storage_group(resource: ResourceType) -> tuple[str, str]:

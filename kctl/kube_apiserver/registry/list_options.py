@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from kctl.apimachinery import fields, go_numbers, labels
 from kctl.apimachinery.bounds import cache_short
+from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.field_errors import FieldError, forbidden, unsupported
 from kctl.apimachinery.status import ApiError, BadRequest, invalid
 
@@ -83,11 +84,11 @@ def parse(query: Mapping[str, str], *, watch: bool) -> ListOptions:
     return options
 
 
-async def parse_beside(query: Mapping[str, str], *, watch: bool) -> ListOptions:
-    """As `parse`; long selectors are read in a thread, while others have their turn."""
+async def parse_beside(clock: Clock, query: Mapping[str, str], *, watch: bool) -> ListOptions:
+    """As `parse`; long selectors are read beside the event loop, while others have their turn."""
     if len(query.get("labelSelector", "")) + len(query.get("fieldSelector", "")) < _LONG:
         return parse(query, watch=watch)
-    return await asyncio.to_thread(parse, query, watch=watch)
+    return await clock.beside(partial(parse, query, watch=watch))
 
 
 def _revision(text: str, watch: bool) -> int:

@@ -84,8 +84,8 @@ class WatchStream:
             return self._state()
         if options.revision == 0:
             return [()]
-        found = cache.since(options.revision)
-        return [] if found is None else [self._watcher.filter(found)]
+        since = cache.since(options.revision)
+        return [] if since is None else [self._watcher.filter(since)]
 
     def _state(self) -> list[Batch]:
         """What comes after the present state."""
@@ -112,12 +112,12 @@ class WatchStream:
         if storage.is_compacted(revision):
             return WatchFailure(self._too_old())
         try:
-            found = await storage.history(self.endpoint.cache, revision)
+            changes = await storage.history(self.endpoint.cache, revision)
         except TooOld:
             return WatchFailure(self._too_old())
         except StorageError as error:
             return WatchFailure(ApiError(str(error), code=500))
-        return self._watcher.filter(found)
+        return self._watcher.filter(changes)
 
     def _too_old(self) -> Expired:
         compacted = self.endpoint.storage.compact_revision

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from kctl.apimachinery.clock import NEW_YEAR, ScaledClock
+from kctl.apimachinery.clock import NEW_YEAR, ScaledClock, VirtualClock
 from kctl.apimachinery.resources import NAMESPACES
 from kctl.apimachinery.status import Timeout
 from kctl.apimachinery.user import ADMIN
@@ -46,3 +46,21 @@ async def test_the_deadline_of_a_request_is_the_servers_time() -> None:
     limited = with_deadline(slow, clock)
     with pytest.raises(Timeout, match="request did not complete within the allotted timeout"):
         await asyncio.wait_for(limited(Request(verb="list", query={"timeout": "20s"})), 3)
+
+
+@pytest.mark.virtual_time
+async def test_in_simulated_time_no_thread_decides_what_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long selectors and large bodies are read beside the loop, but where time is simulated: there all has the same order each time."""
+
+    async def to_thread(*_: object) -> None:
+        raise AssertionError("a thread")
+
+    monkeypatch.setattr(asyncio, "to_thread", to_thread)
+    server = ApiServer(MemoryStore(), clock=VirtualClock(), randomness=random.Random(1))
+    await server.start()
+    query = {"labelSelector": ",".join(f"k{number:05d}=v" for number in range(2000))}
+    assert (await server.handle_raw("GET", "/api/v1/configmaps", query, None, {}, ADMIN)).status == 200
+    body = json.dumps({"kind": "DeleteOptions", "apiVersion": "v1", "padding": "x" * 50_000}).encode()
+    head = {"Content-Type": "application/json"}
+    assert (await server.handle_raw("DELETE", "/api/v1/namespaces/default/configmaps/a", {}, body, head, ADMIN)).status == 404
+    await server.stop()

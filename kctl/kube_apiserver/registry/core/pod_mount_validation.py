@@ -73,7 +73,7 @@ def _options(mount: Mapping[str, Any], container: Mapping[str, Any], path: str, 
 
 def validate_devices(container: Mapping[str, Any], volumes: Mapping[str, Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    mounts = {entry.get("name"): entry.get("mountPath") for entry in container.get("volumeMounts") or ()}
+    mounts = {mount.get("name"): mount.get("mountPath") for mount in container.get("volumeMounts") or ()}
     seen_paths: set[str] = set()
     seen_names: set[str] = set()
     for index, device in enumerate(container.get("volumeDevices") or ()):

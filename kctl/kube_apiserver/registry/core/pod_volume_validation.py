@@ -27,15 +27,15 @@ def validate_volumes(
     for index, volume in enumerate(volumes):
         here = f"{path}[{index}]"
         name = volume.get("name") or ""
-        found = _source(volume, name, pod_name, here, is_pod)
+        problems = _source(volume, name, pod_name, here, is_pod)
         if not name:
-            found.append(fe.required(f"{here}.name"))
+            problems.append(fe.required(f"{here}.name"))
         else:
-            found += names.errors(f"{here}.name", name, names.dns1123_label)
+            problems += names.errors(f"{here}.name", name, names.dns1123_label)
         if name in valid:
-            found.append(fe.duplicate(f"{here}.name", name))
-        if found:
-            errors += found
+            problems.append(fe.duplicate(f"{here}.name", name))
+        if problems:
+            errors += problems
         else:
             valid[name] = volume
     return valid, errors

@@ -82,7 +82,7 @@ def _backend_or_rules(spec: Any, path: str) -> list[FieldError]:
 
 _PATH = struct(
     pointer("pathType", required="pathType must be specified"),
-    when(lambda entry: entry.get("pathType") is not None, _path, field("backend", _backend, zero={})),
+    when(lambda rule_path: rule_path.get("pathType") is not None, _path, field("backend", _backend, zero={})),
 )
 _RULE = struct(optional("host", _no_address, _host), pointer("http", struct(field("paths", each(_PATH), required=True))))
 _SPEC = struct(

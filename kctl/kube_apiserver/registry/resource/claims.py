@@ -183,7 +183,7 @@ class ResourceClaimTemplateStrategy(RuledStrategy):
 
 
 def _unchanged(type_name: str, obj: Object, old: Object) -> list[FieldError]:
-    new, before = (go_form(f"resource.v1.{type_name}", objects.spec(one)) for one in (obj, old))
+    new, before = (go_form(f"resource.v1.{type_name}", objects.spec(side)) for side in (obj, old))
     return [] if new == before else [field_errors.invalid("spec", new, field_checks.IMMUTABLE)]
 
 
