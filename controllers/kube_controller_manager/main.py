@@ -37,6 +37,7 @@ from controllers.kube_controller_manager.ttl import TtlController
 from controllers.kube_controller_manager.ttl_after_finished import TtlAfterFinishedController
 from controllers.runtime.informer import InformerFactory
 from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.on_demand import AFTER_START_SECONDS, OnDemand
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.user import User, component
 from kctl.client.client import Client
@@ -131,16 +132,28 @@ class KubeControllerManager:
         return all(controller.loop.idle for controller in self.running.values())
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        asleep: list[OnDemand] = []
         for name in self._wanted:
-            self.running[name] = CONTROLLERS[name](self.context, self._options)
-            self.running[name].prepare()
+            made = self.running[name] = CONTROLLERS[name](self.context, self._options)
+            if isinstance(made, OnDemand):
+                asleep.append(made)
+            else:
+                made.prepare()
         await self._informers.start()
         for name, controller in self.running.items():
-            await controller.start()
-            log.info("started %s", name)
+            if not isinstance(controller, OnDemand):
+                await controller.start()
+                log.info("started %s", name)
+
+        def listen() -> None:
+            for each in asleep:
+                each.listen()
+
+        waking = self.context.clock.call_later(AFTER_START_SECONDS, listen)
         ready()
         try:
             await stop.wait()
         finally:
+            waking.cancel()
             await asyncio.gather(*(controller.stop() for controller in self.running.values()))
             await self.context.sink.stop()

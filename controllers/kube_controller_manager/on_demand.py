@@ -5,6 +5,7 @@ What they are is imported then (controllers/runtime/on_demand.py)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -42,9 +43,12 @@ def _entry(
             return made
 
         async def first(context: ControllerContext) -> None:
-            await import_module(f"{_ROOM}.{at_start}").at_start(context)
+            loaded = await context.clock.beside(partial(import_module, f"{_ROOM}.{at_start}"))
+            await loaded.at_start(context)
 
-        return OnDemand(context, name, begin, kinds, of=of, pods=pods, at_start=first if at_start else None)
+        return OnDemand(
+            context, name, partial(import_module, f"{_ROOM}.{module}"), begin, kinds, of=of, pods=pods, at_start=first if at_start else None
+        )
 
     return name, make
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
 from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
@@ -19,12 +19,14 @@ from kctl.apimachinery.resources import PODS, ResourceType
 
 log = logging.getLogger(__name__)
 
-_AFTER_START_SECONDS = 0.05
+AFTER_START_SECONDS = 0.05
+"""How long after the start of a process its `listen` is to be called."""
 
 Make = Callable[[], LoopController]
-"""Imports the controller and makes it."""
+Load = Callable[[], object]
+"""Imports what `Make` needs; done beside the event loop."""
 Concerns = Callable[[Object], bool]
-AtStart = Callable[[ControllerContext], Awaitable[None]]
+AtStart = Callable[[ControllerContext], Coroutine[Any, Any, None]]
 
 
 class _Idle(Protocol):
@@ -45,6 +47,7 @@ class OnDemand(LoopController):
         self,
         context: ControllerContext,
         name: str,
+        load: Load,
         make: Make,
         kinds: Sequence[ResourceType] = (),
         *,
@@ -54,6 +57,7 @@ class OnDemand(LoopController):
     ) -> None:
         self.context = context
         self.name = name
+        self._load = load
         self._make = make
         self._kinds = kinds
         self._of = of
@@ -62,7 +66,7 @@ class OnDemand(LoopController):
         self._last_spec: object = None
         self._controller: LoopController | None = None
         self._task: asyncio.Task[None] | None = None
-        self._wanted = asyncio.Event()
+        self._wanted = False
 
     @property
     def loop(self) -> _Idle:  # type: ignore[override]
@@ -77,7 +81,7 @@ class OnDemand(LoopController):
         """Nothing: nobody waits for its watches at start."""
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=self.name)
+        """Nothing: `listen` comes a moment later, for all of them together."""
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -86,19 +90,36 @@ class OnDemand(LoopController):
         if self._controller is not None:
             await self._controller.stop()
 
-    async def _run(self) -> None:
-        await self.context.clock.sleep(_AFTER_START_SECONDS)
+    def listen(self) -> None:
+        """From now on it looks for objects that concern it."""
         if self._at_start is not None:
-            await self._at_start(self.context)
+            self._spawn(self._at_start(self.context))
         for kind in self._kinds:
             informer = self.context.informers.informer(kind)
             informer.add_handler(self._appeared)
             informer.start()
         if self._pods is not None:
             self.context.informers.informer(PODS).add_handler(self._pods_changed)
-        await self._wanted.wait()
-        informers = self.context.informers
-        controller, needed = informers.asked_for(self._begin)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """After what was spawned before it."""
+        before = self._task
+
+        async def in_turn() -> None:
+            if before is not None:
+                await before
+            await work
+
+        self._task = asyncio.get_running_loop().create_task(in_turn(), name=self.name)
+
+    def _wake(self) -> None:
+        if not self._wanted:
+            self._wanted = True
+            self._spawn(self._run())
+
+    async def _run(self) -> None:
+        await self.context.clock.beside(self._load)
+        controller, needed = self.context.informers.asked_for(self._begin)
         for informer in needed:
             informer.start()
         await asyncio.gather(*(informer.wait_for_sync() for informer in needed))
@@ -112,17 +133,15 @@ class OnDemand(LoopController):
         return controller
 
     def _appeared(self, changes: Sequence[Change]) -> None:
-        if self._wanted.is_set():
-            return
-        if self._of is None or any(new is not None and self._of(new) for _, new in changes):
-            self._wanted.set()
+        if not self._wanted and (self._of is None or any(new is not None and self._of(new) for _, new in changes)):
+            self._wake()
 
     def _pods_changed(self, changes: Sequence[Change]) -> None:
-        if self._wanted.is_set():
+        if self._wanted:
             return
         assert self._pods is not None
         for old, new in changes:
             if old is None and new is not None and new["spec"] is not self._last_spec:
                 self._last_spec = new["spec"]
                 if self._pods(new):
-                    self._wanted.set()
+                    self._wake()

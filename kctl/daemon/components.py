@@ -138,12 +138,21 @@ class KubeletComponent:
             randomness = context.randomness(self.name)
             self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes)
             context.api_server.kubelet_connector = self.fleet
-            if self._resource_metrics:
-                from kctl.kube_apiserver.virtual_resources import resource_metrics
+            serving = context.clock.call_later(_AFTER_START_SECONDS, self._serve_metrics) if self._resource_metrics else None
+            try:
+                await self.fleet.run(ready, stop)
+            finally:
+                if serving is not None:
+                    serving.cancel()
 
-                resource_metrics.serve(context.api_server.registry, self.fleet)
-            await self.fleet.run(ready, stop)
+    def _serve_metrics(self) -> None:
+        """No start waits for it, or pays for it."""
+        from kctl.kube_apiserver.virtual_resources import resource_metrics
 
+        resource_metrics.serve(self._context.api_server.registry, self.fleet)
+
+
+_AFTER_START_SECONDS = 0.05
 
 API_SERVER_ALONE: tuple[ComponentMaker, ...] = (EtcdComponent, KubeApiserverComponent)
 CLIENTS_OF_THE_API_SERVER: tuple[ComponentMaker, ...] = (KubeControllerManagerComponent, KubeSchedulerComponent, KubeletComponent)

@@ -22,6 +22,11 @@ _OURS = frozenset(
 )
 
 
+def _load_signers() -> None:
+    """`cryptography` takes its time."""
+    import controllers.kube_controller_manager.certificate_signing.signers  # noqa: F401
+
+
 def is_to_be_signed(request: Object) -> bool:
     return (
         objects.is_condition_true(request, "Approved")
@@ -51,6 +56,7 @@ class SigningController(LoopController):
         request = self._requests.get(key)
         if request is None or not is_to_be_signed(request):
             return
+        await self._clock.beside(_load_signers)
         from controllers.kube_controller_manager.certificate_signing import signers
 
         now = self._clock.now()

@@ -23,7 +23,6 @@ from kctl.kube_apiserver.watch_cache import Entry
 
 log = logging.getLogger(__name__)
 
-_AFTER_START_SECONDS = 0.05
 _API_SERVICES = built_in("apiregistration.k8s.io/v1", "APIService")
 _API_SERVICE: Object = {
     "apiVersion": "apiregistration.k8s.io/v1",
@@ -34,7 +33,7 @@ _API_SERVICE: Object = {
 
 
 def serve(registry: Registry, source: UsageSource) -> None:
-    """From now on the API is there, as in a cluster with a metrics server; its APIService a moment later."""
+    """From now on the API is there, as in a cluster with a metrics server, and in a moment its APIService."""
     kubelets = registry.parts.kubelets
     kubelets.usage = source
     for resource in (NODE_METRICS, POD_METRICS):
@@ -43,7 +42,6 @@ def serve(registry: Registry, source: UsageSource) -> None:
 
 
 async def _register(registry: Registry) -> None:
-    await registry.clock.sleep(_AFTER_START_SECONDS)
     try:
         await _create(registry)
     except ApiError as error:
@@ -84,7 +82,7 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
             full = f"{request.namespace}/{request.name}" if of_pods else request.name
             raise not_found(GROUP, "podmetrics" if of_pods else "nodemetrics", full)
         return ObjectAnswer(found, endpoint=endpoint)
-    options = await list_options.parse_beside(request.query, watch=False)
+    options = await list_options.parse_beside(registry.clock, request.query, watch=False)
     listed = await measured.list(request.namespace, options)
     entries = list(_entries(source, listed.entries, of_pods=of_pods))
     return ListAnswer(endpoint, entries, listed.revision, listed.continue_token, listed.remaining)
