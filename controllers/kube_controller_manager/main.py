@@ -39,7 +39,7 @@ from controllers.runtime.informer import InformerFactory
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.on_demand import AFTER_START_SECONDS, OnDemand
 from kctl.apimachinery.clock import Clock
-from kctl.apimachinery.user import User, component
+from kctl.apimachinery.user import User, component, service_account
 from kctl.client.client import Client
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,48 @@ CONTROLLERS: dict[str, Factory] = {
     "garbage-collector-controller": lambda context, options: GarbageCollector(context),
 }
 
+ACCOUNTS = {
+    "horizontal-pod-autoscaler-controller": "horizontal-pod-autoscaler",
+    "persistentvolume-binder-controller": "persistent-volume-binder",
+    "persistentvolume-attach-detach-controller": "attachdetach-controller",
+    "persistentvolume-expander-controller": "expand-controller",
+    "endpointslice-mirroring-controller": "endpointslicemirroring-controller",
+    "resourceclaim-controller": "resource-claim-controller",
+    "service-cidr-controller": "service-cidrs-controller",
+    "certificatesigningrequest-signing-controller": "certificate-controller",
+    "certificatesigningrequest-approving-controller": "certificate-controller",
+    "certificatesigningrequest-cleaner-controller": "certificate-controller",
+    "podcertificaterequest-cleaner-controller": "podcertificaterequestcleaner",
+    "bootstrap-signer-controller": "bootstrap-signer",
+    "token-cleaner-controller": "token-cleaner",
+    "legacy-serviceaccount-token-cleaner-controller": "legacy-service-account-token-cleaner",
+    "service-lb-controller": "service-controller",
+    "node-route-controller": "route-controller",
+    "kube-apiserver-serving-clustertrustbundle-publisher-controller": "kube-apiserver-serving-clustertrustbundle-publisher",
+    "serviceaccount-controller": "service-account-controller",
+    "root-ca-certificate-publisher-controller": "root-ca-cert-publisher",
+    "node-ipam-controller": "node-controller",
+    "node-lifecycle-controller": "node-controller",
+    "taint-eviction-controller": "node-controller",
+    "replicationcontroller-controller": "replication-controller",
+    "daemonset-controller": "daemon-set-controller",
+    "endpoints-controller": "endpoint-controller",
+    "persistentvolumeclaim-protection-controller": "pvc-protection-controller",
+    "persistentvolume-protection-controller": "pv-protection-controller",
+    "pod-garbage-collector-controller": "pod-garbage-collector",
+    "garbage-collector-controller": "generic-garbage-collector",
+}
+"""The service accounts of kube-system as which controllers write, where they are not called as their controller."""
+_OF_THE_MANAGER = "serviceaccount-token-controller"
+"""It gives the others their tokens, so it has no account of its own."""
+
+
+def identity_of(controller: str) -> User:
+    """As with --use-service-account-credentials."""
+    if controller == _OF_THE_MANAGER:
+        return IDENTITY
+    return service_account("kube-system", ACCOUNTS.get(controller, controller))
+
 
 def is_enabled(name: str, wanted: Sequence[str]) -> bool:
     if f"-{name}" in wanted:
@@ -131,10 +173,14 @@ class KubeControllerManager:
         """No controller has anything to do just now."""
         return all(controller.loop.idle for controller in self.running.values())
 
+    def context_of(self, name: str) -> ControllerContext:
+        """What the controller of that name is made from: it writes with its own identity."""
+        return self.context.acting_as(identity_of(name))
+
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         asleep: list[OnDemand] = []
         for name in self._wanted:
-            made = self.running[name] = CONTROLLERS[name](self.context, self._options)
+            made = self.running[name] = CONTROLLERS[name](self.context_of(name), self._options)
             if isinstance(made, OnDemand):
                 asleep.append(made)
             else:

@@ -85,19 +85,21 @@ class ServiceAccountTokenController(LoopController):
         if self._root_ca:
             data["ca.crt"] = _encoded(self._root_ca)
         if not data.get("token"):
-            data["token"] = _encoded(await self._token(account))
+            data["token"] = _encoded(await self._token(account, secret))
         annotations = {**objects.annotations(secret), ACCOUNT_UID: objects.uid(account)}
         if data == secret.get("data") and annotations == objects.annotations(secret):
             return
         wanted = objects.with_metadata({**secret, "data": data}, annotations=annotations)
         self._secrets.observe([await self._client.update(SECRETS, wanted)])
 
-    async def _token(self, account: Object) -> str:
+    async def _token(self, account: Object, secret: Object) -> str:
+        """It ends with the Secret."""
+        bound = {"apiVersion": "v1", "kind": "Secret", "name": objects.name(secret), "uid": objects.uid(secret)}
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
             "metadata": {},
-            "spec": {"audiences": [], "expirationSeconds": _SECONDS},
+            "spec": {"audiences": [], "expirationSeconds": _SECONDS, "boundObjectRef": bound},
         }
         answer = await self._client.create_subresource(
             SERVICE_ACCOUNTS, objects.name(account), objects.namespace(account), "token", request

@@ -19,6 +19,14 @@ from kctl.client.client import Client
 
 
 @dataclass(slots=True)
+class _Shared:
+    """What the controllers of a process have in common whatever their identities are."""
+
+    sink: EventSink
+    service_pods: ServicePods | None = None
+
+
+@dataclass(slots=True)
 class ControllerContext:
     """The outside world, handed in. `client_for` gives a client with another identity, e.g. a controller's own account."""
 
@@ -27,11 +35,24 @@ class ControllerContext:
     clock: Clock
     randomness: random.Random
     client_for: Callable[[User], Client] | None = None
-    sink: EventSink = field(init=False)
-    _service_pods: ServicePods | None = field(init=False, default=None)
+    _shared: _Shared = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sink = EventSink(self.clock)
+        self._shared = _Shared(EventSink(self.clock))
+
+    @property
+    def sink(self) -> EventSink:
+        return self._shared.sink
+
+    def acting_as(self, who: User) -> ControllerContext:
+        """The same for a controller that writes as `who` (--use-service-account-credentials); what is read is shared."""
+        if self.client_for is None:
+            return self
+        client = self.client_for(who)
+        client.field_manager = self.client.field_manager
+        context = ControllerContext(client, self.informers, self.clock, self.randomness, self.client_for)
+        context._shared = self._shared
+        return context
 
     def recorder(self, component: str, host: str = "") -> EventRecorder:
         return EventRecorder(self.client, self.clock, component, host, sink=self.sink)
@@ -39,9 +60,9 @@ class ControllerContext:
     @property
     def service_pods(self) -> ServicePods:
         """One for all who ask."""
-        if self._service_pods is None:
-            self._service_pods = ServicePods(self.informers.informer(SERVICES), self.informers.informer(PODS))
-        return self._service_pods
+        if self._shared.service_pods is None:
+            self._shared.service_pods = ServicePods(self.informers.informer(SERVICES), self.informers.informer(PODS))
+        return self._shared.service_pods
 
 
 class LoopController:

@@ -39,6 +39,8 @@ def service_account(namespace: str, name: str, uid: str = "") -> User:
     )
 
 
+SIMULATED_NODES = User("kctl:simulated-nodes", (SYSTEM_AUTHENTICATED,))
+"""Fills the caches that the kubelets of simulated nodes share; what they write they write as their nodes."""
 ADMIN = User("kubernetes-admin", (SYSTEM_MASTERS, SYSTEM_AUTHENTICATED))
 APISERVER = User("system:apiserver", (SYSTEM_MASTERS, SYSTEM_AUTHENTICATED))
 ANONYMOUS = User("system:anonymous", (SYSTEM_UNAUTHENTICATED,))

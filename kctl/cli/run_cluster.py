@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 @click.option("--node-memory", default=None, help="Memory capacity of each node. [default: 256Gi]")
 @click.option("--node-pods", type=click.IntRange(1), default=None, help="How many pods a node takes. [default: 110]")
 @click.option("--control-plane-taint/--no-control-plane-taint", default=None, help="Keep pods off the control-plane node.")
+@click.option(
+    "--authorization-mode",
+    default=None,
+    help="Who decides what a user may do, in this order: AlwaysAllow, AlwaysDeny, Node, RBAC. [default: Node,RBAC]",
+)
 @click.option("--detach", "-d", is_flag=True, help="Return when the cluster is ready and leave it running.")
 @click.option("--verbose", is_flag=True, help="Log more, to the files under the cluster's logs/.")
 def run_cluster(
@@ -42,6 +47,7 @@ def run_cluster(
     node_memory: str | None,
     node_pods: int | None,
     control_plane_taint: bool | None,
+    authorization_mode: str | None,
     detach: bool,
     verbose: bool,
 ) -> None:
@@ -63,8 +69,10 @@ def run_cluster(
         "node_memory": node_memory,
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
+        "authorization_mode": authorization_mode,
     }
     _check_quantities(wanted)
+    _check_authorization_mode(authorization_mode)
     try:
         running = holder(paths.process_id)
         config = ClusterConfig.load(paths.settings) or _new_config(paths)
@@ -111,6 +119,13 @@ def _check_quantities(wanted: dict[str, Any]) -> None:
         value = wanted[option]
         if value is not None and not quantity.valid(value):
             _fail(f"invalid --{option.replace('_', '-')} {value!r}: {quantity.WRONG}")
+
+
+def _check_authorization_mode(value: str | None) -> None:
+    from kctl.daemon.config import AUTHORIZATION_MODES, authorization_modes_valid
+
+    if value is not None and not authorization_modes_valid(value):
+        _fail(f"invalid --authorization-mode {value!r}: must be some of {', '.join(AUTHORIZATION_MODES)}, joined by commas, each once")
 
 
 def _damaged(paths: ClusterPaths, error: Exception) -> str:

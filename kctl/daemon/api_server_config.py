@@ -8,13 +8,20 @@ from kctl.daemon.pki import Pki
 from kctl.kube_apiserver.config import ApiServerConfig
 
 
-def api_server_config(pki: Pki | None, host: str, port: int = 6443) -> ApiServerConfig:
+def api_server_config(pki: Pki | None, host: str, port: int = 6443, authorization_mode: str = "Node,RBAC") -> ApiServerConfig:
     """`pki` None: an embedded server that nobody reaches over TLS."""
     if pki is None or not pki.exists:
-        return ApiServerConfig(advertise_address=host, secure_port=port, warnings_on_write=annotation_warnings, not_acted_on=NOT_ACTED_ON)
+        return ApiServerConfig(
+            advertise_address=host,
+            secure_port=port,
+            authorization_modes=tuple(authorization_mode.split(",")),
+            warnings_on_write=annotation_warnings,
+            not_acted_on=NOT_ACTED_ON,
+        )
     return ApiServerConfig(
         advertise_address=host,
         secure_port=port,
+        authorization_modes=tuple(authorization_mode.split(",")),
         service_account_key=pki["sa.key"].read_bytes(),
         cluster_ca=pki["ca.crt"].read_bytes(),
         cluster_signing_key=pki["ca.key"].read_bytes(),

@@ -98,7 +98,7 @@ class Cluster:
             self._seed,
             simulated_nodes(config, pods),
             (components.EtcdComponent, serving, *components.CLIENTS_OF_THE_API_SERVER),
-            config=api_server_config(keys, config.host),
+            config=api_server_config(keys, config.host, authorization_mode=config.authorization_mode),
         )
         return plane
 

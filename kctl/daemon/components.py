@@ -134,7 +134,7 @@ class KubeletComponent:
         from controllers.kubelet.fleet import KubeletFleet
 
         context = self._context
-        async with context.informers(user.component(self.name)) as informers:
+        async with context.informers(user.SIMULATED_NODES) as informers:
             randomness = context.randomness(self.name)
             self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes)
             context.api_server.kubelet_connector = self.fleet

@@ -14,6 +14,7 @@ from kctl.daemon.damage import DamagedFile, json_object, read_small
 
 DEFAULT_PORT_OR_FREE = -1
 MAXIMUM_NODES = 20000
+AUTHORIZATION_MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 ADVICE = "correct it, or write {{}} into it and give the settings once more: kctl run-cluster --name {name} --nodes ..."
 
 
@@ -31,6 +32,8 @@ class ClusterConfig:
     node_memory: str = "256Gi"
     node_pods: int = 110
     control_plane_taint: bool = False
+    authorization_mode: str = "Node,RBAC"
+    """As kube-apiserver's flag of that name."""
     starts: int = 0
     served_port: int = 0
 
@@ -69,6 +72,12 @@ def _text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) < 256
 
 
+def authorization_modes_valid(value: Any) -> bool:
+    """Modes joined by commas, each once."""
+    modes = value.split(",") if _text(value) else []
+    return bool(modes) and len(set(modes)) == len(modes) and set(modes) <= set(AUTHORIZATION_MODES)
+
+
 def _quantity(value: Any) -> bool:
     return _text(value) and quantity.valid(value)
 
@@ -82,6 +91,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "node_memory": _quantity,
     "node_pods": _whole(1, 2**31 - 1),
     "control_plane_taint": lambda value: isinstance(value, bool),
+    "authorization_mode": authorization_modes_valid,
     "starts": _whole(0, 2**53),
     "served_port": _whole(0, 65535),
 }

@@ -46,7 +46,6 @@ _PODS = (
     "cronjobs.batch",
 )
 _ADMISSION = "admissionregistration.k8s.io"
-_RBAC = "rbac.authorization.k8s.io"
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
@@ -56,10 +55,6 @@ NOT_ACTED_ON = (
     ),
     NotActedOn(
         ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
-    ),
-    NotActedOn(
-        (f"roles.{_RBAC}", f"clusterroles.{_RBAC}", f"rolebindings.{_RBAC}", f"clusterrolebindings.{_RBAC}"),
-        "RBAC is not enforced yet: whoever is authenticated may do everything",
     ),
     NotActedOn(
         (f"mutatingwebhookconfigurations.{_ADMISSION}", f"validatingwebhookconfigurations.{_ADMISSION}"),

@@ -34,6 +34,11 @@ class ApiServerConfig:
     """What the `kubernetes` Service's endpoints point at."""
     tokens: dict[str, User] = field(default_factory=dict)
     """Static bearer tokens (--token-auth-file)."""
+    authorization_modes: tuple[str, ...] = ("Node", "RBAC")
+    """--authorization-mode: Node, RBAC, AlwaysAllow, AlwaysDeny; the first that has an opinion decides. With AlwaysAllow nobody is
+    anonymous, as upstream."""
+    anonymous_auth: bool = True
+    """Requests without credentials are those of system:anonymous, where the authorization says what that may do."""
     service_account_key: bytes = b""
     """PEM private key signing service account tokens; '' makes one at start."""
     service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kctl.kube_apiserver.filters.authorization import with_authorization
 from kctl.kube_apiserver.filters.deadline import with_deadline
 from kctl.kube_apiserver.filters.request_log import with_request_log
 from kctl.kube_apiserver.filters.warnings import with_warnings
@@ -16,45 +17,51 @@ from kctl.kube_apiserver.request import Handler
 
 if TYPE_CHECKING:
     from kctl.apimachinery.clock import Clock
-    from kctl.kube_apiserver.authentication.authenticator import Authenticator
+    from kctl.kube_apiserver.authorization.authorization import Authorization
     from kctl.kube_apiserver.config import ApiServerConfig
     from kctl.kube_apiserver.filters.max_in_flight import InFlight
     from kctl.kube_apiserver.metrics import Metrics
+    from kctl.kube_apiserver.server_parts import ServerParts
 
 
 def build_handler_chain(
     handler: Handler,
-    authenticator: Authenticator,
+    parts: ServerParts,
     metrics: Metrics,
-    config: ApiServerConfig,
     in_flight: InFlight,
     clock: Clock,
 ) -> Handler:
     """For requests that come over HTTPS, taken apart already (request_info.py): first find out by whom, then as in-process."""
+    # what the first refusal and the first node would import on the event loop
+    import kctl.kube_apiserver.authorization.forbidden
+    import kctl.kube_apiserver.authorization.node.graph
+    import kctl.kube_apiserver.filters.request_attributes  # noqa: F401
     from kctl.kube_apiserver.filters.authentication import with_authentication
     from kctl.kube_apiserver.filters.impersonation import with_impersonation
     from kctl.kube_apiserver.filters.max_in_flight import with_max_in_flight
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
 
-    handler = _shared(handler, config, clock)
+    handler = _shared(handler, parts.config, parts.authorization, clock)
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
-    handler = with_impersonation(handler)
-    # anonymous requests end here unless their path is public
-    handler = with_authentication(handler, authenticator, clock)
+    handler = with_impersonation(handler, parts.authorization)
+    # wrong credentials end here; none make the caller system:anonymous
+    handler = with_authentication(handler, parts.authenticator, parts.config, clock)
     # failures become answers here, so the log sees the status
     handler = with_panic_recovery(handler)
     return with_request_log(handler, metrics)
 
 
-def build_in_process_chain(handler: Handler, metrics: Metrics, config: ApiServerConfig, clock: Clock) -> Handler:
+def build_in_process_chain(
+    handler: Handler, metrics: Metrics, config: ApiServerConfig, authorization: Authorization, clock: Clock
+) -> Handler:
     """For components of this daemon and embedded commands: they are who they say, and their requests are already taken apart."""
-    return with_request_log(_shared(handler, config, clock), metrics)
+    return with_request_log(_shared(handler, config, authorization, clock), metrics)
 
 
-def _shared(handler: Handler, config: ApiServerConfig, clock: Clock) -> Handler:
+def _shared(handler: Handler, config: ApiServerConfig, authorization: Authorization, clock: Clock) -> Handler:
     """What every request passes, whoever sends it. Each of these returns at once what it has nothing to do with."""
     handler = with_warnings(handler, config)
-    # authorization belongs here: whoever is authenticated is admin for now
+    handler = with_authorization(handler, authorization)
     # audit belongs here: it knows the real and the impersonated user
     return with_deadline(handler, clock)

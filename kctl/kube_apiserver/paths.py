@@ -84,8 +84,7 @@ class Paths:
             if aggregated:
                 document = discovery.aggregated(table, core=parts[0] == "api")
                 return RawAnswer(orjson.dumps(document), aggregated)
-            address = f"{self._server.config.advertise_address}:{self._server.bound_port or self._server.config.secure_port}"
-            legacy = discovery.api_versions(address) if parts[0] == "api" else discovery.api_group_list(table)
+            legacy = discovery.api_versions(self._address()) if parts[0] == "api" else discovery.api_group_list(table)
             return ObjectAnswer(legacy)
         found = None
         if parts[0] == "api" and len(parts) == 2:
@@ -106,6 +105,18 @@ class Paths:
         found = await asyncio.to_thread(openapi.answer, self._server.table, path, request.accept, request.query)
         return found if found is not None else not_found()
 
+    async def _openid(self, request: Request, path: str) -> Response:
+        await self._load("openid")
+        from kctl.kube_apiserver import openid
+
+        tokens = self._server.registry.parts.service_account_tokens
+        if not tokens.is_loaded:
+            await self._server.clock.beside(tokens.load)
+        return openid.answer(tokens, path, self._address()) or not_found()
+
+    def _address(self) -> str:
+        return f"{self._server.config.advertise_address}:{self._server.bound_port or self._server.config.secure_port}"
+
     async def _root(self, request: Request, path: str) -> Response:
         await self._load("discovery")
         from kctl.kube_apiserver import discovery
@@ -121,7 +132,15 @@ def not_found() -> Response:
     return RawAnswer(b"404 page not found\n", _TEXT, 404)
 
 
-_OTHER_PATHS = ("/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/", "/version")
+_OTHER_PATHS = (
+    "/.well-known/openid-configuration",
+    "/metrics",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/openapi/v3/",
+    "/openid/v1/jwks",
+    "/version",
+)
 
 _ANSWERS: dict[str, Callable[[Paths, Request, str], Awaitable[Response]]] = {
     "": Paths._root,
@@ -133,4 +152,6 @@ _ANSWERS: dict[str, Callable[[Paths, Request, str], Awaitable[Response]]] = {
     "api": Paths._discovery,
     "apis": Paths._discovery,
     "openapi": Paths._openapi,
+    ".well-known": Paths._openid,
+    "openid": Paths._openid,
 }

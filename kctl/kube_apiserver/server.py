@@ -20,7 +20,10 @@ from kctl.client.transport import RawResponse, Transport
 from kctl.kube_apiserver import allocators
 from kctl.kube_apiserver.admission import chain as admission_chain
 from kctl.kube_apiserver.authentication.authenticator import Authenticator
+from kctl.kube_apiserver.authentication.bootstrap_tokens import BootstrapTokens
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
+from kctl.kube_apiserver.authorization.authorization import Authorization
+from kctl.kube_apiserver.authorization.settling import Settling
 from kctl.kube_apiserver.caller import CANONICAL, WIRE
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.filters.max_in_flight import InFlight
@@ -52,19 +55,21 @@ class ApiServer:
         self.table = ResourceTable()
         self.storage = Storage(store, clock)
         tokens = ServiceAccountTokens(self.storage, clock, randomness, self.config.service_account_key, self.config.service_account_issuer)
-        authenticator = Authenticator(self.config, tokens)
-        self.parts = ServerParts(self.config, allocators.empty(self.config, randomness), tokens, authenticator)
+        authenticator = Authenticator(self.config, tokens, BootstrapTokens(self.storage, clock))
+        self.authorization = Authorization(self.config.authorization_modes, self.storage)
+        self.parts = ServerParts(self.config, allocators.empty(self.config, randomness), tokens, authenticator, self.authorization)
         self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.parts, self.table)
         self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, clock)
         self.stalls = StallMonitor(self.config.stall_seconds)
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
         self._dispatcher = Dispatcher(self.registry)
-        self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, clock)
+        self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, self.authorization, clock)
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
         self.bound_port = 0
         self._housekeeping: Housekeeping | None = None
+        self._roles: Settling | None = None
         self.stopping = False
 
     @property
@@ -81,6 +86,7 @@ class ApiServer:
     async def start(self) -> None:
         """Load what is stored; create what a new cluster contains. Afterwards requests are answered."""
         await self.storage.start()
+        self.authorization.start(with_defaults=self.config.bootstrap)
         allocators.take_what_is_held(self.parts.allocators, self.storage.list_cached(SERVICES, ""))
         if self.config.bootstrap:
             from kctl.kube_apiserver import bootstrap
@@ -91,6 +97,8 @@ class ApiServer:
         self._housekeeping = housekeeping.Housekeeping(self.registry)
         self._housekeeping.start()
 
+        if self.config.bootstrap and self.authorization.is_rbac:
+            self._roles = Settling(self.registry, self.authorization)
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
 
     def transport(self, user: User) -> Transport:
@@ -121,7 +129,7 @@ class ApiServer:
         from kctl.kube_apiserver.paths import Paths
 
         handle = Paths(self, self.metrics, self._dispatcher).handle
-        return build_handler_chain(handle, self.parts.authenticator, self.metrics, self.config, self._in_flight, self.clock)
+        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock)
 
     async def handle_raw(
         self,
@@ -151,6 +159,8 @@ class ApiServer:
         self.stopping = True
         if self._housekeeping is not None:
             self._housekeeping.stop()
+        if self._roles is not None:
+            await self._roles.stop()
         await self.storage.close()
         if self._flow_schemas is not None:
             await self._flow_schemas

@@ -9,6 +9,7 @@ from kctl.client.kubelet import KubeletConnector, UsageSource
 from kctl.kube_apiserver.allocators import Allocators
 from kctl.kube_apiserver.authentication.authenticator import Authenticator
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
+from kctl.kube_apiserver.authorization.authorization import Authorization
 from kctl.kube_apiserver.config import ApiServerConfig
 
 
@@ -29,4 +30,5 @@ class ServerParts:
     allocators: Allocators
     service_account_tokens: ServiceAccountTokens
     authenticator: Authenticator
+    authorization: Authorization
     kubelets: KubeletLink = field(default_factory=KubeletLink)

@@ -94,6 +94,7 @@ class Storage:
         self._forgot = 0.0
         self._caches: dict[tuple[str, str], WatchCache] = {}
         self._subscription: Subscription | None = None
+        self._closed = False
         self.revision = 0
 
     async def start(self) -> None:
@@ -118,6 +119,7 @@ class Storage:
             cache.load(loaded.get(cache, ()), self.revision)
 
     async def close(self) -> None:
+        self._closed = True
         if self._subscription is not None:
             self._subscription.close()
         for cache in self._caches.values():
@@ -138,6 +140,8 @@ class Storage:
         if found is None:
             found = self._caches[group or "core", plural] = WatchCache(group, plural, namespaced)
             found.load((), self.revision)
+            if self._closed:
+                found.close()  # or who watches it from now on would wait for ever
         return found
 
     def cache_of(self, resource: ResourceType) -> WatchCache:

@@ -173,6 +173,7 @@ class WatchCache:
         """No change of this resource is newer: the revision of its newest one, or the store's where none has happened since the
         start (what is gone by then left no entry to tell)."""
         self._watchers: list[Watcher] = []
+        self._followers: list[Callable[[Sequence[Change]], None]] = []
         self._closed = False
 
     def load(self, entries: Iterable[tuple[str, Entry]], revision: int) -> None:
@@ -210,6 +211,8 @@ class WatchCache:
         self._times.extend([now] * len(changes))
         self.forget(now)
         self.last_revision = changes[-1].entry.revision
+        for follower in self._followers:
+            follower(changes)
         for watcher in tuple(self._watchers):
             watcher.push(changes)
 
@@ -278,6 +281,10 @@ class WatchCache:
         else:
             self._watchers.append(watcher)
         return watcher
+
+    def follow(self, follower: Callable[[Sequence[Change]], None]) -> None:
+        """Call it with every commit's changes, at once and before any watcher: for what the server itself must know as soon as it is so."""
+        self._followers.append(follower)
 
     def unsubscribe(self, watcher: Watcher) -> None:
         if watcher in self._watchers:

@@ -70,6 +70,8 @@ class ServerThread:
         config = ApiServerConfig(tokens={TOKEN: ADMIN})
         self.api = ApiServer(self.store, clock=self._clock, randomness=random.Random(1), config=config)
         await self.api.start()
+        if self.api.authorization.unsettled is not None:  # the default roles are written once somebody asks for one
+            await self.api.authorization.unsettled()
         self.port = await self.api.serve("127.0.0.1", 0, None)
 
     async def stop(self) -> None:

@@ -21,7 +21,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import EVENTS, NODES, PODS, ResourceType
 from kctl.apimachinery.status import NotFound
 from kctl.apimachinery.times import rfc3339
-from kctl.apimachinery.user import component
+from kctl.apimachinery.user import ADMIN
 from kctl.daemon.component import ComponentContext
 from kctl.daemon.components import API_SERVER_ALONE, KubeControllerManagerComponent
 from kctl.daemon.control_plane import ControlPlane as WholeControlPlane
@@ -39,7 +39,7 @@ class HollowNodes:
 
     def __init__(self, context: ComponentContext) -> None:
         self._context = context
-        self.client = context.client_for(component("kubelet"))
+        self.client = context.client_for(ADMIN)
         self.clock = context.clock
         self.names = [node.name for node in context.nodes]
         self.enabled = True
@@ -50,7 +50,7 @@ class HollowNodes:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
-        async with self._context.informers(component("kubelet")) as informers:
+        async with self._context.informers(ADMIN) as informers:
             informers.informer(PODS).add_handler(self._changed)
             await informers.start()
             ready()

@@ -100,7 +100,7 @@ async def test_what_was_deleted_while_nobody_watched_is_found_at_start() -> None
         await plane.settle(1)
         assert await names(plane) == {"child"}
         await plane.manager.running["deployment-controller"].stop()
-        collector = GarbageCollector(plane.manager.context)
+        collector = GarbageCollector(plane.manager.context_of("garbage-collector-controller"))
         plane.manager.running["garbage-collector-controller"] = collector
         await collector.start()
         await plane.settle(1)
@@ -218,9 +218,12 @@ def _without_config_maps(body: bytes) -> bytes:
 async def test_kinds_that_appear_later_are_collected_and_emptied() -> None:
     async with control_plane("*", "-garbage-collector-controller", "-root-ca-certificate-publisher-controller") as plane:
         await plane.client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}})
-        context = plane.manager.context
+        context = plane.manager.context_of("garbage-collector-controller")
         transport = HiddenKind(context.client.transport)
         context.client.transport = transport
+        emptier = plane.manager.running["namespace-controller"].context.client
+        emptied = HiddenKind(emptier.transport)
+        emptier.transport, emptied.hidden = emptied, False
         ghost: Object = {"metadata": {"name": "ghost", "uid": "99999999-9999-9999-9999-999999999999"}}
         await config_map(plane, "stray", ghost)
         collector = GarbageCollector(context)
@@ -232,11 +235,11 @@ async def test_kinds_that_appear_later_are_collected_and_emptied() -> None:
         await plane.settle(40)
         assert "stray" not in await names(plane)
         await config_map(plane, "later", namespace="n")
-        transport.broken = True
+        emptied.broken = True
         await plane.client.delete(NAMESPACES, "n")
         await plane.settle(3)
         said = objects.condition(await plane.get(NAMESPACES, "n"), "NamespaceDeletionDiscoveryFailure") or {}
         assert (said["status"], said["reason"]) == ("True", "DiscoveryFailed")
-        transport.broken = False
+        emptied.broken = False
         await plane.settle(5)
         assert not await plane.exists(NAMESPACES, "n")

@@ -282,7 +282,7 @@ async def test_nothing_is_counted_twice_when_the_controller_starts_again() -> No
         await plane.manager.running["job-controller"].stop()
         for pod in (await live(plane))[:2]:
             await end(plane, pod)
-        again = JobController(plane.manager.context)
+        again = JobController(plane.manager.context_of("job-controller"))
         plane.manager.running["job-controller"] = again
         await again.start()
         await plane.settle(2)

@@ -10,7 +10,8 @@ from kctl.apimachinery.objects import Object
 from kctl.cli.describe.writer import Writer, write_annotations, write_labels
 from kctl.client.client import Client
 
-_Key = tuple[str, str, str]
+_Key = tuple[str, str, str, str]
+"""Resource, API group, URL, object name."""
 
 
 def _head(out: Writer, obj: Object) -> None:
@@ -40,25 +41,30 @@ def compact(rules: Sequence[Object]) -> list[tuple[str, str, str, list[str]]]:
             by_key.setdefault(key, [])
             by_key[key] += [verb for verb in rule.get("verbs") or () if verb not in by_key[key]]
     rows = sorted((_text(key, verbs), key, verbs) for key, verbs in by_key.items())
-    return [(resource, url, name, verbs) for _, (resource, url, name), verbs in rows]
+    return [(_with_group(resource, group), url, name, verbs) for _, (resource, group, url, name), verbs in rows]
+
+
+def _with_group(resource: str, group: str) -> str:
+    """deployments.apps/scale"""
+    plural, slash, subresource = resource.partition("/")
+    return f"{plural}.{group}{slash}{subresource}" if group else resource
 
 
 def _text(key: _Key, verbs: Sequence[str]) -> str:
     """Rules stand in the order of their Go texts, which begin with the verbs."""
-    resource, url, name = key
-    plural, _, group = resource.partition(".")
+    resource, group, url, name = key
     groups = "" if url else f"[{group}]"
-    return f"[{' '.join(verbs)}],{groups or '[]'},[{plural}],[{name}],[{url}]"
+    return f"[{' '.join(verbs)}],{groups or '[]'},[{resource}],[{name}],[{url}]"
 
 
 def _simple(rule: Object) -> Iterator[_Key]:
     for url in rule.get("nonResourceURLs") or ():
-        yield ("", url, "")
+        yield ("", "", url, "")
     names = rule.get("resourceNames") or ("",)
     for group in rule.get("apiGroups") or ():
         for resource in rule.get("resources") or ():
             for name in names:
-                yield (f"{resource}.{group}" if group else resource, "", name)
+                yield (resource, group, "", name)
 
 
 async def describe_binding(client: Client, obj: Object, now: datetime, show_events: bool) -> str:

@@ -38,6 +38,7 @@ class Step:
         return not self.resources or name in self.resources
 
 
+_CSR = ("certificatesigningrequests.certificates.k8s.io",)
 _STEPS = (
     ("namespace_lifecycle",),
     ("limit_ranger", ("pods", "persistentvolumeclaims"), ("limitranges",)),
@@ -45,6 +46,9 @@ _STEPS = (
     ("priority", ("pods", "priorityclasses.scheduling.k8s.io")),
     ("default_toleration_seconds", ("pods",)),
     ("runtime_class", ("pods",)),
+    ("certificate_approval", _CSR),
+    ("certificate_signing", _CSR),
+    ("certificate_subject_restriction", _CSR),
     ("resource_quota", (), ("resourcequotas",)),
 )
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from kctl.apimachinery import objects
+from kctl.apimachinery import objects, times
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS, SECRETS, SERVICE_ACCOUNTS, ResourceType
@@ -22,6 +23,8 @@ from kctl.kube_apiserver.storage import Storage
 _BOUND: dict[str, ResourceType] = {"pod": PODS, "secret": SECRETS, "node": NODES}
 _LEEWAY = 60.0
 """Seconds by which clocks may differ."""
+REMEMBERED_SECONDS = 10.0
+MOST_REMEMBERED = 4096
 
 
 class ServiceAccountTokens:
@@ -34,6 +37,7 @@ class ServiceAccountTokens:
         self._issuer = issuer
         self._pem = key
         self._private: Any = None
+        self._verified: dict[str, _Verified] = {}
 
     @property
     def is_loaded(self) -> bool:
@@ -75,8 +79,11 @@ class ServiceAccountTokens:
         der = self._key().public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
 
-    def sign(self, account: Object, audiences: Sequence[str], seconds: int, bound: tuple[str, Object] | None) -> str:
-        """A token for a ServiceAccount; `bound` is ("pod", the pod) or the like."""
+    def sign(
+        self, account: Object, audiences: Sequence[str], seconds: int, bound: Sequence[tuple[str, Object]] = (), warn_after: int = 0
+    ) -> str:
+        """A token for a ServiceAccount; `bound` are ("pod", the pod) and the like. With `warn_after` its use is to be warned about
+        after that many seconds."""
         import jwt
 
         now = self._clock.now()
@@ -84,8 +91,10 @@ class ServiceAccountTokens:
             "namespace": objects.namespace(account),
             "serviceaccount": {"name": objects.name(account), "uid": objects.uid(account)},
         }
-        if bound is not None:
-            claims[bound[0]] = {"name": objects.name(bound[1]), "uid": objects.uid(bound[1])}
+        for kind, obj in bound:
+            claims[kind] = {"name": objects.name(obj), "uid": objects.uid(obj)}
+        if warn_after:
+            claims["warnafter"] = int((now + timedelta(seconds=warn_after)).timestamp())
         payload = {
             "aud": list(audiences) or self.default_audiences,
             "exp": int((now + timedelta(seconds=seconds)).timestamp()),
@@ -98,54 +107,72 @@ class ServiceAccountTokens:
         }
         return jwt.encode(payload, self._key(), algorithm=self._algorithm(), headers={"kid": self._key_id()})
 
-    def verify(self, token: str, audiences: Sequence[str] = ()) -> User | None:
-        """The account a token speaks for; None where it is not ours, expired, for others, or bound to something gone."""
-        payload = self._signed_payload(token, list(audiences) or self.default_audiences)
-        if payload is None or not _is_valid_at(payload, self._clock.now().timestamp()):
-            return None
-        return self._user(payload)
+    def key_set(self) -> dict[str, Any]:
+        """The public key as a JSON Web Key Set (/openid/v1/jwks)."""
+        from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-    def _signed_payload(self, token: str, audiences: list[str]) -> dict[str, Any] | None:
+        algorithm = self._algorithm()
+        kind = ECAlgorithm if algorithm == "ES256" else RSAAlgorithm
+        key = kind.to_jwk(self._key().public_key(), as_dict=True)
+        key.pop("key_ops", None)
+        return {"keys": [{"use": "sig", "kty": key.pop("kty"), "kid": self._key_id(), "alg": algorithm, **key}]}
+
+    @property
+    def algorithm(self) -> str:
+        return self._algorithm()
+
+    @property
+    def issuer(self) -> str:
+        return self._issuer
+
+    def verify(self, token: str, audiences: Sequence[str] = ()) -> User | None:
+        """The account a token speaks for; None where it is not ours, expired, for others, or bound to something gone.
+
+        Signatures that were good are remembered for ten seconds (upstream's success cache); whether the token is still valid and
+        what it is bound to still there is asked every time.
+        """
+        now = self._clock.now().timestamp()
+        known = self._verified.get(token)
+        if known is None or not known.checked_at <= now < known.checked_at + REMEMBERED_SECONDS:
+            known = self._check(token, now)
+            if known is None:
+                return None
+        if not known.starts - _LEEWAY <= now <= known.expires + _LEEWAY:
+            return None
+        if not any(audience in known.audiences for audience in (audiences or self.default_audiences)):
+            return None
+        return known.user if all(self._is_alive(place, reference, now) for place, reference in known.bound) else None
+
+    def _check(self, token: str, now: float) -> _Verified | None:
+        payload = self._signed_payload(token)
+        verified = _read(payload, now) if payload is not None else None
+        if verified is None:
+            self._verified.pop(token, None)
+            return None
+        if len(self._verified) >= MOST_REMEMBERED:
+            self._verified.clear()
+        self._verified[token] = verified
+        return verified
+
+    def _signed_payload(self, token: str) -> dict[str, Any] | None:
         import jwt
 
-        options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+        options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
         try:
             payload: dict[str, Any] = jwt.decode(
-                token,
-                self._key().public_key(),
-                algorithms=[self._algorithm()],
-                options=options,
-                audience=audiences,
-                issuer=self._issuer,
+                token, self._key().public_key(), algorithms=[self._algorithm()], options=options, issuer=self._issuer
             )
         except (jwt.PyJWTError, ValueError, TypeError):  # the latter two: text that is no ASCII, claims of other types
             return None
         return payload
 
-    def _user(self, payload: dict[str, Any]) -> User | None:
-        claims = payload.get("kubernetes.io")
-        if not isinstance(claims, dict):
-            return None
-        space, account = claims.get("namespace"), _reference(claims.get("serviceaccount"))
-        if not isinstance(space, str) or account is None or not self._alive(SERVICE_ACCOUNTS, space, account):
-            return None
-        extra: dict[str, tuple[str, ...]] = {}
-        for kind, resource in _BOUND.items():
-            if claims.get(kind) is None:
-                continue
-            reference = _reference(claims[kind])
-            if reference is None or not self._alive(resource, space, reference):
-                return None
-            extra[f"authentication.kubernetes.io/{kind}-name"] = (reference.name,)
-            extra[f"authentication.kubernetes.io/{kind}-uid"] = (reference.uid,)
-        if payload.get("jti"):
-            extra["authentication.kubernetes.io/credential-id"] = (f"JTI={payload['jti']}",)
-        user = service_account(space, account.name, account.uid)
-        return User(user.name, user.groups, user.uid, extra)
-
-    def _alive(self, resource: ResourceType, namespace: str, reference: _Reference) -> bool:
-        found = self._storage.get_cached(resource, namespace if resource.namespaced else "", reference.name)
-        return found is not None and objects.uid(found) == reference.uid
+    def _is_alive(self, place: tuple[ResourceType, str], reference: _Reference, now: float) -> bool:
+        """Whether it is there; what is being deleted counts for as long as clocks may differ."""
+        obj = self._storage.get_cached(*place, reference.name)
+        if obj is None or obj["metadata"].get("uid") != reference.uid:
+            return False
+        deleted = obj["metadata"].get("deletionTimestamp")
+        return not deleted or times.parse(deleted).timestamp() >= now - _LEEWAY
 
 
 class _Reference(NamedTuple):
@@ -160,10 +187,54 @@ def _reference(claim: Any) -> _Reference | None:
     return _Reference(claim["name"], claim["uid"])
 
 
-def _is_valid_at(payload: dict[str, Any], now: float) -> bool:
-    """Not expired, not from the future: by a minute's leeway, as the library upstream uses has it. A time must be a number."""
-    times = [payload.get(name) for name in ("exp", "nbf", "iat")]
-    if not all(time is None or (type(time) in (int, float) and math.isfinite(time)) for time in times):
-        return False
-    expires, starts, issued = times
-    return now - _LEEWAY <= (expires or 0) and now + _LEEWAY >= max(starts or 0, issued or 0)
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A token whose signature is good, and what is still to be asked about it at each use."""
+
+    user: User
+    audiences: tuple[str, ...]
+    starts: float
+    expires: float
+    bound: tuple[tuple[tuple[ResourceType, str], _Reference], ...]
+    """Resource and namespace; name and uid."""
+    checked_at: float
+
+
+def _read(payload: dict[str, Any], now: float) -> _Verified | None:
+    """None where a claim is missing or of another type."""
+    moments = [payload.get(name) for name in ("exp", "nbf", "iat")]
+    if not all(moment is None or (type(moment) in (int, float) and math.isfinite(moment)) for moment in moments):
+        return None
+    expires, starts, issued = (moment or 0 for moment in moments)
+    audiences = payload.get("aud")
+    audiences = [audiences] if isinstance(audiences, str) else audiences
+    claims = payload.get("kubernetes.io")
+    if not isinstance(claims, dict) or not isinstance(audiences, list):
+        return None
+    space, account = claims.get("namespace"), _reference(claims.get("serviceaccount"))
+    if not isinstance(space, str) or account is None:
+        return None
+    bound = [((SERVICE_ACCOUNTS, space), account)]
+    extra: dict[str, tuple[str, ...]] = {}
+    if payload.get("jti"):
+        extra["authentication.kubernetes.io/credential-id"] = (f"JTI={payload['jti']}",)
+    for kind, resource in _BOUND.items():
+        if claims.get(kind) is None:
+            continue
+        reference = _reference(claims[kind])
+        if reference is None:
+            return None
+        if not (kind == "node" and claims.get("pod") is not None):  # of a pod's token the node is told, not asked for
+            bound.append(((resource, space if resource.namespaced else ""), reference))
+        if kind != "secret":
+            extra[f"authentication.kubernetes.io/{kind}-name"] = (reference.name,)
+            extra[f"authentication.kubernetes.io/{kind}-uid"] = (reference.uid,)
+    user = service_account(space, account.name, account.uid)
+    return _Verified(
+        User(user.name, user.groups, user.uid, extra),
+        tuple(audience for audience in audiences if isinstance(audience, str)),
+        max(starts, issued),
+        expires,
+        tuple(bound),
+        now,
+    )

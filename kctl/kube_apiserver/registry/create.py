@@ -140,6 +140,8 @@ class Create(ServedResource):
         pending = self.shared.admission.admit(context, obj, None, operation)
         if pending is not None:
             await pending
+        if strategy.needs_permission:
+            strategy.check_permission(context, obj, None)
         if self.has_status and strategy.reset_status_on_create:
             _reset(obj, self.zero, strategy.status_fields)
         strategy.prepare_for_create(context, obj)

@@ -76,6 +76,7 @@ class ServedResource:
         self.guaranteed_update = parts.guaranteed_update
         self.admitted = parts.admitted
         self._allocators = parts.server.allocators
+        self._authorization = parts.server.authorization
         self.resource = resource
         self.cache = cache
         self._strategy_of = strategy_of
@@ -153,6 +154,7 @@ class ServedResource:
             subresource,
             caller.dry_run,
             self._allocators,
+            self._authorization,
         )
 
     def metadata_errors(self, meta: dict[str, Any], *, is_create: bool = True) -> list[FieldError]:

@@ -17,12 +17,16 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import User
 from kctl.kube_apiserver.allocators import Allocators
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.authorization.authorization import Authorization
 
 
 @dataclass(slots=True)
@@ -41,6 +45,8 @@ class Context:
     dry_run: bool = False
     allocators: Allocators | None = None
     """The pools of cluster IPs and node ports; None where a strategy is used by itself."""
+    authorization: Authorization | None = None
+    """For kinds that give permissions, or need some besides the request's own; None where a strategy is used by itself."""
 
 
 class Strategy:
@@ -73,6 +79,8 @@ class Strategy:
     name_validator: str = "subdomain"
     """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment, config_map_key,
     ip_address (a canonical one)."""
+    needs_permission: bool = False
+    """`check_permission` is to be asked: writing such an object takes more than the permission to write it."""
     annotates: bool = False
     """Conversion writes annotations that stand for fields: `versioned` says what who owns what is seen from."""
     allocates: bool = False
@@ -84,6 +92,9 @@ class Strategy:
 
     def default(self, context: Context, obj: Object) -> None:
         """Go's defaulting (SetDefaults_*). Also runs on updates."""
+
+    def check_permission(self, context: Context, obj: Object, old: Object | None) -> None:
+        """Refuse what the caller may not do with this object, after mutating admission; `old` is None for a create. Changes nothing."""
 
     def versioned(self, obj: Object) -> Object:
         """For kinds that `annotates`: what was sent, as conversion to a version shows it before the strategy has prepared it."""

@@ -153,6 +153,8 @@ class Update(Create, Get):
         pending = self.shared.admission.admit(context, obj, old, operation)
         if pending is not None:
             await pending
+        if strategy.needs_permission:
+            strategy.check_permission(context, obj, old)
         strategy.prepare_for_update(context, obj, old)
         meta = obj["metadata"]
         counts = strategy.has_generation and subresource != "status"

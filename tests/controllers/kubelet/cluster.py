@@ -36,7 +36,7 @@ class Cluster:
         config = ApiServerConfig(advertise_address="192.0.2.1")
         self.server = ApiServer(self.store, clock=self.clock, randomness=random.Random(1), config=config)
         self.client = Client(self.server.transport(user.ADMIN))
-        self.informers = InformerFactory(Client(self.server.component_transport(user.component("kubelet"))), self.clock)
+        self.informers = InformerFactory(Client(self.server.component_transport(user.SIMULATED_NODES)), self.clock)
         self.fleet: KubeletFleet | None = None
         self._runtime_for = runtime_for
 

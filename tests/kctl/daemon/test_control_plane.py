@@ -94,7 +94,7 @@ async def test_an_own_component_gets_the_context_and_its_place_in_the_order() ->
 
         async def run(self, ready: object, stop: asyncio.Event) -> None:
             assert callable(ready)
-            self.seen = await self.context.client_for(user.component(self.name)).list(NODES)
+            self.seen = await self.context.client_for(user.ADMIN).list(NODES)
             ready()
             await stop.wait()
 
@@ -125,5 +125,5 @@ async def test_each_component_reads_as_itself_and_all_hold_the_same_objects(monk
         fleet = plane.component(KubeletComponent).fleet
         copies = [cache.informer(NODES).get("test-worker-1") for cache in (manager._informers, scheduler._informers, fleet._informers)]
         assert copies[0] is not None and copies[0] is copies[1] is copies[2]
-    assert readers["pods"] == {"system:kube-controller-manager", "system:kube-scheduler", "system:kubelet"}
+    assert readers["pods"] == {"system:kube-controller-manager", "system:kube-scheduler", "kctl:simulated-nodes"}
     assert readers["nodes"] == readers["pods"]

@@ -20,7 +20,7 @@ from kctl.kube_apiserver.storage import memory_store
 
 ADMIN = User("admin", ("system:masters", "system:authenticated"))
 JANE = User("jane", ("system:authenticated",))
-_CONFIG = ApiServerConfig(bootstrap=False, tokens={"admin": ADMIN, "jane": JANE})
+_CONFIG = ApiServerConfig(bootstrap=False, authorization_modes=("AlwaysAllow",), tokens={"admin": ADMIN, "jane": JANE})
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from kctl.apimachinery.clock import RealClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CONFIG_MAPS, NODES, SERVICES
 from kctl.apimachinery.status import Forbidden, Invalid, NotAcceptable, NotFound, Timeout, forbidden
-from kctl.apimachinery.user import ADMIN, component
+from kctl.apimachinery.user import ADMIN, APISERVER
 from kctl.client.client import Client
 from kctl.client.transport import ApiRequest
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation
@@ -149,7 +149,7 @@ async def test_a_status_written_by_a_component_passes_admission_too(make: Make) 
     slow.answers.set()
     server = await make(slow)
     await Client(server.transport(ADMIN)).create(NODES, node())
-    kubelet = Client(server.component_transport(component("kubelet")))
+    kubelet = Client(server.component_transport(ADMIN))
     found = await kubelet.get(NODES, "n")
     slow.seen.clear()
     written = await kubelet.update_status(NODES, objects.replace(found, status={"nodeInfo": {"kubeletVersion": "v1"}}))
@@ -162,13 +162,13 @@ async def test_a_system_name_alone_makes_no_body_canonical(make: Make) -> None:
     server = await make()
     bad = {**config_map(), "data": {"not a key": "v"}}
     with pytest.raises(Invalid, match="a valid config key"):
-        await Client(server.transport(component("kube-controller-manager"))).create(CONFIG_MAPS, bad, "default")
+        await Client(server.transport(APISERVER)).create(CONFIG_MAPS, bad, "default")
 
 
 async def test_components_are_counted_and_obey_deadlines_as_everybody(make: Make) -> None:
     slow = Slow()
     server = await make(slow)
-    transport = server.component_transport(component("kube-scheduler"))
+    transport = server.component_transport(APISERVER)
     with pytest.raises(Timeout):
         await transport.request(ApiRequest("create", CONFIG_MAPS, "default", query={"timeout": "10ms"}, body=config_map()))
     with pytest.raises(NotFound):

@@ -46,9 +46,14 @@ def message(answer: Answer) -> str:
     return str(orjson.loads(answer.body)["message"])
 
 
-@pytest.mark.parametrize("token", [b"\xc3\xa9", "é.é.é".encode(), b"\xff.\xff.\xff", b"..", b"a.b.c", b"", b"e30.e30.e30"])
+@pytest.mark.parametrize("token", [b"\xc3\xa9", "é.é.é".encode(), b"\xff.\xff.\xff", b"..", b"a.b.c", b"e30.e30.e30"])
 def test_a_token_that_is_none_is_unauthorized(connection: Connection, token: bytes) -> None:
     assert send(connection, "GET", MAPS, token=token).status == 401
+
+
+def test_an_empty_token_is_none(connection: Connection) -> None:
+    """And without one the caller is system:anonymous."""
+    assert send(connection, "GET", MAPS, token="").status == 403
 
 
 def test_the_first_of_two_authorization_headers_counts(connection: Connection) -> None:

@@ -12,7 +12,7 @@ import pytest
 from kctl.apimachinery.clock import RealClock
 from kctl.apimachinery.resources import PODS, ResourceTable
 from kctl.apimachinery.status import Invalid
-from kctl.apimachinery.user import ADMIN, component
+from kctl.apimachinery.user import ADMIN, service_account
 from kctl.client.https_transport import HttpsTransport
 from kctl.client.transport import APPLY_PATCH, ApiRequest, Transport
 from kctl.daemon.api_server_config import api_server_config
@@ -94,16 +94,20 @@ async def test_a_plain_pod_is_created_without_a_word(server: ApiServer) -> None:
 
 async def test_components_are_not_warned(server: ApiServer) -> None:
     await ready(server)
-    assert await create(server.component_transport(component("replicaset-controller")), pod(topologySpreadConstraints=SPREAD)) == []
+    assert (
+        await create(
+            server.component_transport(service_account("kube-system", "replicaset-controller")), pod(topologySpreadConstraints=SPREAD)
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
     ("group", "plural", "namespace", "rest"),
     [
         ("networking.k8s.io", "networkpolicies", "default", {"spec": {"podSelector": {}}}),
-        ("rbac.authorization.k8s.io", "clusterroles", "", {"rules": []}),
     ],
-    ids=["networkpolicies", "clusterroles"],
+    ids=["networkpolicies"],
 )
 async def test_whole_kinds_over_http(server: ApiServer, group: str, plural: str, namespace: str, rest: dict[str, Any]) -> None:
     """A read is no reason to warn."""

@@ -98,7 +98,8 @@ async def test_paths_that_are_no_resources(server: ApiServer) -> None:
 @pytest.mark.parametrize("path", ["/api/v1/nothings", "/api/v1/pods", "/apis/other.example/v1/things", "/api/v1/namespaces/a/pods/.."])
 async def test_without_credentials_one_does_not_learn_what_there_is(server: ApiServer, path: str) -> None:
     answer = await server.handle(resolve(WireRequest("GET", path, user=ANONYMOUS), server.registry))
-    assert isinstance(answer, ObjectAnswer) and answer.status == 401
+    assert isinstance(answer, ObjectAnswer) and answer.status == 403
+    assert 'User "system:anonymous" cannot' in answer.object["message"]
 
 
 async def test_what_nothing_serves_is_answered_after_that(server: ApiServer) -> None:

@@ -25,7 +25,7 @@ class Issuer:
     def __init__(self, tokens: ServiceAccountTokens, account: dict[str, Any], now: float) -> None:
         self.tokens = tokens
         self.now = now
-        self.good = jwt.decode(tokens.sign(account, (), 3600, None), options={"verify_signature": False})
+        self.good = jwt.decode(tokens.sign(account, (), 3600), options={"verify_signature": False})
 
     def accepts(self, **changed: Any) -> bool:
         claims = {**self.good, **{name.replace("_", "."): value for name, value in changed.items()}}

@@ -13,6 +13,7 @@ from kctl.apimachinery.resources import NAMESPACES
 from kctl.apimachinery.status import Timeout
 from kctl.apimachinery.user import ADMIN
 from kctl.client.client import Client
+from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.filters.deadline import with_deadline
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ObjectAnswer
@@ -21,7 +22,8 @@ from store.memory import MemoryStore
 
 
 async def test_a_quiet_watch_gets_bookmarks_and_ends_by_the_servers_clock() -> None:
-    server = ApiServer(MemoryStore(), clock=ScaledClock(1000, NEW_YEAR), randomness=random.Random(1))
+    config = ApiServerConfig(bootstrap=False)
+    server = ApiServer(MemoryStore(), clock=ScaledClock(1000, NEW_YEAR), randomness=random.Random(1), config=config)
     await server.start()
     # the first watch of a server waits for what it needs
     await server.handle_raw("GET", "/api/v1/configmaps", {"watch": "true", "timeoutSeconds": "1"}, None, {}, ADMIN)

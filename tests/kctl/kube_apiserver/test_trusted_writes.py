@@ -11,7 +11,7 @@ import pytest
 from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.resources import PODS, PRIORITY_CLASSES, SERVICE_ACCOUNTS
 from kctl.apimachinery.status import Invalid
-from kctl.apimachinery.user import ADMIN, component
+from kctl.apimachinery.user import ADMIN
 from kctl.client.client import Client
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
@@ -31,7 +31,7 @@ async def server() -> AsyncIterator[ApiServer]:
 
 @pytest.fixture
 def controller(server: ApiServer) -> Client:
-    return Client(server.component_transport(component("kube-controller-manager")))
+    return Client(server.component_transport(ADMIN))
 
 
 def pod(name: str, spec: dict[str, Any]) -> dict[str, Any]:

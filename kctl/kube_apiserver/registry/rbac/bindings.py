@@ -8,6 +8,7 @@ from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
+from kctl.kube_apiserver.registry.rbac.escalation import check_binding
 from kctl.kube_apiserver.registry.rules.checks import only_if_set
 from kctl.kube_apiserver.registry.rules.language import Struct, each, field, struct, when
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
@@ -34,6 +35,7 @@ def _binding(roles: tuple[str, ...], *of_accounts: Any) -> Struct:
 
 class BindingStrategy(RuledStrategy):
     allow_create_on_update = True
+    needs_permission = True
     has_generation = False
     name_validator = "path_segment"
     rules = _binding(("Role", "ClusterRole"))
@@ -43,6 +45,9 @@ class BindingStrategy(RuledStrategy):
         for subject in obj.get("subjects") or ():
             if not subject.get("apiGroup") and subject.get("kind") in ("User", "Group"):
                 subject["apiGroup"] = GROUP
+
+    def check_permission(self, context: Context, obj: Object, old: Object | None) -> None:
+        check_binding(context, obj, old)
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         errors = self.validate(context, obj)

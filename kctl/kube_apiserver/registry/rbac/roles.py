@@ -6,9 +6,12 @@ from typing import Any
 
 from kctl.apimachinery import field_errors
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
+from kctl.kube_apiserver.registry.rbac.escalation import check_role
 from kctl.kube_apiserver.registry.rules.language import each, field, pointer, struct, when
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 
 def _only_urls(rule: Any, path: str) -> list[FieldError]:
@@ -38,9 +41,13 @@ _SELECTORS = field(
 
 class RoleStrategy(RuledStrategy):
     allow_create_on_update = True
+    needs_permission = True
     has_generation = False
     name_validator = "path_segment"
     rules = struct(field("rules", each(struct(_VERBS, _NAMESPACED_URLS, _URLS, _RESOURCES))))
+
+    def check_permission(self, context: Context, obj: Object, old: Object | None) -> None:
+        check_role(context, obj, old)
 
 
 class ClusterRoleStrategy(RoleStrategy):

@@ -10,7 +10,7 @@ from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS, built_in
 from kctl.apimachinery.status import Forbidden
-from kctl.apimachinery.user import component
+from kctl.apimachinery.user import ADMIN
 from kctl.client.client import Client
 from tests.kctl.kube_apiserver.admission.conftest import Api
 
@@ -152,7 +152,7 @@ async def test_a_resize_is_held_to_what_it_changes(api: Api) -> None:
 
 async def test_pods_of_one_template_get_the_defaults_too_and_follow_a_change_of_them(api: Api) -> None:
     """They share what was admitted of the first."""
-    client = Client(api.server.component_transport(component("controller-manager")))
+    client = Client(api.server.component_transport(ADMIN))
     spec = {"containers": [{"name": "c", "image": "i"}]}
 
     async def cpu(name: str) -> Any:

@@ -1,0 +1,73 @@
+"""The authorization of one API server: its authorizers in the order of --authorization-mode, and what was decided before.
+
+Most requests ask what was asked a moment ago by the same user. What is allowed whatever the object's name is remembered as a key in
+`permitted`, where the filter looks first; any change of a role or binding empties it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from kctl.apimachinery.rbac.names import GROUP
+from kctl.apimachinery.user import User
+from kctl.kube_apiserver.authorization.attributes import Attributes
+from kctl.kube_apiserver.authorization.authorizer import Always, Authorizer, KnownRules, PrivilegedGroup, Union, Verdict
+from kctl.kube_apiserver.authorization.rbac.authorizer import RbacAuthorizer
+from kctl.kube_apiserver.storage import Storage
+
+MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
+MOST_KEYS = 50_000
+Key = tuple[str, tuple[str, ...], str, str, str, str, str]
+"""User, groups, verb, API group, resource, subresource, namespace."""
+
+
+class Authorization:
+    """Raises ValueError for a mode there is none of."""
+
+    def __init__(self, modes: Sequence[str], storage: Storage) -> None:
+        for mode in modes:
+            if mode not in MODES:
+                raise ValueError(f'"{mode}" is not a valid mode')
+        self.rbac = RbacAuthorizer(storage)
+        self.is_rbac = "RBAC" in modes
+        self.allows_everything = "AlwaysAllow" in modes
+        made: dict[str, Callable[[], Authorizer]] = {
+            "AlwaysAllow": lambda: Always(True),
+            "AlwaysDeny": lambda: Always(False),
+            "Node": lambda: _node_authorizer(storage),
+            "RBAC": lambda: self.rbac,
+        }
+        self._union = Union([PrivilegedGroup(), *(made[mode]() for mode in modes)])
+        self.permitted: set[Key] = set()
+        self.unsettled: Callable[[], Awaitable[None]] | None = None
+        """While the default roles are not all stored: call it to have them stored, and await that."""
+
+    def start(self, *, with_defaults: bool) -> None:
+        """Once the caches are filled; `with_defaults`: a new cluster is about to get the default roles."""
+        self._union.on_change(self.permitted.clear)
+        self.rbac.start(with_defaults=with_defaults)
+
+    def authorize(self, asked: Attributes) -> Verdict:
+        return self._union.authorize(asked)
+
+    def allows(self, asked: Attributes) -> bool:
+        return self._union.authorize(asked).allowed
+
+    def rules_for(self, user: User, namespace: str) -> KnownRules:
+        return self._union.rules_for(user, namespace)
+
+    def permits(self, user: User, verb: str, group: str, resource: str, subresource: str, namespace: str) -> bool:
+        """Whether this is allowed whatever the object's name is; remembered where it is."""
+        if not self._union.permits(user, verb, group, resource, subresource, namespace):
+            return False
+        if len(self.permitted) >= MOST_KEYS:
+            self.permitted.clear()
+        if self.unsettled is None or group != GROUP:
+            self.permitted.add((user.name, user.groups, verb, group, resource, subresource, namespace))
+        return True
+
+
+def _node_authorizer(storage: Storage) -> Authorizer:
+    from kctl.kube_apiserver.authorization.node.authorizer import NodeAuthorizer
+
+    return NodeAuthorizer(storage)

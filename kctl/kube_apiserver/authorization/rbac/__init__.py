@@ -1,0 +1,1 @@
+"""RBAC: roles are found by the bindings of a user and their groups."""
