@@ -35,6 +35,7 @@ class ServiceLoadBalancerController(LoopController):
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
         self._services = context.informers.informer(SERVICES)
+        self._endpoints = context.informers.informer(ENDPOINTS)
         self._recorder = context.recorder("service-controller")
         self._holders: dict[tuple[str, int], str] = {}
         self._waiting: set[str] = set()
@@ -87,7 +88,7 @@ class ServiceLoadBalancerController(LoopController):
             await self._write(service, {})
 
     async def _give(self, service: Object) -> None:
-        address = await self._own_address()
+        address = self._own_address()
         if [entry.get("ip") for entry in _ingress(service)] == [address]:
             return
         self._recorder.event(service, NORMAL, "EnsuringLoadBalancer", "Ensuring load balancer")
@@ -106,15 +107,14 @@ class ServiceLoadBalancerController(LoopController):
             return
         self._services.observe((written,))
 
-    async def _own_address(self) -> str:
+    def _own_address(self) -> str:
         """Where the API server says that it can be reached."""
         if not self._address:
-            try:
-                found = await self.context.client.get(ENDPOINTS, _KUBERNETES, "default")
-            except NotFound:
-                return _LOOPBACK
+            found = self._endpoints.get(f"default/{_KUBERNETES}") or {}
             addresses = [address["ip"] for subset in found.get("subsets") or () for address in subset.get("addresses") or ()]
-            self._address = str(addresses[0]) if addresses else _LOOPBACK
+            if not addresses:
+                return _LOOPBACK
+            self._address = str(addresses[0])
         return self._address
 
 
