@@ -35,11 +35,13 @@ def judge(operation: Operation, state: KeyState | None, revision: int) -> KeySta
     return KeyState(state.create_revision, revision, state.version + 1)
 
 
-def event_of(operation: Operation, before: KeyState | None, after: KeyState | None, revision: int) -> Event:
-    """What listeners are told."""
+def event_of(
+    operation: Operation, before: KeyState | None, after: KeyState | None, revision: int, previous: KeyValue | None = None
+) -> Event:
+    """What listeners are told; `previous` where the store has it at hand."""
     if isinstance(operation, Delete) or after is None:
         assert before is not None
         gone = KeyValue(operation.key, b"", before.create_revision, revision, before.version)
-        return Event("DELETE", gone, None)
+        return Event("DELETE", gone, previous)
     changed = KeyValue(operation.key, operation.value, after.create_revision, revision, after.version)
-    return Event("PUT", changed, None, operation.tag)
+    return Event("PUT", changed, previous, operation.tag)

@@ -120,7 +120,7 @@ class MemoryStore:
         events = self._judge(operations)
         for event in events:
             self._apply(event)
-        self._log += [event if event.tag is None else event._replace(tag=None) for event in events]
+        self._log += [event if event.tag is None else Event(event.type, event.key_value, event.previous) for event in events]
         self._broadcaster.publish(events)
         return [event.key_value.mod_revision for event in events]
 
@@ -132,7 +132,7 @@ class MemoryStore:
             previous = changed[key] if key in changed else self._now.get(key)
             before = KeyState(*previous[2:]) if previous else None
             after = judge(operation, before, revision)
-            event = event_of(operation, before, after, revision)._replace(previous=previous)
+            event = event_of(operation, before, after, revision, previous)
             changed[key] = event.key_value if after else None
             events.append(event)
         return events

@@ -64,6 +64,8 @@ class Run:
         reach = [plugin.depends_on for plugin in profile.filter]
         reach += [plugin.depends_on for plugin, _ in profile.score]
         self.reusable = DependsOn.CLUSTER not in reach
+        self._filters = [plugin for plugin in profile.filter if plugin.depends_on is not DependsOn.STATIC]
+        self._scores = [(plugin, weight) for plugin, weight in profile.score if plugin.depends_on is not DependsOn.STATIC]
         # Of equal nodes the one that has waited longest is next; a random one would be drawn again and again.
         self._turn = itertools.count(1)
         self._heap: list[tuple[int, int, int, int]] = []
@@ -117,9 +119,7 @@ class Run:
 
     def _passes(self, pod: PodInfo, node: NodeInfo) -> bool:
         """The filters that look at the pods of a candidate, again."""
-        for plugin in self._profile.filter:
-            if plugin.depends_on is DependsOn.STATIC:
-                continue
+        for plugin in self._filters:
             status = plugin.filter(self.state, pod, node)
             if status is not None:
                 self._statuses[node.name] = status
@@ -130,9 +130,8 @@ class Run:
     def _push(self, pod: PodInfo, index: int) -> None:
         node = self._nodes[index]
         score = self._static.total(index)
-        for plugin, weight in self._profile.score:
-            if plugin.depends_on is not DependsOn.STATIC:
-                score += weight * plugin.score(self.state, pod, node)
+        for plugin, weight in self._scores:
+            score += weight * plugin.score(self.state, pod, node)
         heapq.heappush(self._heap, (-score, next(self._turn), index, node.generation))
 
     # ---- keeping the order true

@@ -5,12 +5,12 @@ The scheduler has already looked; this catches pods bound by hand (spec.nodeName
 
 from __future__ import annotations
 
-import operator
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from controllers.kubelet.by_template import ByTemplate
 from controllers.runtime.host_ports import HostPort, host_ports, is_free
 from controllers.runtime.node_affinity import matches_node
 from kctl.apimachinery import objects, quantity
@@ -67,21 +67,16 @@ class Demand(NamedTuple):
 
 
 _PARTS = ("containers", "initContainers", "resources", "overhead", "hostNetwork")
-_REMEMBERED = 256
-_demands: dict[int, tuple[tuple[Any, ...], Demand]] = {}
 
 
 def demand(spec: Object) -> Demand:
-    """Computed once for the pods of a template: they share their containers (objects are values, and this holds on to those it knows)."""
-    parts = tuple(map(spec.get, _PARTS))
-    known = _demands.get(id(parts[0]))
-    if known is not None and all(map(operator.is_, known[0], parts)):
-        return known[1]
-    if len(_demands) >= _REMEMBERED:
-        _demands.clear()
-    made = Demand(pod_requests(spec), host_ports(spec))
-    _demands[id(parts[0])] = parts, made
-    return made
+    return _demand(*map(spec.get, _PARTS))
+
+
+@ByTemplate
+def _demand(*parts: Any) -> Demand:
+    spec = dict(zip(_PARTS, parts, strict=True))
+    return Demand(pod_requests(spec), host_ports(spec))
 
 
 @dataclass(slots=True)

@@ -5,8 +5,10 @@ It tells its pod worker what changed (`pod.changed`, `pod.container_exited`) and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from controllers.kubelet.by_template import ByTemplate
 from controllers.kubelet.context import KubeletContext, Waiter
 from controllers.kubelet.environment import mount_problem
 from controllers.kubelet.phases import ContainerKind, ContainerPhase
@@ -461,8 +463,13 @@ class ContainerWorker:
             shown["resources"] = resources
         mounts = spec.get("volumeMounts")
         if mounts:
-            shown["volumeMounts"] = [_mount_status(mount) for mount in mounts]
+            shown["volumeMounts"] = _mount_statuses(mounts)
         return shown
+
+
+@ByTemplate
+def _mount_statuses(mounts: Sequence[Object]) -> list[Object]:
+    return [_mount_status(mount) for mount in mounts]
 
 
 def _mount_status(mount: Object) -> Object:

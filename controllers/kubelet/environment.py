@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from controllers.kubelet.by_template import ByTemplate
 from controllers.kubelet.references import CONFIG_MAP, SECRET, Lookup
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.objects import Object
@@ -36,7 +37,7 @@ def expand(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
 
 def mount_problem(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> str:
     """Why a mount's subPathExpr cannot be used, in the kubelet's words; '' where all can."""
-    mounts = [mount for mount in container.get("volumeMounts") or () if mount.get("subPathExpr")]
+    mounts = _expanded(container.get("volumeMounts"))
     if not mounts:
         return ""
     values = environment(pod, container, lookup, pod_ip)
@@ -49,6 +50,11 @@ def mount_problem(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -
         if ".." in PurePosixPath(path).parts:
             return f"unable to provision SubPath `{path}`: must not contain '..'"
     return ""
+
+
+@ByTemplate
+def _expanded(mounts: Sequence[Object] | None) -> list[Object]:
+    return [mount for mount in mounts or () if mount.get("subPathExpr")]
 
 
 def environment(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> dict[str, str]:

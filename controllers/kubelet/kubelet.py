@@ -53,6 +53,7 @@ class Kubelet:
         self._annotations: Mapping[str, str] = {}
         self._spawn = spawn
         self._recorder = recorder
+        self.event: Callable[..., None] = recorder.event
         self._forget = forget
         self._workers: dict[str, PodWorker] = {}
         self._usage = admission.NodeUsage(node_status.amounts(node_status.allocatable(config)))
@@ -215,9 +216,6 @@ class Kubelet:
 
     def worker(self, uid: str) -> PodWorker | None:
         return self._workers.get(uid)
-
-    def event(self, pod: Object, type: str, reason: str, message: str, field_path: str = "") -> None:
-        self._recorder.event(pod, type, reason, message, field_path=field_path)
 
     def stop(self) -> None:
         """Containers are left as they are."""

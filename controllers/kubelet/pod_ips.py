@@ -5,6 +5,15 @@ from __future__ import annotations
 import ipaddress
 
 
+def _dotted(address: int) -> str:
+    """As ipaddress.IPv4Address prints it; every pod gets one."""
+    return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
+
+
+def _ipv6(address: int) -> str:
+    return str(ipaddress.IPv6Address(address))
+
+
 class PodAddresses:
     """Hands addresses out in order and comes back to released ones only after the whole range, so that an address is not
     reused while somebody may still know it."""
@@ -13,7 +22,7 @@ class PodAddresses:
         network = ipaddress.ip_network(cidr, strict=False)
         self.cidr = cidr
         self._base = int(network.network_address)
-        self._make = type(network.network_address)
+        self._text = _dotted if network.version == 4 else _ipv6
         self._first, self._last = (2, network.num_addresses - 2) if network.num_addresses > 4 else (0, network.num_addresses - 1)
         self._next = self._first
         self._used: set[int] = set()
@@ -28,7 +37,7 @@ class PodAddresses:
         offset = self._next
         self._used.add(offset)
         self._next = offset + 1 if offset < self._last else self._first
-        return str(self._make(self._base + offset))
+        return self._text(self._base + offset)
 
     def reserve(self, address: str) -> None:
         """An address that a pod already has; one from elsewhere is ignored."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from controllers.kubelet.by_template import ByTemplate
 from controllers.runtime import volumes
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -29,24 +30,33 @@ class Missing(NamedTuple):
 
 def missing_volume(pod: Object, lookup: Lookup) -> Missing | None:
     """The first volume that cannot be mounted; claims before all others, as a kubelet needs their volumes to begin at all."""
-    if any("persistentVolumeClaim" in volume or "ephemeral" in volume for volume in objects.spec(pod).get("volumes") or ()):
+    if volumes.has_claims(pod):
         unbound = _unbound_claim(pod, lookup)
         if unbound is not None:
             return unbound
-    for volume in objects.spec(pod).get("volumes") or ():
+    namespace = objects.namespace(pod)
+    for volume, kind, name, items in _mounted(objects.spec(pod).get("volumes")):
+        key = f"{namespace}/{name}"
+        found = lookup(kind, key)
+        if found is None:
+            return Missing(kind, key, _volume_message(volume, f'{kind} "{name}" not found'), str(volume["name"]))
+        for item in items:
+            if not _has_key(found, str(item.get("key"))):
+                what = "configmap references non-existent config" if kind == CONFIG_MAP else "references non-existent secret"
+                return Missing(kind, key, _volume_message(volume, f"{what} key: {item.get('key')}"), str(volume["name"]))
+    return None
+
+
+@ByTemplate
+def _mounted(volumes: Sequence[Object] | None) -> Sequence[tuple[Object, str, str, Sequence[Object]]]:
+    """Volume, kind, name and items of everything that must be there."""
+    found = []
+    for volume in volumes or ():
         for kind, source in _sources(volume):
             name = str(source.get("secretName") or source.get("name") or "")
-            if not name or source.get("optional"):
-                continue
-            key = f"{objects.namespace(pod)}/{name}"
-            found = lookup(kind, key)
-            if found is None:
-                return Missing(kind, key, _volume_message(volume, f'{kind} "{name}" not found'), str(volume["name"]))
-            for item in source.get("items") or ():
-                if not _has_key(found, str(item.get("key"))):
-                    what = "configmap references non-existent config" if kind == CONFIG_MAP else "references non-existent secret"
-                    return Missing(kind, key, _volume_message(volume, f"{what} key: {item.get('key')}"), str(volume["name"]))
-    return None
+            if name and not source.get("optional"):
+                found.append((volume, kind, name, source.get("items") or ()))
+    return found
 
 
 def _unbound_claim(pod: Object, lookup: Lookup) -> Missing | None:
@@ -133,10 +143,15 @@ def kinds_of(pod: Object) -> list[str]:
 
 def _uses_secrets(pod: Object) -> bool:
     spec = objects.spec(pod)
-    for volume in spec.get("volumes") or ():
+    return _secrets_in(spec.get("containers"), spec.get("initContainers"), spec.get("volumes"))
+
+
+@ByTemplate
+def _secrets_in(containers: Sequence[Object] | None, init: Sequence[Object] | None, volumes: Sequence[Object] | None) -> bool:
+    for volume in volumes or ():
         if any(kind == SECRET for kind, _ in _sources(volume)):
             return True
-    for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+    for container in [*(init or ()), *(containers or ())]:
         for kind, _, _ in _environment(container.get("env") or (), container.get("envFrom") or ()):
             if kind == SECRET:
                 return True

@@ -178,8 +178,8 @@ class EventRecorder:
         type: str,
         reason: str,
         message: str,
-        *,
         field_path: str = "",
+        *,
         action: str = "",
         related: Object | None = None,
     ) -> None:
@@ -220,33 +220,64 @@ class EventRecorder:
         return f"{name}.{self._last_name:016x}"
 
     def _body(self, entry: Stored, said: Said) -> Object:
+        meta = {"name": entry.name, "namespace": entry.namespace}
+        about = _reference(said.obj, said.field_path)
+        if not said.action:
+            return {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": meta,
+                "involvedObject": about,
+                "reason": said.reason,
+                "message": entry.message,
+                "source": self._source,
+                "firstTimestamp": entry.first,
+                "lastTimestamp": entry.last,
+                "count": 1,
+                "type": said.type,
+                "eventTime": None,
+                "reportingComponent": self.component,
+                "reportingInstance": self.host,
+            }
         body: Object = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": entry.name, "namespace": entry.namespace},
-            "involvedObject": _reference(said.obj, said.field_path),
+            "metadata": meta,
+            "involvedObject": about,
             "reason": said.reason,
             "message": entry.message,
+            "source": {},
+            "firstTimestamp": None,
+            "lastTimestamp": None,
+            "type": said.type,
+            "eventTime": entry.first,
+            "action": said.action,
+            "reportingComponent": self.component,
+            "reportingInstance": f"{self.component}-{self.host}" if self.host else self.component,
         }
-        if said.action:
-            body |= {"source": {}, "firstTimestamp": None, "lastTimestamp": None, "type": said.type}
-            body |= {"eventTime": entry.first, "action": said.action, "reportingComponent": self.component}
-            body["reportingInstance"] = f"{self.component}-{self.host}" if self.host else self.component
-            if said.related is not None:
-                body["related"] = _reference(said.related, "")
-            return body
-        body |= {"source": self._source, "firstTimestamp": entry.first, "lastTimestamp": entry.last, "count": 1}
-        body |= {"type": said.type, "eventTime": None}
-        body |= {"reportingComponent": self.component, "reportingInstance": self.host}
+        if said.related is not None:
+            body["related"] = _reference(said.related, "")
         return body
+
+
+_FROM_METADATA = ("namespace", "name", "uid")
 
 
 def _reference(obj: Object, field_path: str) -> Object:
     """A v1 ObjectReference to `obj`."""
     if "metadata" not in obj:
         return {**obj, "fieldPath": field_path} if field_path else obj
+    reference: Object = {}
+    if kind := obj.get("kind"):
+        reference["kind"] = kind
     meta = obj["metadata"]
-    reference = {"kind": obj.get("kind", ""), "namespace": meta.get("namespace"), "name": meta.get("name", "")}
-    reference |= {"uid": meta.get("uid"), "apiVersion": obj.get("apiVersion")}
-    reference |= {"resourceVersion": meta.get("resourceVersion"), "fieldPath": field_path}
-    return {key: value for key, value in reference.items() if value}
+    for field in _FROM_METADATA:
+        if value := meta.get(field):
+            reference[field] = value
+    if api_version := obj.get("apiVersion"):
+        reference["apiVersion"] = api_version
+    if revision := meta.get("resourceVersion"):
+        reference["resourceVersion"] = revision
+    if field_path:
+        reference["fieldPath"] = field_path
+    return reference

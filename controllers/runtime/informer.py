@@ -218,17 +218,17 @@ class Informer:
         failure: ApiError | None = None
         last: Object | None = None
         for kind, obj in batch:
-            if kind == "ERROR":
+            if kind == "MODIFIED" or kind == "ADDED":
+                self._put(obj, changes)
+            elif kind == "ERROR":
                 failure = from_status(obj)
                 break
-            if kind == "DELETED":
+            elif kind == "DELETED":
                 key = objects.key(obj)
                 old = self._indexer.get(key)
                 if old is not None and _revision(old) <= _revision(obj):
                     # As it was in the cache, so that handlers can take back what they counted for it.
                     changes.append(Change(self._indexer.remove(key), None))
-            elif kind != "BOOKMARK":
-                self._put(obj, changes)
             last = obj
         if last is not None:  # the batch is in the order of revisions
             self._last_revision = max(self._last_revision, _revision(last))

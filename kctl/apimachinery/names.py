@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from kctl.apimachinery import go_numbers
@@ -90,6 +91,12 @@ def dns1123_label(value: str) -> list[str]:
     if not _label_re.fullmatch(value):
         problems.append("must not contain dots" if _subdomain_re.fullmatch(value) else LABEL_RULE)
     return problems
+
+
+@lru_cache(maxsize=1024)
+def namespace_problems(value: str, rule: Callable[[str], list[str]] = dns1123_label) -> tuple[str, ...]:
+    """Of a namespace's name, by `rule`: everything in a namespace is asked about it again."""
+    return tuple(rule(value))
 
 
 def dns1123_subdomain(value: str) -> list[str]:

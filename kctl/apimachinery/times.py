@@ -8,13 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 def rfc3339(moment: datetime) -> str:
     """metav1.Time: whole seconds, UTC, e.g. 2026-01-01T00:00:00Z."""
-    utc = moment.astimezone(UTC)
-    return utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{_utc(moment).isoformat()[:19]}Z"
 
 
 def rfc3339_micro(moment: datetime) -> str:
     """metav1.MicroTime: six digits, UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{_utc(moment).isoformat(timespec='microseconds')[:26]}Z"
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def parse(text: str) -> datetime:

@@ -57,10 +57,6 @@ NOT_ACTED_ON = (
         ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
     ),
     NotActedOn(
-        (f"mutatingwebhookconfigurations.{_ADMISSION}", f"validatingwebhookconfigurations.{_ADMISSION}"),
-        "admission webhooks are not called yet",
-    ),
-    NotActedOn(
         (
             f"validatingadmissionpolicies.{_ADMISSION}",
             f"validatingadmissionpolicybindings.{_ADMISSION}",
@@ -87,5 +83,4 @@ NOT_ACTED_ON = (
         "topologySpreadConstraints are not considered by the scheduler yet",
         concerns=_has("topologySpreadConstraints"),
     ),
-    NotActedOn(("*",), "server-side apply merges fields but does not record or check who owns them yet", on_apply=True),
 )

@@ -11,8 +11,9 @@ import ssl
 import sys
 from collections.abc import Iterator
 
-from kctl.apimachinery.resources import DEPLOYMENTS
+from kctl.apimachinery.resources import DEPLOYMENTS, PODS
 from kctl.daemon import open_files
+from kctl.kube_apiserver.admission import chain as admission_chain
 from kctl.kube_apiserver.registry import strategies
 
 _SWITCH_SECONDS = 0.0005
@@ -52,6 +53,8 @@ def _without_certificate_authorities() -> Iterator[None]:
 def load_what_comes_first() -> None:
     """Beside the event loop, once the cluster is ready: what else the first workload would wait for."""
     strategies.strategy_for(DEPLOYMENTS)
+    admission_chain.import_plugins(PODS)
+    import kctl.kube_apiserver.subresources.binding  # noqa: F401
 
 
 def freeze() -> None:

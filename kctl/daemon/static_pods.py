@@ -58,7 +58,7 @@ def static_pods(
     """`state_of` gives a component's state by name, None before the supervisor exists."""
     from controllers.kubelet.node_config import StaticPod
 
-    def one(name: str) -> StaticPod:
+    def mirrored(name: str) -> StaticPod:
         def state() -> StaticPodState:
             return _state(state_of(name), max(config.starts - 1, 0))
 
@@ -67,7 +67,7 @@ def static_pods(
 
         return StaticPod(manifest(name), state, log)
 
-    return [one(name) for name in SHOWN]
+    return [mirrored(name) for name in SHOWN]
 
 
 def _state(state: ComponentState | None, restarts: int) -> StaticPodState:

@@ -15,12 +15,10 @@ class NotActedOn(NamedTuple):
     """What this cluster stores without acting on it; who creates such an object is warned with `text`."""
 
     resources: tuple[str, ...]
-    """`plural` or `plural.group`; `*` is all."""
+    """`plural` or `plural.group`."""
     text: str
     concerns: Callable[[Object], bool] | None = None
     """Whether it is about this very object; None = about each."""
-    on_apply: bool = False
-    """Warn at every server-side apply instead of at creation."""
 
 
 @dataclass(frozen=True, slots=True)

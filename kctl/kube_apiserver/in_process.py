@@ -30,18 +30,18 @@ class InProcessTransport:
 
     async def request(self, request: ApiRequest) -> ApiResponse:
         inner = ResourceRequest(
-            verb=request.verb,
-            endpoint=self._server.registry.endpoint(request.resource),
-            namespace=request.namespace,
-            name=request.name,
-            subresource=request.subresource,
-            query=request.query,
-            body=request.body,
-            content_type=request.content_type,
-            accept=request.accept,
-            user=self._user,
-            form=self._form,
-            program=self._program,
+            request.verb,
+            self._server.registry.endpoint(request.resource),
+            request.namespace,
+            request.name,
+            request.subresource,
+            request.query,
+            request.body,
+            request.content_type,
+            request.accept,
+            self._user,
+            self._form,
+            self._program,
         )
         answer = await self._server.handle_in_process(inner)
         match answer:

@@ -6,7 +6,7 @@ import asyncio
 import bisect
 import os
 import resource as process
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery.clock import Clock
@@ -58,6 +58,8 @@ class Metrics:
         self._seen: dict[tuple[str, str, str, str, str, int], list[float]] = {}
         """For each kind of request and status: how many took how long (by bucket), and their seconds together."""
         self._started = clock.now().timestamp()
+        self.more_lines: Callable[[], Iterator[str]] = lambda: iter(())
+        """Of what is loaded only where it is used."""
 
     def observe(self, request: Request, status: int, seconds: float) -> None:
         match request:
@@ -87,6 +89,7 @@ class Metrics:
         yield from self._in_flight_lines()
         yield from self._object_lines()
         yield from self._stalls.lines()
+        yield from self.more_lines()
         yield from self._process_lines()
 
     def _request_lines(self) -> Iterator[str]:

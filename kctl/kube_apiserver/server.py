@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,7 @@ class ApiServer:
         self.stalls = StallMonitor(self.config.stall_seconds)
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
         self._dispatcher = Dispatcher(self.registry)
+        self.metrics.more_lines = lambda: self.registry.shared.admission.metric_lines()
         self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, self.authorization, clock)
         self._https: Handler | None = None
         self._listener: Any = None
@@ -109,14 +110,14 @@ class ApiServer:
         """The way in for a component of this daemon: its bodies are canonical objects that nobody changes afterwards."""
         return InProcessTransport(self, user, CANONICAL)
 
-    async def _dispatch(self, request: Request) -> Response:
+    def _dispatch(self, request: Request) -> Awaitable[Response]:
         match request:
             case ResourceRequest():
-                return await self._dispatcher.dispatch(request)
+                return self._dispatcher.dispatch(request)
         raise AssertionError(f"in-process, and about no resource: {request}")
 
-    async def handle_in_process(self, request: ResourceRequest) -> Response:
-        return await self._in_process(request)
+    def handle_in_process(self, request: ResourceRequest) -> Awaitable[Response]:
+        return self._in_process(request)
 
     async def handle(self, request: Request) -> Response:
         """What came over HTTPS; failures are raised as ApiError by the chain's inner parts and answered by its outermost filter."""
@@ -162,6 +163,7 @@ class ApiServer:
         if self._roles is not None:
             await self._roles.stop()
         await self.storage.close()
+        await self.registry.shared.admission.close()
         if self._flow_schemas is not None:
             await self._flow_schemas
         if self._listener is not None:

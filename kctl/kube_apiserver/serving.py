@@ -6,7 +6,7 @@ parts together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -40,7 +40,7 @@ class Serving(Protocol):
         """What came over HTTPS, through the whole chain."""
         ...
 
-    async def handle_in_process(self, request: ResourceRequest) -> Response:
+    def handle_in_process(self, request: ResourceRequest) -> Awaitable[Response]:
         """From a caller who is who they say."""
         ...
 

@@ -18,14 +18,13 @@ from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
-from kctl.kube_apiserver.watch_cache import FRESH_SECONDS, Change, Entry, WatchCache, at_revision
+from kctl.kube_apiserver.watch_cache import FRESH_SECONDS, PREFIX, Change, Entry, WatchCache, at_revision
 from store.errors import Compacted, Conflict, KeyExists, KeyNotFound, StoreClosed, StoreError
 from store.etcd import Etcd as Etcd
 from store.etcd import Subscription
 from store.types import Event, KeyValue
 
 _LOG = logging.getLogger(__name__)
-PREFIX = "/registry/"
 _HISTORY_REVISIONS = 1000
 """How much of the store's history is read at a time."""
 
@@ -198,7 +197,7 @@ class Storage:
                 cache.forget(now)
 
     def _store_key(self, cache: WatchCache, key: str) -> str:
-        return f"{PREFIX}{cache.group or 'core'}/{cache.plural}/{key}"
+        return f"{cache.store_prefix}{key}"
 
     async def create(self, cache: WatchCache, key: str, obj: Object) -> Object:
         """Store a new object, whose metadata dict must be the caller's own and have no resourceVersion; the object with

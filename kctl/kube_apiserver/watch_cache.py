@@ -17,6 +17,7 @@ import orjson
 from kctl.apimachinery.field_ownership.managed_fields import default
 from kctl.apimachinery.objects import Object
 
+PREFIX = "/registry/"
 WINDOW, SMALLEST_WINDOW = 2000, 100
 """Changes kept for watches that begin in the past; older ones are read from the store's history."""
 FRESH_SECONDS = 75.0
@@ -160,6 +161,8 @@ class WatchCache:
         self.group = group
         self.plural = plural
         self.namespaced = namespaced
+        self.store_prefix = f"{PREFIX}{group or 'core'}/{plural}/"
+        """Of the store's keys."""
         self.entries: dict[str, Entry] = {}
         self._by_namespace: dict[str, dict[str, Entry]] = {}
         self._order: list[str] | None = None

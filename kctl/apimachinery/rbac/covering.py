@@ -61,7 +61,7 @@ def covers(owner: Rule, rule: Rule) -> bool:
 
 def _has_all(owned: Sequence[str] | None, wanted: Sequence[str] | None) -> bool:
     owned = owned or ()
-    return ALL in owned or all(entry in owned for entry in wanted or ())
+    return ALL in owned or all(item in owned for item in wanted or ())
 
 
 def _resources(owned: Sequence[str], wanted: Sequence[str]) -> bool:

@@ -46,10 +46,10 @@ def reconcile_role(existing: Object | None, expected: Object, *, remove_extra: b
     """Raises covering.TooManyParts."""
     if existing is None:
         return _to_create(expected, missing_rules=list(expected.get("rules") or ()), missing_selectors=_selectors(expected))
-    found = _with_metadata(existing, expected)
-    _reconcile_rules(found, existing, expected, remove_extra)
-    _reconcile_selectors(found, existing, expected, remove_extra)
-    return found
+    reconciled = _with_metadata(existing, expected)
+    _reconcile_rules(reconciled, existing, expected, remove_extra)
+    _reconcile_selectors(reconciled, existing, expected, remove_extra)
+    return reconciled
 
 
 def reconcile_binding(existing: Object | None, expected: Object, *, remove_extra: bool = False) -> Reconciled:
@@ -58,16 +58,16 @@ def reconcile_binding(existing: Object | None, expected: Object, *, remove_extra
         return _to_create(expected, missing_subjects=wanted)
     if existing.get("roleRef") != expected.get("roleRef"):
         return Reconciled(expected, Operation.RECREATE, _is_protected(existing))
-    found = _with_metadata(existing, expected)
+    reconciled = _with_metadata(existing, expected)
     present = list(existing.get("subjects") or ())
-    found.missing_subjects = [subject for subject in wanted if subject not in present]
-    found.extra_subjects = [subject for subject in present if subject not in wanted]
+    reconciled.missing_subjects = [subject for subject in wanted if subject not in present]
+    reconciled.extra_subjects = [subject for subject in present if subject not in wanted]
     if remove_extra:
-        if found.missing_subjects or found.extra_subjects:
-            found.change(subjects=wanted)
-    elif found.missing_subjects:
-        found.change(subjects=present + found.missing_subjects)
-    return found
+        if reconciled.missing_subjects or reconciled.extra_subjects:
+            reconciled.change(subjects=wanted)
+    elif reconciled.missing_subjects:
+        reconciled.change(subjects=present + reconciled.missing_subjects)
+    return reconciled
 
 
 def _to_create(expected: Object, **missing: Any) -> Reconciled:
@@ -82,39 +82,39 @@ def _with_metadata(existing: Object, expected: Object) -> Reconciled:
     """What is set stays; expected labels and annotations are added."""
     labels = {**objects.labels(expected), **objects.labels(existing)}
     annotations = {**objects.annotations(expected), **objects.annotations(existing)}
-    found = Reconciled(existing, protected=_is_protected(existing))
+    reconciled = Reconciled(existing, protected=_is_protected(existing))
     if labels != objects.labels(existing) or annotations != objects.annotations(existing):
-        found.change(metadata={**existing["metadata"], "labels": labels, "annotations": annotations})
-    return found
+        reconciled.change(metadata={**existing["metadata"], "labels": labels, "annotations": annotations})
+    return reconciled
 
 
-def _reconcile_rules(found: Reconciled, existing: Object, expected: Object, remove_extra: bool) -> None:
+def _reconcile_rules(reconciled: Reconciled, existing: Object, expected: Object, remove_extra: bool) -> None:
     present, wanted = list(existing.get("rules") or ()), list(expected.get("rules") or ())
     aggregated = bool(expected.get("aggregationRule"))
     if not (aggregated and existing.get("aggregationRule")):
-        found.extra_rules = covering.missing(wanted, present)
+        reconciled.extra_rules = covering.missing(wanted, present)
     if not aggregated:
-        found.missing_rules = covering.missing(present, wanted)
+        reconciled.missing_rules = covering.missing(present, wanted)
     if remove_extra:
-        if found.missing_rules or found.extra_rules:
-            found.change(rules=wanted)
-    elif found.missing_rules:
-        found.change(rules=present + found.missing_rules)
+        if reconciled.missing_rules or reconciled.extra_rules:
+            reconciled.change(rules=wanted)
+    elif reconciled.missing_rules:
+        reconciled.change(rules=present + reconciled.missing_rules)
 
 
 def _selectors(role: Object) -> list[dict[str, Any]]:
     return list((role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ())
 
 
-def _reconcile_selectors(found: Reconciled, existing: Object, expected: Object, remove_extra: bool) -> None:
+def _reconcile_selectors(reconciled: Reconciled, existing: Object, expected: Object, remove_extra: bool) -> None:
     present, wanted = _selectors(existing), _selectors(expected)
-    found.missing_selectors = [selector for selector in wanted if selector not in present]
-    found.extra_selectors = [selector for selector in present if selector not in wanted]
+    reconciled.missing_selectors = [selector for selector in wanted if selector not in present]
+    reconciled.extra_selectors = [selector for selector in present if selector not in wanted]
     if not expected.get("aggregationRule"):
         if existing.get("aggregationRule"):
-            found.change(aggregationRule=None)
+            reconciled.change(aggregationRule=None)
     elif remove_extra:
-        if found.missing_selectors or found.extra_selectors:
-            found.change(aggregationRule=expected["aggregationRule"])
-    elif found.missing_selectors:
-        found.change(aggregationRule={"clusterRoleSelectors": present + found.missing_selectors})
+        if reconciled.missing_selectors or reconciled.extra_selectors:
+            reconciled.change(aggregationRule=expected["aggregationRule"])
+    elif reconciled.missing_selectors:
+        reconciled.change(aggregationRule={"clusterRoleSelectors": present + reconciled.missing_selectors})

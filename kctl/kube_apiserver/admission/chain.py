@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
@@ -28,27 +28,51 @@ class Step:
     module: str
     resources: tuple[str, ...] = ()
     only_with: tuple[str, ...] = ()
+    by_rules: bool = False
+    """What it is about is said in the objects of `only_with`, so it is asked again whenever one of them changes."""
     plugin: AdmissionPlugin | None = None
     """Once it is loaded, or where it was given."""
     caches: list[WatchCache] = field(default_factory=list)
     """Those of `only_with`."""
     awake: bool = True
+    seen: int = 0
+    """The newest revision of `caches`, where it goes by rules."""
 
     def is_about(self, name: str) -> bool:
         return not self.resources or name in self.resources
 
 
+_WORKLOADS = (
+    "replicationcontrollers",
+    "podtemplates",
+    "replicasets.apps",
+    "deployments.apps",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "jobs.batch",
+    "cronjobs.batch",
+)
 _CSR = ("certificatesigningrequests.certificates.k8s.io",)
-_STEPS = (
-    ("namespace_lifecycle",),
-    ("limit_ranger", ("pods", "persistentvolumeclaims"), ("limitranges",)),
-    ("service_account", ("pods",)),
-    ("priority", ("pods", "priorityclasses.scheduling.k8s.io")),
-    ("default_toleration_seconds", ("pods",)),
-    ("runtime_class", ("pods",)),
-    ("certificate_approval", _CSR),
-    ("certificate_signing", _CSR),
-    ("certificate_subject_restriction", _CSR),
+_CLAIMS = "persistentvolumeclaims"
+_GROUP = "admissionregistration.k8s.io"
+_STEPS: tuple[tuple[Any, ...], ...] = (
+    ("namespace_lifecycle", (), ()),
+    ("limit_ranger", ("pods", _CLAIMS), ("limitranges",)),
+    ("service_account", ("pods",), ()),
+    ("taint_nodes_by_condition", ("nodes",), ()),
+    ("pod_security", ("namespaces", "pods", *_WORKLOADS), ()),
+    ("priority", ("pods", "priorityclasses.scheduling.k8s.io"), ()),
+    ("default_toleration_seconds", ("pods",), ()),
+    ("default_storage_class", (_CLAIMS,), ()),
+    ("persistent_volume_claim_resize", (_CLAIMS,), ()),
+    ("runtime_class", ("pods",), ()),
+    ("certificate_approval", _CSR, ()),
+    ("certificate_signing", _CSR, ()),
+    ("certificate_subject_restriction", _CSR, ()),
+    ("default_ingress_class", ("ingresses.networking.k8s.io",), ()),
+    ("pod_topology_labels", ("pods",), ()),
+    ("mutating_admission_webhook", (), (f"mutatingwebhookconfigurations.{_GROUP}",), True),
+    ("validating_admission_webhook", (), (f"validatingwebhookconfigurations.{_GROUP}",), True),
     ("resource_quota", (), ("resourcequotas",)),
 )
 
@@ -59,9 +83,11 @@ Hook = Callable[[AdmissionPlugin], Awaitable[None] | None]
 class _Wanted(NamedTuple):
     """Who wants to see an operation."""
 
-    plugins: tuple[AdmissionPlugin, ...]
+    admitting: tuple[AdmissionPlugin, ...]
+    validating: tuple[AdmissionPlugin, ...]
     per_object: tuple[AdmissionPlugin, ...]
-    depends_on: tuple[tuple[str, str], ...]
+    """Those whose verdict differs from object to object."""
+    depends_on: tuple[WatchCache, ...] | None
 
 
 def _in_turn(plugins: Iterator[AdmissionPlugin], hook: Hook) -> Awaitable[None] | None:
@@ -112,8 +138,9 @@ class AdmissionChain:
                     break
             else:
                 awake = False
-            if awake is not step.awake:
+            if awake is not step.awake or (step.by_rules and awake and _newest(step) != step.seen):
                 step.awake = awake
+                step.seen = _newest(step)
                 self._wanted.clear()
         resource = operation.resource
         key = (operation.operation, resource.group, resource.plural, operation.subresource)
@@ -124,7 +151,7 @@ class AdmissionChain:
 
     def preload(self, resource: ResourceType) -> None:
         """Import what a write of the resource needs, and what its objects will wake; for a thread."""
-        name = _name(resource)
+        name = _name(resource).replace("bindings", "pods") if not resource.group else _name(resource)
         for step in self.steps:
             awake = not step.caches or any(cache.entries for cache in step.caches)
             if step.plugin is None and (name in step.only_with or (awake and step.is_about(name))):
@@ -132,10 +159,29 @@ class AdmissionChain:
 
     def _choose(self, operation: Operation) -> _Wanted:
         name = _name(operation.resource)
-        concerned = [step for step in self.steps if step.awake and step.is_about(name)]
-        plugins = tuple(plugin for plugin in map(self._load, concerned) if plugin.wants(operation))
-        depends_on = tuple(dict.fromkeys(other for plugin in plugins for other in plugin.depends_on))
-        return _Wanted(plugins, tuple(plugin for plugin in plugins if plugin.per_object), depends_on)
+        admitting, validating, per_object = list[AdmissionPlugin](), list[AdmissionPlugin](), list[AdmissionPlugin]()
+        depends_on: dict[tuple[str, str], None] | None = {}
+        for step in self.steps:
+            if not step.awake or (step.resources and name not in step.resources):
+                continue
+            plugin = step.plugin or self._load(step)
+            if not plugin.wants(operation):
+                continue
+            if type(plugin).admit is not AdmissionPlugin.admit and operation.operation in plugin.admits_on:
+                admitting.append(plugin)
+            if type(plugin).validate is not AdmissionPlugin.validate:
+                if operation.operation in plugin.validates_on:
+                    validating.append(plugin)
+                if plugin.per_object:
+                    per_object.append(plugin)
+            if not plugin.shares_admission:
+                depends_on = None
+            elif depends_on is not None:
+                depends_on |= dict.fromkeys(plugin.depends_on)
+        assert self._server is not None
+        storage = self._server.storage
+        shared = None if depends_on is None else tuple(storage.cache(group, plural, True) for group, plural in depends_on)
+        return _Wanted(tuple(admitting), tuple(validating), tuple(per_object), shared)
 
     def _load(self, step: Step) -> AdmissionPlugin:
         if step.plugin is None:
@@ -146,31 +192,75 @@ class AdmissionChain:
 
     def concerns(self, operation: Operation) -> bool:
         """Whether any plugin wants to see it."""
-        return bool(self._for(operation).plugins)
+        wanted = self._for(operation)
+        return bool(wanted.admitting or wanted.validating)
+
+    def changes_objects(self, operation: Operation) -> bool:
+        """Whether any plugin may change what comes in."""
+        return any(plugin.changes_objects for plugin in self._for(operation).admitting)
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """None where every plugin was content at once; else what to wait for (a webhook among them)."""
-        return _in_turn(iter(self._for(operation).plugins), lambda plugin: plugin.admit(context, obj, old, operation))
+        plugins = self._for(operation).admitting
+        if not plugins:
+            return None
+        pending = _in_turn(iter(plugins), lambda plugin: plugin.admit(context, obj, old, operation))
+        return None if pending is None else self._admit_again(pending, context, obj, old, operation)
+
+    async def _admit_again(self, pending: Awaitable[None], context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
+        """What a webhook changed is shown to all plugins once more, and to webhooks that want to see it."""
+        await pending
+        reinvocation = context.reinvocation
+        if reinvocation is not None and reinvocation.needed:
+            reinvocation.is_second_round = True
+            again = _in_turn(iter(self._for(operation).admitting), lambda plugin: plugin.admit(context, obj, old, operation))
+            if again is not None:
+                await again
 
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
-        return _in_turn(iter(self._for(operation).plugins), lambda plugin: plugin.validate(context, obj, old, operation))
+        plugins = self._for(operation).validating
+        return _in_turn(iter(plugins), lambda plugin: plugin.validate(context, obj, old, operation)) if plugins else None
 
     def validate_each(self, context: Context, obj: Object, operation: Operation) -> Awaitable[None] | None:
         """Only the plugins whose verdict differs from object to object, for an object whose spec is already admitted."""
-        return _in_turn(iter(self._for(operation).per_object), lambda plugin: plugin.validate(context, obj, None, operation))
+        return _in_turn(iter(self._for(operation).per_object), lambda plugin: plugin.validate_like(context, obj, operation))
 
-    def depends_on(self, operation: Operation) -> tuple[tuple[str, str], ...]:
-        return self._for(operation).depends_on
+    def depends_on(self, operation: Operation) -> tuple[int, ...] | None:
+        """Newest revisions of all on which the outcome for a spec depends; None where it may differ from object to object."""
+        caches = self._for(operation).depends_on
+        return None if caches is None else tuple([cache.last_revision for cache in caches])
+
+    def metric_lines(self) -> Iterator[str]:
+        for step in self.steps:
+            if step.plugin is not None:
+                yield from step.plugin.metric_lines()
+
+    async def close(self) -> None:
+        for step in self.steps:
+            if step.plugin is not None:
+                await step.plugin.close()
 
 
 def _name(resource: ResourceType) -> str:
     return f"{resource.plural}.{resource.group}".rstrip(".")
 
 
+def _newest(step: Step) -> int:
+    return max((cache.last_revision for cache in step.caches), default=0)
+
+
 def _cache(server: Server, name: str) -> WatchCache:
+    """Of what plugins enforce, only the core group's is in namespaces."""
     plural, _, group = name.partition(".")
-    resource = server.table.preferred(group, plural)
-    return server.storage.cache(group, plural, resource is None or resource.namespaced)
+    return server.storage.cache(group, plural, not group)
+
+
+def import_plugins(resource: ResourceType) -> None:
+    """Those that look at objects of this kind in a new cluster, ahead of the first one."""
+    name = _name(resource)
+    for step in (Step(*facts) for facts in _STEPS):
+        if not step.only_with and step.is_about(name):
+            import_module(f"{_PACKAGE}.{step.module}")
 
 
 def load() -> AdmissionChain:

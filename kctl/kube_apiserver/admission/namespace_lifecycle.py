@@ -15,16 +15,19 @@ IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 class NamespaceLifecycle(AdmissionPlugin):
     name = "NamespaceLifecycle"
     operations = ("CREATE", "DELETE")
+    admits_on = ("CREATE",)
+    validates_on = ("DELETE",)
+    changes_objects = False
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         self._check(context, operation)
 
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         resource = operation.resource
-        if operation.operation == "DELETE":
-            if resource.plural == "namespaces" and not resource.group and operation.name in IMMORTAL:
-                raise forbidden("", "namespaces", operation.name, "this namespace may not be deleted")
-            return
+        if resource.plural == "namespaces" and not resource.group and operation.name in IMMORTAL:
+            raise forbidden("", "namespaces", operation.name, "this namespace may not be deleted")
+
+    def validate_like(self, context: Context, obj: Object, operation: Operation) -> None:
         self._check(context, operation)
 
     def _check(self, context: Context, operation: Operation) -> None:

@@ -7,9 +7,8 @@ validation. They refuse by raising an ApiError, usually status.forbidden(...).
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
@@ -19,8 +18,7 @@ from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.storage import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """What is being done. `name` and `operation` (CREATE, UPDATE, DELETE, CONNECT) as admission reviews have them.
     `subresource` is '' for the object itself. `options` are the request's DeleteOptions for DELETE."""
 
@@ -57,9 +55,16 @@ class AdmissionPlugin:
     operations: tuple[str, ...] = ("CREATE", "UPDATE")
     subresources: frozenset[str] = frozenset({""})
     """Which it wants to see; '' is the object itself."""
+    admits_on: tuple[str, ...] = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+    validates_on: tuple[str, ...] = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+    """Of `operations`, those for which `admit` and `validate` have anything to do."""
+    changes_objects: bool = True
+    """False: `admit` only refuses, so that what a component hands over need not be copied for it."""
     per_object: bool = True
     """False: the outcome depends only on the spec, the namespace and the objects of `depends_on`, so for pods made from one
     template it is computed once and the result shared (registry/admitted_specs.py)."""
+    shares_admission: bool = True
+    """False: what `admit` makes of an object may differ from object to object, so nothing is shared while it wants to see them."""
     depends_on: tuple[tuple[str, str], ...] = ()
     """(group, plural) of the objects whose change may change the outcome."""
 
@@ -68,14 +73,35 @@ class AdmissionPlugin:
         return self
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
-        """Change `obj` (private) in place, or refuse. None when that is done; a plugin that must wait for somebody (a webhook, a new
-        namespace's account) returns what to await, and only then does the request wait."""
+        """Change `obj` (private) in place, or refuse. For DELETE it is the stored object, which may only be refused. None when that is
+        done; a plugin that must wait for somebody (a webhook, a new namespace's account) returns what to await, and only then does the
+        request wait."""
         return None
 
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """Refuse; change nothing. For DELETE `obj` is the stored object. What it returns is as for `admit`."""
         return None
 
+    def validate_like(self, context: Context, obj: Object, operation: Operation) -> Awaitable[None] | None:
+        """`validate` of an object whose spec is that of one which passed `admit` and `validate` before; asked only where `per_object`."""
+        return self.validate(context, obj, None, operation)
+
+    def metric_lines(self) -> Iterator[str]:
+        """Of /metrics."""
+        return iter(())
+
+    async def close(self) -> None:
+        """Give back what is open (connections); the server stops."""
+
     def wants(self, operation: Operation) -> bool:
         """Of the resources that chain.py names for it."""
         return operation.operation in self.operations and operation.subresource in self.subresources
+
+
+def newest(defaults: Sequence[Object]) -> Object:
+    """Of several objects marked as default (there is at least one): the newest, and of those made in one second the first by name."""
+    latest = max(str(each["metadata"].get("creationTimestamp") or "") for each in defaults)
+    return min(
+        (each for each in defaults if (each["metadata"].get("creationTimestamp") or "") == latest),
+        key=lambda each: str(each["metadata"]["name"]),
+    )

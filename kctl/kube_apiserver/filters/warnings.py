@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 
 from kctl.apimachinery.resources import ResourceType
-from kctl.client.transport import APPLY_PATCH
 from kctl.kube_apiserver.caller import CANONICAL
 from kctl.kube_apiserver.config import ApiServerConfig, NotActedOn
 from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
@@ -23,7 +22,7 @@ _WRITES = frozenset({"create", "update", "patch"})
 
 def with_warnings(handler: Handler, config: ApiServerConfig) -> Handler:
     """Components of the daemon (canonical bodies) read no warnings and get none."""
-    on_create, on_apply = _by_resource(config.not_acted_on)
+    on_create = _by_resource(config.not_acted_on)
     on_write = config.warnings_on_write
 
     def warn(request: Request) -> Awaitable[Response]:
@@ -44,21 +43,15 @@ def with_warnings(handler: Handler, config: ApiServerConfig) -> Handler:
                     request.warnings.append(known.text)
         if on_write is not None and request.verb in _WRITES and not request.subresource and obj is not None:
             request.warnings += on_write(resource, obj)
-        if on_apply and request.verb == "patch" and request.content_type.startswith(APPLY_PATCH):
-            request.warnings += on_apply
         return response
 
     return warn
 
 
-def _by_resource(not_acted_on: Iterable[NotActedOn]) -> tuple[dict[tuple[str, str], list[NotActedOn]], list[str]]:
+def _by_resource(not_acted_on: Iterable[NotActedOn]) -> dict[tuple[str, str], list[NotActedOn]]:
     on_create: dict[tuple[str, str], list[NotActedOn]] = {}
-    on_apply: list[str] = []
     for known in not_acted_on:
-        if known.on_apply:
-            on_apply.append(known.text)
-            continue
         for name in known.resources:
             plural, _, group = name.partition(".")
             on_create.setdefault((group, plural), []).append(known)
-    return on_create, on_apply
+    return on_create

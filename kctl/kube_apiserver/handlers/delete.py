@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.caller import CANONICAL
 from kctl.kube_apiserver.handlers import off_loop, options
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.registry import Registry
@@ -12,7 +13,10 @@ from kctl.kube_apiserver.response import ObjectAnswer, Response
 
 async def handle(registry: Registry, request: ResourceRequest) -> Response:
     endpoint = request.endpoint
-    given, dry_run = await off_loop.run(request, options.delete_options, request)
+    if request.form is CANONICAL:
+        given, dry_run = options.delete_options(request)
+    else:
+        given, dry_run = await off_loop.run(request, options.delete_options, request)
     caller = request.caller()
     caller.dry_run = caller.dry_run or dry_run
     deleted = await endpoint.delete(request.namespace, request.name, given, caller)

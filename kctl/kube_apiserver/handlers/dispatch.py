@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 
 from kctl.apimachinery.status import MethodNotSupported
@@ -58,22 +59,32 @@ def place_of(request: ResourceRequest) -> Place:
     return "handlers", _VERBS[request.verb]
 
 
+Key = tuple[str, str, str, str, str]
+"""group, version, plural, subresource, verb"""
+
+
 class Dispatcher:
     """The end of the chain for requests on resources."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._ways: dict[tuple[str, str, str, str, str], Way] = {}
+        self._ways: dict[Key, Way] = {}
 
-    async def dispatch(self, request: ResourceRequest) -> Response:
+    def dispatch(self, request: ResourceRequest) -> Awaitable[Response]:
+        """Raises what `place_of` raises, and NotAcceptable; everything else is raised by what it returns."""
         if request.accept:
             representation.check(request)
-        resource, registry = request.endpoint.resource, self._registry
+        resource = request.endpoint.resource
         key = (resource.group, resource.version, resource.plural, request.subresource, request.verb)
         way = self._ways.get(key)
         # components say no more than the key does, unless they patch, select or want a table
         plain = request.wire is None and not (request.accept or request.content_type or request.query)
         if way is None or not (plain or preparation.is_enough(way, request)):
-            fetch = partial(preparation.fetch, registry, request, place_of(request), way)
-            way = self._ways[key] = await registry.clock.beside(fetch)
+            return self._prepared(request, key, way)
+        return way.handle(self._registry, request)
+
+    async def _prepared(self, request: ResourceRequest, key: Key, way: Way | None) -> Response:
+        registry = self._registry
+        fetch = partial(preparation.fetch, registry, request, place_of(request), way)
+        way = self._ways[key] = await registry.clock.beside(fetch)
         return await way.handle(registry, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.caller import CANONICAL
 from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
@@ -12,8 +13,11 @@ from kctl.kube_apiserver.subresources import parts
 
 async def handle(registry: Registry, request: ResourceRequest) -> Response:
     endpoint = request.endpoint
-    options.check_write(request, "UpdateOptions")
-    obj = await off_loop.run(request, body.decode, request, endpoint)
+    if request.form is CANONICAL:
+        obj: Object = request.body
+    else:
+        options.check_write(request, "UpdateOptions")
+        obj = await off_loop.run(request, body.decode, request, endpoint)
     body.check_name(request, obj)
     body.check_namespace(request, obj)
     caller = request.caller()

@@ -7,7 +7,7 @@ strategy.prepare_for_create -> validation of metadata and by the strategy -> val
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from kctl.apimachinery.field_errors import FieldError
@@ -68,7 +68,7 @@ class Create(ServedResource):
         """Give back what preparing a create took (cluster IPs)."""
         self.strategy.after_delete(self.context(namespace, caller), obj)
 
-    async def _prepare_create(self, namespace: str, obj: Object, caller: Caller) -> Object:
+    def _prepare_create(self, namespace: str, obj: Object, caller: Caller) -> Awaitable[Object]:
         """The object to be stored: complete, admitted, valid; its metadata dict is new."""
         strategy, resource = self.strategy, self.resource
         source = self.to_storage(obj)
@@ -84,11 +84,13 @@ class Create(ServedResource):
             meta["generation"] = 1
         operation = Operation("CREATE", resource, namespace, meta.get("name", ""))
         if caller.body is CANONICAL and strategy.shares_admitted_spec:
-            return await self._create_from_template(context, source, meta, operation, caller)
-        return await self._admit_create(context, self._private(source, meta, caller), operation, caller)
+            return self._create_from_template(context, source, meta, operation, caller)
+        return self._admit_create(context, self._private(source, meta, operation, caller), operation, caller)
 
-    def _private(self, source: Object, meta: dict[str, Any], caller: Caller) -> Object:
+    def _private(self, source: Object, meta: dict[str, Any], operation: Operation, caller: Caller) -> Object:
         if caller.body is not CANONICAL:
+            return {**source, "metadata": meta}
+        if not self.strategy.changes_on_create and not self.shared.admission.changes_objects(operation):
             return {**source, "metadata": meta}
         return deep_copy({**source, "metadata": meta})  # type: ignore[no-any-return]
 
@@ -96,11 +98,13 @@ class Create(ServedResource):
         self, context: Context, source: Object, meta: dict[str, Any], operation: Operation, caller: Caller
     ) -> Object:
         plural, namespace = self.resource.plural, context.namespace
-        state = tuple(self.storage.cache(group, other, True).last_revision for group, other in self.shared.admission.depends_on(operation))
+        state = self.shared.admission.depends_on(operation)
+        if state is None:
+            return await self._admit_create(context, self._private(source, meta, operation, caller), operation, caller)
         now = self.clock.monotonic()
         known = self.admitted.find(plural, namespace, source, state, now)
         if known is None:
-            private = await self._admit_create(context, self._private(source, meta, caller), operation, caller)
+            private = await self._admit_create(context, self._private(source, meta, operation, caller), operation, caller)
             self.admitted.remember(plural, namespace, source, private, state, now)
             return private
         if known.annotations:

@@ -50,6 +50,9 @@ class Delete(Get):
         async def attempt() -> Deleted:
             entry = self.get(namespace, name)
             _check_preconditions(self, name, entry, options)
+            pending = self.shared.admission.admit(context, entry.object, None, operation)
+            if pending is not None:
+                await pending
             pending = self.shared.admission.validate(context, entry.object, None, operation)
             if pending is not None:
                 await pending

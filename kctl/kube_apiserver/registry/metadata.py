@@ -34,10 +34,14 @@ def generate_name(prefix: str, randomness: random.Random) -> str:
     return prefix[:58] + random_suffix(randomness)
 
 
+_FREE_BITS = (1 << 128) - 1 & ~(0xF << 76 | 0xC << 60)
+_VERSION_4 = 0x4 << 76 | 0x8 << 60
+
+
 def new_uid(randomness: random.Random) -> str:
     """A random (version 4) UUID."""
-    text = f"{randomness.getrandbits(128):032x}"
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[int(text[16], 16) & 3]}{text[17:20]}-{text[20:]}"
+    text = f"{randomness.getrandbits(128) & _FREE_BITS | _VERSION_4:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _remember(table: dict[Any, None], key: Any) -> None:
@@ -143,7 +147,7 @@ def validate(meta: dict[str, Any], *, namespaced: bool, name_rule: str, is_creat
         if not space:
             errors.append(required("metadata.namespace"))
         elif is_create:
-            errors += [invalid("metadata.namespace", space, why) for why in names.dns1123_label(space)]
+            errors += [invalid("metadata.namespace", space, why) for why in names.namespace_problems(space)]
     elif space:
         errors.append(forbidden("metadata.namespace", "not allowed on this type"))
     if meta.get("generation", 0) < 0:

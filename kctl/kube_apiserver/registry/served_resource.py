@@ -20,6 +20,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, invalid
 from kctl.kube_apiserver.admission.chain import AdmissionChain
+from kctl.kube_apiserver.admission.plugin import Operation
 from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.registry import kind_form, metadata
 from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpecs
@@ -155,7 +156,26 @@ class ServedResource:
             caller.dry_run,
             self._allocators,
             self._authorization,
+            caller.warnings,
         )
+
+    async def admit_subresource(
+        self, namespace: str, name: str, subresource: str, obj: Object, caller: Caller, verb: str = "CREATE"
+    ) -> Object:
+        """What admission makes of an object that is sent to a subresource and not stored as such (a Binding, an Eviction). Its parts
+        may be shared: plugins replace them. Raises what it is refused with."""
+        operation, chain = Operation(verb, self.resource, namespace, name, subresource), self.shared.admission
+        if not chain.concerns(operation):
+            return obj
+        context = self.context(namespace, caller, subresource)
+        made = dict(obj)
+        pending = chain.admit(context, made, None, operation)
+        if pending is not None:
+            await pending
+        pending = chain.validate(context, made, None, operation)
+        if pending is not None:
+            await pending
+        return made
 
     def metadata_errors(self, meta: dict[str, Any], *, is_create: bool = True) -> list[FieldError]:
         resource = self.resource

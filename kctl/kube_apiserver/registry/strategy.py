@@ -14,10 +14,10 @@ other arguments (`old`, what `context.get` returns) are values and must not be c
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, MutableSequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
@@ -27,6 +27,16 @@ from kctl.kube_apiserver.allocators import Allocators
 
 if TYPE_CHECKING:
     from kctl.kube_apiserver.authorization.authorization import Authorization
+
+
+@dataclass(slots=True)
+class Reinvocation:
+    """Mutating admission of one request is gone through a second time where a webhook (or policy) has changed the object. `kept`: what
+    plugins remember of the first round, by their names."""
+
+    needed: bool = False
+    is_second_round: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -47,6 +57,10 @@ class Context:
     """The pools of cluster IPs and node ports; None where a strategy is used by itself."""
     authorization: Authorization | None = None
     """For kinds that give permissions, or need some besides the request's own; None where a strategy is used by itself."""
+    warnings: MutableSequence[str] = field(default_factory=lambda: [])
+    """What the answer warns of."""
+    reinvocation: Reinvocation | None = None
+    """Made by the first plugin that may change what others have seen."""
 
 
 class Strategy:
@@ -79,6 +93,8 @@ class Strategy:
     name_validator: str = "subdomain"
     """Rule for metadata.name: subdomain, label (DNS-1123 label), service (DNS-1035 label), path_segment, config_map_key,
     ip_address (a canonical one)."""
+    changes_on_create: bool = True
+    """False: `default` and `prepare_for_create` leave the object alone, so that one from a component is stored as it is."""
     needs_permission: bool = False
     """`check_permission` is to be asked: writing such an object takes more than the permission to write it."""
     annotates: bool = False

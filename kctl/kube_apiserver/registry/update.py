@@ -44,6 +44,8 @@ class Update(Create, Get):
         Nothing is written where nothing changes. Where there is no such object, what `create` gives is created, if that is given.
         The object, and whether it was created. Raises NotFound, Conflict, Invalid."""
 
+        status_alone = caller.body is CANONICAL and subresource == "status"
+
         def of_stored(old: Object) -> Object:
             return self.to_storage(make(self.from_storage(old)))
 
@@ -53,7 +55,11 @@ class Update(Create, Get):
             beside_loop = caller.sent_much or (caller.body is not CANONICAL and len(entry.item()) >= LARGE)
             made = await asyncio.to_thread(of_stored, old) if beside_loop else of_stored(old)
             pinned = self._check_revision(name, made, entry, caller) and not patch
-            obj = await self._prepare_update(namespace, made, old, caller, subresource, beside_loop)
+            if status_alone and not self.shared.admission.concerns(Operation("UPDATE", self.resource, namespace, name, subresource)):
+                obj = _canonical_status(made, old, self.strategy.status_fields)
+                ownership.own_update(self, obj, old, caller, subresource, self.stamp())
+            else:
+                obj = await self._prepare_update(namespace, made, old, caller, subresource, beside_loop)
             if caller.dry_run or (_same if caller.body is CANONICAL else _changes_nothing)(obj, old):
                 self._settle(namespace, caller, obj, old, stored=False)
                 obj["metadata"]["resourceVersion"] = str(entry.revision)
@@ -120,6 +126,8 @@ class Update(Create, Get):
                 why = invalid_field("metadata.resourceVersion", 0, "must be specified for an update")
                 raise invalid(resource.group, resource.plural, name, [why])
             return False
+        if revision == str(entry.revision):
+            return True
         try:
             wanted = go_numbers.parse_uint(revision)
         except go_numbers.GoNumberError as error:
@@ -134,10 +142,6 @@ class Update(Create, Get):
         """The object to be stored, with a metadata dict of its own and no resourceVersion."""
         strategy, resource = self.strategy, self.resource
         operation = Operation("UPDATE", resource, namespace, old["metadata"]["name"], subresource)
-        if caller.body is CANONICAL and subresource == "status" and not self.shared.admission.concerns(operation):
-            obj = _canonical_status(made, old, strategy.status_fields)
-            ownership.own_update(self, obj, old, caller, subresource, self.stamp())
-            return obj
         obj = deep_copy(made) if caller.body is CANONICAL else dict(made)
         meta = obj["metadata"] = dict(obj.get("metadata") or {})
         meta.pop("resourceVersion", None)

@@ -28,7 +28,9 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
         if request.name and objects.name(binding) not in ("", request.name):
             raise BadRequest("name in URL does not match name in Binding object")
     now = times.rfc3339(registry.clock.now())
-    await endpoint.write_directly(request.namespace, name, lambda pod: _bound(pod, name, binding, now), request.caller())
+    caller = request.caller()
+    admitted = await endpoint.admit_subresource(request.namespace, name, "binding", binding, caller)
+    await endpoint.write_directly(request.namespace, name, lambda pod: _bound(pod, name, admitted, now), caller)
     return ObjectAnswer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}, 201)
 
 
@@ -55,9 +57,10 @@ def _bound(pod: Object, name: str, binding: Object, now: str) -> Object:
         raise conflict("", "pods/binding", name, f'pod {name} is already assigned to node "{spec["nodeName"]}"')
     if spec.get("schedulingGates"):
         raise conflict("", "pods/binding", name, f"pod {name} has non-empty .spec.schedulingGates")
-    annotations = objects.annotations(binding)
-    if annotations:
-        meta = {**meta, "annotations": {**(meta.get("annotations") or {}), **annotations}}
+    given = objects.metadata(binding)
+    for part in ("annotations", "labels"):
+        if given.get(part):
+            meta = {**meta, part: {**(meta.get(part) or {}), **given[part]}}
     status = pod.get("status") or {}
     kept = [entry for entry in status.get("conditions") or () if entry.get("type") != "PodScheduled"]
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}

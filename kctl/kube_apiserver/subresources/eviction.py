@@ -28,6 +28,7 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     caller = request.caller()
     given = eviction.get("deleteOptions") or {}
     caller.dry_run = caller.dry_run or given.get("dryRun") == ["All"]
+    eviction = await endpoint.admit_subresource(request.namespace, request.name, "eviction", eviction, caller)
     pod = endpoint.get(request.namespace, request.name).object
     if not _exempt(pod):
         await _take_from_budget(registry, pod, caller)

@@ -14,7 +14,7 @@ from kctl.apimachinery.resources import PODS, ResourceTable
 from kctl.apimachinery.status import Invalid
 from kctl.apimachinery.user import ADMIN, service_account
 from kctl.client.https_transport import HttpsTransport
-from kctl.client.transport import APPLY_PATCH, ApiRequest, Transport
+from kctl.client.transport import ApiRequest, Transport
 from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.not_acted_on import NOT_ACTED_ON
 from kctl.kube_apiserver.server import ApiServer
@@ -125,12 +125,3 @@ async def test_whole_kinds_over_http(server: ApiServer, group: str, plural: str,
         assert not (await transport.request(ApiRequest("get", resource, namespace, "x"))).warnings
     finally:
         await transport.close()
-
-
-async def test_server_side_apply_says_that_it_knows_no_owners(server: ApiServer) -> None:
-    transport = await ready(server)
-    for _ in range(2):
-        answer = await transport.request(
-            ApiRequest("patch", PODS, "default", "p", query={"fieldManager": "m"}, body=pod(), content_type=APPLY_PATCH)
-        )
-        assert answer.warnings == [known.text for known in NOT_ACTED_ON if known.on_apply]

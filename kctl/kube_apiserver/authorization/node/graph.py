@@ -96,12 +96,12 @@ class NodeGraph:
         return attachment is not None and attachment["spec"].get("nodeName") == node
 
     def has_slice(self, node: str, name: str) -> bool:
-        found = self._storage.get_cached(SLICES, "", name)
-        return found is not None and found["spec"].get("nodeName") == node
+        present = self._storage.get_cached(SLICES, "", name)
+        return present is not None and present["spec"].get("nodeName") == node
 
     def has_certificate_request(self, node: str, namespace: str, name: str) -> bool:
-        found = self._storage.get_cached(CERTIFICATE_REQUESTS, namespace, name)
-        return found is not None and found["spec"].get("nodeName") == node
+        present = self._storage.get_cached(CERTIFICATE_REQUESTS, namespace, name)
+        return present is not None and present["spec"].get("nodeName") == node
 
     def _volumes_of(self, node: str) -> Iterator[Object]:
         return (volume for volume in self._storage.list_cached(PERSISTENT_VOLUMES, "") if self._uses(node, volume))
@@ -138,7 +138,7 @@ _VOLUME_SECRETS = ("secretRef", "nodePublishSecretRef")
 
 def _secrets(pod: Object) -> set[str]:
     spec = pod["spec"]
-    names: set[str] = {*_named(pod, "secret"), *(entry.get("name") or "" for entry in spec.get("imagePullSecrets") or ())}
+    names: set[str] = {*_named(pod, "secret"), *(reference.get("name") or "" for reference in spec.get("imagePullSecrets") or ())}
     for volume in spec.get("volumes") or ():
         for kind, source in volume.items():
             if isinstance(source, dict):
@@ -151,16 +151,16 @@ def _volume_secrets(volume: Object) -> set[tuple[str, str]]:
     """(namespace, name) of what a PersistentVolume's source refers to; a reference without a namespace is in the claim's."""
     spec = volume["spec"]
     home = (spec.get("claimRef") or {}).get("namespace") or ""
-    found: set[tuple[str, str]] = set()
+    secrets: set[tuple[str, str]] = set()
     for source in spec.values():
         if not isinstance(source, dict):
             continue
         for field, reference in source.items():
             if field.endswith("SecretRef") or field == "secretRef":
-                found.add((reference.get("namespace") or home, reference.get("name") or ""))
+                secrets.add((reference.get("namespace") or home, reference.get("name") or ""))
         if source.get("secretName"):
-            found.add((source.get("secretNamespace") or home, source["secretName"]))
-    return found
+            secrets.add((source.get("secretNamespace") or home, source["secretName"]))
+    return secrets
 
 
 def _claims(pod: Object) -> set[str]:
@@ -176,4 +176,4 @@ def _claims(pod: Object) -> set[str]:
 def _resource_claims(pod: Object) -> set[str]:
     made = (pod.get("status") or {}).get("resourceClaimStatuses") or ()
     named = pod["spec"].get("resourceClaims") or ()
-    return {entry.get("resourceClaimName") or "" for entry in (*made, *named)} - {""}
+    return {status.get("resourceClaimName") or "" for status in (*made, *named)} - {""}

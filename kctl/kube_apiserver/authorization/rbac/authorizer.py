@@ -150,8 +150,8 @@ class RbacAuthorizer:
         grants = self._all_grants(user, namespace)
         for rule in (rule for grant in grants for rule in grant.rules):
             if rule.resources:
-                found = {"verbs": list(rule.verbs), "apiGroups": list(rule.groups), "resources": list(rule.resources)}
-                resource_rules.append({**found, "resourceNames": list(rule.names)} if rule.names else found)
+                shown = {"verbs": list(rule.verbs), "apiGroups": list(rule.groups), "resources": list(rule.resources)}
+                resource_rules.append({**shown, "resourceNames": list(rule.names)} if rule.names else shown)
             if rule.urls:
                 url_rules.append({"verbs": list(rule.verbs), "nonResourceURLs": list(rule.urls)})
         return KnownRules(resource_rules, url_rules, False, _errors(grants))

@@ -48,12 +48,12 @@ class BootstrapRoles:
     def _present(self, resource: ResourceType, obj: Object) -> Object | None:
         return self._registry.get_cached(resource, objects.namespace(obj), objects.name(obj))
 
-    async def _store(self, resource: ResourceType, found: Reconciled) -> None:
-        if found.protected or found.operation is Operation.NONE:
+    async def _store(self, resource: ResourceType, reconciled: Reconciled) -> None:
+        if reconciled.protected or reconciled.operation is Operation.NONE:
             return
-        obj = found.object
+        obj = reconciled.object
         try:
-            await self._write(resource, obj, found.operation)
+            await self._write(resource, obj, reconciled.operation)
         except AlreadyExists:  # somebody made one of that name a moment ago; the next start looks at it
             return
         except ApiError as error:

@@ -89,8 +89,8 @@ def _subject(word: str) -> dict[str, str]:
 def default_roles() -> dict[tuple[str, str], DefaultRole]:
     """By namespace ('' for ClusterRoles) and name, in the order of the table."""
     text = files(__package__ or __name__.rpartition(".")[0]).joinpath("default_policy.txt").read_text()
-    found = (DefaultRole(words, lines) for words, lines in _sections(text))
-    return {(role.namespace, role.name): role for role in found}
+    roles = (DefaultRole(words, lines) for words, lines in _sections(text))
+    return {(role.namespace, role.name): role for role in roles}
 
 
 def _sections(text: str) -> Iterator[tuple[list[str], list[str]]]:

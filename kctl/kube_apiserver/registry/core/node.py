@@ -13,7 +13,6 @@ from kctl.kube_apiserver.registry.label_selector_validation import validate_labe
 from kctl.kube_apiserver.registry.rules.language import field, optional, struct
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
-NOT_READY_TAINT = "node.kubernetes.io/not-ready"
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -31,12 +30,6 @@ class NodeStrategy(Strategy):
         status = obj.get("status") or {}
         if status.get("capacity") and not status.get("allocatable"):
             status["allocatable"] = dict(status["capacity"])
-
-    def prepare_for_create(self, context: Context, obj: Object) -> None:
-        """A new node is not ready (what the TaintNodesByCondition admission plugin adds)."""
-        taints = obj["spec"].get("taints") or []
-        if not any(t.get("key") == NOT_READY_TAINT and t.get("effect") == "NoSchedule" for t in taints):
-            obj["spec"]["taints"] = [*taints, {"key": NOT_READY_TAINT, "effect": "NoSchedule"}]
 
     def prepare_for_update(self, context: Context, obj: Object, old: Object) -> None:
         kept = "spec" if context.subresource == "status" else "status"

@@ -41,6 +41,7 @@ def _source(obj: Object) -> str:
 class EventStrategy(Strategy):
     allow_create_on_update = True
     has_generation = False
+    changes_on_create = False
     selectable_fields = {
         **{
             f"involvedObject.{name}": _involved(name)
@@ -91,7 +92,9 @@ def _common(obj: Object, modern: bool) -> list[FieldError]:
         errors.append(field_errors.invalid("involvedObject.namespace", involved, "does not match event.namespace"))
     if timed:
         errors += _reported(obj, modern)
-    return errors + names.errors("namespace", namespace, names.dns1123_subdomain)
+    for problem in names.namespace_problems(namespace, names.dns1123_subdomain):
+        errors.append(field_errors.invalid("namespace", namespace, problem))
+    return errors
 
 
 def _reported(obj: Object, modern: bool) -> list[FieldError]:

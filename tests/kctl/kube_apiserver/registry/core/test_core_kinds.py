@@ -96,13 +96,6 @@ def test_a_namespace_is_held_by_its_finalizer_and_labelled_with_its_name() -> No
     assert made["status"]["phase"] == "Terminating"
 
 
-def test_a_new_node_is_tainted_not_ready_once() -> None:
-    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
-    harness = Harness("v1", "Node")
-    assert harness.create({})["spec"]["taints"] == [taint]
-    assert harness.create({"spec": {"taints": [taint]}})["spec"]["taints"] == [taint]
-
-
 def test_a_node_keeps_its_pod_cidr() -> None:
     harness = Harness("v1", "Node")
     old = harness.create({"spec": {"podCIDR": "10.1.0.0/24"}})
