@@ -38,6 +38,7 @@ _SUBRESOURCES = {
 _VIRTUAL: dict[tuple[str, str], Place] = {
     ("", "bindings"): ("subresources", "binding"),
     ("", "componentstatuses"): ("virtual_resources", "component_status"),
+    ("metrics.k8s.io", "*"): ("virtual_resources", "resource_metrics"),
     ("authentication.k8s.io", "*"): ("virtual_resources", "authentication_review"),
     ("authorization.k8s.io", "*"): ("virtual_resources", "authorization_review"),
 }
