@@ -40,6 +40,7 @@ _CHANGING = ("create", "update", "patch")
 _VIRTUAL: dict[tuple[str, str], Place] = {
     ("", "bindings"): ("subresources", "binding"),
     ("", "componentstatuses"): ("virtual_resources", "component_status"),
+    ("metrics.k8s.io", "*"): ("virtual_resources", "resource_metrics"),
     ("authentication.k8s.io", "*"): ("virtual_resources", "authentication_review"),
     ("authorization.k8s.io", "*"): ("virtual_resources", "authorization_review"),
 }
