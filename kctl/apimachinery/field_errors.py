@@ -19,6 +19,7 @@ REASONS = {
     "Too long": "FieldValueTooLong",
     "Too many": "FieldValueTooMany",
     "Internal error": "InternalError",
+    "Invalid type": "FieldValueTypeInvalid",
 }
 
 
@@ -48,9 +49,14 @@ class FieldError:
         if not self._body:
             detail = self._detail() if callable(self._detail) else self._detail
             value = "" if self._value is _OMITTED else f": {go_value(self._value)}"
-            self._body = f"{self.kind}{value}: {detail}" if detail else f"{self.kind}{value}"
+            word = "Invalid value" if self.kind == "Invalid type" else self.kind
+            self._body = f"{word}{value}: {detail}" if detail else f"{word}{value}"
             self._value = None
         return self._body
+
+    def at(self, field: str) -> FieldError:
+        """The same finding of another path."""
+        return FieldError(self.kind, field, self._body, value=self._value, detail=self._detail)
 
     @property
     def reason(self) -> str:
@@ -95,6 +101,11 @@ def required(field: str, detail: str = "") -> FieldError:
 
 def invalid(field: str, value: Any, detail: str) -> FieldError:
     return FieldError("Invalid value", field, value=value, detail=detail)
+
+
+def type_invalid(field: str, value: Any, detail: str) -> FieldError:
+    """A value of the wrong type; worded as an invalid one."""
+    return FieldError("Invalid type", field, value=value, detail=detail)
 
 
 def unsupported(field: str, value: Any, supported: Iterable[str]) -> FieldError:

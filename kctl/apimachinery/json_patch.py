@@ -19,6 +19,10 @@ class JsonPatchError(ValueError):
         self.message = message
 
 
+class FailedTest(JsonPatchError):
+    """A value is not what an operation `test` says it is."""
+
+
 class MalformedPatch(JsonPatchError):
     """What was sent is no JSON patch."""
 
@@ -96,7 +100,7 @@ class _Patch:
     def _test(self, path: str, wanted: Any) -> None:
         present = _get(self.document, path)
         if (None if present is _MISSING else present) != wanted or isinstance(present, bool) != isinstance(wanted, bool):
-            raise JsonPatchError(f"testing value {path} failed: test failed")
+            raise FailedTest(f"testing value {path} failed: test failed")
 
     def _transfer(self, name: str, source: str | None, path: str) -> None:
         if source is None:

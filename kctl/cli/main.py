@@ -56,6 +56,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "scale": _at("scale", DEPLOY, "Set a new size for a deployment, replica set, or replication controller", "Scale"),
     "autoscale": _at("autoscale", DEPLOY, "Auto-scale a deployment, replica set, stateful set, or replication controller", "Autoscale"),
     "certificate": _at("certificate", MANAGEMENT, "Modify certificate resources", "Certificate"),
+    "top": _at("top", MANAGEMENT, "Display resource (CPU/memory) usage", "Top"),
     "cordon": _at("nodes.cordon", MANAGEMENT, "Mark node as unschedulable", "Cordon"),
     "uncordon": _at("nodes.cordon", MANAGEMENT, "Mark node as schedulable", "Uncordon"),
     "drain": _at("nodes.drain", MANAGEMENT, "Drain node in preparation for maintenance", "Drain"),
@@ -96,7 +97,6 @@ NOT_YET: Final = frozenset(
         "kustomize",
         "port-forward",
         "proxy",
-        "top",
     ]
 )
 

@@ -62,6 +62,8 @@ class ApiServerConfig:
     """A request that holds the event loop longer without a pause is logged and counted; 0 for none."""
     cluster_ca: bytes = b""
     """PEM of the CA clients trust, for whoever publishes it."""
+    cluster_signing_key: bytes = field(default=b"", repr=False)
+    """PEM of its private key, for whoever signs certificates."""
     warnings_on_write: Callable[[ResourceType, Object], Sequence[str]] | None = None
     """What the components beside this server would say to an object that was created or changed."""
     not_acted_on: tuple[NotActedOn, ...] = ()

@@ -75,7 +75,14 @@ def _on_resource(wire: WireRequest, registry: Registry, group: str, version: str
     asked = verb, plural, namespace, name, subresource, _ = _taken_apart(wire, group, rest)
     error: ApiError | None = None
     versions = registry.table.versions(group)
-    if version in versions:
+    if registry.table.is_custom(group):
+        from kctl.kube_apiserver.custom_resources import routes
+
+        where = routes.Place(group, version, plural, namespace, name, subresource)
+        served_by, verb, error = (None, verb, None) if "" in rest else routes.resolve(registry, wire.method, where, verb)
+        if served_by is not None:
+            return ResourceRequest(verb=verb, endpoint=served_by, namespace=namespace, name=name, subresource=subresource, **_of_wire(wire))
+    elif version in versions:
         resource = None if "" in rest else registry.table.by_plural(group, version, plural)
         try:
             if resource is None:

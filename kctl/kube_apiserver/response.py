@@ -54,9 +54,14 @@ class ListAnswer:
 
     def object(self) -> Object:
         """The whole list as one object, items in the served version."""
-        endpoint, resource = self.endpoint, self.endpoint.resource
-        items = [endpoint.from_storage(entry.object) for entry in self.entries]
-        return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": self.metadata(), "items": items}
+        return {**self.head(), "items": [self.endpoint.from_storage(entry.object) for entry in self.entries]}
+
+    def head(self) -> Object:
+        """The list without its items."""
+        meta = self.metadata()
+        if self.endpoint.custom:
+            meta = {"continue": "", **meta}  # a list without a Go type leaves nothing out
+        return {"kind": self.endpoint.list_kind, "apiVersion": self.endpoint.resource.api_version, "metadata": meta}
 
 
 @dataclass(slots=True)

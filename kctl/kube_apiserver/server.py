@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import ssl
 
     from kctl.kube_apiserver.audit.log import AuditLog
+    from kctl.kube_apiserver.definitions_follower import Follower
     from kctl.kube_apiserver.filters.audit import Auditing
     from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
@@ -74,6 +75,8 @@ class ApiServer:
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
+        self._policy_status: asyncio.Task[None] | None = None
+        self._definitions: Follower | None = None
         self.bound_port = 0
         self._housekeeping: Housekeeping | None = None
         self._roles: Settling | None = None
@@ -110,6 +113,21 @@ class ApiServer:
         if self.config.bootstrap and self.authorization.is_rbac:
             self._roles = Settling(self.registry, self.authorization)
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
+        self._policy_status = asyncio.create_task(self._keep_policy_status())
+        from kctl.kube_apiserver import definitions_follower
+
+        self.registry.definitions = self._definitions = definitions_follower.Follower(self.registry)
+        await self._definitions.start()
+
+    async def _keep_policy_status(self) -> None:
+        """Waits for the first ValidatingAdmissionPolicy before it loads what checks them."""
+        cache = self.storage.cache("admissionregistration.k8s.io", "validatingadmissionpolicies", False)
+        watcher = cache.subscribe(None, "")
+        if not cache.entries and await watcher.next() is None:
+            return
+        from kctl.kube_apiserver import policy_status
+
+        await policy_status.keep(self.registry, watcher)
 
     def transport(self, user: User) -> Transport:
         """The in-process way in for what a person wrote: bodies are checked as over HTTPS."""
@@ -187,6 +205,10 @@ class ApiServer:
         await self.registry.shared.admission.close()
         if self._flow_schemas is not None:
             await self._flow_schemas
+        if self._policy_status is not None:
+            await self._policy_status
+        if self._definitions is not None:
+            await self._definitions.stop()
         if self._listener is not None:
             await self._listener.stop()
         if self._audit_log is not None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
+from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.field_ownership.managed_fields import FIELD, ManagedFields
 from kctl.apimachinery.objects import Object, deep_copy
 from kctl.apimachinery.status import ApiError, already_exists
@@ -166,8 +167,11 @@ class Create(ServedResource):
         return obj
 
     def _create_refusal(self, context: Context, obj: Object) -> ApiError | None:
-        errors = self.metadata_errors(obj["metadata"]) + self.strategy.validate(context, obj)
+        errors = self._create_errors(context, obj)
         return self.invalid(obj["metadata"].get("name", ""), errors) if errors else None
+
+    def _create_errors(self, context: Context, obj: Object) -> list[FieldError]:
+        return self.metadata_errors(obj["metadata"]) + self.strategy.validate(context, obj)
 
 
 def _with_revision(obj: Object, revision: str) -> Object:

@@ -109,6 +109,9 @@ class Update(Create, Get):
             if caller.dry_run:
                 return obj
             del obj["metadata"]["resourceVersion"]
+            if self._emptied(obj):
+                await self.storage.delete(self.cache, self.key(namespace, name), entry.revision)
+                return obj
             return await self.storage.update(self.cache, self.key(namespace, name), obj, entry.revision)
 
         return await self.guaranteed_update.run(self.resource, self.cache, self.key(namespace, name), name, attempt)
