@@ -33,7 +33,7 @@ _SUBRESOURCES = {
     "exec": "streaming",
     "attach": "streaming",
     "portforward": "streaming",
-    "proxy": "streaming",
+    "proxy": "proxy",
 }
 _VIRTUAL: dict[tuple[str, str], Place] = {
     ("", "bindings"): ("subresources", "binding"),
