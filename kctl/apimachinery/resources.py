@@ -7,7 +7,7 @@ preferred version of each first). Custom resources are added to a `ResourceTable
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
@@ -222,16 +222,19 @@ class ResourceTable:
     def __init__(self, types: Iterable[ResourceType] = BUILT_IN) -> None:
         self._by_path: dict[tuple[str, str, str], ResourceType] = {}
         self._by_kind: dict[tuple[str, str, str], ResourceType] = {}
+        self._versions: dict[str, list[str]] = {}
         for entry in types:
             self.add(entry)
 
     def add(self, entry: ResourceType) -> None:
         self._by_path[entry.group, entry.version, entry.plural] = entry
         self._by_kind[entry.group, entry.version, entry.kind] = entry
+        self._versions.clear()
 
     def remove(self, entry: ResourceType) -> None:
         self._by_path.pop((entry.group, entry.version, entry.plural), None)
         self._by_kind.pop((entry.group, entry.version, entry.kind), None)
+        self._versions.clear()
 
     def __iter__(self) -> Iterator[ResourceType]:
         return iter(self._by_path.values())
@@ -248,9 +251,14 @@ class ResourceTable:
         """The first (preferred) version of a resource of a group."""
         return next((e for e in self._by_path.values() if e.group == group and e.plural == plural), None)
 
-    def versions(self, group: str) -> list[str]:
+    def versions(self, group: str) -> Sequence[str]:
         """The group's versions, preferred first."""
-        return list(dict.fromkeys(entry.version for entry in self if entry.group == group))
+        known = self._versions.get(group)
+        if known is None:
+            known = list(dict.fromkeys(entry.version for entry in self if entry.group == group))
+            if known:  # what is asked for may be anything
+                self._versions[group] = known
+        return known
 
 
 _TABLE: Final = ResourceTable()

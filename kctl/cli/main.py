@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "set": _at("set", BEGINNER, "Set specific features on objects", "Set"),
     "explain": _at("explain", INTERMEDIATE, "Get documentation for a resource", "Explain"),
     "get": _at("get", INTERMEDIATE, "Display one or many resources", "Get"),
+    "edit": _at("edit.command", INTERMEDIATE, "Edit a resource on the server", "Edit"),
     "delete": _at(
         "delete", INTERMEDIATE, "Delete resources by file names, stdin, resources and names, or by resources and label selector", "Delete"
     ),
@@ -78,6 +79,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     ),
     "config": _at("config", OTHER, "Modify kubeconfig files", "Config"),
     "options": _at("global_options", "", "Print the list of flags inherited by all commands", "Options"),
+    "plugin": _at("plugin", OTHER, "Provides utilities for interacting with plugins", "Plugin"),
     "version": _at("version", OTHER, "Print the client and server version information", "Version"),
     "__complete": _at("completion", "", "Answer a shell's question for completions", "Complete"),
 }
@@ -89,11 +91,9 @@ NOT_YET: Final = frozenset(
         "attach",
         "cp",
         "debug",
-        "edit",
         "exec",
         "kuberc",
         "kustomize",
-        "plugin",
         "port-forward",
         "proxy",
         "top",
@@ -115,6 +115,7 @@ class Root(Group):
     name = PROGRAM
     members = COMMANDS
     not_yet = NOT_YET
+    takes_plugins = True
 
     @classmethod
     def refuse(cls, name: str, program: str) -> None:

@@ -124,9 +124,10 @@ def _api_server_config(keys: pki.Pki, config: ClusterConfig) -> ApiServerConfig:
     made = api_server_config(keys, config.host, authorization_mode=config.authorization_mode)
     if not config.audit_policy_file:
         return made
-    from kctl.daemon.audit_policy import audit_policy
+    from kctl.daemon.audit_policy import audit_policy, rotation
 
-    return replace(made, audit_policy=audit_policy(config), audit_log_path=config.audit_log_path)
+    policy = audit_policy(config)
+    return replace(made, audit_policy=policy, audit_log_path=config.audit_log_path, audit_log_rotation=rotation(config))
 
 
 def _others(paths: ClusterPaths) -> Iterator[ClusterConfig]:

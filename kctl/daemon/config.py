@@ -37,6 +37,10 @@ class ClusterConfig:
     audit_policy_file: str = ""
     audit_log_path: str = ""
     """As kube-apiserver's flags; '' is none, '-' standard output."""
+    audit_log_maxsize: int = 0
+    audit_log_maxbackup: int = 0
+    audit_log_maxage: int = 0
+    audit_log_compress: bool = False
     starts: int = 0
     served_port: int = 0
 
@@ -97,6 +101,10 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "authorization_mode": authorization_modes_valid,
     "audit_policy_file": lambda value: isinstance(value, str),
     "audit_log_path": lambda value: isinstance(value, str),
+    "audit_log_maxsize": _whole(0, 2**31 - 1),
+    "audit_log_maxbackup": _whole(0, 2**31 - 1),
+    "audit_log_maxage": _whole(0, 36_500),
+    "audit_log_compress": lambda value: isinstance(value, bool),
     "starts": _whole(0, 2**53),
     "served_port": _whole(0, 65535),
 }

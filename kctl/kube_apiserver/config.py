@@ -11,6 +11,7 @@ from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import User
 
 if TYPE_CHECKING:
+    from kctl.kube_apiserver.audit.log import Rotation
     from kctl.kube_apiserver.audit.policy import Policy
 
 
@@ -44,6 +45,8 @@ class ApiServerConfig:
     """--audit-policy-file, read; without one nothing is logged."""
     audit_log_path: str = ""
     """--audit-log-path: '-' is standard output, '' no log."""
+    audit_log_rotation: Rotation | None = None
+    """When the log is put aside, and what of it is kept; None as upstream where none of its flags is given."""
     service_account_key: bytes = b""
     """PEM private key signing service account tokens; '' makes one at start."""
     service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"

@@ -7,7 +7,6 @@ that has nothing to do with a request passes on the next handler's awaitable, so
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kctl.kube_apiserver.filters.authorization import with_authorization
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from kctl.apimachinery.clock import Clock
     from kctl.kube_apiserver.authorization.authorization import Authorization
     from kctl.kube_apiserver.config import ApiServerConfig
+    from kctl.kube_apiserver.filters.audit import Auditing
     from kctl.kube_apiserver.filters.max_in_flight import InFlight
     from kctl.kube_apiserver.metrics import Metrics
     from kctl.kube_apiserver.server_parts import ServerParts
@@ -31,7 +31,7 @@ def build_handler_chain(
     metrics: Metrics,
     in_flight: InFlight,
     clock: Clock,
-    audit: Callable[[Handler], Handler] | None = None,
+    audit: Auditing | None = None,
 ) -> Handler:
     """For requests that come over HTTPS, taken apart already (request_info.py): first find out by whom, then as in-process."""
     # what the first refusal and the first node would import on the event loop
@@ -43,15 +43,17 @@ def build_handler_chain(
     from kctl.kube_apiserver.filters.max_in_flight import with_max_in_flight
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
 
-    handler = _shared(handler, parts.config, parts.authorization, clock)
+    handler = _shared(handler, parts.config, parts.authorization, clock, audit)
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
     handler = with_impersonation(handler, parts.authorization)
     # who really asks decides how closely a request is logged
     if audit is not None:
-        handler = audit(handler)
+        handler = audit.around(handler)
     # wrong credentials end here; none make the caller system:anonymous
     handler = with_authentication(handler, parts.authenticator, parts.config, clock)
+    if audit is not None:
+        handler = audit.refused(handler)
     # failures become answers here, so the log sees the status
     handler = with_panic_recovery(handler)
     return with_request_log(handler, metrics)
@@ -63,17 +65,19 @@ def build_in_process_chain(
     config: ApiServerConfig,
     authorization: Authorization,
     clock: Clock,
-    audit: Callable[[Handler], Handler] | None = None,
+    audit: Auditing | None = None,
 ) -> Handler:
     """For components of this daemon and embedded commands: they are who they say, and their requests are already taken apart."""
-    handler = _shared(handler, config, authorization, clock)
+    handler = _shared(handler, config, authorization, clock, audit)
     if audit is not None:
-        handler = audit(handler)
+        handler = audit.around(handler)
     return with_request_log(handler, metrics)
 
 
-def _shared(handler: Handler, config: ApiServerConfig, authorization: Authorization, clock: Clock) -> Handler:
+def _shared(handler: Handler, config: ApiServerConfig, authorization: Authorization, clock: Clock, audit: Auditing | None) -> Handler:
     """What every request passes, whoever sends it. Each of these returns at once what it has nothing to do with."""
     handler = with_warnings(handler, config)
     handler = with_authorization(handler, authorization)
+    if audit is not None:
+        handler = audit.decided(handler)
     return with_deadline(handler, clock)

@@ -70,9 +70,12 @@ def _headers(incoming: Mapping[str, str]) -> dict[str, str]:
 
 
 def _with_warnings(headers: Mapping[str, str], request: Request) -> CIMultiDict[str]:
+    """And with the id by which the audit log knows the request."""
     from multidict import CIMultiDict
 
     all_headers = CIMultiDict(headers)
+    if request.audit is not None:
+        all_headers["Audit-Id"] = request.audit.identifier
     for warning in warning_headers.headers(request.warnings):
         all_headers.add("Warning", warning)
     return all_headers
@@ -218,7 +221,8 @@ class Listener:
         status, answered, body = answer_encoding.encode(request, answer, self._server.now())
         if incoming.method == "HEAD":
             body = b""
-        return web.Response(status=status, headers=_with_warnings(answered, request), body=body)
+        headers = _with_warnings(answered, request) if request.warnings or request.audit is not None else answered
+        return web.Response(status=status, headers=headers, body=body)
 
     async def _send_list(self, incoming: web.BaseRequest, request: Request, answer: ListAnswer) -> web.StreamResponse:
         from kctl.kube_apiserver.list_http import accepts_gzip

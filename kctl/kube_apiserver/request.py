@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError
@@ -15,6 +15,9 @@ from kctl.kube_apiserver.caller import CANONICAL, LARGE, WIRE, Body, Caller, man
 from kctl.kube_apiserver.media_types import MediaType, negotiate
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.response import Response
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.audit.event import AuditEvent
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -56,6 +59,10 @@ class Request:
     """The user agent, or a component's name, which is also its field manager."""
     wire: WireRequest | None = None
     warnings: list[str] = field(default_factory=list)
+    audit: AuditEvent | None = None
+    """What the audit log is told of it; None where that is nothing."""
+    constraint: str = ""
+    """The verb of the constrained impersonation by which `user` came to be who they are; '' where nobody is impersonated that way."""
     on_answered: Callable[[], None] | None = None
     """What is to be done when the whole answer has been sent; see `answered`."""
 
@@ -135,6 +142,8 @@ class ResourceRequest(Request):
         self.program = program
         self.wire = wire
         self.warnings = []
+        self.audit = None
+        self.constraint = ""
         self.on_answered = None
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import ssl
 
     from kctl.kube_apiserver.audit.log import AuditLog
+    from kctl.kube_apiserver.filters.audit import Auditing
     from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
 
@@ -140,17 +141,17 @@ class ApiServer:
         handle = Paths(self, self.metrics, self._dispatcher).handle
         return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock, self._audit)
 
-    def _auditing(self, randomness: random.Random) -> Callable[[Handler], Handler] | None:
-        """The filter that logs what the policy wants; None where nothing is to be logged."""
+    def _auditing(self, randomness: random.Random) -> Auditing | None:
+        """The filters that log what the policy wants; None where nothing is to be logged."""
         policy = self.config.audit_policy
         if policy is None or not self.config.audit_log_path:
             return None
         from kctl.kube_apiserver.audit.log import AuditLog
-        from kctl.kube_apiserver.filters.audit import with_audit
+        from kctl.kube_apiserver.filters.audit import Auditing
 
-        self._audit_log = log = AuditLog(self.config.audit_log_path, self.clock)
+        self._audit_log = log = AuditLog(self.config.audit_log_path, self.clock, self.config.audit_log_rotation)
         identifiers = random.Random(randomness.getrandbits(64))
-        return lambda handler: with_audit(handler, policy, log, self.authorization, self.clock, identifiers)
+        return Auditing(policy, log, self.authorization, self.clock, identifiers)
 
     async def handle_raw(
         self,

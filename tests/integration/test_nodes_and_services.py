@@ -142,6 +142,7 @@ async def test_pods_of_a_removed_node_are_collected() -> None:
 
 
 async def test_what_every_namespace_contains_and_gets_back() -> None:
+    """[sig-auth] ServiceAccounts should guarantee kube-root-ca.crt exist in any namespace [Conformance]"""
     async with control_plane("serviceaccount-controller", "root-ca-certificate-publisher-controller") as plane:
         space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}
         await plane.client.create(NAMESPACES, space)

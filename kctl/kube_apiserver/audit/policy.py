@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kctl.apimachinery import yaml
+import orjson
+
+from kctl.apimachinery import names, yaml
+from kctl.apimachinery.field_errors import FieldError, aggregate, invalid, required, unsupported
+from kctl.apimachinery.go_text import quote
 from kctl.kube_apiserver.authorization.attributes import Attributes
 
+_LOG = logging.getLogger(__name__)
 LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 STAGES = ("RequestReceived", "ResponseStarted", "ResponseComplete", "Panic")
 _VERSION = "audit.k8s.io/v1"
 _LISTS = ("users", "userGroups", "verbs", "namespaces", "nonResourceURLs")
+
+
+_OF_POLICY = frozenset({"apiVersion", "kind", "metadata", "rules", "omitStages", "omitManagedFields"})
+_OF_RULE = frozenset({"level", "omitStages", "omitManagedFields", "resources", *_LISTS})
 
 
 class InvalidPolicy(ValueError):
@@ -86,71 +96,128 @@ class Policy:
 
 
 def load(path: Path) -> Policy:
-    """Raises InvalidPolicy."""
+    """Raises InvalidPolicy, in upstream's words."""
     try:
         text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidPolicy(f"failed to read file path {str(path)!r}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise InvalidPolicy(f"failed to read file path {quote(str(path))}: open {path}: {(error.strerror or '').lower()}") from None
+    except UnicodeDecodeError as error:
+        raise InvalidPolicy(f"failed decoding: {error}: from file {path}") from None
     try:
-        return parse(yaml.load(text, strict=True))
-    except (InvalidPolicy, ValueError) as error:
-        raise InvalidPolicy(f"failed to load audit policy file {str(path)!r}: {error}") from None
+        return parse(yaml.load(text))
+    except InvalidPolicy as error:
+        raise InvalidPolicy(f"{error}: from file {path}") from None
+    except ValueError as error:
+        raise InvalidPolicy(f"failed decoding: {error}: from file {path}") from None
 
 
 def parse(policy: Any) -> Policy:
-    """Raises InvalidPolicy."""
-    if not isinstance(policy, dict) or policy.get("kind") != "Policy" or policy.get("apiVersion") != _VERSION:
-        raise InvalidPolicy(f"it must be a Policy of {_VERSION}")
-    rules = policy.get("rules")
-    if not isinstance(rules, list) or not rules:
+    """What upstream's lenient decoder ignores is ignored (unknown fields; they are logged). Raises InvalidPolicy."""
+    _check_kind(policy)
+    rules = _list(policy, "rules", "Policy.rules", dict)
+    errors = [error for index, rule in enumerate(rules) for error in _errors(rule, f"rules[{index}]")]
+    if errors:
+        raise InvalidPolicy(aggregate(errors))
+    if not rules:
         raise InvalidPolicy("loaded illegal policy with 0 rules")
-    omitted = _stages(policy.get("omitStages"), "omitStages")
-    without_managed_fields = bool(policy.get("omitManagedFields"))
-    return Policy([_rule(rule, f"rules[{index}]", omitted, without_managed_fields) for index, rule in enumerate(rules)])
+    unknown = [f'"{name}"' for name in policy if name not in _OF_POLICY]
+    unknown += [f'"rules[{index}].{name}"' for index, rule in enumerate(rules) for name in rule if name not in _OF_RULE]
+    if unknown:
+        known = ", ".join(f"unknown field {name}" for name in unknown)
+        _LOG.warning("Audit policy contains errors, falling back to lenient decoding: strict decoding error: %s", known)
+    omitted = frozenset(_list(policy, "omitStages", "Policy.omitStages", str))
+    without_managed_fields = _boolean(policy, "Policy") or False
+    return Policy([_rule(rule, omitted, without_managed_fields) for rule in rules])
 
 
-def _stages(value: Any, path: str) -> frozenset[str]:
-    stages = _strings(value, path)
-    for stage in stages:
-        if stage not in STAGES:
-            raise InvalidPolicy(f'{path}: Invalid value: "{stage}": allowed stages are {", ".join(STAGES)}')
-    return frozenset(stages)
+def _check_kind(policy: Any) -> None:
+    if not isinstance(policy, dict):
+        shown = "null" if policy is None else _GO_KINDS.get(type(policy), "value")
+        raise InvalidPolicy(
+            "failed decoding: couldn't get version/kind; json parse error: json: cannot unmarshal "
+            f'{shown} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; '
+            'Kind string "json:\\"kind,omitempty\\"" }'
+        )
+    shown = orjson.dumps(policy, default=str).decode()
+    for name, field in (("Kind", "kind"), ("apiVersion", "apiVersion")):
+        if not isinstance(policy.get(field), str) or not policy[field]:
+            raise InvalidPolicy(f"failed decoding: Object '{name}' is missing in '{shown}'")
+    if policy["apiVersion"] != _VERSION or policy["kind"] != "Policy":
+        raise InvalidPolicy(f'failed decoding: no kind "{policy["kind"]}" is registered for version "{policy["apiVersion"]}"')
 
 
-def _strings(value: Any, path: str) -> list[str]:
-    values = [] if value is None else value
-    if not isinstance(values, list) or not all(isinstance(entry, str) for entry in values):
-        raise InvalidPolicy(f"{path}: must be a list of strings")
+_GO_KINDS = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
+
+
+def _cannot(value: Any, field: str, kind: str) -> InvalidPolicy:
+    shown = _GO_KINDS.get(type(value), "value")
+    return InvalidPolicy(f"failed decoding: json: cannot unmarshal {shown} into Go struct field {field} of type {kind}")
+
+
+def _list(holder: dict[str, Any], name: str, field: str, kind: type) -> list[Any]:
+    values = holder.get(name)
+    go_kind = "string" if kind is str else f"v1.{'GroupResources' if name == 'resources' else 'PolicyRule'}"
+    if values is None:
+        return []
+    if not isinstance(values, list):
+        raise _cannot(values, field, f"[]{go_kind}")
+    for value in values:
+        if not isinstance(value, kind):
+            raise _cannot(value, field, go_kind)
     return values
 
 
-def _rule(rule: Any, path: str, omitted: frozenset[str], without_managed_fields: bool) -> Rule:
-    if not isinstance(rule, dict):
-        raise InvalidPolicy(f"{path}: must be an object")
-    unknown = set(rule) - {"level", "omitStages", "omitManagedFields", "resources", *_LISTS}
-    if unknown:
-        raise InvalidPolicy(f'{path}: unknown field "{min(unknown)}"')
-    level = rule.get("level")
+def _boolean(holder: dict[str, Any], of: str) -> bool | None:
+    value = holder.get("omitManagedFields")
+    if value is not None and not isinstance(value, bool):
+        raise _cannot(value, f"{of}.omitManagedFields", "bool")
+    return value
+
+
+def _rule(rule: dict[str, Any], omitted: frozenset[str], without_managed_fields: bool) -> Rule:
+    own = _boolean(rule, "PolicyRule")
+    return Rule(
+        Level(rule["level"], omitted | frozenset(rule.get("omitStages") or ())), rule, without_managed_fields if own is None else own
+    )
+
+
+def _errors(rule: dict[str, Any], path: str) -> list[FieldError]:
+    """In upstream's order."""
+    for name in (*_LISTS, "omitStages"):
+        _list(rule, name, f"PolicyRule.rules.{name}", str)
+    resources = _list(rule, "resources", "PolicyRule.rules.resources", dict)
+    _boolean(rule, "PolicyRule")
+    level, urls = rule.get("level"), rule.get("nonResourceURLs") or []
+    errors: list[FieldError] = []
+    if level is not None and not isinstance(level, str):
+        raise _cannot(level, "PolicyRule.rules.level", "v1.Level")
     if not level:
-        raise InvalidPolicy(f"{path}.level: Required value")
-    if level not in LEVELS:
-        raise InvalidPolicy(f'{path}.level: Unsupported value: "{level}": supported values: {", ".join(map(repr, LEVELS))}')
-    for name in _LISTS:
-        _strings(rule.get(name), f"{path}.{name}")
-    if rule.get("nonResourceURLs") and (rule.get("resources") or rule.get("namespaces")):
-        raise InvalidPolicy(f"{path}.nonResourceURLs: Invalid value: rules cannot apply to both regular resources and non-resource URLs")
-    _check_resources(rule.get("resources"), f"{path}.resources")
-    omits = omitted | _stages(rule.get("omitStages"), f"{path}.omitStages")
-    return Rule(Level(level, omits), rule, bool(rule.get("omitManagedFields", without_managed_fields)))
+        errors.append(required(f"{path}.level"))
+    elif level not in LEVELS:
+        errors.append(unsupported(f"{path}.level", level, LEVELS))
+    for index, url in enumerate(urls):
+        if url != "*" and not url.startswith("/"):
+            errors.append(invalid(f"{path}.nonResourceURLs[{index}]", url, "non-resource URL rules must begin with a '/' character"))
+        if url != "*" and "*" in url[:-1]:
+            why = "non-resource URL wildcards '*' must be the final character of the rule"
+            errors.append(invalid(f"{path}.nonResourceURLs[{index}]", url, why))
+    for entry in resources:
+        errors += _resource_errors(entry, f"{path}.resources")
+    for index, stage in enumerate(rule.get("omitStages") or ()):
+        if stage not in STAGES:
+            errors.append(invalid(f"{path}.omitStages[{index}]", stage, f"allowed stages are {','.join(STAGES)}"))
+    if urls and (resources or rule.get("namespaces")):
+        errors.append(invalid(f"{path}.nonResourceURLs", urls, "rules cannot apply to both regular resources and non-resource URLs"))
+    return errors
 
 
-def _check_resources(resources: Any, path: str) -> None:
-    if resources is None:
-        return
-    if not isinstance(resources, list) or not all(isinstance(entry, dict) for entry in resources):
-        raise InvalidPolicy(f"{path}: must be a list of objects")
-    for index, entry in enumerate(resources):
-        for name in ("resources", "resourceNames"):
-            _strings(entry.get(name), f"{path}[{index}].{name}")
-        if entry.get("resourceNames") and not entry.get("resources"):
-            raise InvalidPolicy(f"{path}[{index}].resourceNames: Invalid value: using resourceNames requires at least one resource")
+def _resource_errors(entry: dict[str, Any], path: str) -> list[FieldError]:
+    names_of = [_list(entry, name, f"GroupResources.rules.resources.{name}", str) for name in ("resources", "resourceNames")]
+    group = entry.get("group") or ""
+    if not isinstance(group, str):
+        raise _cannot(group, "GroupResources.rules.resources.group", "string")
+    problems = names.dns1123_subdomain(group) if group else []
+    errors = [invalid(f"{path}.group", group, ",".join(problems))] if problems else []
+    if names_of[1] and not names_of[0]:
+        errors.append(invalid(f"{path}.resourceNames", names_of[1], "using resourceNames requires at least one resource"))
+    return errors

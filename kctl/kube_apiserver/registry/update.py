@@ -199,7 +199,7 @@ class Update(Create, Get):
 
 def _restore(obj: Object, old: Object, resource: ServedResource, subresource: str) -> None:
     """Only the part the (sub)resource owns comes from the request. Of the others, which are no part of their own but some fields, the way
-    in has taken care (subresources/parts.py); an approval's are in the status."""
+    in has taken care (subresources/parts.py); an approval's are in the status, of which the strategy takes care."""
     fields = resource.strategy.status_fields
     if subresource == "status":
         kept = [part for part in {**old, **obj} if part not in fields and part not in ("metadata", "kind", "apiVersion")]
