@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from kctl.apimachinery.resources import built_in
 from kctl.kube_apiserver import http_protocol
 from kctl.kube_apiserver.streaming import connection
 from tests.kctl.kube_apiserver.served import Served, served, until
@@ -49,9 +50,7 @@ STATUS = {"metadata": {}, "status": "Success"}
 
 @pytest.mark.parametrize("protocol", ["v5.channel.k8s.io", "v4.channel.k8s.io"])
 async def test_output_comes_on_its_channels_and_the_status_on_the_third(api: Api, protocol: str) -> None:
-    """Release: v1.13
-    Testname: Pods, remote command execution over websocket
-    Codename: [sig-node] Pods should support remote command execution over websockets [NodeConformance] [Conformance]"""
+    """[sig-node] Pods should support remote command execution over websockets [NodeConformance] [Conformance]"""
     async with api.socket(f"{EXEC}?stdout=1&stderr=1&command=hello&command=a+b", protocol) as socket:
         assert socket.protocol == protocol
         first, *more, status = await _messages(socket)
@@ -158,6 +157,26 @@ async def test_what_is_refused_with_one(api: Api, target: str, headers: dict[str
     }
     answer = await (await api.served.connect()).ask(target, **given | headers)
     assert (answer.status, answer.body.decode()) == (status, text)
+
+
+@pytest.mark.parametrize(("verbs", "status"), [(["get"], 403), (["get", "create"], 101), (["create"], 403)])
+async def test_a_websocket_needs_the_permission_to_create_too(verbs: list[str], status: int) -> None:
+    """GET is `get` to RBAC; AuthorizePodWebsocketUpgradeCreatePermission asks for `create` as well."""
+    async with served(authorization_modes=("RBAC",)) as made:
+        await with_pods(made.server, pod())
+        role = {"metadata": {"name": "exec"}, "rules": [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": verbs}]}
+        binding = {
+            "metadata": {"name": "exec"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "exec"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}],
+        }
+        await made.client.create(built_in("rbac.authorization.k8s.io/v1", "ClusterRole"), role)
+        await made.client.create(built_in("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"), binding)
+        client = await made.connect()
+        given = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13"}
+        given |= {"Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec_WebSocket_Protocol": "v5.channel.k8s.io"}
+        client.send(f"{EXEC}?stdout=1&command=hello", token="jane", **given)
+        assert (await client.head()).status == status
 
 
 async def test_upgraded_connections_are_counted(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

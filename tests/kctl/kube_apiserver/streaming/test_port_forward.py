@@ -88,7 +88,7 @@ async def test_spdy(api: Served, method: str) -> None:
 
 
 async def test_spdy_in_websocket_messages(api: Served) -> None:
-    """Testname: none; what kubectl port-forward does by default since 1.31."""
+    """What kubectl port-forward does by default since 1.31."""
     url, protocol = f"http://127.0.0.1:{api.port}{PATH}", port_forward.TUNNEL + port_forward.PROTOCOL
     headers = {"Authorization": "Bearer admin"}
     async with aiohttp.ClientSession() as session, session.ws_connect(url, protocols=(protocol,), headers=headers) as socket:
