@@ -30,6 +30,8 @@ _VERBS = frozenset(
     ]
 )
 _URL_VERBS = frozenset(["get", "put", "post", "head", "options", "delete", "patch", "*"])
+_NO_RESOURCES = frozenset(["users", "groups"])
+"""What one may be permitted to impersonate, though nothing of the kind is served."""
 
 
 class AuthCanI(Command):
@@ -66,6 +68,8 @@ class AuthCanI(Command):
         if self.list_only:
             if self.arguments:
                 raise CommandError("list option must be specified with no arguments")
+            if self.quiet or self.all_namespaces or self.subresource:
+                raise CommandError("list option can't be specified with neither quiet, all-namespaces nor subresource options")
             return
         if len(self.arguments) != 2:
             raise CommandError(
@@ -80,12 +84,14 @@ class AuthCanI(Command):
             await self._list()
             return
         verb, what = self.arguments
-        if verb not in (_URL_VERBS if what.startswith("/") else _VERBS):
-            self._warn(f"verb '{verb}' is not a known verb")
         if what.startswith("/"):
             spec: dict[str, object] = {"nonResourceAttributes": {"path": what, "verb": verb}}
         else:
             spec = {"resourceAttributes": await self._attributes(verb, what)}
+        if verb not in (_URL_VERBS if what.startswith("/") else _VERBS) and (what.startswith("/") or not self.all_namespaces):
+            self._warn(f"verb '{verb}' is not a known verb")
+        if self.no_headers:
+            raise CommandError("--no-headers cannot be set without --list specified")
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {}, "spec": spec}
         resource = built_in("authorization.k8s.io/v1", "SelfSubjectAccessReview")
         status = (await (await self.session.client()).create(resource, review)).get("status") or {}
@@ -125,7 +131,8 @@ class AuthCanI(Command):
             except NoResource:
                 plural, _, group = name.partition(".")
                 where = f" in group '{group}'" if group else ""
-                self._warn(f"the server doesn't have a resource type '{plural}'{where}")
+                if name not in _NO_RESOURCES:
+                    self._warn(f"the server doesn't have a resource type '{plural}'{where}")
         attributes = {
             "namespace": "" if self.all_namespaces else self.session.namespace,
             "verb": verb,
@@ -138,5 +145,4 @@ class AuthCanI(Command):
         return {key: value for key, value in attributes.items() if value}
 
     def _warn(self, text: str) -> None:
-        if not self.quiet:
-            self.session.error(f"Warning: {text}\n")
+        self.session.error(f"Warning: {text}\n")

@@ -63,7 +63,7 @@ class AuthReconcile(ObjectOutput, Manifests, Command):
         Results.of(self).check()
 
     async def run(self) -> None:
-        strategy = options.dry_run_strategy(self.dry_run, self.session.error)
+        strategy = self._strategy()
         builder = Builder(self.session, self.filename, self.kustomize, self.recursive)
         for info in await builder.objects():
             if info.resource.group != GROUP:
@@ -72,6 +72,15 @@ class AuthReconcile(ObjectOutput, Manifests, Command):
             Results.of(self, strategy).print(info.resource, found.object, "reconciled")
             self._tell(found)
         builder.finish([])
+
+    def _strategy(self) -> options.DryRun:
+        try:
+            strategy = options.dry_run_strategy(self.dry_run, self.session.error)
+        except CommandError as error:
+            raise CommandError(f"error accessing --dry-run flag for command {self.name}: {error}") from None
+        if strategy == "server":
+            raise CommandError(f"--dry-run=server for command {self.name} is not supported yet")
+        return strategy
 
     async def _reconcile(self, info: Info, *, confirm: bool) -> Reconciled:
         for attempt in range(_ATTEMPTS):
