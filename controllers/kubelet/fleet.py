@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from controllers.kubelet import node_behaviour, node_status
@@ -38,7 +39,9 @@ from kctl.client.client import Client
 from kctl.client.kubelet import NodeUsage, PodUsage
 
 if TYPE_CHECKING:
+    from controllers.kubelet.pod_worker import PodWorker
     from controllers.kubelet.usage import UsageMeter
+    from kctl.client.kubelet import Forward, Process
 
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
@@ -306,16 +309,55 @@ class KubeletFleet:
 
     async def logs(self, node: str, namespace: str, pod: str, container: str, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         """Raises ApiError as a kubelet (through the API server) would answer."""
-        kubelet = self._kubelets.get(node)
         key = f"{namespace}/{pod}"
-        if kubelet is None or kubelet.paused:
-            raise status.InternalError(f'Get "https://{node}:10250/containerLogs/{key}/{container}": dial tcp: connect: connection refused')
-        runner = self._static.get(node)
-        static = runner.static_pod(key) if runner is not None else None
+        self._reach(node, f"containerLogs/{key}/{container}")
+        static = self._static_pod(node, key)
         if static is not None:
             return static.logs(options) if static.logs is not None else stream_lines(tuple, options, self._clock)
-        present = self._informers.informer(PODS).get(key)
-        worker = kubelet.worker(objects.uid(present)) if present is not None else None
+        worker = self._worker(node, key)
         if worker is None:
             raise status.NotFound(f'pods "{pod}" not found')
         return container_logs(worker, container, options)
+
+    async def exec(self, node: str, namespace: str, pod: str, container: str, command: Sequence[str]) -> Process:
+        key = f"{namespace}/{pod}"
+        self._reach(node, f"exec/{key}/{container}")
+        await self._load_execution()
+        from controllers.kubelet import execution
+
+        return execution.exec_in(self._worker(node, key), container, command, self._clock)
+
+    async def attach(self, node: str, namespace: str, pod: str, container: str) -> Process:
+        key = f"{namespace}/{pod}"
+        self._reach(node, f"attach/{key}/{container}")
+        await self._load_execution()
+        from controllers.kubelet import execution
+
+        return execution.attach_to(self._worker(node, key), container)
+
+    async def port_forward(self, node: str, namespace: str, pod: str) -> Forward:
+        key = f"{namespace}/{pod}"
+        self._reach(node, f"portForward/{key}")
+        await self._load_execution()
+        from controllers.kubelet import execution
+
+        return execution.port_forward_to(self._worker(node, key), f"{pod}_{namespace}")
+
+    async def _load_execution(self) -> None:
+        """Beside the event loop; most clusters never need it."""
+        await self._clock.beside(partial(import_module, "controllers.kubelet.execution"))
+
+    def _reach(self, node: str, path: str) -> Kubelet:
+        """Raises InternalError where nobody answers."""
+        kubelet = self._kubelets.get(node)
+        if kubelet is None or kubelet.paused:
+            raise status.InternalError(f'Get "https://{node}:10250/{path}": dial tcp: connect: connection refused')
+        return kubelet
+
+    def _static_pod(self, node: str, key: str) -> StaticPod | None:
+        runner = self._static.get(node)
+        return runner.static_pod(key) if runner is not None else None
+
+    def _worker(self, node: str, key: str) -> PodWorker | None:
+        present = self._informers.informer(PODS).get(key)
+        return self._kubelets[node].worker(objects.uid(present)) if present is not None else None

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, assert_never, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from kctl.apimachinery.status import ApiError, BadRequest, InternalError, RequestEntityTooLarge, Timeout
+from kctl.apimachinery.status import ApiError, BadRequest, InternalError, RequestEntityTooLarge, Timeout, TooManyRequests
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
 from kctl.kube_apiserver import answer_encoding, list_encoding, media_types, warning_headers
@@ -16,7 +16,16 @@ from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
 from kctl.kube_apiserver.caller import LARGE
 from kctl.kube_apiserver.request import Request, WireRequest
 from kctl.kube_apiserver.request_info import resolve
-from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer, failure
+from kctl.kube_apiserver.response import (
+    ListAnswer,
+    ObjectAnswer,
+    RawAnswer,
+    Response,
+    TextAnswer,
+    UpgradeAnswer,
+    WatchAnswer,
+    failure,
+)
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_http import watch_lines
 
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.http_protocol import Protocol
 
 _LOG = logging.getLogger(__name__)
+_PROTOCOLS = frozenset({"x-stream-protocol-version", "sec-websocket-protocol"})
 _PATIENCE = 100
 """Hundredths of a second that a stopping server waits for what it has begun."""
 _MOST_PARAMETERS = 10_000
@@ -49,16 +59,20 @@ def wire_request(method: str, target: str, headers: Mapping[str, str]) -> WireRe
     except ValueError:
         wire.error = BadRequest(f"more than {_MOST_PARAMETERS} query parameters")
     wire.query = query
+    wire.raw_query = parts.query
     return wire
 
 
 def _headers(incoming: Mapping[str, str]) -> dict[str, str]:
-    """Names in lower case. Of a header given several times the first counts; all of Impersonate-*, joined by newlines."""
+    """Names in lower case. Of a header given several times the first counts; all of Impersonate-*, joined by newlines, and of those
+    that list protocols, joined by commas."""
     headers: dict[str, str] = {}
     for key, value in incoming.items():
         key = key.lower()
         if key.startswith("impersonate-") and key in headers:
             headers[key] += f"\n{value}"
+        elif key in _PROTOCOLS and key in headers:
+            headers[key] += f",{value}"
         else:
             headers.setdefault(key, value)
     return headers
@@ -99,6 +113,9 @@ async def in_process(
                 return RawResponse(answer.status, {"Content-Type": "application/json"}, b"".join(chunks))
             case ObjectAnswer() | ListAnswer() | RawAnswer():
                 return RawResponse(*answer_encoding.encode(request, answer, server.now()))
+            case UpgradeAnswer():
+                refused = failure(BadRequest("there is no connection here that could be upgraded"))
+                return RawResponse(*answer_encoding.encode(request, refused, server.now()))
         assert_never(answer)
     finally:
         request.answered()
@@ -122,6 +139,7 @@ class Listener:
         self._acceptor: Acceptor | None = None
         self._streams: set[asyncio.Task[Any]] = set()
         self._running = 0
+        self._upgraded = 0
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
         from kctl.kube_apiserver.acceptor import Acceptor
@@ -195,7 +213,21 @@ class Listener:
                 return await asyncio.to_thread(self._whole, incoming, request, answer)
             case ObjectAnswer() | RawAnswer():
                 return self._whole(incoming, request, answer)
+            case UpgradeAnswer():
+                return await self._upgrade(incoming, request, answer)
         assert_never(answer)
+
+    async def _upgrade(self, incoming: web.BaseRequest, request: Request, answer: UpgradeAnswer) -> web.StreamResponse:
+        from kctl.kube_apiserver import upgrade_http
+        from kctl.kube_apiserver.streaming.connection import MOST_CONNECTIONS
+
+        if self._upgraded >= MOST_CONNECTIONS:
+            return self._whole(incoming, request, failure(TooManyRequests("too many connections are upgraded already")))
+        self._upgraded += 1
+        try:
+            return await upgrade_http.upgrade(incoming, answer, answer.headers, self._server.clock, self._streams)
+        finally:
+            self._upgraded -= 1
 
     def _whole(self, incoming: web.BaseRequest, request: Request, answer: ObjectAnswer | RawAnswer) -> web.StreamResponse:
         from aiohttp import web

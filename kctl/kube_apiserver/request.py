@@ -41,6 +41,8 @@ class WireRequest:
     """The address it came from; '' where there is none."""
     user: User = ANONYMOUS
     """Whom the way in knows to ask; over TLS nobody, until the filter authentication has looked."""
+    raw_query: str = ""
+    """As it came, for what takes a parameter several times and what is passed on."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -34,7 +34,7 @@ _SUBRESOURCES = {
     "exec": "streaming",
     "attach": "streaming",
     "portforward": "streaming",
-    "proxy": "streaming",
+    "proxy": "proxy",
 }
 _CHANGING = ("create", "update", "patch")
 _VIRTUAL: dict[tuple[str, str], Place] = {
