@@ -33,6 +33,7 @@ class Daemon:
         self.home = Path(tempfile.mkdtemp(prefix="kctl-bench-"))
         self.nodes = nodes
         self.started = 0.0
+        self._has_account = False
 
     def __enter__(self) -> Daemon:
         self.environment = {
@@ -82,10 +83,27 @@ class Daemon:
         return http.client.HTTPSConnection(*self.address, context=self.context, timeout=300)
 
     def token(self) -> str:
-        """A bearer token, for clients that have no client certificates."""
+        """A token of a service account that may get, list, watch and create what the scenes do, as clients in a cluster send it."""
+        self._account()
         wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 36000}}
-        answer = self.request("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", wanted)
+        answer = self.request("POST", "/api/v1/namespaces/default/serviceaccounts/bench/token", wanted)
         return str(answer["status"]["token"])
+
+    def _account(self) -> None:
+        if self._has_account:
+            return
+        self._has_account = True
+        self.request("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "bench"}})
+        rbac = "/apis/rbac.authorization.k8s.io/v1"
+        resources = ["namespaces", "configmaps", "events", "pods"]
+        rule = {"apiGroups": [""], "resources": resources, "verbs": ["get", "list", "watch", "create"]}
+        self.request("POST", f"{rbac}/clusterroles", {"metadata": {"name": "bench"}, "rules": [rule]})
+        binding = {
+            "metadata": {"name": "bench"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "bench"},
+            "subjects": [{"kind": "ServiceAccount", "name": "bench", "namespace": "default"}],
+        }
+        self.request("POST", f"{rbac}/clusterrolebindings", binding)
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         data = None if body is None else json.dumps(body)

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from controllers.kube_controller_manager import on_demand
 from controllers.kube_controller_manager.clusterrole_aggregation import ClusterRoleAggregation
 from controllers.kube_controller_manager.cronjob import CronJobController
 from controllers.kube_controller_manager.daemonset.controller import DaemonSetController
@@ -24,8 +25,6 @@ from controllers.kube_controller_manager.namespace import NamespaceController
 from controllers.kube_controller_manager.node_ipam import DEFAULT_CLUSTER_CIDR, DEFAULT_NODE_MASK, NodeIpamController
 from controllers.kube_controller_manager.node_lifecycle import NodeLifecycleController
 from controllers.kube_controller_manager.pod_gc import PodGarbageCollector
-from controllers.kube_controller_manager.pv_protection import PvProtectionController
-from controllers.kube_controller_manager.pvc_protection import PvcProtectionController
 from controllers.kube_controller_manager.replicaset import ReplicaSetController
 from controllers.kube_controller_manager.replication_controller import ReplicationControllerController
 from controllers.kube_controller_manager.resource_quota import ResourceQuotaController
@@ -38,6 +37,7 @@ from controllers.kube_controller_manager.ttl import TtlController
 from controllers.kube_controller_manager.ttl_after_finished import TtlAfterFinishedController
 from controllers.runtime.informer import InformerFactory
 from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.on_demand import AFTER_START_SECONDS, OnDemand
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.user import User, component, service_account
 from kctl.client.client import Client
@@ -49,11 +49,13 @@ IDENTITY = component("kube-controller-manager")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`root_ca`: PEM of the cluster's CA, for kube-root-ca.crt; without it that controller does not start."""
+    """`root_ca`: PEM of the cluster's CA, for kube-root-ca.crt; without it that controller does not start. `signing_key`: PEM of its
+    private key; without it nothing is signed."""
 
     cluster_cidr: str = DEFAULT_CLUSTER_CIDR
     node_cidr_mask: int = DEFAULT_NODE_MASK
     root_ca: str = ""
+    signing_key: bytes = b""
 
 
 Factory = Callable[[ControllerContext, Options], LoopController]
@@ -80,8 +82,7 @@ CONTROLLERS: dict[str, Factory] = {
     "resourcequota-controller": lambda context, options: ResourceQuotaController(context),
     "namespace-controller": lambda context, options: NamespaceController(context),
     "clusterrole-aggregation-controller": lambda context, options: ClusterRoleAggregation(context),
-    "persistentvolumeclaim-protection-controller": lambda context, options: PvcProtectionController(context),
-    "persistentvolume-protection-controller": lambda context, options: PvProtectionController(context),
+    **on_demand.CONTROLLERS,
     "pod-garbage-collector-controller": lambda context, options: PodGarbageCollector(context),
     # Last: its watches on every kind start behind everybody else's.
     "garbage-collector-controller": lambda context, options: GarbageCollector(context),
@@ -163,6 +164,8 @@ class KubeControllerManager:
         self._wanted = [name for name in CONTROLLERS if is_enabled(name, controllers)]
         if not self._options.root_ca and "root-ca-certificate-publisher-controller" in self._wanted:
             self._wanted.remove("root-ca-certificate-publisher-controller")
+        if not self._options.signing_key and "certificatesigningrequest-signing-controller" in self._wanted:
+            self._wanted.remove("certificatesigningrequest-signing-controller")
         self.running: dict[str, LoopController] = {}
 
     @property
@@ -175,16 +178,28 @@ class KubeControllerManager:
         return self.context.acting_as(identity_of(name))
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
+        asleep: list[OnDemand] = []
         for name in self._wanted:
-            self.running[name] = CONTROLLERS[name](self.context_of(name), self._options)
-            self.running[name].prepare()
+            made = self.running[name] = CONTROLLERS[name](self.context_of(name), self._options)
+            if isinstance(made, OnDemand):
+                asleep.append(made)
+            else:
+                made.prepare()
         await self._informers.start()
         for name, controller in self.running.items():
-            await controller.start()
-            log.info("started %s", name)
+            if not isinstance(controller, OnDemand):
+                await controller.start()
+                log.info("started %s", name)
+
+        def listen() -> None:
+            for each in asleep:
+                each.listen()
+
+        waking = self.context.clock.call_later(AFTER_START_SECONDS, listen)
         ready()
         try:
             await stop.wait()
         finally:
+            waking.cancel()
             await asyncio.gather(*(controller.stop() for controller in self.running.values()))
             await self.context.sink.stop()

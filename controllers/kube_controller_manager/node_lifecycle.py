@@ -1,5 +1,7 @@
 """node-lifecycle-controller: notices nodes that stopped reporting and taints nodes by their conditions.
 
+How fast nodes may lose their pods depends on how many of their zone are in trouble (controllers/runtime/disruption_zones.py).
+
 A heartbeat is a renewed Lease or a changed node status. Nodes are kept in the order of their last heartbeat, so one timer,
 set for the oldest, watches over all of them however many there are.
 """
@@ -7,11 +9,13 @@ set for the oldest, watches over all of them however many there are.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from controllers.runtime import node_taints, pods
+from controllers.runtime.disruption_zones import EvictionPace
 from controllers.runtime.events import NORMAL, WARNING
 from controllers.runtime.indexer import SPEC
 from controllers.runtime.informer import Change
@@ -52,6 +56,7 @@ class NodeLifecycleController(LoopController):
         self._silent: set[str] = set()
         self._registered: dict[str, float] = {}
         self._timer: Timer | None = None
+        self._pace = EvictionPace()
 
     def wakes(self) -> Sequence[Source]:
         """Both keep the times of heartbeats; silence itself wakes by the timer."""
@@ -68,10 +73,14 @@ class NodeLifecycleController(LoopController):
     # ---- heartbeats
 
     def _follow_nodes(self, changes: Sequence[Change]) -> Iterator[str]:
+        zones_changed = False
         for old, new in changes:
             if new is None:
                 self._removed(old or {})
-            elif old is None:
+                zones_changed |= self._pace.forget(objects.name(old or {}))
+                continue
+            zones_changed |= self._pace.observe(new)
+            if old is None:
                 name = objects.name(new)
                 text = f"Node {name} event: Registered Node {name} in Controller"
                 self._recorder.event(new, NORMAL, "RegisteredNode", text)
@@ -83,6 +92,8 @@ class NodeLifecycleController(LoopController):
                     self._hear(objects.name(new))
                 if node_taints.corrected(new, "") is not None:
                     yield objects.name(new)
+        if zones_changed:
+            yield from list(self._pace.not_ready())
 
     def _removed(self, node: Object) -> None:
         name = objects.name(node)
@@ -137,12 +148,23 @@ class NodeLifecycleController(LoopController):
                     return Result(requeue_after=left)
                 node = await self._mark_unknown(node)
                 self._silent.discard(key)
-            taints = node_taints.corrected(node, rfc3339(self._clock.now()))
-            if taints is not None:
-                await self._set_taints(node, taints)
+            return await self._correct_taints(node)
         except NotFound:
             pass  # removed meanwhile
         return None
+
+    async def _correct_taints(self, node: Object) -> Result | None:
+        """Those that keep new pods away at once, those that evict when it is the node's turn."""
+        now = rfc3339(self._clock.now())
+        taints = node_taints.corrected(node, now)
+        wait = 0.0
+        if self._pace.suspended or (taints is not None and node_taints.evicts_more(node, taints)):
+            wait = self._pace.wait_seconds(objects.name(node), self._clock.monotonic())
+        if wait:
+            taints = node_taints.corrected(node, now, evict=False, keep=not self._pace.suspended)
+        if taints is not None:
+            await self._set_taints(node, taints)
+        return Result(requeue_after=wait) if 0 < wait < math.inf else None
 
     def _startup_grace_left(self, node: Object) -> float:
         """A node that has never reported is given longer."""

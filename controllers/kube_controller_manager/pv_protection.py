@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from controllers.runtime import finalizers
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.sources import For, Source, exists
+from controllers.runtime.volumes import PERSISTENT_VOLUMES
 from kctl.apimachinery import objects
-from kctl.apimachinery.resources import built_in
 
-PERSISTENT_VOLUMES = built_in("v1", "PersistentVolume")
 FINALIZER = "kubernetes.io/pv-protection"
 
 

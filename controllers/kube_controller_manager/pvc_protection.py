@@ -4,29 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controllers.runtime import finalizers
+from controllers.runtime import finalizers, volumes
 from controllers.runtime.indexer import SPEC
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.sources import For, Source, Watches
+from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import PODS, built_in
+from kctl.apimachinery.resources import PODS
 
-PERSISTENT_VOLUME_CLAIMS = built_in("v1", "PersistentVolumeClaim")
 FINALIZER = "kubernetes.io/pvc-protection"
-
-_CLAIM_INDEX = "claim"
-
-
-def claims_of(pod: Object) -> list[str]:
-    """Index function: the claims a pod's volumes name, and those made for its ephemeral volumes."""
-    found = []
-    for volume in (pod.get("spec") or {}).get("volumes") or ():
-        if "persistentVolumeClaim" in volume:
-            found.append(f"{objects.namespace(pod)}/{volume['persistentVolumeClaim'].get('claimName')}")
-        elif "ephemeral" in volume:
-            found.append(f"{objects.namespace(pod)}/{objects.name(pod)}-{volume['name']}")
-    return found
 
 
 def uses(pod: Object, claim: Object) -> bool:
@@ -34,14 +21,9 @@ def uses(pod: Object, claim: Object) -> bool:
     free as soon as the kubelet is done with the pod, so that the two do not wait for one another."""
     if not objects.spec(pod).get("nodeName"):
         return False
-    for volume in objects.spec(pod).get("volumes") or ():
-        if "persistentVolumeClaim" in volume:
-            if volume["persistentVolumeClaim"].get("claimName") == objects.name(claim):
-                return True
-        elif "ephemeral" in volume and f"{objects.name(pod)}-{volume['name']}" == objects.name(claim):
-            owner = objects.controller_of(claim)
-            if owner is not None and owner["uid"] == objects.uid(pod) and not _is_shut_down(pod):
-                return True
+    for use in volumes.uses_of(pod):
+        if use.claim == objects.name(claim) and (not use.ephemeral or (not volumes.foreign_owner(pod, claim) and not _is_shut_down(pod))):
+            return True
     return False
 
 
@@ -62,12 +44,12 @@ class PvcProtectionController(LoopController):
         super().__init__(context)
         self._claims = context.informers.informer(PERSISTENT_VOLUME_CLAIMS)
         self._pods = context.informers.informer(PODS)
-        self._pods.add_index(_CLAIM_INDEX, claims_of, SPEC)
+        self._pods.add_index(volumes.CLAIM_INDEX, volumes.claims_of, SPEC)
 
     def wakes(self) -> Sequence[Source]:
         return (
             For(PERSISTENT_VOLUME_CLAIMS),
-            Watches(PODS, to=claims_of, when=_frees_claims),
+            Watches(PODS, to=volumes.claims_of, when=_frees_claims),
         )
 
     async def reconcile(self, key: str) -> None:
@@ -83,7 +65,7 @@ class PvcProtectionController(LoopController):
 
     async def _is_used(self, claim: Object) -> bool:
         """Asks the server too before it says no: a watch that is late must not cost anybody their data."""
-        if any(uses(pod, claim) for pod in self._pods.by_index(_CLAIM_INDEX, objects.key(claim))):
+        if any(uses(pod, claim) for pod in self._pods.by_index(volumes.CLAIM_INDEX, objects.key(claim))):
             return True
         pods = (await self.context.client.list(PODS, objects.namespace(claim))).get("items") or ()
         return any(uses(pod, claim) for pod in pods)

@@ -70,6 +70,7 @@ class Run:
         self._turn = itertools.count(1)
         self._heap: list[tuple[int, int, int, int]] = []
         self._nodes = self._pre_filter(pod)
+        self.reusable = self.reusable and self.state.reusable
         self._candidates: dict[str, int] = {}
         """Nodes that no static filter refuses, by name: only these can ever do."""
         feasible = [index for index, node in enumerate(self._nodes) if self._consider(pod, index, node)]

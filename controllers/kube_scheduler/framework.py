@@ -71,13 +71,15 @@ def unresolvable(plugin: str, *reasons: str) -> Status:
 
 @dataclass(slots=True)
 class CycleState:
-    """What plugins remember within one scheduling cycle, by their own names."""
+    """What plugins remember within one scheduling cycle, by their own names. `reusable`: a PreFilter that says no makes every pod
+    be looked at anew, for what it found out goes for this pod alone."""
 
     data: dict[str, Any] = field(default_factory=dict)
+    reusable: bool = True
 
     def clone(self) -> CycleState:
         """For one pod of the shape whose PreFilter filled this."""
-        return CycleState(dict(self.data))
+        return CycleState(dict(self.data), self.reusable)
 
 
 class ClusterEvent(Flag):
@@ -88,6 +90,8 @@ class ClusterEvent(Flag):
     NODE_LABEL = auto()
     NODE_TAINT = auto()
     ASSIGNED_POD_DELETE = auto()
+    PERSISTENT_VOLUME = auto()
+    STORAGE_CLASS = auto()
 
 
 Hint = Callable[[PodInfo, NodeInfo | None], bool]

@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Callable
 
-from controllers.kube_scheduler.profile import default_profile
+from controllers.kube_scheduler.profile import Profile, default_profile
 from controllers.kube_scheduler.scheduler import Scheduler
 from controllers.runtime.events import EventRecorder
 from controllers.runtime.informer import InformerFactory
@@ -28,7 +28,17 @@ class KubeScheduler:
         self._nodes = informers.informer(NODES)
         self._pods = informers.informer(PODS)
         self._recorder = EventRecorder(client, clock, "default-scheduler")
-        self.scheduler = Scheduler(default_profile(client), client, self._pods, self._recorder, clock, randomness)
+        self._client = client
+        self._clock = clock
+        self.scheduler = Scheduler(
+            default_profile(client), client, self._pods, self._recorder, clock, randomness, with_volumes=self._with_volumes
+        )
+
+    async def _with_volumes(self) -> Profile:
+        """Imported with the first pod that has claims."""
+        from controllers.kube_scheduler.volume_profile import with_volumes
+
+        return await with_volumes(default_profile(self._client), self._client, self._informers, self._clock, self.scheduler)
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         await self._informers.start()

@@ -74,6 +74,7 @@ class PodShape:
     node_name: str
     images: tuple[str, ...]
     empty_request: bool
+    has_claims: bool
 
 
 def _requests(container: Object, *, non_zero: bool = False) -> Resources:
@@ -121,11 +122,13 @@ def pod_requests(spec: Object, *, non_zero: bool = False) -> Resources:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Fields of a pod that somebody looks at: of its metadata, its spec, and of each of its containers and init containers."""
+    """Fields of a pod that somebody looks at: of its metadata, its spec, and of each of its containers and init containers; and, of its
+    volumes, those that are claims."""
 
     spec: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     metadata: tuple[str, ...] = ()
+    claims: bool = False
 
     def signature(self, pod: Object) -> bytes:
         """Equal for pods that nobody who reads these fields alone can tell from one another."""
@@ -133,6 +136,8 @@ class Reads:
         parts: Object = {name: spec[name] for name in self.spec if name in spec}
         for kind in ("containers", "initContainers"):
             parts[kind] = [[container.get(name) for name in self.containers] for container in spec.get(kind) or ()]
+        if self.claims and (claims := _claims(spec)):
+            parts["claims"] = claims
         if self.metadata:
             parts["metadata"] = [meta.get(name) for name in self.metadata]
         return orjson.dumps(parts)
@@ -145,11 +150,17 @@ def all_reads(reads: Iterable[Reads]) -> Reads:
         tuple(sorted({name for each in every for name in each.spec})),
         tuple(sorted({name for each in every for name in each.containers})),
         tuple(sorted({name for each in every for name in each.metadata})),
+        any(each.claims for each in every),
     )
 
 
-NODE_ACCOUNTS = Reads(spec=("hostNetwork", "overhead", "resources"), containers=("ports", "resources", "restartPolicy"))
-"""What is counted of a pod on its node, whatever plugins there are."""
+def _claims(spec: Object) -> list[Object]:
+    """The volumes that are claims. All others have random names among them, and decide nothing."""
+    return [volume for volume in spec.get("volumes") or () if "persistentVolumeClaim" in volume or "ephemeral" in volume]
+
+
+NODE_ACCOUNTS = Reads(spec=("hostNetwork", "overhead", "resources"), containers=("ports", "resources", "restartPolicy"), claims=True)
+"""What is counted of a pod on its node, whatever plugins there are; and whether it has claims, which need plugins of their own."""
 
 
 def shape_of(spec: Object) -> PodShape:
@@ -167,6 +178,7 @@ def shape_of(spec: Object) -> PodShape:
         node_name=spec.get("nodeName") or "",
         images=tuple(container.get("image") or "" for container in spec.get("containers") or ()),
         empty_request=empty,
+        has_claims=bool(_claims(spec)),
     )
 
 

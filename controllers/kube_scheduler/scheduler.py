@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
 from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.events_to_wake import ClusterChange, WakeTable, node_change
-from controllers.kube_scheduler.framework import ClusterEvent, Status
+from controllers.kube_scheduler.framework import ClusterEvent, Code, Status
 from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes
 from controllers.kube_scheduler.profile import Profile
 from controllers.kube_scheduler.queue import SchedulingQueue
 from controllers.runtime.events import NORMAL, WARNING, EventRecorder
 from controllers.runtime.informer import Change, Informer
+from controllers.runtime.volumes import claims_of
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
@@ -48,19 +49,26 @@ class Scheduler:
         recorder: EventRecorder,
         clock: Clock,
         randomness: random.Random,
+        with_volumes: Callable[[], Awaitable[Profile]] | None = None,
     ) -> None:
-        self._profile = profile
+        self._randomness = randomness
         self._client = client
         self._pods = pods
         self._recorder = recorder
         self._clock = clock
-        self._shapes = Shapes(profile.reads)
-        self._wake_table = WakeTable(profile.refusing)
+        self._with_volumes = with_volumes
+        self._held: dict[str, Object] | None = None
         self.cache = Cache()
         self._wake = asyncio.Event()
         self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set)
-        self._assigner = Assigner(profile, self.cache, randomness)
         self._tasks: dict[asyncio.Task[None] | None, None] = {}
+        self._use(profile)
+
+    def _use(self, profile: Profile) -> None:
+        self._profile = profile
+        self._shapes = Shapes(profile.reads)
+        self._wake_table = WakeTable(profile.refusing)
+        self._assigner = Assigner(profile, self.cache, self._randomness)
 
     # ---- what the informers bring
 
@@ -126,8 +134,37 @@ class Scheduler:
             self.queue.remove(uid)
         elif not self.cache.is_assumed(uid):
             info = PodInfo.of(pod, self._shapes)
-            if all(plugin.pre_enqueue(info) is None for plugin in self._profile.pre_enqueue):
+            if info.shape.has_claims and self._with_volumes is not None:
+                self._hold(pod)
+            elif all(plugin.pre_enqueue(info) is None for plugin in self._profile.pre_enqueue):
                 self.queue.update(info)
+
+    # ---- volumes, once there is a pod with claims
+
+    def _hold(self, pod: Object) -> None:
+        """Pods with claims wait until the plugins for them are there: most clusters never need those, nor their caches."""
+        if self._held is None:
+            self._held = {}
+            self._background(self._learn_volumes())
+        self._held[objects.key(pod)] = pod
+
+    async def _learn_volumes(self) -> None:
+        assert self._with_volumes is not None
+        profile = await self._with_volumes()
+        self._use(profile)
+        held, self._held, self._with_volumes = self._held or {}, None, None
+        for key in held:
+            present = self._pods.get(key)
+            if present is not None and not present["spec"].get("nodeName") and not _is_terminal(present):
+                self._unassigned(None, present)
+
+    def claims_changed(self, keys: Collection[str]) -> None:
+        """Pods that were refused and use one of them are looked at again."""
+        if self.queue.waiting():
+            self.queue.move(lambda queued: queued.info.shape.has_claims and not set(claims_of(queued.info.pod)).isdisjoint(keys))
+
+    def storage_changed(self, event: ClusterEvent) -> None:
+        self._moved((ClusterChange(event),))
 
     # ---- the loop
 
@@ -220,7 +257,11 @@ class Scheduler:
         except (ApiError, ConnectionFailed) as error:
             log.warning("binding %s to %s: %s", info.key, node, error)
             self._give_back(info, placement)
-            self._try_again(queued, error)
+            self._try_again(queued, f'running Bind plugin "{self._profile.bind[0].name}": {error}')
+            return
+        if status is not None and status.code is Code.ERROR:
+            self._give_back(info, placement)
+            self._try_again(queued, f'running PreBind plugin "{status.plugin}": {", ".join(status.reasons)}')
             return
         if status is not None:
             self._refused(queued, placement, status)
@@ -231,14 +272,14 @@ class Scheduler:
         for plugin in self._profile.post_bind:
             plugin.post_bind(state, info, node)
 
-    def _try_again(self, queued: QueuedPod, error: Exception) -> None:
+    def _try_again(self, queued: QueuedPod, message: str) -> None:
         """After its back-off, unless somebody else has bound it."""
         info, present = queued.info, self._pods.get(queued.info.key)
         if present is None or objects.uid(present) != info.uid or present["spec"].get("nodeName"):
             self.queue.done(queued)
             return
         self.queue.refused(queued, (), error=True)
-        self._say_why(info, "SchedulerError", f'running Bind plugin "{self._profile.bind[0].name}": {error}')
+        self._say_why(info, "SchedulerError", message)
 
     async def _binding_cycle(self, info: PodInfo, placement: Placement) -> Status | None:
         node, state = placement

@@ -9,9 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery import times
+
+if TYPE_CHECKING:
+    from controllers.kubelet.usage_course import Course
 
 PREFIX = "kctl.dev/"
 PROFILE = "kctl.dev/profile"
@@ -44,6 +47,9 @@ class Behaviour:
     pre_stop_duration: Seconds = (0.0, 0.0)
     log_lines: int | None = 1
     log_interval: Seconds = (1.0, 1.0)
+    cpu_usage: Course | None = None
+    memory_usage: Course | None = None
+    cpu_load: Course | None = None
     log_message: str = "simulated container {container} of pod {pod}, image {image}, line {n}"
 
     def run_seconds(self, attempt: int) -> Seconds | None:
@@ -100,6 +106,12 @@ def _log_lines(text: str) -> int | None:
     return int(text)
 
 
+def _course(text: str) -> Course:
+    from controllers.kubelet.usage_course import parse_course
+
+    return parse_course(text)
+
+
 def _text(text: str) -> str:
     return text
 
@@ -123,6 +135,9 @@ SETTINGS: Mapping[str, Callable[[str], Any]] = {
     "post-start-duration": _duration,
     "post-start-error": _text,
     "pre-stop-duration": _duration,
+    "cpu-usage": _course,
+    "memory-usage": _course,
+    "cpu-load": _course,
     "log-lines": _log_lines,
     "log-interval": _duration,
     "log-message": _text,

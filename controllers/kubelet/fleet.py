@@ -10,7 +10,9 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from controllers.kubelet import node_behaviour, node_status
 from controllers.kubelet.container_logs import container_logs
@@ -18,7 +20,7 @@ from controllers.kubelet.context import KubeletContext, Waiter
 from controllers.kubelet.heartbeat import Heartbeats
 from controllers.kubelet.kubelet import Kubelet
 from controllers.kubelet.node_config import NodeConfig, StaticPod, StaticPodState
-from controllers.kubelet.references import CONFIG_MAP, SECRET, Missing, uses_secrets
+from controllers.kubelet.references import CLAIM, CONFIG_MAP, SECRET, Missing, kinds_of
 from controllers.kubelet.runtime import ContainerRuntime
 from controllers.kubelet.simulated_logs import stream_lines
 from controllers.kubelet.simulated_runtime import SimulatedRuntime
@@ -27,15 +29,25 @@ from controllers.kubelet.static_pods import StaticPodRunner
 from controllers.kubelet.status_writer import StatusWriter
 from controllers.runtime.events import EventRecorder
 from controllers.runtime.informer import Change, Informer, InformerFactory
+from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS
 from kctl.apimachinery import objects, status, user
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CONFIG_MAPS, NODES, PODS, SECRETS
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
+from kctl.client.kubelet import NodeUsage, PodUsage
+
+if TYPE_CHECKING:
+    from controllers.kubelet.pod_worker import PodWorker
+    from controllers.kubelet.usage import UsageMeter
+    from kctl.client.kubelet import Forward, Process
 
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
+
+_LATER = {SECRET: SECRETS, CLAIM: PERSISTENT_VOLUME_CLAIMS}
+"""Caches that are filled when a pod first needs them."""
 
 
 class KubeletFleet:
@@ -70,8 +82,13 @@ class KubeletFleet:
         self._recorder: EventRecorder | None = None
         self._waiting: dict[tuple[str, str], dict[str, Waiter]] = {}
         self._caches: dict[str, Informer] = {}
-        self._held_for_secrets: list[Object] = []
+        self._held: list[Object] = []
+        """Pods that wait for a cache."""
+        self._filling: set[str] = set()
+        self._plain: tuple[object, object] = (None, None)
+        """Volumes and containers of the last pod that needs no such cache: those of one template are asked about once."""
         self._addresses_given = 0
+        self._usage_meter: UsageMeter | None = None
         self._tasks: dict[asyncio.Task[None], None] = {}
 
     # ---- running
@@ -162,9 +179,11 @@ class KubeletFleet:
                 continue
             if old is not None and old["metadata"]["uid"] != new["metadata"]["uid"]:
                 kubelet.pod_removed(old)
-            if SECRET not in self._caches and not kubelet.runs(new) and uses_secrets(new):
-                self._fetch_secrets(new)
-            elif not self._held_for_secrets or not self._hold(new):
+            spec = new["spec"]
+            looks_new = spec.get("volumes") is not self._plain[0] or spec["containers"] is not self._plain[1]
+            if looks_new and len(self._caches) <= len(_LATER) and not kubelet.runs(new) and (kinds := self._lacking(new)):
+                self._fetch(kinds, new)
+            elif not self._held or not self._hold(new):
                 kubelet.pod_changed(new)
 
     def _reserve_addresses(self, pods: Iterable[Object]) -> None:
@@ -174,31 +193,45 @@ class KubeletFleet:
                 kubelet.reserve_address(pod)
 
     def _hold(self, pod: Object) -> bool:
-        """Keep only the newest version of a pod that waits for the Secret cache."""
-        for index, held in enumerate(self._held_for_secrets):
+        """Keep only the newest version of a pod that waits for a cache."""
+        for index, held in enumerate(self._held):
             if objects.uid(held) == objects.uid(pod):
-                self._held_for_secrets[index] = pod
+                self._held[index] = pod
                 return True
         return False
 
-    def _fetch_secrets(self, pod: Object) -> None:
-        """The first pod that uses a Secret: most clusters of simulated pods never need that cache."""
-        if not self._hold(pod):
-            self._held_for_secrets.append(pod)
-        if len(self._held_for_secrets) == 1:
-            self._spawn(self._start_secrets())
+    def _lacking(self, pod: Object) -> list[str]:
+        kinds = kinds_of(pod)
+        if not kinds and not pod["spec"].get("initContainers"):
+            self._plain = pod["spec"].get("volumes"), pod["spec"]["containers"]
+        return [kind for kind in kinds if kind not in self._caches]
 
-    async def _start_secrets(self) -> None:
-        secrets = self._informers.informer(SECRETS)
+    def _fetch(self, kinds: Sequence[str], pod: Object) -> None:
+        """The first pod that uses a Secret or a claim: most clusters of simulated pods never need those caches."""
+        if not self._hold(pod):
+            self._held.append(pod)
+        missing = [kind for kind in kinds if kind not in self._filling]
+        if missing:
+            self._filling.update(missing)
+            self._spawn(self._fill(missing))
+
+    async def _fill(self, kinds: Sequence[str]) -> None:
+        informers = {kind: self._informers.informer(_LATER[kind]) for kind in kinds}
         await self._informers.start()
-        secrets.add_handler(lambda changes: self._appeared(SECRET, changes))
-        self._caches[SECRET] = secrets
-        held, self._held_for_secrets = self._held_for_secrets, []
+        for kind, informer in informers.items():
+            informer.add_handler(partial(self._appeared, kind))
+            self._caches[kind] = informer
+            self._filling.discard(kind)
+        held, self._held = self._held, []
         pods = self._informers.informer(PODS)
         for pod in held:
             present = pods.get(objects.key(pod))
             kubelet = self._kubelets.get(objects.spec(pod).get("nodeName") or "")
-            if kubelet is not None and present is not None and objects.uid(present) == objects.uid(pod):
+            if kubelet is None or present is None or objects.uid(present) != objects.uid(pod):
+                continue
+            if lacking := self._lacking(present):
+                self._fetch(lacking, present)
+            else:
                 kubelet.pod_changed(present)
 
     def _look_up(self, kind: str, key: str) -> Object | None:
@@ -250,20 +283,81 @@ class KubeletFleet:
         self._reserve_addresses(bound)
         self._pods_changed([Change(None, pod) for pod in bound])
 
+    # ---- UsageSource
+
+    def usage(self, pod: Object) -> PodUsage | None:
+        kubelet = self._kubelets.get(objects.spec(pod).get("nodeName") or "")
+        if kubelet is None or kubelet.paused:
+            return None
+        return self._meter().usage(pod, kubelet.pod_defaults)
+
+    def node_usage(self, node: str) -> NodeUsage | None:
+        kubelet = self._kubelets.get(node)
+        if kubelet is None or kubelet.paused:
+            return None
+        return self._meter().node_usage(node, kubelet.pod_defaults)
+
+    def _meter(self) -> UsageMeter:
+        """Made, and its index with it, when somebody first asks."""
+        if self._usage_meter is None:
+            from controllers.kubelet.usage import UsageMeter
+
+            self._usage_meter = UsageMeter(self._informers.informer(PODS), self._clock)
+        return self._usage_meter
+
     # ---- KubeletConnector
 
     async def logs(self, node: str, namespace: str, pod: str, container: str, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         """Raises ApiError as a kubelet (through the API server) would answer."""
-        kubelet = self._kubelets.get(node)
         key = f"{namespace}/{pod}"
-        if kubelet is None or kubelet.paused:
-            raise status.InternalError(f'Get "https://{node}:10250/containerLogs/{key}/{container}": dial tcp: connect: connection refused')
-        runner = self._static.get(node)
-        static = runner.static_pod(key) if runner is not None else None
+        self._reach(node, f"containerLogs/{key}/{container}")
+        static = self._static_pod(node, key)
         if static is not None:
             return static.logs(options) if static.logs is not None else stream_lines(tuple, options, self._clock)
-        present = self._informers.informer(PODS).get(key)
-        worker = kubelet.worker(objects.uid(present)) if present is not None else None
+        worker = self._worker(node, key)
         if worker is None:
             raise status.NotFound(f'pods "{pod}" not found')
         return container_logs(worker, container, options)
+
+    async def exec(self, node: str, namespace: str, pod: str, container: str, command: Sequence[str]) -> Process:
+        key = f"{namespace}/{pod}"
+        self._reach(node, f"exec/{key}/{container}")
+        await self._load_execution()
+        from controllers.kubelet import execution
+
+        return execution.exec_in(self._worker(node, key), container, command, self._clock)
+
+    async def attach(self, node: str, namespace: str, pod: str, container: str) -> Process:
+        key = f"{namespace}/{pod}"
+        self._reach(node, f"attach/{key}/{container}")
+        await self._load_execution()
+        from controllers.kubelet import execution
+
+        return execution.attach_to(self._worker(node, key), container)
+
+    async def port_forward(self, node: str, namespace: str, pod: str) -> Forward:
+        key = f"{namespace}/{pod}"
+        self._reach(node, f"portForward/{key}")
+        await self._load_execution()
+        from controllers.kubelet import execution
+
+        return execution.port_forward_to(self._worker(node, key), f"{pod}_{namespace}")
+
+    async def _load_execution(self) -> None:
+        """Beside the event loop; most clusters never need it."""
+        await self._clock.beside(partial(import_module, "controllers.kubelet.execution"))
+
+    def _reach(self, node: str, path: str) -> Kubelet:
+        """Raises InternalError where nobody answers."""
+        kubelet = self._kubelets.get(node)
+        if kubelet is None or kubelet.paused:
+            raise status.InternalError(f'Get "https://{node}:10250/{path}": dial tcp: connect: connection refused')
+        return kubelet
+
+    def _static_pod(self, node: str, key: str) -> StaticPod | None:
+        runner = self._static.get(node)
+        return runner.static_pod(key) if runner is not None else None
+
+    def _worker(self, node: str, key: str) -> PodWorker | None:
+        present = self._informers.informer(PODS).get(key)
+        return self._kubelets[node].worker(objects.uid(present)) if present is not None else None

@@ -1,4 +1,4 @@
-"""Which ConfigMaps and Secrets a pod needs, and what a kubelet says while one is missing. Pure."""
+"""Which ConfigMaps, Secrets and claims a pod needs, and what a kubelet says while one is missing. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from controllers.kubelet.by_template import ByTemplate
+from controllers.runtime import volumes
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 
 CONFIG_MAP = "configmap"
 SECRET = "secret"
+CLAIM = "persistentvolumeclaim"
 _WORD = {CONFIG_MAP: "ConfigMap", SECRET: "Secret"}
 
 Lookup = Callable[[str, str], Object | None]
@@ -27,7 +29,11 @@ class Missing(NamedTuple):
 
 
 def missing_volume(pod: Object, lookup: Lookup) -> Missing | None:
-    """The first volume source that cannot be mounted."""
+    """The first volume that cannot be mounted; claims before all others, as a kubelet needs their volumes to begin at all."""
+    if volumes.has_claims(pod):
+        unbound = _unbound_claim(pod, lookup)
+        if unbound is not None:
+            return unbound
     namespace = objects.namespace(pod)
     for volume, kind, name, items in _mounted(objects.spec(pod).get("volumes")):
         key = f"{namespace}/{name}"
@@ -51,6 +57,28 @@ def _mounted(volumes: Sequence[Object] | None) -> Sequence[tuple[Object, str, st
             if name and not source.get("optional"):
                 found.append((volume, kind, name, source.get("items") or ()))
     return found
+
+
+def _unbound_claim(pod: Object, lookup: Lookup) -> Missing | None:
+    for use in volumes.uses_of(pod):
+        key = f"{objects.namespace(pod)}/{use.claim}"
+        claim = lookup(CLAIM, key)
+        if claim is None:
+            why = f'failed to fetch PVC from API server: persistentvolumeclaims "{use.claim}" not found'
+        elif objects.deletion_timestamp(claim):
+            why = "PVC is being deleted"
+        elif objects.status(claim).get("phase") != "Bound":
+            why = "PVC is not bound"
+        elif use.ephemeral and (foreign := volumes.foreign_owner(pod, claim)):
+            why = foreign
+        else:
+            continue
+        message = (
+            f"Unable to attach or mount volumes: unmounted volumes=[{use.volume}], unattached volumes=[], "
+            f"failed to process volumes=[{use.volume}]: error processing PVC {key}: {why}"
+        )
+        return Missing(CLAIM, key, message, use.volume)
+    return None
 
 
 def _volume_message(volume: Object, why: str) -> str:
@@ -107,8 +135,13 @@ def _has_key(obj: Object, key: str) -> bool:
     return key in (obj.get("data") or ()) or key in (obj.get("binaryData") or ())
 
 
-def uses_secrets(pod: Object) -> bool:
-    """Whether the Secret cache is needed at all for this pod."""
+def kinds_of(pod: Object) -> list[str]:
+    """Which of the caches that are not filled before they are needed this pod needs: of Secrets, of claims."""
+    found = [SECRET] if _uses_secrets(pod) else []
+    return [*found, CLAIM] if volumes.has_claims(pod) else found
+
+
+def _uses_secrets(pod: Object) -> bool:
     spec = objects.spec(pod)
     return _secrets_in(spec.get("containers"), spec.get("initContainers"), spec.get("volumes"))
 

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from controllers.runtime.indexer import WHOLE, Indexer, IndexFunction, Part
 from kctl.apimachinery import objects
@@ -39,6 +39,7 @@ class Change(NamedTuple):
     new: Object | None
 
 
+_T = TypeVar("_T")
 _Changes = list[Change]
 _Objects = list[Object]
 Handler = Callable[[Sequence[Change]], None]
@@ -271,12 +272,23 @@ class InformerFactory:
         self._client = client
         self._clock = clock
         self._informers: dict[ResourceType, Informer] = {}
+        self._asked: dict[ResourceType, Informer] | None = None
 
     def informer(self, resource: ResourceType) -> Informer:
         found = self._informers.get(resource)
         if found is None:
             found = self._informers[resource] = Informer(self._client, self._clock, resource)
+        if self._asked is not None:
+            self._asked[resource] = found
         return found
+
+    def asked_for(self, work: Callable[[], _T]) -> tuple[_T, list[Informer]]:
+        """What `work` returns, and the informers it asked for: those to wait for, and no other that may never fill."""
+        self._asked = {}
+        try:
+            return work(), list(self._asked.values())
+        finally:
+            self._asked = None
 
     async def start(self) -> None:
         """Starts the informers asked for since the last call and waits until all are filled."""

@@ -18,7 +18,12 @@ def matches_node(spec: Object, node_labels: Mapping[str, str], node_name: str) -
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
     if not required:
         return True
-    return any(_term_matches(term, node_labels, node_name) for term in required.get("nodeSelectorTerms") or ())
+    return selector_matches(required, node_labels, node_name)
+
+
+def selector_matches(selector: Object, node_labels: Mapping[str, str], node_name: str) -> bool:
+    """A NodeSelector: one of its terms must hold."""
+    return any(_term_matches(term, node_labels, node_name) for term in selector.get("nodeSelectorTerms") or ())
 
 
 def _term_matches(term: Object, node_labels: Mapping[str, str], node_name: str) -> bool:

@@ -5,6 +5,7 @@ Pure: a node in, taints out. Scheduling (NoSchedule) follows every condition; ev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kctl.apimachinery import objects
@@ -49,10 +50,23 @@ def _is_managed(taint: Taint) -> bool:
     return taint["effect"] == "NoExecute" and taint["key"] in _MANAGED_NO_EXECUTE
 
 
-def corrected(node: Object, now: str) -> list[Taint] | None:
-    """spec.taints as they should be; None where they are."""
+def evicts_more(node: Object, taints: Sequence[Taint]) -> bool:
+    """Whether `taints` would begin to drive pods away; one such taint for another does not."""
+    return _evicts(taints) and not _evicts(objects.spec(node).get("taints") or ())
+
+
+def _evicts(taints: Sequence[Taint]) -> bool:
+    return any(taint["effect"] == "NoExecute" and taint["key"] in _MANAGED_NO_EXECUTE for taint in taints)
+
+
+def corrected(node: Object, now: str, *, evict: bool = True, keep: bool = False) -> list[Taint] | None:
+    """spec.taints as they should be; None where they are. Without `evict` no NoExecute taint is added, and those that the node's
+    condition calls for stay only with `keep`."""
     present: list[Taint] = objects.spec(node).get("taints") or []
     wanted = _wanted(node)
+    if not evict:
+        here = {(taint["key"], taint["effect"]) for taint in present} if keep else set()
+        wanted = [entry for entry in wanted if entry[1] != "NoExecute" or entry in here]
     kept = [taint for taint in present if not _is_managed(taint) or (taint["key"], taint["effect"]) in wanted]
     have = {(taint["key"], taint["effect"]) for taint in kept}
     added = [{"key": key, "effect": effect, "timeAdded": now} for key, effect in wanted if (key, effect) not in have]

@@ -19,6 +19,10 @@ class JsonPatchError(ValueError):
         self.message = message
 
 
+class FailedTest(JsonPatchError):
+    """A value is not what an operation `test` says it is."""
+
+
 class MalformedPatch(JsonPatchError):
     """What was sent is no JSON patch."""
 
@@ -42,6 +46,11 @@ def apply(document: Any, operations: Any) -> Any:
     if bounds.too_deep(patch.document):
         raise JsonPatchError(bounds.EXCEEDED)
     return patch.document
+
+
+def may_grow(operations: Any) -> bool:
+    """Whether a small patch may make a large object of a small one."""
+    return isinstance(operations, list) and any(isinstance(entry, dict) and entry.get("op") == "copy" for entry in operations)
 
 
 def _check_form(operations: Any) -> None:
@@ -91,7 +100,7 @@ class _Patch:
     def _test(self, path: str, wanted: Any) -> None:
         present = _get(self.document, path)
         if (None if present is _MISSING else present) != wanted or isinstance(present, bool) != isinstance(wanted, bool):
-            raise JsonPatchError(f"testing value {path} failed: test failed")
+            raise FailedTest(f"testing value {path} failed: test failed")
 
     def _transfer(self, name: str, source: str | None, path: str) -> None:
         if source is None:
@@ -99,13 +108,13 @@ class _Patch:
         value = _get(self.document, source)
         if value is _MISSING:
             raise JsonPatchError(f"error in {name} for path: '{source}': missing value")
-        if bounds.too_deep(value):
-            raise JsonPatchError(bounds.EXCEEDED)
         if name == "move":
             if path.startswith(source + "/"):
                 raise JsonPatchError(f"add operation does not apply: doc is missing path: {_quote(path)}: missing value")
             self.document = _remove(self.document, source) if source else self.document
         else:
+            if bounds.too_deep(value):
+                raise JsonPatchError(bounds.EXCEEDED)
             self._copied += len(orjson.dumps(value))
             if self._copied > MAX_COPIED_BYTES:
                 size = f"the accumulated size increase of copy is {self._copied}, exceeding the limit {MAX_COPIED_BYTES}"

@@ -135,7 +135,7 @@ _TOKEN = re.compile(r"!=|==|[=!(),<>]|[^\s!=(),<>]+")
 
 class _Tokens:
     def __init__(self, text: str) -> None:
-        self.items = _TOKEN.findall(text)
+        self.items = [found.group() for found in _TOKEN.finditer(text)]  # findall would let nobody else work meanwhile
         self.index = 0
 
     def peek(self) -> str:

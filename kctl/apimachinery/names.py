@@ -291,6 +291,14 @@ def http_path(value: str) -> list[str]:
     return [] if re.fullmatch(_HTTP_PATH, value) else [regex_error("Invalid path", _HTTP_PATH)]
 
 
+def domain_prefixed_path(path: str, value: str) -> list[FieldError]:
+    """A value like acme.io/foo at `path`, each error with the part it is about; that there is one is asked elsewhere."""
+    domain, _, rest = value.partition("/")
+    if not domain or not rest:
+        return [invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    return errors(path, domain, dns1123_subdomain) + errors(path, rest, http_path)
+
+
 def socket_address(value: str) -> list[str]:
     host, colon, port = value.rpartition(":")
     if not colon:

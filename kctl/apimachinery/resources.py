@@ -7,7 +7,7 @@ preferred version of each first). Custom resources are added to a `ResourceTable
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
@@ -36,6 +36,8 @@ class ResourceType(NamedTuple):
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: tuple[Subresource, ...] = ()
+    storage_version: str = ""
+    """The version in which it is stored, where a definition says so; '' for built-in types."""
 
     @property
     def api_version(self) -> str:
@@ -222,19 +224,37 @@ class ResourceTable:
     def __init__(self, types: Iterable[ResourceType] = BUILT_IN) -> None:
         self._by_path: dict[tuple[str, str, str], ResourceType] = {}
         self._by_kind: dict[tuple[str, str, str], ResourceType] = {}
+        self._versions: dict[str, list[str]] = {}
+        self._custom: list[ResourceType] = []
+        self._custom_groups: frozenset[str] = frozenset()
         for entry in types:
             self.add(entry)
 
     def add(self, entry: ResourceType) -> None:
         self._by_path[entry.group, entry.version, entry.plural] = entry
         self._by_kind[entry.group, entry.version, entry.kind] = entry
+        self._versions.clear()
 
-    def remove(self, entry: ResourceType) -> None:
+    def _remove(self, entry: ResourceType) -> None:
         self._by_path.pop((entry.group, entry.version, entry.plural), None)
         self._by_kind.pop((entry.group, entry.version, entry.kind), None)
+        self._versions.clear()
+
+    def set_custom(self, types: Iterable[ResourceType]) -> None:
+        """Exactly these custom resources from now on, in this order, after the built-in types. None of a built-in group."""
+        for entry in self._custom:
+            self._remove(entry)
+        self._custom = list(types)
+        self._custom_groups = frozenset(entry.group for entry in self._custom)
+        for entry in self._custom:
+            self.add(entry)
+
+    def is_custom(self, group: str) -> bool:
+        """Whether the group is one of definitions."""
+        return group in self._custom_groups
 
     def __iter__(self) -> Iterator[ResourceType]:
-        return iter(self._by_path.values())
+        return iter(tuple(self._by_path.values()))  # definitions come and go while threads make documents of it
 
     def by_plural(self, group: str, version: str, plural: str) -> ResourceType | None:
         return self._by_path.get((group, version, plural))
@@ -246,11 +266,16 @@ class ResourceTable:
 
     def preferred(self, group: str, plural: str) -> ResourceType | None:
         """The first (preferred) version of a resource of a group."""
-        return next((e for e in self._by_path.values() if e.group == group and e.plural == plural), None)
+        return next((e for e in self if e.group == group and e.plural == plural), None)
 
-    def versions(self, group: str) -> list[str]:
+    def versions(self, group: str) -> Sequence[str]:
         """The group's versions, preferred first."""
-        return list(dict.fromkeys(entry.version for entry in self if entry.group == group))
+        known = self._versions.get(group)
+        if known is None:
+            known = list(dict.fromkeys(entry.version for entry in self if entry.group == group))
+            if known:  # what is asked for may be anything
+                self._versions[group] = known
+        return known
 
 
 _TABLE: Final = ResourceTable()
@@ -285,3 +310,4 @@ LEASES: Final = built_in("coordination.k8s.io/v1", "Lease")
 ENDPOINT_SLICES: Final = built_in("discovery.k8s.io/v1", "EndpointSlice")
 PRIORITY_CLASSES: Final = built_in("scheduling.k8s.io/v1", "PriorityClass")
 POD_DISRUPTION_BUDGETS: Final = built_in("policy/v1", "PodDisruptionBudget")
+CUSTOM_RESOURCE_DEFINITIONS: Final = built_in("apiextensions.k8s.io/v1", "CustomResourceDefinition")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from kctl.apimachinery.field_errors import FieldError, aggregate
+from kctl.apimachinery.field_errors import FieldError, aggregate, shown
 
 StatusObject = dict[str, Any]
 
@@ -205,7 +205,7 @@ def invalid(group: str, kind: str, name: str, errors: Sequence[FieldError]) -> I
     message = f'{_qualified(group, kind)} "{name}" is invalid'
     if errors:
         message += f": {aggregate(errors)}"
-    causes = [error.cause() for error in errors]
+    causes = [error.cause() for error in shown(errors)]
     return Invalid(message, details=_details(name, group, kind, **({"causes": causes} if causes else {})))
 
 

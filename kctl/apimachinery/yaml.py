@@ -8,8 +8,9 @@ quoted exactly where Go quotes them. Errors carry Go's words: `yaml: line 6: did
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cmp_to_key
+from io import StringIO
 from typing import Any
 
 import yaml
@@ -19,16 +20,15 @@ from kctl.apimachinery.yaml_documents import TOO_DEEP, DocumentBuilder, go_float
 from kctl.apimachinery.yaml_documents import YamlError as YamlError
 
 try:
-    from yaml import CSafeDumper as _BaseDumper
     from yaml import CSafeLoader as _BaseLoader
+    from yaml.cyaml import CEmitter as _Emitter  # type: ignore[attr-defined]
 except ImportError:  # PyYAML without libyaml
-    from yaml import SafeDumper as _BaseDumper  # type: ignore[assignment]
     from yaml import SafeLoader as _BaseLoader  # type: ignore[assignment]
+    from yaml.emitter import Emitter as _Emitter  # type: ignore[assignment]
 
 
 _TIMESTAMP = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|[ \t]+)\d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?:[ \t]*(?:Z|[-+]\d\d:\d\d))?)?")
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
-_STR = "tag:yaml.org,2002:str"
 
 
 def parse(text: str | bytes) -> tuple[Any, list[str]]:
@@ -145,17 +145,51 @@ def _compare_numbers(left: str, right: str, i: int) -> int:
 _BY_KEY = cmp_to_key(_compare)
 
 
-class _Dumper(_BaseDumper):
-    """libyaml's emitter, which Go's is a port of; only the choice of quotes is ours."""
+class _Writer:
+    """Hands a value to libyaml's emitter event by event. One call for the whole would be quicker, but nobody else in this process would
+    do anything while it lasts."""
 
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+    def __init__(self, emitter: Any) -> None:
+        self._emit: Callable[[yaml.Event], None] = emitter.emit
 
-    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
-        """Every scalar may stand plain: quotes are chosen by the representers below."""
-        if kind is yaml.ScalarNode:
-            return _STR
-        return "tag:yaml.org,2002:map" if kind is yaml.MappingNode else "tag:yaml.org,2002:seq"
+    def document(self, value: Any) -> None:
+        self._emit(yaml.StreamStartEvent())
+        self._emit(yaml.DocumentStartEvent(explicit=False))
+        self._value(value)
+        self._emit(yaml.DocumentEndEvent(explicit=False))
+        self._emit(yaml.StreamEndEvent())
+
+    def _value(self, value: Any) -> None:
+        if isinstance(value, dict):
+            self._emit(yaml.MappingStartEvent(None, None, True, flow_style=False))
+            for key in sorted(value, key=_BY_KEY):
+                self._value(key)
+                self._value(value[key])
+            self._emit(yaml.MappingEndEvent())
+        elif isinstance(value, list | tuple):
+            self._emit(yaml.SequenceStartEvent(None, None, True, flow_style=False))
+            for item in value:
+                self._value(item)
+            self._emit(yaml.SequenceEndEvent())
+        else:
+            text, style = _scalar(value)
+            self._emit(yaml.ScalarEvent(None, None, (True, True), text, style=style))
+
+
+def _scalar(value: Any) -> tuple[str, str | None]:
+    """The text, and how it is quoted: libyaml's emitter, which Go's is a port of, leaves that to us."""
+    match value:
+        case str():
+            return value, "|" if "\n" in value else None if _plain_is_text(value) else '"'
+        case bool():
+            return "true" if value else "false", None
+        case int():
+            return str(value), None
+        case float():
+            return go_float(value), None
+        case None:
+            return "null", None
+    raise TypeError(f"cannot be written as YAML: {type(value).__name__}")
 
 
 def _plain_is_text(text: str) -> bool:
@@ -169,44 +203,8 @@ def _plain_is_text(text: str) -> bool:
     return True
 
 
-def _string(dumper: Any, text: str) -> yaml.Node:
-    if "\n" in text:
-        style: str | None = "|"
-    else:
-        style = None if _plain_is_text(text) else '"'
-    return dumper.represent_scalar(_STR, text, style)  # type: ignore[no-any-return]
-
-
-def _dict(dumper: Any, value: dict[str, Any]) -> yaml.Node:
-    pairs = [(key, value[key]) for key in sorted(value, key=_BY_KEY)]
-    return dumper.represent_mapping("tag:yaml.org,2002:map", pairs)  # type: ignore[no-any-return]
-
-
-def _float(dumper: Any, value: float) -> yaml.Node:
-    return dumper.represent_scalar(_STR, go_float(value))  # type: ignore[no-any-return]
-
-
-def _integer(dumper: Any, value: int) -> yaml.Node:
-    return dumper.represent_scalar(_STR, str(value))  # type: ignore[no-any-return]
-
-
-def _boolean(dumper: Any, value: bool) -> yaml.Node:
-    return dumper.represent_scalar(_STR, "true" if value else "false")  # type: ignore[no-any-return]
-
-
-def _null(dumper: Any, value: None) -> yaml.Node:
-    return dumper.represent_scalar(_STR, "null")  # type: ignore[no-any-return]
-
-
-_Dumper.add_representer(str, _string)
-_Dumper.add_representer(dict, _dict)
-_Dumper.add_representer(float, _float)
-_Dumper.add_representer(int, _integer)
-_Dumper.add_representer(bool, _boolean)
-_Dumper.add_representer(type(None), _null)
-
-
 def dump(value: Any) -> str:
     """One document, with its final newline, byte for byte as `kubectl get -o yaml` prints it."""
-    text: str = yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, width=80)
-    return text.removesuffix("...\n")  # libyaml closes some documents explicitly, Go's port of it does not
+    written = StringIO()
+    _Writer(_Emitter(written, width=80, allow_unicode=True)).document(value)
+    return written.getvalue().removesuffix("...\n")  # libyaml closes some documents explicitly, Go's port of it does not

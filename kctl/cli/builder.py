@@ -193,13 +193,14 @@ class Builder:
             raise CommandError(f'unable to decode "{source}": json: cannot unmarshal into Go value of type map[string]interface {{}}')
         for obj in manifests.flatten(document):
             try:
-                info = await self._info(obj, source)
+                info = self.placed(await self.mapped(obj, source))
                 if not self.selector or _selects(self.selector, obj):
                     infos.append(info)
             except CommandError as error:
                 self.errors.append(error)
 
-    async def _info(self, obj: Object, source: str) -> Info:
+    async def mapped(self, obj: Object, source: str) -> Info:
+        """A manifest with its type; where it says no namespace, neither does this."""
         from kctl.cli import manifests
 
         meta = obj.get("metadata")
@@ -222,17 +223,22 @@ class Builder:
                 f'resource mapping not found for name: "{name}" namespace: "{namespace}" from "{source}": {error}\n'
                 "ensure CRDs are installed first"
             ) from None
-        if not resource.namespaced:
-            return Info(resource, "", name, obj, source)
+        return Info(resource, namespace if resource.namespaced else "", name, obj, source)
+
+    def placed(self, info: Info, *, only_here: bool = False) -> Info:
+        """In its namespace, or the one of the command, which -n (or `only_here`) makes the only one allowed."""
+        if not info.resource.namespaced:
+            return info
         wanted = self.session.namespace
-        if namespace and self.session.namespace_is_explicit and namespace != wanted:
+        if not info.namespace:
+            meta = {**(info.object.get("metadata") or {}), "namespace": wanted}
+            return info._replace(namespace=wanted, object={**info.object, "metadata": meta})
+        if (only_here or self.session.namespace_is_explicit) and info.namespace != wanted:
             raise CommandError(
-                f'the namespace from the provided object "{namespace}" does not match the namespace "{wanted}". '
-                f"You must pass '--namespace={namespace}' to perform this operation."
+                f'the namespace from the provided object "{info.namespace}" does not match the namespace "{wanted}". '
+                f"You must pass '--namespace={info.namespace}' to perform this operation."
             )
-        if not namespace:
-            obj = {**obj, "metadata": {**meta, "namespace": wanted}}
-        return Info(resource, namespace or wanted, name, obj, source)
+        return info
 
     def finish(self, more: Iterable[Exception] = ()) -> None:
         """Raise what went wrong on the way, if anything did; the same message only once."""

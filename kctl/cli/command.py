@@ -86,11 +86,13 @@ class Command:
 
 class Group(Command):
     """A command with sub-commands, imported by name. One that overrides `run` also works without (`create -f`).
-    `not_yet` names kubectl's sub-commands that are missing; `help_on_stdout` where kubectl shows a group's help there."""
+    `not_yet` names kubectl's sub-commands that are missing; `help_on_stdout` where kubectl shows a group's help there;
+    `takes_plugins` says that programs on the PATH may be its sub-commands."""
 
     aliases: ClassVar[dict[str, str]] = {}
     not_yet: ClassVar[frozenset[str]] = frozenset()
     help_on_stdout: ClassVar[bool] = False
+    takes_plugins: ClassVar[bool] = False
 
     @classmethod
     def member(cls, name: str) -> Lazy | None:
@@ -144,6 +146,10 @@ def find(root: type[Group], words: Sequence[str], session: Session) -> tuple[Any
         member = command.member(rest[index])
         session.program = " ".join(path)
         if member is None:
+            if command.takes_plugins and rest[index] not in command.not_yet:
+                from kctl.cli.plugin.lookup import dispatch
+
+                dispatch(words, len(words) - len(rest) + 1)
             command.refuse(rest[index], session.program)
             break
         del rest[index]

@@ -57,6 +57,9 @@ def _local_cluster(session: Invocation) -> LocalCluster | None:
     return by_kubeconfig(session.configuration)
 
 
+_OF_HEADER_NAMES = frozenset("!#$&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
 async def connect(session: Invocation) -> Transport:
     """The transport of the cluster in use. Warnings of the server go to stderr as they arrive."""
     paths = _local_cluster(session)
@@ -107,7 +110,6 @@ def _https(session: Invocation) -> Transport:
 def _headers(session: Invocation) -> dict[str, str | list[str]]:
     from kctl.client.credentials import CredentialError, authorization
 
-    flags = session.flags
     headers: dict[str, str | list[str]] = {"User-Agent": f"kctl/{KUBERNETES_VERSION} (linux/python) kubernetes"}
     try:
         value = authorization(session.configuration.user)
@@ -115,20 +117,34 @@ def _headers(session: Invocation) -> dict[str, str | list[str]]:
         raise CommandError(str(error)) from None
     if value:
         headers["Authorization"] = value
-    user = session.configuration.user
-    if flags.get("as") or user.get("as"):
-        headers["Impersonate-User"] = str(flags.get("as") or user["as"])
+    return headers | _impersonation(session)
+
+
+def _impersonation(session: Invocation) -> dict[str, str | list[str]]:
+    flags, user = session.flags, session.configuration.user
+    name, uid = flags.get("as") or user.get("as"), flags.get("as_uid") or user.get("as-uid")
     groups = flags.get("as_group") or user.get("as-groups")
+    extra: dict[str, list[str]] = {}
+    for pair in flags.get("as_user_extra") or ():
+        key, _, value = pair.partition("=")
+        extra.setdefault(key, []).append(value)
+    extra = extra or user.get("as-user-extra") or {}
+    if not name:
+        if uid or groups or extra:
+            who = session.configuration.user_name
+            raise CommandError(f"requesting uid, groups or user-extra for {who} without impersonating a user")
+        return {}
+    headers: dict[str, str | list[str]] = {"Impersonate-User": str(name)}
     if groups:
         headers["Impersonate-Group"] = list(groups)
-    if flags.get("as_uid") or user.get("as-uid"):
-        headers["Impersonate-Uid"] = str(flags.get("as_uid") or user["as-uid"])
-    for pair in flags.get("as_user_extra") or ():
-        key, _, extra = pair.partition("=")
-        values = headers.setdefault(f"Impersonate-Extra-{key}", [])
-        assert isinstance(values, list)
-        values.append(extra)
-    return headers
+    if uid:
+        headers["Impersonate-Uid"] = str(uid)
+    return headers | {f"Impersonate-Extra-{_escaped(key)}": list(values) for key, values in extra.items()}
+
+
+def _escaped(key: str) -> str:
+    """What cannot stand in a header's name as %XX, as client-go."""
+    return "".join(chr(byte) if chr(byte) in _OF_HEADER_NAMES else f"%{byte:02X}" for byte in key.encode())
 
 
 def _timeout(session: Invocation) -> float:

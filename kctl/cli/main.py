@@ -48,6 +48,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "set": _at("set", BEGINNER, "Set specific features on objects", "Set"),
     "explain": _at("explain", INTERMEDIATE, "Get documentation for a resource", "Explain"),
     "get": _at("get", INTERMEDIATE, "Display one or many resources", "Get"),
+    "edit": _at("edit.command", INTERMEDIATE, "Edit a resource on the server", "Edit"),
     "delete": _at(
         "delete", INTERMEDIATE, "Delete resources by file names, stdin, resources and names, or by resources and label selector", "Delete"
     ),
@@ -55,6 +56,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "scale": _at("scale", DEPLOY, "Set a new size for a deployment, replica set, or replication controller", "Scale"),
     "autoscale": _at("autoscale", DEPLOY, "Auto-scale a deployment, replica set, stateful set, or replication controller", "Autoscale"),
     "certificate": _at("certificate", MANAGEMENT, "Modify certificate resources", "Certificate"),
+    "top": _at("top", MANAGEMENT, "Display resource (CPU/memory) usage", "Top"),
     "cordon": _at("nodes.cordon", MANAGEMENT, "Mark node as unschedulable", "Cordon"),
     "uncordon": _at("nodes.cordon", MANAGEMENT, "Mark node as schedulable", "Uncordon"),
     "drain": _at("nodes.drain", MANAGEMENT, "Drain node in preparation for maintenance", "Drain"),
@@ -78,6 +80,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     ),
     "config": _at("config", OTHER, "Modify kubeconfig files", "Config"),
     "options": _at("global_options", "", "Print the list of flags inherited by all commands", "Options"),
+    "plugin": _at("plugin", OTHER, "Provides utilities for interacting with plugins", "Plugin"),
     "version": _at("version", OTHER, "Print the client and server version information", "Version"),
     "__complete": _at("completion", "", "Answer a shell's question for completions", "Complete"),
 }
@@ -89,14 +92,11 @@ NOT_YET: Final = frozenset(
         "attach",
         "cp",
         "debug",
-        "edit",
         "exec",
         "kuberc",
         "kustomize",
-        "plugin",
         "port-forward",
         "proxy",
-        "top",
     ]
 )
 
@@ -115,6 +115,7 @@ class Root(Group):
     name = PROGRAM
     members = COMMANDS
     not_yet = NOT_YET
+    takes_plugins = True
 
     @classmethod
     def refuse(cls, name: str, program: str) -> None:

@@ -152,10 +152,15 @@ def split(text: bytes) -> Iterator[bytes]:
 
 def check(value: Any, source: str) -> None:
     """What kubectl demands of every document before it asks the server (--validate other than ignore)."""
-    problems = list(_problems(value))
-    if problems:
-        text = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+    text = problem(value)
+    if text:
         raise CommandError(f'error validating "{source}": error validating data: {text}; {_HINT}')
+
+
+def problem(value: Any) -> str:
+    """What is wrong with a document in itself; '' where nothing is."""
+    problems = list(_problems(value))
+    return f"[{', '.join(problems)}]" if len(problems) > 1 else "".join(problems)
 
 
 def _problems(value: Any) -> Iterator[str]:

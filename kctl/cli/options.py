@@ -169,6 +169,10 @@ def save_config() -> Any:
     )
 
 
+def windows_line_endings() -> Any:
+    return flag("--windows-line-endings", kind="bool", help="Defaults to the line ending native to your platform.")
+
+
 def field_manager(default: str) -> Any:
     return flag("--field-manager", default=default, help="Name of the manager used to track field ownership.")
 

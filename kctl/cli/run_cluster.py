@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     default=None,
     help="Who decides what a user may do, in this order: AlwaysAllow, AlwaysDeny, Node, RBAC. [default: Node,RBAC]",
 )
+@click.option("--audit-policy-file", default=None, help="File with the audit.k8s.io/v1 Policy: which requests are logged, and how closely.")
+@click.option("--audit-log-path", default=None, help="File that requests are logged to, as the policy says; '-' is standard output.")
+@click.option("--audit-log-maxsize", type=int, default=None, help="Megabytes at which the audit log is put aside. [default: 100]")
+@click.option("--audit-log-maxbackup", type=int, default=None, help="How many audit logs that were put aside are kept; 0 is all.")
+@click.option("--audit-log-maxage", type=int, default=None, help="Days for which audit logs that were put aside are kept; 0 is for ever.")
+@click.option("--audit-log-compress/--no-audit-log-compress", default=None, help="Compress audit logs that were put aside with gzip.")
 @click.option("--detach", "-d", is_flag=True, help="Return when the cluster is ready and leave it running.")
 @click.option("--verbose", is_flag=True, help="Log more, to the files under the cluster's logs/.")
 def run_cluster(
@@ -48,6 +54,12 @@ def run_cluster(
     node_pods: int | None,
     control_plane_taint: bool | None,
     authorization_mode: str | None,
+    audit_policy_file: str | None,
+    audit_log_path: str | None,
+    audit_log_maxsize: int | None,
+    audit_log_maxbackup: int | None,
+    audit_log_maxage: int | None,
+    audit_log_compress: bool | None,
     detach: bool,
     verbose: bool,
 ) -> None:
@@ -70,9 +82,16 @@ def run_cluster(
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
         "authorization_mode": authorization_mode,
+        "audit_policy_file": _absolute(audit_policy_file),
+        "audit_log_path": _absolute(audit_log_path),
+        "audit_log_maxsize": audit_log_maxsize,
+        "audit_log_maxbackup": audit_log_maxbackup,
+        "audit_log_maxage": audit_log_maxage,
+        "audit_log_compress": audit_log_compress,
     }
     _check_quantities(wanted)
     _check_authorization_mode(authorization_mode)
+    _check_audit_log(wanted)
     try:
         running = holder(paths.process_id)
         config = ClusterConfig.load(paths.settings) or _new_config(paths)
@@ -81,6 +100,7 @@ def run_cluster(
     if running is not None:
         _fail(f'cluster "{paths.name}" is already running (process {running.process_id}, {running.server or "starting"})')
     config = replace(config, **{key: value for key, value in wanted.items() if value is not None})
+    _check_audit_policy(config)
     start = Start(paths, config, verbose, existed=paths.exist)
     if detach:
         _detached(start)
@@ -126,6 +146,33 @@ def _check_authorization_mode(value: str | None) -> None:
 
     if value is not None and not authorization_modes_valid(value):
         _fail(f"invalid --authorization-mode {value!r}: must be some of {', '.join(AUTHORIZATION_MODES)}, joined by commas, each once")
+
+
+def _absolute(path: str | None) -> str | None:
+    """Later starts are made from other folders."""
+    return os.path.abspath(path) if path and path != "-" else path
+
+
+def _check_audit_log(wanted: dict[str, Any]) -> None:
+    for name in ("audit_log_maxage", "audit_log_maxbackup", "audit_log_maxsize"):
+        value = wanted[name]
+        if isinstance(value, int) and not 0 <= value < 2**31:
+            _fail(
+                f"--{name.replace('_', '-')} {value} can't be a negative number"
+                if value < 0
+                else f"--{name.replace('_', '-')} {value} is too large"
+            )
+
+
+def _check_audit_policy(config: ClusterConfig) -> None:
+    if not config.audit_policy_file:
+        return
+    from kctl.daemon.audit_policy import InvalidPolicy, audit_policy
+
+    try:
+        audit_policy(config)
+    except InvalidPolicy as error:
+        _fail(f"loading audit policy file: {error}")
 
 
 def _damaged(paths: ClusterPaths, error: Exception) -> str:

@@ -30,7 +30,7 @@ class Target(NamedTuple):
         return qualified_name(self.resource, self.name)
 
 
-async def live(builder: Builder, arguments: Sequence[str], *, allow_collection: bool = True) -> list[Target]:
+async def live(builder: Builder, arguments: Sequence[str], *, allow_collection: bool = True, subresource: str = "") -> list[Target]:
     """In the order kubectl visits them. What cannot be fetched goes to `builder.errors`, the rest goes on."""
     if builder.has_files and not arguments:
         selections = [Selection(info.resource, info.namespace, info.name) for info in await builder.objects()]
@@ -39,7 +39,7 @@ async def live(builder: Builder, arguments: Sequence[str], *, allow_collection: 
     targets: list[Target] = []
     for selection in selections:
         try:
-            targets += await fetch(builder, selection)
+            targets += await fetch(builder, selection, subresource)
         except ApiError as error:
             builder.errors.append(error)
     return targets
@@ -52,12 +52,12 @@ async def described(builder: Builder, arguments: Sequence[str]) -> list[Target]:
     return await live(builder, arguments, allow_collection=False)
 
 
-async def fetch(builder: Builder, selection: Selection) -> list[Target]:
+async def fetch(builder: Builder, selection: Selection, subresource: str = "") -> list[Target]:
     """One object, or the items of a collection, asked for in pieces of `builder.chunk_size`."""
     client = await builder.session.client()
     resource = selection.resource
     if selection.name:
-        return [Target(resource, await client.get(resource, selection.name, selection.namespace))]
+        return [Target(resource, await client.get(resource, selection.name, selection.namespace, subresource=subresource))]
     head = {"apiVersion": resource.api_version, "kind": resource.kind}
     targets: list[Target] = []
     token = ""

@@ -201,6 +201,7 @@ class ResolvedConfig(NamedTuple):
     namespace: str = "default"
     namespace_is_explicit: bool = False
     context: str = ""
+    user_name: str = ""
 
 
 def local_cluster(cluster: Mapping[str, Any]) -> str:
@@ -218,7 +219,9 @@ def local_cluster(cluster: Mapping[str, Any]) -> str:
 
 def at_server(config: ResolvedConfig, server: str) -> ResolvedConfig:
     """The same cluster, reached at another address."""
-    return ResolvedConfig(server, config.cluster, config.user, config.namespace, config.namespace_is_explicit, config.context)
+    return ResolvedConfig(
+        server, config.cluster, config.user, config.namespace, config.namespace_is_explicit, config.context, config.user_name
+    )
 
 
 DEFAULT_SERVER = "http://localhost:8080"
@@ -232,15 +235,17 @@ def resolve(config: Kubeconfig, overrides: Overrides) -> ResolvedConfig:
         if overrides.context:
             raise InvalidConfig(f"context was not found for specified context: {context_name}")
         context = {}
+    user_name = overrides.user or str(context.get("user") or "")
     cluster = _entry(config, "clusters", overrides.cluster or str(context.get("cluster") or ""), overrides.cluster)
-    user = _entry(config, "users", overrides.user or str(context.get("user") or ""), overrides.user)
+    user = _entry(config, "users", user_name, overrides.user)
     cluster = {**cluster, **overrides.cluster_fields}
     user = _without_rivals({**user, **overrides.user_fields}, overrides.user_fields)
     server = str(overrides.server or cluster.get("server") or DEFAULT_SERVER)
     if "://" not in server:
         server = f"http://{server}"
     namespace = overrides.namespace or str(context.get("namespace") or "")
-    return ResolvedConfig(server.rstrip("/"), cluster, user, namespace or "default", bool(overrides.namespace), context_name)
+    explicit = bool(overrides.namespace)
+    return ResolvedConfig(server.rstrip("/"), cluster, user, namespace or "default", explicit, context_name, user_name)
 
 
 def _entry(config: Kubeconfig, plural: str, name: str, asked: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def api_server_config(pki: Pki | None, host: str, port: int = 6443, authorizatio
         authorization_modes=tuple(authorization_mode.split(",")),
         service_account_key=pki["sa.key"].read_bytes(),
         cluster_ca=pki["ca.crt"].read_bytes(),
+        cluster_signing_key=pki["ca.key"].read_bytes(),
         warnings_on_write=annotation_warnings,
         not_acted_on=NOT_ACTED_ON,
     )

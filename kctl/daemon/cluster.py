@@ -25,6 +25,7 @@ from kctl.daemon.paths import ClusterPaths, siblings
 from kctl.daemon.secure_serving import SecureServing
 from kctl.daemon.static_pods import static_pods
 from kctl.daemon.supervisor import ComponentCrashed, ComponentState
+from kctl.kube_apiserver.config import ApiServerConfig
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Cluster:
             self._seed,
             simulated_nodes(config, pods),
             (components.EtcdComponent, serving, *components.CLIENTS_OF_THE_API_SERVER),
-            config=api_server_config(keys, config.host, authorization_mode=config.authorization_mode),
+            config=_api_server_config(keys, config),
         )
         return plane
 
@@ -117,6 +118,16 @@ class Cluster:
                 f"again, copies of it are not. (To have the old port back, free it and start with --port {before}.)"
             )
         replace(self._config, starts=starts, served_port=served).save(self._paths.settings)
+
+
+def _api_server_config(keys: pki.Pki, config: ClusterConfig) -> ApiServerConfig:
+    made = api_server_config(keys, config.host, authorization_mode=config.authorization_mode)
+    if not config.audit_policy_file:
+        return made
+    from kctl.daemon.audit_policy import audit_policy, rotation
+
+    policy = audit_policy(config)
+    return replace(made, audit_policy=policy, audit_log_path=config.audit_log_path, audit_log_rotation=rotation(config))
 
 
 def _others(paths: ClusterPaths) -> Iterator[ClusterConfig]:

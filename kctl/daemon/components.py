@@ -91,7 +91,8 @@ class KubeControllerManagerComponent:
 
         context = self._context
         cidr = SMALL_CLUSTER_CIDR if len(context.nodes) <= SMALL_CLUSTER_NODES else LARGE_CLUSTER_CIDR
-        options = Options(root_ca=context.api_server.config.cluster_ca.decode(), cluster_cidr=cidr)
+        config = context.api_server.config
+        options = Options(root_ca=config.cluster_ca.decode(), signing_key=config.cluster_signing_key, cluster_cidr=cidr)
         async with context.informers(IDENTITY) as informers:
             self.manager = KubeControllerManager(
                 context.client_for, informers, context.clock, context.randomness(self.name), self._controllers, options=options
@@ -123,8 +124,10 @@ class KubeletComponent:
     name = "kubelet"
     dependencies: tuple[str, ...] = ("kube-apiserver",)
 
-    def __init__(self, context: ComponentContext) -> None:
+    def __init__(self, context: ComponentContext, *, resource_metrics: bool = True) -> None:
+        """`resource_metrics`: what pods use is served, as with a metrics server in the cluster."""
         self._context = context
+        self._resource_metrics = resource_metrics
         self.fleet: KubeletFleet
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -135,8 +138,21 @@ class KubeletComponent:
             randomness = context.randomness(self.name)
             self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes)
             context.api_server.kubelet_connector = self.fleet
-            await self.fleet.run(ready, stop)
+            serving = context.clock.call_later(_AFTER_START_SECONDS, self._serve_metrics) if self._resource_metrics else None
+            try:
+                await self.fleet.run(ready, stop)
+            finally:
+                if serving is not None:
+                    serving.cancel()
 
+    def _serve_metrics(self) -> None:
+        """No start waits for it, or pays for it."""
+        from kctl.kube_apiserver.virtual_resources import resource_metrics
+
+        resource_metrics.serve(self._context.api_server.registry, self.fleet)
+
+
+_AFTER_START_SECONDS = 0.05
 
 API_SERVER_ALONE: tuple[ComponentMaker, ...] = (EtcdComponent, KubeApiserverComponent)
 CLIENTS_OF_THE_API_SERVER: tuple[ComponentMaker, ...] = (KubeControllerManagerComponent, KubeSchedulerComponent, KubeletComponent)

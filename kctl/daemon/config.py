@@ -34,6 +34,13 @@ class ClusterConfig:
     control_plane_taint: bool = False
     authorization_mode: str = "Node,RBAC"
     """As kube-apiserver's flag of that name."""
+    audit_policy_file: str = ""
+    audit_log_path: str = ""
+    """As kube-apiserver's flags; '' is none, '-' standard output."""
+    audit_log_maxsize: int = 0
+    audit_log_maxbackup: int = 0
+    audit_log_maxage: int = 0
+    audit_log_compress: bool = False
     starts: int = 0
     served_port: int = 0
 
@@ -92,6 +99,12 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "node_pods": _whole(1, 2**31 - 1),
     "control_plane_taint": lambda value: isinstance(value, bool),
     "authorization_mode": authorization_modes_valid,
+    "audit_policy_file": lambda value: isinstance(value, str),
+    "audit_log_path": lambda value: isinstance(value, str),
+    "audit_log_maxsize": _whole(0, 2**31 - 1),
+    "audit_log_maxbackup": _whole(0, 2**31 - 1),
+    "audit_log_maxage": _whole(0, 36_500),
+    "audit_log_compress": lambda value: isinstance(value, bool),
     "starts": _whole(0, 2**53),
     "served_port": _whole(0, 65535),
 }

@@ -31,17 +31,12 @@ def _has_pod_affinity(obj: Object) -> bool:
     return bool(affinity.get("podAffinity") or affinity.get("podAntiAffinity"))
 
 
-def _has_claims(obj: Object) -> bool:
-    volumes = _pod_spec(obj).get("volumes") or ()
-    return any("persistentVolumeClaim" in volume or "ephemeral" in volume for volume in volumes)
-
-
-def _has_claim_templates(obj: Object) -> bool:
-    return bool((obj.get("spec") or {}).get("volumeClaimTemplates"))
-
-
 def _is_remote(obj: Object) -> bool:
     return bool((obj.get("spec") or {}).get("service"))
+
+
+def _converts_by_webhook(obj: Object) -> bool:
+    return ((obj.get("spec") or {}).get("conversion") or {}).get("strategy") == "Webhook"
 
 
 _PODS = (
@@ -54,30 +49,19 @@ _PODS = (
     "jobs.batch",
     "cronjobs.batch",
 )
-_ADMISSION = "admissionregistration.k8s.io"
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
-    NotActedOn(("horizontalpodautoscalers.autoscaling",), "HorizontalPodAutoscalers are stored only: nothing is scaled by them yet"),
-    NotActedOn(("persistentvolumeclaims", "persistentvolumes"), "volumes are stored only: nothing binds or provisions them yet"),
     NotActedOn(
-        ("storageclasses.storage.k8s.io", "csidrivers.storage.k8s.io", "volumeattachments.storage.k8s.io"),
-        "storage is not provisioned or attached yet: this object is stored only",
+        ("csidrivers.storage.k8s.io", "volumeattachments.storage.k8s.io"),
+        "volumes are not attached yet: this object is stored only",
     ),
     NotActedOn(
-        ("customresourcedefinitions.apiextensions.k8s.io",), "CustomResourceDefinitions are stored only: their API is not served yet"
-    ),
-    NotActedOn(
-        (
-            f"validatingadmissionpolicies.{_ADMISSION}",
-            f"validatingadmissionpolicybindings.{_ADMISSION}",
-            f"mutatingadmissionpolicies.{_ADMISSION}",
-            f"mutatingadmissionpolicybindings.{_ADMISSION}",
-        ),
-        "admission policies are not evaluated yet",
+        ("customresourcedefinitions.apiextensions.k8s.io",),
+        "conversion webhooks are not called yet: versions are converted as by the strategy None",
+        concerns=_converts_by_webhook,
     ),
     NotActedOn(("networkpolicies.networking.k8s.io",), "NetworkPolicies are not enforced yet"),
-    NotActedOn(("certificatesigningrequests.certificates.k8s.io",), "certificates are not signed yet: this request is stored only"),
     NotActedOn(("apiservices.apiregistration.k8s.io",), "requests are not passed on to extension API servers yet", concerns=_is_remote),
     NotActedOn(
         ("flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"),
@@ -88,7 +72,6 @@ NOT_ACTED_ON = (
         "devices are not allocated yet: this object is stored only",
     ),
     NotActedOn(("storageversionmigrations.storagemigration.k8s.io",), "StorageVersionMigrations are stored only: nothing is migrated yet"),
-    NotActedOn(("endpoints",), "Endpoints are not mirrored to EndpointSlices yet"),
     NotActedOn(("priorityclasses.scheduling.k8s.io",), "the scheduler does not preempt pods of lower priority yet"),
     NotActedOn(_PODS, "pod affinity and anti-affinity are not considered by the scheduler yet", concerns=_has_pod_affinity),
     NotActedOn(
@@ -96,6 +79,4 @@ NOT_ACTED_ON = (
         "topologySpreadConstraints are not considered by the scheduler yet",
         concerns=_has("topologySpreadConstraints"),
     ),
-    NotActedOn(_PODS, "persistent volume claims are not waited for or mounted yet", concerns=_has_claims),
-    NotActedOn(("statefulsets.apps",), "the claims of volumeClaimTemplates are made but not bound yet", concerns=_has_claim_templates),
 )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.user import User
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.audit.log import Rotation
+    from kctl.kube_apiserver.audit.policy import Policy
 
 
 class NotActedOn(NamedTuple):
@@ -37,6 +41,12 @@ class ApiServerConfig:
     anonymous, as upstream."""
     anonymous_auth: bool = True
     """Requests without credentials are those of system:anonymous, where the authorization says what that may do."""
+    audit_policy: Policy | None = None
+    """--audit-policy-file, read; without one nothing is logged."""
+    audit_log_path: str = ""
+    """--audit-log-path: '-' is standard output, '' no log."""
+    audit_log_rotation: Rotation | None = None
+    """When the log is put aside, and what of it is kept; None as upstream where none of its flags is given."""
     service_account_key: bytes = b""
     """PEM private key signing service account tokens; '' makes one at start."""
     service_account_issuer: str = "https://kubernetes.default.svc.cluster.local"
@@ -52,6 +62,8 @@ class ApiServerConfig:
     """A request that holds the event loop longer without a pause is logged and counted; 0 for none."""
     cluster_ca: bytes = b""
     """PEM of the CA clients trust, for whoever publishes it."""
+    cluster_signing_key: bytes = field(default=b"", repr=False)
+    """PEM of its private key, for whoever signs certificates."""
     warnings_on_write: Callable[[ResourceType, Object], Sequence[str]] | None = None
     """What the components beside this server would say to an object that was created or changed."""
     not_acted_on: tuple[NotActedOn, ...] = ()

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from kctl.apimachinery.resources import ResourceTable, ResourceType, Subresource
+from kctl.kube_apiserver import media_types
 
 Document = dict[str, Any]
 AGGREGATED_V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -30,7 +31,7 @@ _STORED_AS: Mapping[tuple[str, str], str] = {
 
 def wants_aggregated(accept: str) -> str:
     """The content type of the aggregated answer an Accept header prefers to plain JSON; '' for the legacy one."""
-    for offer in accept.split(","):
+    for offer in media_types.offers(accept):
         media, _, rest = offer.strip().partition(";")
         parameters = dict(part.strip().partition("=")[::2] for part in rest.split(";") if part)
         if media == "application/json" and parameters.get("as") == "APIGroupDiscoveryList":
@@ -101,7 +102,7 @@ def _legacy_rows(entry: ResourceType, table: ResourceTable) -> Iterable[Document
     if "create" in entry.verbs and "list" in entry.verbs:
         row["storageVersionHash"] = storage_version_hash(entry, table)
     yield row
-    for below in sorted(entry.subresources, key=lambda sub: sub.name):
+    for below in entry.subresources if entry.storage_version else sorted(entry.subresources, key=lambda sub: sub.name):
         more: Document = {"name": f"{entry.plural}/{below.name}", "singularName": "", "namespaced": entry.namespaced}
         if below.version:
             more |= {"group": below.group, "version": below.version}
@@ -111,7 +112,9 @@ def _legacy_rows(entry: ResourceType, table: ResourceTable) -> Iterable[Document
 def storage_version_hash(entry: ResourceType, table: ResourceTable) -> str:
     """Tells clients when the stored version of a resource changes: a hash of group/version/Kind."""
     stored = _STORED_AS.get((entry.group, entry.kind), "")
-    if not stored:
+    if entry.storage_version:
+        stored = f"{entry.group}/{entry.storage_version}/{entry.kind}"
+    elif not stored:
         preferred = table.preferred(entry.group, entry.plural) or entry
         stored = f"{preferred.group}/{preferred.version}/{preferred.kind}"
     return base64.b64encode(hashlib.sha256(stored.encode()).digest()[:8]).decode()
@@ -136,9 +139,10 @@ def aggregated(table: ResourceTable, *, core: bool) -> Document:
 
 @lru_cache(maxsize=1024)
 def _aggregated_row(entry: ResourceType) -> Document:
+    own = (entry.group, entry.version) if entry.storage_version else ("", "")
     row: Document = {
         "resource": entry.plural,
-        "responseKind": {"group": "", "version": "", "kind": entry.kind},
+        "responseKind": {"group": own[0], "version": own[1], "kind": entry.kind},
         "scope": "Namespaced" if entry.namespaced else "Cluster",
         "singularResource": entry.singular,
         "verbs": list(entry.verbs),
@@ -148,14 +152,16 @@ def _aggregated_row(entry: ResourceType) -> Document:
     if entry.categories:
         row["categories"] = list(entry.categories)
     if entry.subresources:
-        row["subresources"] = [_aggregated_subresource(sub) for sub in sorted(entry.subresources, key=lambda s: s.name)]
+        row["subresources"] = [_aggregated_subresource(sub, own) for sub in sorted(entry.subresources, key=lambda s: s.name)]
     return row
 
 
-def _aggregated_subresource(sub: Subresource) -> Document:
+def _aggregated_subresource(sub: Subresource, own: tuple[str, str]) -> Document:
+    """`own`: the group and version of a kind without any."""
+    group, version = (sub.group, sub.version) if sub.version else own
     return {
         "subresource": sub.name,
-        "responseKind": {"group": sub.group, "version": sub.version, "kind": sub.kind},
+        "responseKind": {"group": group, "version": version, "kind": sub.kind},
         "verbs": list(sub.verbs),
     }
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kctl.apimachinery.clock import Clock
     from kctl.kube_apiserver.authorization.authorization import Authorization
     from kctl.kube_apiserver.config import ApiServerConfig
+    from kctl.kube_apiserver.filters.audit import Auditing
     from kctl.kube_apiserver.filters.max_in_flight import InFlight
     from kctl.kube_apiserver.metrics import Metrics
     from kctl.kube_apiserver.server_parts import ServerParts
@@ -30,6 +31,7 @@ def build_handler_chain(
     metrics: Metrics,
     in_flight: InFlight,
     clock: Clock,
+    audit: Auditing | None = None,
 ) -> Handler:
     """For requests that come over HTTPS, taken apart already (request_info.py): first find out by whom, then as in-process."""
     # what the first refusal and the first node would import on the event loop
@@ -41,27 +43,41 @@ def build_handler_chain(
     from kctl.kube_apiserver.filters.max_in_flight import with_max_in_flight
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
 
-    handler = _shared(handler, parts.config, parts.authorization, clock)
+    handler = _shared(handler, parts.config, parts.authorization, clock, audit)
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
     handler = with_impersonation(handler, parts.authorization)
+    # who really asks decides how closely a request is logged
+    if audit is not None:
+        handler = audit.around(handler)
     # wrong credentials end here; none make the caller system:anonymous
     handler = with_authentication(handler, parts.authenticator, parts.config, clock)
+    if audit is not None:
+        handler = audit.refused(handler)
     # failures become answers here, so the log sees the status
     handler = with_panic_recovery(handler)
     return with_request_log(handler, metrics)
 
 
 def build_in_process_chain(
-    handler: Handler, metrics: Metrics, config: ApiServerConfig, authorization: Authorization, clock: Clock
+    handler: Handler,
+    metrics: Metrics,
+    config: ApiServerConfig,
+    authorization: Authorization,
+    clock: Clock,
+    audit: Auditing | None = None,
 ) -> Handler:
     """For components of this daemon and embedded commands: they are who they say, and their requests are already taken apart."""
-    return with_request_log(_shared(handler, config, authorization, clock), metrics)
+    handler = _shared(handler, config, authorization, clock, audit)
+    if audit is not None:
+        handler = audit.around(handler)
+    return with_request_log(handler, metrics)
 
 
-def _shared(handler: Handler, config: ApiServerConfig, authorization: Authorization, clock: Clock) -> Handler:
+def _shared(handler: Handler, config: ApiServerConfig, authorization: Authorization, clock: Clock, audit: Auditing | None) -> Handler:
     """What every request passes, whoever sends it. Each of these returns at once what it has nothing to do with."""
     handler = with_warnings(handler, config)
     handler = with_authorization(handler, authorization)
-    # audit belongs here: it knows the real and the impersonated user
+    if audit is not None:
+        handler = audit.decided(handler)
     return with_deadline(handler, clock)

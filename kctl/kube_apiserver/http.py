@@ -8,14 +8,24 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, assert_never, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from kctl.apimachinery.status import ApiError, InternalError, RequestEntityTooLarge, Timeout
+from kctl.apimachinery.status import ApiError, BadRequest, InternalError, RequestEntityTooLarge, Timeout, TooManyRequests
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
-from kctl.kube_apiserver import answer_encoding, list_encoding, warning_headers
+from kctl.kube_apiserver import answer_encoding, list_encoding, media_types, warning_headers
 from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
+from kctl.kube_apiserver.caller import LARGE
 from kctl.kube_apiserver.request import Request, WireRequest
 from kctl.kube_apiserver.request_info import resolve
-from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer, failure
+from kctl.kube_apiserver.response import (
+    ListAnswer,
+    ObjectAnswer,
+    RawAnswer,
+    Response,
+    TextAnswer,
+    UpgradeAnswer,
+    WatchAnswer,
+    failure,
+)
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_http import watch_lines
 
@@ -29,8 +39,11 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.http_protocol import Protocol
 
 _LOG = logging.getLogger(__name__)
+_PROTOCOLS = frozenset({"x-stream-protocol-version", "sec-websocket-protocol"})
 _PATIENCE = 100
 """Hundredths of a second that a stopping server waits for what it has begun."""
+_MOST_PARAMETERS = 10_000
+"""As Go's net/url, which then takes none of them."""
 _BODY_SECONDS = 60.0
 """For a body to arrive: upstream's --request-timeout."""
 
@@ -38,28 +51,40 @@ _BODY_SECONDS = 60.0
 def wire_request(method: str, target: str, headers: Mapping[str, str]) -> WireRequest:
     """`target` as on the request line; header names in lower case."""
     parts = urlsplit(target) if not target.startswith("//") else urlsplit("http://x" + target)
+    wire = WireRequest(method, parts.path, {}, headers)
     query: dict[str, str] = {}
-    for key, value in parse_qsl(parts.query, keep_blank_values=True):
-        query.setdefault(key, value)
-    return WireRequest(method, parts.path, query, headers)
+    try:
+        for key, value in parse_qsl(parts.query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS):
+            query.setdefault(key, value)
+    except ValueError:
+        wire.error = BadRequest(f"more than {_MOST_PARAMETERS} query parameters")
+    wire.query = query
+    wire.raw_query = parts.query
+    return wire
 
 
 def _headers(incoming: Mapping[str, str]) -> dict[str, str]:
-    """Names in lower case. Of a header given several times the first counts; all of Impersonate-*, joined by newlines."""
+    """Names in lower case. Of a header given several times the first counts; all of Impersonate-*, joined by newlines, and of those
+    that list protocols, joined by commas."""
     headers: dict[str, str] = {}
     for key, value in incoming.items():
         key = key.lower()
         if key.startswith("impersonate-") and key in headers:
             headers[key] += f"\n{value}"
+        elif key in _PROTOCOLS and key in headers:
+            headers[key] += f",{value}"
         else:
             headers.setdefault(key, value)
     return headers
 
 
 def _with_warnings(headers: Mapping[str, str], request: Request) -> CIMultiDict[str]:
+    """And with the id by which the audit log knows the request."""
     from multidict import CIMultiDict
 
     all_headers = CIMultiDict(headers)
+    if request.audit is not None:
+        all_headers["Audit-Id"] = request.audit.identifier
     for warning in warning_headers.headers(request.warnings):
         all_headers.add("Warning", warning)
     return all_headers
@@ -88,6 +113,9 @@ async def in_process(
                 return RawResponse(answer.status, {"Content-Type": "application/json"}, b"".join(chunks))
             case ObjectAnswer() | ListAnswer() | RawAnswer():
                 return RawResponse(*answer_encoding.encode(request, answer, server.now()))
+            case UpgradeAnswer():
+                refused = failure(BadRequest("there is no connection here that could be upgraded"))
+                return RawResponse(*answer_encoding.encode(request, refused, server.now()))
         assert_never(answer)
     finally:
         request.answered()
@@ -111,6 +139,7 @@ class Listener:
         self._acceptor: Acceptor | None = None
         self._streams: set[asyncio.Task[Any]] = set()
         self._running = 0
+        self._upgraded = 0
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
         from kctl.kube_apiserver.acceptor import Acceptor
@@ -143,8 +172,12 @@ class Listener:
         if incoming.method == "OPTIONS" and incoming.raw_path == "*":
             return web.Response()  # Go's answer, before any handler
         headers = _headers(incoming.headers)
-        wire = wire_request(incoming.method, incoming.raw_path, headers)
+        if len(incoming.raw_path) < LARGE:
+            wire = wire_request(incoming.method, incoming.raw_path, headers)
+        else:
+            wire = await asyncio.to_thread(wire_request, incoming.method, incoming.raw_path, headers)
         tls = incoming.transport.get_extra_info("ssl_object") if incoming.transport else None
+        wire.source = incoming.remote or ""
         wire.client_certificate = tls.getpeercert() if tls is not None else None
         request = resolve(wire, self._server.registry)
         return await self._server.stalls.timed(request, self._answer(incoming, wire, request))
@@ -176,9 +209,25 @@ class Listener:
                     return await self._send_list(incoming, request, answer)
                 except ApiError as error:
                     return self._whole(incoming, request, failure(error))
+            case ObjectAnswer() if "yaml" in request.accept:
+                return await asyncio.to_thread(self._whole, incoming, request, answer)
             case ObjectAnswer() | RawAnswer():
                 return self._whole(incoming, request, answer)
+            case UpgradeAnswer():
+                return await self._upgrade(incoming, request, answer)
         assert_never(answer)
+
+    async def _upgrade(self, incoming: web.BaseRequest, request: Request, answer: UpgradeAnswer) -> web.StreamResponse:
+        from kctl.kube_apiserver import upgrade_http
+        from kctl.kube_apiserver.streaming.connection import MOST_CONNECTIONS
+
+        if self._upgraded >= MOST_CONNECTIONS:
+            return self._whole(incoming, request, failure(TooManyRequests("too many connections are upgraded already")))
+        self._upgraded += 1
+        try:
+            return await upgrade_http.upgrade(incoming, answer, answer.headers, self._server.clock, self._streams)
+        finally:
+            self._upgraded -= 1
 
     def _whole(self, incoming: web.BaseRequest, request: Request, answer: ObjectAnswer | RawAnswer) -> web.StreamResponse:
         from aiohttp import web
@@ -186,7 +235,8 @@ class Listener:
         status, answered, body = answer_encoding.encode(request, answer, self._server.now())
         if incoming.method == "HEAD":
             body = b""
-        return web.Response(status=status, headers=_with_warnings(answered, request), body=body)
+        headers = _with_warnings(answered, request) if request.warnings or request.audit is not None else answered
+        return web.Response(status=status, headers=headers, body=body)
 
     async def _send_list(self, incoming: web.BaseRequest, request: Request, answer: ListAnswer) -> web.StreamResponse:
         from kctl.kube_apiserver.list_http import accepts_gzip
@@ -195,7 +245,7 @@ class Listener:
         chunks = list_encoding.chunks(answer_encoding.pieces(request, answer, media, self._server.now()))
         headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": media.name}, request)
         gzip = self._server.config.response_compression and accepts_gzip(request.headers)
-        return await self._lists.send(incoming, answer.status, headers, chunks, gzip)
+        return await self._lists.send(incoming, answer.status, headers, chunks, gzip, slow=media.name == media_types.YAML)
 
     async def _read(self, incoming: web.BaseRequest) -> bytes:
         limit = self._server.config.max_request_bytes

@@ -30,6 +30,8 @@ IDLE_SECONDS = 90.0
 """Upstream's IdleTimeout."""
 STALL_SECONDS = 60.0
 """How long a connection may stay full of what its client does not read; as long as upstream gives a whole request."""
+UPGRADED_STALL_SECONDS = 15 * 60.0
+"""The same of an upgraded one: somebody may have stopped a terminal's output for a while. Upstream's finishTimeout."""
 WRITE_BUFFER_BYTES = 64 * 1024
 LINGER_SECONDS = 0.5
 """How long what a refused client still sends is read and thrown away (Go's rstAvoidanceDelay): a connection closed with unread bytes is
@@ -82,7 +84,7 @@ class Protocol(RequestHandler):
             if self._head_timer is not None:
                 self._head_timer.cancel()
                 self._head_timer = None
-        elif in_head and data and not self._upgraded:
+        elif in_head and data and not self._upgraded and self._payload_parser is None:
             self._count_head(len(data))
 
     def _count_head(self, received: int) -> None:
@@ -106,7 +108,8 @@ class Protocol(RequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stall_timer = self._loop.call_later(STALL_SECONDS, self.abort)
+        seconds = STALL_SECONDS if self._payload_parser is None else UPGRADED_STALL_SECONDS
+        self._stall_timer = self._loop.call_later(seconds, self.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()

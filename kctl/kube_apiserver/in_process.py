@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import assert_never
 
 from kctl.apimachinery.field_ownership.managed_fields import plain, plain_data
+from kctl.apimachinery.status import BadRequest
 from kctl.apimachinery.user import User
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
 from kctl.kube_apiserver import representation
@@ -14,7 +15,7 @@ from kctl.kube_apiserver.caller import CANONICAL, Body, manager_of
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.registry.watch import Bookmark, WatchFailure, WatchStream
 from kctl.kube_apiserver.request import ResourceRequest
-from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, WatchAnswer
+from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, UpgradeAnswer, WatchAnswer
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_cache import Change
 
@@ -62,6 +63,8 @@ class InProcessTransport:
                 return ApiResponse(answer.status, {}, request.warnings, text=answer.chunks)
             case RawAnswer():  # pods/log of a pod without a node: no content
                 return ApiResponse(answer.status, {}, request.warnings)
+            case UpgradeAnswer():
+                raise BadRequest("there is no connection here that could be upgraded")
         assert_never(answer)
 
     async def _events(self, request: ResourceRequest, stream: WatchStream) -> AsyncIterator[Sequence[WatchEvent]]:

@@ -29,10 +29,11 @@ def pieces(media: MediaType, request: Request, listing: ListAnswer, now: datetim
     endpoint = listing.endpoint
     plain = media.name == media_types.JSON and not pretty
     if media.target == "" and plain and not endpoint.converts:
-        return _joined(_head(listing), "items", (entry.item() for entry in listing.entries))
+        return _joined(listing.head(), "items", _items(listing))
     if media.target == "":
-        head, key = _head(listing), "items"
-        values: Iterable[Object] = (_without_type(endpoint.from_storage(entry.object)) for entry in listing.entries)
+        head, key = listing.head(), "items"
+        found = (endpoint.from_storage(entry.object) for entry in listing.entries)
+        values: Iterable[Object] = found if endpoint.custom else map(_without_type, found)
     else:
         head, key, values = representation.listed(media, request, listing, now)
     if media.name == media_types.YAML:
@@ -54,9 +55,12 @@ def chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(found)
 
 
-def _head(listing: ListAnswer) -> Object:
-    resource = listing.endpoint.resource
-    return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": listing.metadata()}
+def _items(listing: ListAnswer) -> Iterable[bytes]:
+    """Without kind and apiVersion, but for those of a custom resource."""
+    if listing.endpoint.custom:
+        prefix = listing.endpoint.type_prefix
+        return (entry.encoded(prefix) for entry in listing.entries)
+    return (entry.item() for entry in listing.entries)
 
 
 def _without_type(item: Object) -> Object:

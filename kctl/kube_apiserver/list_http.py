@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
@@ -26,6 +27,18 @@ GZIP_BYTES = 128 * 1024
 _GZIP_WINDOW = 31
 
 
+_Make = Callable[[], Awaitable[bytes]]
+"""The next chunk; none is empty but what comes after the last."""
+
+
+async def _made_here(chunks: Iterator[bytes]) -> bytes:
+    return next(chunks, b"")
+
+
+async def _made_beside(chunks: Iterator[bytes]) -> bytes:
+    return await asyncio.to_thread(next, chunks, b"")
+
+
 def accepts_gzip(headers: Mapping[str, str]) -> bool:
     """As upstream: a bare `gzip` among the encodings."""
     return any(part.strip() == "gzip" for part in headers.get("accept-encoding", "").split(","))
@@ -38,10 +51,12 @@ class ListSender:
         self._turns = asyncio.Semaphore(TURNS)
 
     async def send(
-        self, incoming: web.BaseRequest, status: int, headers: CIMultiDict[str], chunks: Iterator[bytes], gzip: bool
+        self, incoming: web.BaseRequest, status: int, headers: CIMultiDict[str], chunks: Iterator[bytes], gzip: bool, *, slow: bool = False
     ) -> web.StreamResponse:
-        """The whole answer. Raises what making the first chunks raises."""
-        begin, whole = await self._begin(chunks, GZIP_BYTES if gzip else CHUNK_BYTES)
+        """The whole answer; chunks that take long to make (`slow`) are made beside the event loop. Raises what making the first ones
+        raises."""
+        make = partial(_made_beside if slow else _made_here, chunks)
+        begin, whole = await self._begin(make, GZIP_BYTES if gzip else CHUNK_BYTES)
         if whole:
             return web.Response(status=status, headers=headers, body=begin)
         pack = zlib.compressobj(1, zlib.DEFLATED, _GZIP_WINDOW) if gzip else None
@@ -52,7 +67,7 @@ class ListSender:
         if incoming.version >= (1, 1):
             outgoing.enable_chunked_encoding()
         try:
-            await self._write(outgoing, incoming, begin, chunks, pack)
+            await self._write(outgoing, incoming, begin, make, pack)
         except ConnectionError:  # the client is gone
             pass
         except Exception:  # the answer has begun: nothing can be said but that it is not whole
@@ -61,23 +76,21 @@ class ListSender:
                 incoming.transport.abort()
         return outgoing
 
-    async def _write(
-        self, outgoing: web.StreamResponse, incoming: web.BaseRequest, begin: bytes, chunks: Iterator[bytes], pack: Any
-    ) -> None:
+    async def _write(self, outgoing: web.StreamResponse, incoming: web.BaseRequest, begin: bytes, make: _Make, pack: Any) -> None:
         writer = cast(StreamWriter, await outgoing.prepare(incoming))
         chunk = begin
         while chunk:
             async with self._turns:
                 await writer.write(pack.compress(chunk) if pack is not None else chunk, drain=False)
-                chunk = next(chunks, b"")
+                chunk = await make()
                 await asyncio.sleep(0)
             await writer.drain()
         await outgoing.write_eof(pack.flush() if pack is not None else b"")
 
-    async def _begin(self, chunks: Iterator[bytes], enough: int) -> tuple[bytes, bool]:
+    async def _begin(self, make: _Make, enough: int) -> tuple[bytes, bool]:
         """The first chunks, until they are longer than `enough` bytes; whether they are all."""
-        begin = [next(chunks, b"")]
-        while more := next(chunks, b""):
+        begin = [await make()]
+        while more := await make():
             begin.append(more)
             if sum(map(len, begin)) > enough:
                 return b"".join(begin), False

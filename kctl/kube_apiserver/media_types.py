@@ -28,6 +28,14 @@ class MediaType:
 
 
 DEFAULT = MediaType()
+_MOST_OFFERS = 1000
+_MOST_PARAMETERS = 100
+"""Of one offer, its name included."""
+
+
+def offers(accept: str) -> list[str]:
+    """Of an Accept header, with their parameters; of very many the first."""
+    return accept.split(",", _MOST_OFFERS)[:_MOST_OFFERS]
 
 
 @cache_short(maxsize=512)
@@ -36,7 +44,7 @@ def negotiate(accept: str, streams: bool = False) -> MediaType:
     Raises NotAcceptable."""
     if not accept.strip():
         return DEFAULT
-    clauses = sorted((_clause(text) for text in accept.split(",")), key=lambda clause: -clause[2])
+    clauses = sorted((_clause(text) for text in offers(accept)), key=lambda clause: -clause[2])
     refused_target = False
     for name, parameters, _ in clauses:
         if name == "*/*":
@@ -58,7 +66,7 @@ def negotiate(accept: str, streams: bool = False) -> MediaType:
 
 
 def _clause(text: str) -> tuple[str, dict[str, str], float]:
-    name, *rest = (part.strip() for part in text.split(";"))
+    name, *rest = (part.strip() for part in text.split(";", _MOST_PARAMETERS)[:_MOST_PARAMETERS])
     parameters = dict(part.partition("=")[::2] for part in rest if part)
     try:
         quality = float(parameters.get("q", "1"))

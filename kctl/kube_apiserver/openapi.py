@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
-from kctl.apimachinery.resources import ResourceTable, ResourceType
+from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.schema import bundle, enums
 from kctl.apimachinery.status import NotAcceptable
 from kctl.kube_apiserver import openapi_protobuf
@@ -28,24 +28,29 @@ _ALSO = ("DeleteOptions", "Patch", "Status", "APIResourceList", "WatchEvent")
 _IMMUTABLE = {"Cache-Control": "public, immutable"}
 
 
-def answer(table: ResourceTable, path: str, accept: str, query: Mapping[str, str]) -> RawAnswer | None:
-    """GET of /openapi/...; None where nothing is there. Raises NotAcceptable for clients that take protobuf only."""
+def answer(
+    table: Sequence[ResourceType], path: str, accept: str, query: Mapping[str, str], custom: Sequence[object] = ()
+) -> RawAnswer | None:
+    """GET of /openapi/...; None where nothing is there. `custom`: the endpoints of the custom resources in `table`. Raises NotAcceptable
+    for clients that take protobuf only."""
     rest = path.removeprefix("/openapi").strip("/")
     if rest == "v3":
-        return RawAnswer(orjson.dumps(index(table)), "text/plain; charset=utf-8")
+        return RawAnswer(orjson.dumps(index(table, custom)), "text/plain; charset=utf-8")
     if rest == "v2":
         if any(offer.split(";")[0].strip() in openapi_protobuf.MEDIA_TYPES for offer in accept.split(",")):
-            content = openapi_protobuf.document(orjson.loads(document_v2(table)))
+            content = openapi_protobuf.document(orjson.loads(document_v2(table, custom)))
             return RawAnswer(content, openapi_protobuf.CONTENT_TYPE)
         _json_acceptable(accept)
-        return RawAnswer(document_v2(table), _JSON)
+        return RawAnswer(document_v2(table, custom), _JSON)
     name = rest.removeprefix("v3/")
     served = _group_versions(table).get(name)
     if not rest.startswith("v3/") or served is None:
         return None
     _json_acceptable(accept)
-    digest = _digest(name, served)
+    digest = _digest(name, served, custom)
     headers = {"ETag": f'"{digest}"', "Vary": "Accept", **(_IMMUTABLE if query.get("hash") == digest else {})}
+    if served[0].storage_version:
+        return RawAnswer(_custom_document(custom, served), _JSON, headers=headers)
     return RawAnswer(zlib.decompress(_document(name, tuple(served))), _JSON, headers=headers)
 
 
@@ -55,7 +60,7 @@ def _json_acceptable(accept: str) -> None:
         raise NotAcceptable("406: Not Acceptable\n\nAvailable representations: application/json", details={})
 
 
-def _group_versions(table: ResourceTable) -> dict[str, list[ResourceType]]:
+def _group_versions(table: Iterable[ResourceType]) -> dict[str, list[ResourceType]]:
     """'api/v1', 'apis/apps/v1' -> the resources there."""
     found: dict[str, list[ResourceType]] = {}
     for entry in table:
@@ -63,13 +68,17 @@ def _group_versions(table: ResourceTable) -> dict[str, list[ResourceType]]:
     return found
 
 
-def index(table: ResourceTable) -> Document:
+def index(table: Iterable[ResourceType], custom: Sequence[object] = ()) -> Document:
     """The body of GET /openapi/v3."""
     found = sorted(_group_versions(table).items())
-    return {"paths": {name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={_digest(name, served)}"} for name, served in found}}
+    return {"paths": {name: {"serverRelativeURL": f"/openapi/v3/{name}?hash={_digest(name, served, custom)}"} for name, served in found}}
 
 
-def _digest(name: str, served: Iterable[ResourceType]) -> str:
+def _digest(name: str, served: Sequence[ResourceType], custom: Sequence[object] = ()) -> str:
+    if served[0].storage_version:
+        from kctl.kube_apiserver.custom_resources import openapi
+
+        return openapi.digest(openapi.of_group_version(custom, served))
     facts = repr((KUBERNETES_VERSION, name, *served))
     return hashlib.sha512(facts.encode()).hexdigest().upper()
 
@@ -95,16 +104,40 @@ def _document(name: str, served: tuple[ResourceType, ...]) -> bytes:
     return zlib.compress(orjson.dumps(body), 3)
 
 
-def document_v2(table: ResourceTable) -> bytes:
+def _custom_document(custom: Sequence[object], served: Sequence[ResourceType]) -> bytes:
+    from kctl.kube_apiserver.custom_resources import openapi
+
+    endpoints = openapi.of_group_version(custom, served)
+    types: dict[str, str] = bundle.types().header["kinds"]
+    wanted = [META + kind for kind in ("ObjectMeta", "ListMeta", "DeleteOptions", "Patch", "Status")]
+    if any(entry.subresource("scale") for entry in served):
+        wanted.append(types["autoscaling/v1/Scale"])
+    shared = {key: convert(schema, key) for key, schema in closure(bundle.descriptions(), wanted).items()}
+    body = {
+        "openapi": "3.0.0",
+        "info": {"title": openapi.TITLE, "version": openapi.VERSION},
+        "paths": openapi.paths(endpoints, types),
+        "components": {"schemas": dict(sorted({**shared, **openapi.definitions(endpoints)}.items()))},
+    }
+    return orjson.dumps(body)
+
+
+def document_v2(table: Sequence[ResourceType], custom: Sequence[object] = ()) -> bytes:
     """The body of GET /openapi/v2. Large and seldom asked for: made anew each time."""
     definitions = bundle.descriptions()
     types: dict[str, str] = bundle.types().header["kinds"]
-    body = {
+    body: Document = {
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": KUBERNETES_VERSION},
-        "paths": Paths(types, v2=True).of(table),
+        "paths": Paths(types, v2=True).of(entry for entry in table if not entry.storage_version),
         "definitions": {name: convert(definitions.entry(name), name, v2=True) for name in sorted(definitions.names())},
     }
+    if custom:
+        from kctl.kube_apiserver.custom_resources import openapi
+
+        endpoints = openapi.of_group_version(custom, table)
+        body["paths"] |= openapi.paths(endpoints, types, v2=True)
+        body["definitions"] |= openapi.definitions(endpoints, v2=True)
     return orjson.dumps(body)
 
 

@@ -63,9 +63,10 @@ _ACTIONS = {
 class Paths:
     """Operations of one group version, in the form of OpenAPI v3 (default) or v2."""
 
-    def __init__(self, types: dict[str, str], *, v2: bool = False) -> None:
-        """`types`: 'apps/v1/Deployment' to full type name."""
+    def __init__(self, types: dict[str, str], *, v2: bool = False, strategic: bool = True) -> None:
+        """`types`: 'apps/v1/Deployment' to full type name. `strategic`: whether there are strategic merge patches."""
         self._types = types
+        self._strategic = strategic
         self._v2 = v2
 
     def of(self, resources: Iterable[ResourceType]) -> Document:
@@ -137,7 +138,7 @@ class Paths:
         body = {"post": type_name, "put": type_name, "patch": META + "Patch"}.get(name, "")
         if name in ("delete", "deletecollection"):
             body = META + "DeleteOptions"
-        patches = [kind for kind in _PATCHES if kind != _STRATEGIC or type_name]
+        patches = [kind for kind in _PATCHES if kind != _STRATEGIC or (type_name and self._strategic)]
         reference = "#/definitions/" if self._v2 else "#/components/schemas/"
         codes = {"200": "OK", **({"201": "Created"} if name in ("post", "put", "patch") else {})}
         if self._v2:

@@ -48,7 +48,7 @@ class Paths:
         if answer is None:
             return not_found()
         if request.method not in ("GET", "HEAD"):
-            if first in ("api", "apis", "version"):
+            if first in ("api", "apis", "version") and path.count("/") < 4:
                 raise not_allowed()
             return not_found()
         return await answer(self, request, path)
@@ -93,7 +93,7 @@ class Paths:
             found = discovery.api_group(table, parts[1])
         elif parts[0] == "apis" and len(parts) == 3:
             found = discovery.api_resource_list(table, parts[1], parts[2])
-            if found is None and table.versions(parts[1]):
+            if found is None and table.versions(parts[1]) and not table.is_custom(parts[1]):
                 raise no_such_resource()
         return ObjectAnswer(found) if found is not None else not_found()
 
@@ -102,7 +102,8 @@ class Paths:
         from kctl.kube_apiserver import openapi
 
         # documents of megabytes: beside the loop
-        found = await asyncio.to_thread(openapi.answer, self._server.table, path, request.accept, request.query)
+        table, custom = tuple(self._server.table), self._server.registry.custom
+        found = await asyncio.to_thread(openapi.answer, table, path, request.accept, request.query, custom)
         return found if found is not None else not_found()
 
     async def _openid(self, request: Request, path: str) -> Response:

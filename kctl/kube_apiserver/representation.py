@@ -10,7 +10,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import BadRequest, NotAcceptable
 from kctl.kube_apiserver import media_types
-from kctl.kube_apiserver.columns.columns import Columns, columns_for
+from kctl.kube_apiserver.columns.columns import Columns
 from kctl.kube_apiserver.media_types import MediaType
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.request import Request, ResourceRequest
@@ -90,7 +90,7 @@ def listed(media: MediaType, request: Request, listing: ListAnswer, now: datetim
     endpoint, version = listing.endpoint, f"meta.k8s.io/{media.target_version}"
     found = (endpoint.from_storage(entry.object) if endpoint.converts else entry.object for entry in listing.entries)
     if media.target == "Table":
-        columns, include = columns_for(endpoint.resource), included(request)
+        columns, include = endpoint.columns, included(request)
         head = table(endpoint, (), listing.metadata(), request, now, version)
         del head["rows"]
         ordered = found if columns.order is None else sorted(found, key=columns.order)
@@ -138,7 +138,7 @@ def table(
     version: str,
     columns: Columns | None = None,
 ) -> Object:
-    columns = columns or columns_for(endpoint.resource)
+    columns = columns or endpoint.columns
     include = included(request)
     if columns.order is not None:
         found = sorted(found, key=columns.order)

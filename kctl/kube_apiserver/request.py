@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError
@@ -15,6 +15,9 @@ from kctl.kube_apiserver.caller import CANONICAL, LARGE, WIRE, Body, Caller, man
 from kctl.kube_apiserver.media_types import MediaType, negotiate
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.response import Response
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.audit.event import AuditEvent
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -32,8 +35,14 @@ class WireRequest:
     """Names in lower case."""
     raw_body: bytes = b""
     client_certificate: Mapping[str, Any] | None = None
+    error: ApiError | None = None
+    """What it is refused with, whatever it is about."""
+    source: str = ""
+    """The address it came from; '' where there is none."""
     user: User = ANONYMOUS
     """Whom the way in knows to ask; over TLS nobody, until the filter authentication has looked."""
+    raw_query: str = ""
+    """As it came, for what takes a parameter several times and what is passed on."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +61,10 @@ class Request:
     """The user agent, or a component's name, which is also its field manager."""
     wire: WireRequest | None = None
     warnings: list[str] = field(default_factory=list)
+    audit: AuditEvent | None = None
+    """What the audit log is told of it; None where that is nothing."""
+    constraint: str = ""
+    """The verb of the constrained impersonation by which `user` came to be who they are; '' where nobody is impersonated that way."""
     on_answered: Callable[[], None] | None = None
     """What is to be done when the whole answer has been sent; see `answered`."""
 
@@ -131,6 +144,8 @@ class ResourceRequest(Request):
         self.program = program
         self.wire = wire
         self.warnings = []
+        self.audit = None
+        self.constraint = ""
         self.on_answered = None
 
     @property

@@ -18,6 +18,10 @@ from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedReques
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _SUBRESOURCE_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
+_MOST_PARTS = 32
+"""Of a path: what stands behind these is one. Only what is proxied has more than ten."""
+_LONGEST_PATH = 64 * 1024
+"""Names are much shorter; what is longer is as little there escaped as not."""
 _STREAMING = frozenset({"exec", "attach", "portforward", "proxy"})
 _Asked = tuple[str, str, str, str, str, int]
 """verb (by method and path alone), plural, namespace, name, subresource, and how many parts the path has from the plural on"""
@@ -40,9 +44,11 @@ def _with_empty_details(error: ApiError) -> ApiError:
 
 def resolve(wire: WireRequest, registry: Registry) -> Request:
     """What is asked, still without who asks (but for whom the way in knows)."""
-    parts = wire.path.split("/")[1:]
+    parts = wire.path.split("/", _MOST_PARTS)[1:]
     if parts and parts[-1] == "":
         parts.pop()
+    if wire.error is not None:
+        return UnservedRequest(verb=wire.method.lower(), error=wire.error, **_of_wire(wire))
     if len(parts) > 2 and parts[0] == "api":
         return _on_resource(wire, registry, "", parts[1], parts[2:])
     if len(parts) > 3 and parts[0] == "apis":
@@ -64,11 +70,19 @@ def _of_wire(wire: WireRequest) -> dict[str, Any]:
 
 
 def _on_resource(wire: WireRequest, registry: Registry, group: str, version: str, rest: list[str]) -> Request:
-    rest = [unquote(part) if "%" in part else part for part in rest]
+    if len(wire.path) < _LONGEST_PATH:
+        rest = [unquote(part) if "%" in part else part for part in rest]
     asked = verb, plural, namespace, name, subresource, _ = _taken_apart(wire, group, rest)
     error: ApiError | None = None
     versions = registry.table.versions(group)
-    if version in versions:
+    if registry.table.is_custom(group):
+        from kctl.kube_apiserver.custom_resources import routes
+
+        where = routes.Place(group, version, plural, namespace, name, subresource)
+        served_by, verb, error = (None, verb, None) if "" in rest else routes.resolve(registry, wire.method, where, verb)
+        if served_by is not None:
+            return ResourceRequest(verb=verb, endpoint=served_by, namespace=namespace, name=name, subresource=subresource, **_of_wire(wire))
+    elif version in versions:
         resource = None if "" in rest else registry.table.by_plural(group, version, plural)
         try:
             if resource is None:

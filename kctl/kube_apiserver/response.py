@@ -6,9 +6,9 @@ Every answer has a `status`, the HTTP code.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError
@@ -16,6 +16,9 @@ from kctl.kube_apiserver.columns.columns import Columns
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.watch import WatchStream
 from kctl.kube_apiserver.watch_cache import Entry
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.streaming.connection import Connection
 
 
 @dataclass(slots=True)
@@ -54,9 +57,14 @@ class ListAnswer:
 
     def object(self) -> Object:
         """The whole list as one object, items in the served version."""
-        endpoint, resource = self.endpoint, self.endpoint.resource
-        items = [endpoint.from_storage(entry.object) for entry in self.entries]
-        return {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": self.metadata(), "items": items}
+        return {**self.head(), "items": [self.endpoint.from_storage(entry.object) for entry in self.entries]}
+
+    def head(self) -> Object:
+        """The list without its items."""
+        meta = self.metadata()
+        if self.endpoint.custom:
+            meta = {"continue": "", **meta}  # a list without a Go type leaves nothing out
+        return {"kind": self.endpoint.list_kind, "apiVersion": self.endpoint.resource.api_version, "metadata": meta}
 
 
 @dataclass(slots=True)
@@ -86,7 +94,20 @@ class RawAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Response = ObjectAnswer | ListAnswer | WatchAnswer | TextAnswer | RawAnswer
+@dataclass(slots=True)
+class UpgradeAnswer:
+    """The connection becomes another protocol's: `serve` gets it once the client has been told, and has it until it returns.
+    `protocol` is `websocket` (then with a `subprotocol`, '' for none, whose messages may be text) or `SPDY/3.1`."""
+
+    status: ClassVar[int] = 101
+    protocol: str
+    serve: Callable[[Connection], Awaitable[None]]
+    subprotocol: str = ""
+    as_text: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Response = ObjectAnswer | ListAnswer | WatchAnswer | TextAnswer | RawAnswer | UpgradeAnswer
 
 
 def failure(error: ApiError) -> ObjectAnswer:

@@ -42,6 +42,9 @@ from kctl.kube_apiserver.storage import Storage
 if TYPE_CHECKING:
     import ssl
 
+    from kctl.kube_apiserver.audit.log import AuditLog
+    from kctl.kube_apiserver.definitions_follower import Follower
+    from kctl.kube_apiserver.filters.audit import Auditing
     from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
 
@@ -64,10 +67,16 @@ class ApiServer:
         self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
         self._dispatcher = Dispatcher(self.registry)
         self.metrics.more_lines = lambda: self.registry.shared.admission.metric_lines()
-        self._in_process: Handler = build_in_process_chain(self._dispatch, self.metrics, self.config, self.authorization, clock)
+        self._audit_log: AuditLog | None = None
+        self._audit = self._auditing(randomness)
+        self._in_process: Handler = build_in_process_chain(
+            self._dispatch, self.metrics, self.config, self.authorization, clock, self._audit
+        )
         self._https: Handler | None = None
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
+        self._policy_status: asyncio.Task[None] | None = None
+        self._definitions: Follower | None = None
         self.bound_port = 0
         self._housekeeping: Housekeeping | None = None
         self._roles: Settling | None = None
@@ -85,7 +94,10 @@ class ApiServer:
         return self.clock.now()
 
     async def start(self) -> None:
-        """Load what is stored; create what a new cluster contains. Afterwards requests are answered."""
+        """Load what is stored; create what a new cluster contains. Afterwards requests are answered. Raises OSError where the audit log
+        cannot be written."""
+        if self._audit_log is not None:
+            self._audit_log.open()
         await self.storage.start()
         self.authorization.start(with_defaults=self.config.bootstrap)
         allocators.take_what_is_held(self.parts.allocators, self.storage.list_cached(SERVICES, ""))
@@ -101,6 +113,21 @@ class ApiServer:
         if self.config.bootstrap and self.authorization.is_rbac:
             self._roles = Settling(self.registry, self.authorization)
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
+        self._policy_status = asyncio.create_task(self._keep_policy_status())
+        from kctl.kube_apiserver import definitions_follower
+
+        self.registry.definitions = self._definitions = definitions_follower.Follower(self.registry)
+        await self._definitions.start()
+
+    async def _keep_policy_status(self) -> None:
+        """Waits for the first ValidatingAdmissionPolicy before it loads what checks them."""
+        cache = self.storage.cache("admissionregistration.k8s.io", "validatingadmissionpolicies", False)
+        watcher = cache.subscribe(None, "")
+        if not cache.entries and await watcher.next() is None:
+            return
+        from kctl.kube_apiserver import policy_status
+
+        await policy_status.keep(self.registry, watcher)
 
     def transport(self, user: User) -> Transport:
         """The in-process way in for what a person wrote: bodies are checked as over HTTPS."""
@@ -130,7 +157,19 @@ class ApiServer:
         from kctl.kube_apiserver.paths import Paths
 
         handle = Paths(self, self.metrics, self._dispatcher).handle
-        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock)
+        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock, self._audit)
+
+    def _auditing(self, randomness: random.Random) -> Auditing | None:
+        """The filters that log what the policy wants; None where nothing is to be logged."""
+        policy = self.config.audit_policy
+        if policy is None or not self.config.audit_log_path:
+            return None
+        from kctl.kube_apiserver.audit.log import AuditLog
+        from kctl.kube_apiserver.filters.audit import Auditing
+
+        self._audit_log = log = AuditLog(self.config.audit_log_path, self.clock, self.config.audit_log_rotation)
+        identifiers = random.Random(randomness.getrandbits(64))
+        return Auditing(policy, log, self.authorization, self.clock, identifiers)
 
     async def handle_raw(
         self,
@@ -166,8 +205,15 @@ class ApiServer:
         await self.registry.shared.admission.close()
         if self._flow_schemas is not None:
             await self._flow_schemas
+        if self._policy_status is not None:
+            await self._policy_status
+        if self._definitions is not None:
+            await self._definitions.stop()
         if self._listener is not None:
             await self._listener.stop()
+        if self._audit_log is not None:
+            self._audit_log.flush()
+            self._audit_log.close()
 
 
 def _schema_of(resource: ResourceType, subresource: str) -> ObjectSchema:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
-from kctl.client.kubelet import KubeletConnector
+from kctl.client.kubelet import KubeletConnector, UsageSource
 from kctl.kube_apiserver.allocators import Allocators
 from kctl.kube_apiserver.authentication.authenticator import Authenticator
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
@@ -17,6 +18,10 @@ class KubeletLink:
     """The way to the kubelets, which start after the server: `connector` is None until they do."""
 
     connector: KubeletConnector | None = None
+    usage: UsageSource | None = None
+    """Where pods and nodes are measured: then metrics.k8s.io is served."""
+    registering: asyncio.Task[None] | None = None
+    """Makes the APIService of that."""
 
 
 @dataclass(frozen=True, slots=True)

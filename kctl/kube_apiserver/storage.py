@@ -155,6 +155,12 @@ class Storage:
     def list_cached(self, resource: ResourceType, namespace: str) -> Iterable[Object]:
         return (entry.object for entry in self.cache_of(resource).unordered(namespace))
 
+    def forget_cache(self, group: str, plural: str) -> None:
+        """Of a resource that is no more; its watches end."""
+        found = self._caches.pop((group or "core", plural), None)
+        if found is not None:
+            found.close()
+
     def caches(self) -> Iterable[WatchCache]:
         return self._caches.values()
 
@@ -183,7 +189,7 @@ class Storage:
                 if old is not None:
                     changes.append(Change("DELETED", key, Entry(at_revision(old, revision), revision), old))
             else:
-                obj = _at_revision_in_place(tag.object, revision) if isinstance(tag, _Tag) else _decode(value)
+                obj = _at_revision_in_place(tag.object, revision) if isinstance(tag, _Tag) else _decode(value, cache)
                 entry = newest[key] = Entry(obj, revision)
                 changes.append(Change("ADDED" if old is None else "MODIFIED", key, entry, old))
         self.revision = events[-1].key_value.mod_revision
@@ -230,7 +236,7 @@ class Storage:
             found = await self._store.range(start, end, revision=revision, limit=limit, counted=False)
         except StoreError as error:
             raise _translate(error) from error
-        return [Entry(_decode(item), item.mod_revision) for item in found.key_values], found.more
+        return [Entry(_decode(item, cache), item.mod_revision) for item in found.key_values], found.more
 
     async def count_at(self, cache: WatchCache, namespace: str, after: str, revision: int) -> int:
         """How many there were after the key `after` at `revision`. Raises TooOld."""
@@ -249,7 +255,7 @@ class Storage:
             found = await self._store.get(self._store_key(cache, key), revision=revision)
         except StoreError as error:
             raise _translate(error) from error
-        return Entry(_decode(found), found.mod_revision) if found else None
+        return Entry(_decode(found, cache), found.mod_revision) if found else None
 
     def is_compacted(self, revision: int) -> bool:
         """Whether a watch from after `revision` would miss something: the event of the compacted revision itself can still be
@@ -289,7 +295,7 @@ class Storage:
                 last = min(first + _HISTORY_REVISIONS - 1, newest)
                 for event in await self._store.history(prefix, start_revision=first, end_revision=last):
                     complete = await self._with_previous(event, seen)
-                    changes.append(_change(complete, self._locate(event.key_value.key)[1]))
+                    changes.append(_change(complete, self._locate(event.key_value.key)[1], cache))
                 await asyncio.sleep(0)  # others' turn: years of history may lie before us
         except StoreError as error:
             raise _translate(error) from error
@@ -310,8 +316,8 @@ def _at_revision_in_place(obj: Object, revision: int) -> Object:
     return obj
 
 
-def _decode(value: KeyValue) -> Object:
-    """Raises Damaged."""
+def _decode(value: KeyValue, cache: WatchCache | None = None) -> Object:
+    """As it is read in `cache`. Raises Damaged."""
     try:
         obj: Object = orjson.loads(value.value)
     except ValueError as error:
@@ -319,6 +325,8 @@ def _decode(value: KeyValue) -> Object:
     if not isinstance(obj, dict) or not isinstance(obj.get("metadata"), dict):
         raise Damaged(value.key, value.mod_revision, "it is no object with metadata")
     managed_fields.compacted(obj)
+    if cache is not None and cache.read is not None:
+        obj = cache.read(obj)
     return _at_revision_in_place(obj, value.mod_revision)
 
 
@@ -329,15 +337,15 @@ def _all_damaged(found: Sequence[Damaged]) -> StorageError:
     return StorageError(f"{first}{more}; restore state.db from a copy, or give the object up: {advice}")
 
 
-def _change(event: Event, key: str) -> Change:
+def _change(event: Event, key: str, cache: WatchCache) -> Change:
     value, previous = event.key_value, event.previous
-    old = _decode(previous) if previous is not None else None
+    old = _decode(previous, cache) if previous is not None else None
     if event.type == "DELETE":
         if old is None:
             raise Compacted(value.mod_revision, value.mod_revision)  # a row taken out by hand
         return Change("DELETED", key, Entry(at_revision(old, value.mod_revision), value.mod_revision), old)
     kind = "ADDED" if value.version == 1 else "MODIFIED"
-    return Change(kind, key, Entry(_decode(value), value.mod_revision), old)
+    return Change(kind, key, Entry(_decode(value, cache), value.mod_revision), old)
 
 
 def memory_store() -> Etcd:

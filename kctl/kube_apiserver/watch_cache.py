@@ -46,6 +46,11 @@ class Entry:
             self._item = bytes(memoryview(item))  # an exact copy: orjson leaves several times its length allocated
         return self._item
 
+    def replace(self, obj: Object) -> None:
+        """The same revision of the object, read anew by another schema."""
+        self.object = obj
+        self._item = None
+
     def encoded(self, type_prefix: bytes) -> bytes:
         """`type_prefix` is `{"kind":"Pod","apiVersion":"v1",`"""
         return type_prefix + self.item()[1:]
@@ -178,6 +183,8 @@ class WatchCache:
         self._watchers: list[Watcher] = []
         self._followers: list[Callable[[Sequence[Change]], None]] = []
         self._closed = False
+        self.read: Callable[[Object], Object] | None = None
+        """What is done to a stored object when it is read; None for built-in kinds, whose types do not change while the server runs."""
 
     def load(self, entries: Iterable[tuple[str, Entry]], revision: int) -> None:
         """The state at start; changes up to `revision` are only in the store's history."""
@@ -295,5 +302,9 @@ class WatchCache:
 
     def close(self) -> None:
         self._closed = True
+        self.end_watches()
+
+    def end_watches(self) -> None:
+        """Whoever watches must begin anew: what they see is not what it was."""
         for watcher in tuple(self._watchers):
             watcher.close()

@@ -95,7 +95,7 @@ def encode_batch(stream: WatchStream, batch: Batch, show: Callable[[Change], Obj
         return iter((_line("BOOKMARK", batch.object(endpoint)),))
     if show is not None:
         return (_line(change.type, show(change)) for change in batch)
-    if endpoint.conversion is not None and endpoint.converts:
+    if endpoint.converts and (endpoint.conversion is not None or endpoint.custom):
         return (_line(change.type, endpoint.from_storage(change.entry.object)) for change in batch)
     prefix = endpoint.type_prefix
     return (_HEADS[change.type] + change.entry.encoded(prefix) + b"}\n" for change in batch)

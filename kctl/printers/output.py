@@ -153,18 +153,18 @@ def _jsonpath(form: str, template: str, allow_missing_keys: bool) -> Printer:
         except jsonpath.JSONPathError as error:
             raise OutputError(
                 f'error executing jsonpath "{text}": Error executing template: {error}. Printing more information for '
-                f"debugging the template:\n\ttemplate was:\n\t\t{text}\n\tobject given to jsonpath engine was:\n\t\t{_go_value(obj)}\n\n"
+                f"debugging the template:\n\ttemplate was:\n\t\t{text}\n\tobject given to jsonpath engine was:\n\t\t{go_value(obj)}\n\n"
             ) from None
 
     return show
 
 
-def _go_value(value: Any) -> str:
+def go_value(value: Any) -> str:
     """Go's %#v of decoded JSON."""
     if isinstance(value, dict):
-        return "map[string]interface {}{" + ", ".join(f"{json.dumps(k)}:{_go_value(value[k])}" for k in sorted(value)) + "}"
+        return "map[string]interface {}{" + ", ".join(f"{json.dumps(k)}:{go_value(value[k])}" for k in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[]interface {}{" + ", ".join(_go_value(part) for part in value) + "}"
+        return "[]interface {}{" + ", ".join(go_value(part) for part in value) + "}"
     if value is None:
         return "interface {}(nil)"
     return json.dumps(value, ensure_ascii=False)

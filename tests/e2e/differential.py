@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from kctl.cli.session import Session, Streams
 ROOT = Path(__file__).resolve().parents[2]
 _LOG_LINE = re.compile(r"^[EWI]\d{4} .*memcache\.go.*\n", re.MULTILINE)
 _PROGRAM = re.compile(r"\bkctl(?=[ \"'])")
+_NOTHING: Mapping[str, str] = {}
 
 
 class Outcome(NamedTuple):
@@ -57,18 +58,19 @@ class Pair:
         self.home = home
         self.binary = kubectl_binary()
 
-    def kubectl(self, *words: str, stdin: str | bytes = "") -> Outcome:
+    def kubectl(self, *words: str, stdin: str | bytes = "", variables: Mapping[str, str] = _NOTHING) -> Outcome:
+        """`variables` are added to the environment of the program."""
         environment = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("KUBECTL_")}
-        environment |= {"HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
+        environment |= {"HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig), **variables}
         data = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run([self.binary, *words], env=environment, input=data, capture_output=True, timeout=60, cwd=ROOT)
         out = _PROGRAM.sub("kubectl", done.stdout.decode())  # what the cluster says of itself (`kctl simulated node`)
         return Outcome(done.returncode, out, _LOG_LINE.sub("", done.stderr.decode()))
 
-    def kctl(self, *words: str, stdin: str = "") -> Outcome:
+    def kctl(self, *words: str, stdin: str = "", variables: Mapping[str, str] = _NOTHING) -> Outcome:
         streams = Streams(io.StringIO(), io.StringIO(), io.StringIO(stdin))
         saved = dict(os.environ)
-        os.environ.update(KUBECONFIG=str(self.kubeconfig), HOME=str(self.home), XDG_CACHE_HOME=str(self.home / ".cache"))
+        os.environ.update(KUBECONFIG=str(self.kubeconfig), HOME=str(self.home), XDG_CACHE_HOME=str(self.home / ".cache"), **variables)
         folder = Path.cwd()
         os.chdir(ROOT)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
 import re
@@ -19,6 +20,7 @@ from kctl.apimachinery.user import ADMIN
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
+from store.types import KeyValue
 
 TOKEN = "admin"
 T = TypeVar("T")
@@ -61,9 +63,12 @@ class ServerThread:
         return "".join(traceback.format_stack(frame)) if frame is not None else "the thread has ended"
 
     def written_since(self, revision: int) -> list[str]:
-        """Keys that requests have written; the server itself keeps the status of flow schemas and deletes old events."""
+        """Keys that requests have written; the server itself keeps the status of flow schemas and policies and deletes old events."""
         changed = self.store._log[revision - self.store._first + 1 :]
-        return [event.key_value.key for event in changed if not re.search("/(flowschemas|events)/", event.key_value.key)]
+        own = re.compile("/(flowschemas|events)/")
+        return [
+            event.key_value.key for event in changed if not own.search(event.key_value.key) and not _is_status_of_policy(event.key_value)
+        ]
 
     async def start(self) -> None:
         await self.store.start()
@@ -115,3 +120,10 @@ def watched_log() -> Iterator[Tracebacks]:
         yield handler
     finally:
         logging.getLogger().removeHandler(handler)
+
+
+def _is_status_of_policy(key_value: KeyValue) -> bool:
+    if "/validatingadmissionpolicies/" not in key_value.key or not key_value.value:
+        return False
+    policy = json.loads(key_value.value)
+    return bool((policy.get("status") or {}).get("observedGeneration") == policy["metadata"].get("generation"))

@@ -62,6 +62,7 @@ async def test_a_new_node_gets_a_cidr_and_loses_its_taint() -> None:
 async def test_not_ready_taints_and_evicts() -> None:
     async with control_plane(*NODE_CONTROLLERS) as plane:
         await plane.add_node("a")
+        await plane.add_node("b")
         await run_pod(plane, "short", "a", 1)
         await run_pod(plane, "long", "a", 300)
         await plane.settle(1)
@@ -142,6 +143,7 @@ async def test_pods_of_a_removed_node_are_collected() -> None:
 
 
 async def test_what_every_namespace_contains_and_gets_back() -> None:
+    """[sig-auth] ServiceAccounts should guarantee kube-root-ca.crt exist in any namespace [Conformance]"""
     async with control_plane("serviceaccount-controller", "root-ca-certificate-publisher-controller") as plane:
         space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}
         await plane.client.create(NAMESPACES, space)

@@ -40,6 +40,14 @@ EXAMPLES = """
 """
 
 _SUBCOMMANDS = {
+    "edit-last-applied": Lazy(
+        "kctl.cli.apply.edit_last_applied", "EditLastApplied", "Edit latest last-applied-configuration annotations of a resource/object"
+    ),
+    "set-last-applied": Lazy(
+        "kctl.cli.apply.set_last_applied",
+        "SetLastApplied",
+        "Set the last-applied-configuration annotation on a live object to match the contents of a file",
+    ),
     "view-last-applied": Lazy(
         "kctl.cli.apply.view_last_applied",
         "ApplyViewLastApplied",
@@ -60,7 +68,6 @@ class Apply(ObjectOutput, Manifests, Group):
     blocking = True
     members = _SUBCOMMANDS
     without_effect = frozenset({"openapi_patch"})
-    not_yet = frozenset({"edit-last-applied", "set-last-applied"})
 
     all: bool = flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types.")
     cascade: str = flag(

@@ -30,3 +30,10 @@ def annotated(obj: Object, *, in_field_order: bool = False) -> Object:
 def last_applied(obj: Object) -> str | None:
     """The annotation's text; None where there is none."""
     return objects.annotations(obj).get(ANNOTATION)
+
+
+def replacing(obj: Object) -> tuple[str, Object]:
+    """The annotation as it would be if this were applied, and the merge patch that puts it into the object. The text is the
+    object as it stands, its own annotations included (editor.GetApplyPatch)."""
+    text = escape_html(orjson.dumps(obj, option=orjson.OPT_SORT_KEYS).decode())
+    return text, {"metadata": {"annotations": {ANNOTATION: text}}}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import orjson
 
+from kctl.apimachinery import objects
 from kctl.cli import options
 from kctl.cli.apply.last_applied import last_applied
 from kctl.cli.builder import Builder
@@ -36,13 +37,13 @@ class ApplyViewLastApplied(Manifests, Command):
         builder = Builder(self.session, self.filename, self.kustomize, self.recursive, self.selector, select_all=self.all, validate=False)
         client = await self.session.client()
         if builder.has_files:
-            targets = [(info.resource, info.namespace, info.name) for info in await builder.objects()]
+            targets = [(info.resource, info.namespace, info.name, info.source) for info in await builder.objects()]
         else:
             targets = [
-                (selection.resource, selection.namespace, selection.name)
+                (selection.resource, selection.namespace, selection.name, "")
                 for selection in await builder.selections(self.arguments, allow_collection=False)
             ]
-        for resource, namespace, name in targets:
+        for resource, namespace, name, source in targets:
             items = (
                 [await client.get(resource, name, namespace)]
                 if name
@@ -50,10 +51,11 @@ class ApplyViewLastApplied(Manifests, Command):
             )
             for item in items:
                 text = last_applied(item)
+                if text is None and not source:
+                    continue  # as kubectl, which adds the source to an error that is none
                 if text is None:
-                    raise CommandError(
-                        f"no last-applied-configuration annotation found on resource: {(item.get('metadata') or {}).get('name')}"
-                    )
+                    what = f"no last-applied-configuration annotation found on resource: {objects.name(item)}\n"
+                    raise CommandError(f'error when {what} "{source}": <nil>')
                 value = orjson.loads(text)
                 if self.output == "json":
                     self.session.write(json_text(value))

@@ -13,6 +13,10 @@ class Auth(Group):
     usage = "[flags]"
     members = {
         "can-i": Lazy("kctl.cli.auth.can_i", "AuthCanI", "Check whether an action is allowed"),
+        "reconcile": Lazy(
+            "kctl.cli.auth.reconcile",
+            "AuthReconcile",
+            "Reconciles rules for RBAC role, role binding, cluster role, and cluster role binding objects",
+        ),
         "whoami": Lazy("kctl.cli.auth.whoami", "AuthWhoami", "Check self subject attributes"),
     }
-    not_yet = frozenset({"reconcile"})

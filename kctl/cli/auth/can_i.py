@@ -30,6 +30,8 @@ _VERBS = frozenset(
     ]
 )
 _URL_VERBS = frozenset(["get", "put", "post", "head", "options", "delete", "patch", "*"])
+_NO_RESOURCES = frozenset(["users", "groups"])
+"""What one may be permitted to impersonate, though nothing of the kind is served."""
 
 
 class AuthCanI(Command):
@@ -58,6 +60,7 @@ class AuthCanI(Command):
 
     all_namespaces: bool = options.all_namespaces()
     list_only: bool = flag("--list", kind="bool", help="If true, prints all allowed actions.")
+    no_headers: bool = flag("--no-headers", kind="bool", help="If true, prints allowed actions without headers")
     quiet: bool = flag("-q", "--quiet", kind="bool", help="If true, suppress output and just return the exit code.")
     subresource: str = flag("--subresource", help="SubResource such as pod/log or deployment/scale")
 
@@ -65,7 +68,9 @@ class AuthCanI(Command):
         if self.list_only:
             if self.arguments:
                 raise CommandError("list option must be specified with no arguments")
-            raise CommandError("--list is not supported yet")
+            if self.quiet or self.all_namespaces or self.subresource:
+                raise CommandError("list option can't be specified with neither quiet, all-namespaces nor subresource options")
+            return
         if len(self.arguments) != 2:
             raise CommandError(
                 "you must specify two arguments: verb resource or verb resource/resourceName.\n"
@@ -75,21 +80,43 @@ class AuthCanI(Command):
             raise CommandError("--subresource can not be used with NonResourceURL")
 
     async def run(self) -> None:
+        if self.list_only:
+            await self._list()
+            return
         verb, what = self.arguments
-        if verb not in (_URL_VERBS if what.startswith("/") else _VERBS):
-            self._warn(f"verb '{verb}' is not a known verb")
         if what.startswith("/"):
             spec: dict[str, object] = {"nonResourceAttributes": {"path": what, "verb": verb}}
         else:
             spec = {"resourceAttributes": await self._attributes(verb, what)}
+        if verb not in (_URL_VERBS if what.startswith("/") else _VERBS) and (what.startswith("/") or not self.all_namespaces):
+            self._warn(f"verb '{verb}' is not a known verb")
+        if self.no_headers:
+            raise CommandError("--no-headers cannot be set without --list specified")
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "metadata": {}, "spec": spec}
         resource = built_in("authorization.k8s.io/v1", "SelfSubjectAccessReview")
         status = (await (await self.session.client()).create(resource, review)).get("status") or {}
-        words = ["yes" if status.get("allowed") else "no", *(status[field] for field in ("reason", "evaluationError") if status.get(field))]
+        allowed = bool(status.get("allowed"))
+        words = ["yes"] if allowed else ["no", *(status[field] for field in ("reason", "evaluationError") if status.get(field))]
         if not self.quiet:
             self.session.print(" - ".join(words))
-        if not status.get("allowed"):
+        if not allowed:
             raise Exit(1)
+
+    async def _list(self) -> None:
+        """Every single permission in the namespace, the verbs of equal ones together."""
+        from kctl.cli.describe.rbac import compact
+        from kctl.printers.table import TableWriter
+
+        spec = {"namespace": self.session.namespace}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "metadata": {}, "spec": spec}
+        resource = built_in("authorization.k8s.io/v1", "SelfSubjectRulesReview")
+        status = (await (await self.session.client()).create(resource, review)).get("status") or {}
+        if status.get("incomplete"):
+            self.session.error(f"warning: the list may be incomplete: {status.get('evaluationError', '')}\n")
+        rows = [] if self.no_headers else [["Resources", "Non-Resource URLs", "Resource Names", "Verbs"]]
+        for what, url, name, verbs in compact([*(status.get("resourceRules") or ()), *(status.get("nonResourceRules") or ())]):
+            rows.append([what, f"[{url}]", f"[{name}]", f"[{' '.join(verbs)}]"])
+        self.session.write(TableWriter().format(rows))
 
     async def _attributes(self, verb: str, what: str) -> dict[str, str]:
         name, _, object_name = what.partition("/")
@@ -104,7 +131,8 @@ class AuthCanI(Command):
             except NoResource:
                 plural, _, group = name.partition(".")
                 where = f" in group '{group}'" if group else ""
-                self._warn(f"the server doesn't have a resource type '{plural}'{where}")
+                if name not in _NO_RESOURCES:
+                    self._warn(f"the server doesn't have a resource type '{plural}'{where}")
         attributes = {
             "namespace": "" if self.all_namespaces else self.session.namespace,
             "verb": verb,
@@ -117,5 +145,4 @@ class AuthCanI(Command):
         return {key: value for key, value in attributes.items() if value}
 
     def _warn(self, text: str) -> None:
-        if not self.quiet:
-            self.session.error(f"Warning: {text}\n")
+        self.session.error(f"Warning: {text}\n")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from kctl.apimachinery.resources import built_in
+from kctl.apimachinery.status import Forbidden, NotFound
 from kctl.cli.command import Command
+from kctl.cli.errors import CommandError
 from kctl.cli.options import ObjectOutput
 from kctl.cli.results import Results
 
+_NOT_ENABLED = "the selfsubjectreviews API is not enabled in the cluster"
 _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "metadata": {}}
 
 
@@ -21,7 +24,12 @@ class AuthWhoami(ObjectOutput, Command):
         results = Results.of(self, in_field_order=True)
         results.check()
         resource = built_in("authentication.k8s.io/v1", "SelfSubjectReview")
-        review = await (await self.session.client()).create(resource, _REVIEW)
+        try:
+            review = await (await self.session.client()).create(resource, _REVIEW)
+        except Forbidden:
+            raise CommandError(f"{_NOT_ENABLED} or you do not have permission to call it") from None
+        except NotFound:
+            raise CommandError(_NOT_ENABLED) from None
         if self.output == "name":
             self.session.print("selfsubjectreview.authentication.k8s.io/<unknown>")  # a review has no name
         elif results.prints_objects:

@@ -9,7 +9,7 @@ from kctl.apimachinery.status import ApiError
 from kctl.cli import options
 from kctl.cli.builder import Builder, Info
 from kctl.cli.command import Group
-from kctl.cli.errors import CommandError, UsageError, with_source
+from kctl.cli.errors import CommandError, UsageError, raise_all, with_source
 from kctl.cli.flags import flag
 from kctl.cli.lazy import Lazy
 from kctl.cli.options import Manifests, ObjectOutput
@@ -67,6 +67,7 @@ class Create(ObjectOutput, Manifests, Group):
     blocking = True
     members = _GENERATORS
     aliases = _ALIASES
+    takes_plugins = True
 
     edit: bool = flag("--edit", kind="bool", help="Edit the API resource before creating")
     raw: str = flag("--raw", help="Raw URI to POST to the server.  Uses the transport specified by the kubeconfig file.")
@@ -74,6 +75,11 @@ class Create(ObjectOutput, Manifests, Group):
         "--save-config",
         kind="bool",
         help="If true, the configuration of current object will be saved in its annotation. Otherwise, the annotation will be unchanged.",
+    )
+    windows_line_endings: bool = flag(
+        "--windows-line-endings",
+        kind="bool",
+        help="Only relevant if --edit=true. Defaults to the line ending native to your platform.",
     )
     selector: str = options.selector()
     dry_run: str = options.dry_run()
@@ -86,10 +92,12 @@ class Create(ObjectOutput, Manifests, Group):
             raise UsageError(f"Unexpected args: [{' '.join(self.arguments)}]")
         if not self.filename and not self.kustomize:
             raise CommandError("must specify one of -f and -k")
-        if self.edit:
-            raise CommandError("--edit is not supported; change the manifest before creating it")
         if self.raw:
+            self._check_raw()
             await _raw(self.session, self.raw, self.filename)
+            return
+        if self.edit:
+            await self._edited()
             return
         strategy = options.dry_run_strategy(self.dry_run, self.session.error)
         validation = options.field_validation(self.schema_check)
@@ -109,6 +117,49 @@ class Create(ObjectOutput, Manifests, Group):
         builder.finish(errors)
         if not count:
             raise CommandError("no objects passed to create")
+
+    def _check_raw(self) -> None:
+        """What --raw, which sends one file as it is, cannot go with."""
+        if self.edit:
+            raise CommandError("--raw and --edit are mutually exclusive")
+        if len(self.filename) != 1:
+            raise CommandError("--raw can only use a single local file or stdin")
+        if self.filename[0].startswith(("http://", "https://")):
+            raise CommandError("--raw cannot read from a url")
+        for name, given in (("recursive", self.recursive), ("selector (-l)", self.selector), ("output", self.output)):
+            if given:
+                raise CommandError(f"--raw and --{name} are mutually exclusive")
+
+    async def _edited(self) -> None:
+        """--edit: one editor for each object. kubectl names itself as the fields' manager here, whatever --field-manager says."""
+        from kctl.cli.edit.editing import Editing, Outcome
+
+        validation = options.field_validation(self.schema_check)
+
+        async def create(_: Info, info: Info, outcome: Outcome) -> None:
+            client = await self.session.client()
+            made = await client.create(
+                info.resource, info.object, info.namespace, field_manager="kubectl-create", field_validation=validation
+            )
+            Results.of(self).print(info.resource, made, "created")
+
+        builder = Builder(self.session, self.filename, self.kustomize, self.recursive, validate=False)
+        editing = Editing(
+            self.session,
+            self.output,
+            validation,
+            create,
+            windows_line_endings=self.windows_line_endings,
+            annotate=self.save_config,
+            match_originals=False,
+        )
+        errors: list[Exception] = []
+        for info in await builder.objects():
+            try:
+                await editing.run([info])
+            except (ApiError, CommandError) as error:
+                errors.append(error)
+        raise_all([*builder.errors, *errors])
 
 
 async def _create(session: Session, info: Info, strategy: str, validation: str, field_manager: str, save_config: bool) -> dict[str, Any]:
@@ -134,6 +185,4 @@ async def _raw(session: Session, path: str, filename: Sequence[str]) -> None:
     from kctl.cli.manifests import sources
     from kctl.cli.raw import raw_request
 
-    if len(filename) != 1:
-        raise CommandError("--raw can only use a single local file or stdin")
     await raw_request(session, "POST", path, sources(filename, False, session.streams.input)[0].read())

@@ -34,13 +34,15 @@ async def describe_role(client: Client, obj: Object, now: datetime, show_events:
 
 
 def compact(rules: Sequence[Object]) -> list[tuple[str, str, str, list[str]]]:
-    """(resource, URL, object name, verbs) of every single permission; the verbs of equal ones together."""
+    """(resource, URL, object name, verbs) of every single permission; the verbs of those about one resource together."""
     by_key: dict[_Key, list[str]] = {}
+    paths: list[tuple[_Key, list[str]]] = []
     for rule in rules:
+        paths += [(("", "", url, ""), [verb]) for url in rule.get("nonResourceURLs") or () for verb in rule.get("verbs") or ()]
         for key in _simple(rule):
             by_key.setdefault(key, [])
             by_key[key] += [verb for verb in rule.get("verbs") or () if verb not in by_key[key]]
-    rows = sorted((_text(key, verbs), key, verbs) for key, verbs in by_key.items())
+    rows = sorted((_text(key, verbs), key, verbs) for key, verbs in [*paths, *by_key.items()])
     return [(_with_group(resource, group), url, name, verbs) for _, (resource, group, url, name), verbs in rows]
 
 
@@ -58,8 +60,6 @@ def _text(key: _Key, verbs: Sequence[str]) -> str:
 
 
 def _simple(rule: Object) -> Iterator[_Key]:
-    for url in rule.get("nonResourceURLs") or ():
-        yield ("", "", url, "")
     names = rule.get("resourceNames") or ("",)
     for group in rule.get("apiGroups") or ():
         for resource in rule.get("resources") or ():

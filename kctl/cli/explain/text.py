@@ -68,7 +68,8 @@ class Page:
             return name.rpartition(".")[2] if target.get("type") in ("object", None) else str(target["type"])
         if schema.get("oneOf"):
             return "Object"
-        return str(schema.get("type") or "Object")
+        kind = schema.get("type") or "object"
+        return "Object" if kind == "object" else str(kind)
 
     # ---- the page
 

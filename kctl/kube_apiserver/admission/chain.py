@@ -71,7 +71,19 @@ _STEPS: tuple[tuple[Any, ...], ...] = (
     ("certificate_subject_restriction", _CSR, ()),
     ("default_ingress_class", ("ingresses.networking.k8s.io",), ()),
     ("pod_topology_labels", ("pods",), ()),
+    (
+        "mutating_admission_policy",
+        (),
+        (f"mutatingadmissionpolicies.{_GROUP}", f"mutatingadmissionpolicybindings.{_GROUP}"),
+        True,
+    ),
     ("mutating_admission_webhook", (), (f"mutatingwebhookconfigurations.{_GROUP}",), True),
+    (
+        "validating_admission_policy",
+        (),
+        (f"validatingadmissionpolicies.{_GROUP}", f"validatingadmissionpolicybindings.{_GROUP}"),
+        True,
+    ),
     ("validating_admission_webhook", (), (f"validatingwebhookconfigurations.{_GROUP}",), True),
     ("resource_quota", (), ("resourcequotas",)),
 )

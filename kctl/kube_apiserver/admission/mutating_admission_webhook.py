@@ -7,14 +7,14 @@ change, and those webhooks that said so (reinvocationPolicy: IfNeeded) are asked
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from kctl.apimachinery import json_patch
-from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType, built_in
 from kctl.apimachinery.status import ApiError
+from kctl.kube_apiserver.admission import mutation
+from kctl.kube_apiserver.admission.mutation import Invoked
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation, Server
 from kctl.kube_apiserver.admission.webhooks.conditions import Conditions
 from kctl.kube_apiserver.admission.webhooks.dispatch import Dispatcher, Question
@@ -22,24 +22,9 @@ from kctl.kube_apiserver.admission.webhooks.errors import CallFailed, internal
 from kctl.kube_apiserver.admission.webhooks.hooks import Hook, Hooks
 from kctl.kube_apiserver.admission.webhooks.metrics import metrics_of, of_error
 from kctl.kube_apiserver.admission.webhooks.transport import WebhookTransport
-from kctl.kube_apiserver.registry.strategy import Context, Reinvocation
+from kctl.kube_apiserver.registry.strategy import Context
 
 _CONFIGURATIONS = built_in("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration")
-
-
-@dataclass(slots=True)
-class _Invoked:
-    """What this plugin keeps from the first round of a request for the second."""
-
-    may_be_called_again: set[str] = field(default_factory=set)
-    """Called, and to be called again once something changes."""
-    to_call_again: set[str] = field(default_factory=set)
-    output: Object | None = None
-    """What the round left."""
-
-    def changed(self) -> None:
-        self.to_call_again |= self.may_be_called_again
-        self.may_be_called_again = set()
 
 
 class MutatingAdmissionWebhook(AdmissionPlugin):
@@ -82,13 +67,13 @@ class MutatingAdmissionWebhook(AdmissionPlugin):
                 seen_as = self._hooks.match(hook, question.operation, question.obj, question.old)
                 if seen_as is None or (again and hook.uid not in invoked.to_call_again):
                     continue
-                if self._conditions.hold(hook, question, seen_as):
+                if await self._conditions.hold(hook, question, seen_as):
                     await self._ask(hook, seen_as, question, invoked)
         finally:
             if question.obj is not None:
                 invoked.output = dict(question.obj)
 
-    async def _ask(self, hook: Hook, seen_as: ResourceType, question: Question, invoked: _Invoked) -> None:
+    async def _ask(self, hook: Hook, seen_as: ResourceType, question: Question, invoked: Invoked) -> None:
         with self._metrics.timed("admit", hook.name, question.operation.operation) as call:
             try:
                 answer = await self._dispatcher.ask(hook, seen_as, question)
@@ -104,7 +89,7 @@ class MutatingAdmissionWebhook(AdmissionPlugin):
                 raise
         if changed:
             invoked.changed()
-            _reinvocation(question.context).needed = True
+            mutation.reinvocation(question.context).needed = True
         if hook.may_be_called_again:
             invoked.may_be_called_again.add(hook.uid)
 
@@ -114,56 +99,19 @@ class MutatingAdmissionWebhook(AdmissionPlugin):
         if obj is None:
             why = f'admission webhook "{hook.name}" attempted to modify the object, which is not supported for this operation'
             raise internal(why)
-        endpoint = self._server.endpoint(seen_as)
-        whole = not operation.subresource or operation.subresource == "status"
-        shown = _plain(endpoint.from_storage(obj) if whole else obj)
         try:
-            patched = json_patch.apply(shown, patch)
+            patched = json_patch.apply(mutation.shown(self._server, operation, seen_as, obj), patch)
+            return mutation.write_back(self._server, question.context, operation, seen_as, obj, patched)
         except json_patch.JsonPatchError as error:
             raise internal(error.message) from None
-        if whole:
-            try:
-                patched = endpoint.to_storage(endpoint.schema().decode(patched).object)
-            except ValueError as error:
-                raise internal(error) from None
-            _keep_identity(patched, obj)
-        if patched == obj:
-            return False
-        if whole:
-            endpoint.strategy.default(question.context, patched)
-        obj.clear()
-        obj.update(patched)
-        return True
+        except ValueError as error:
+            raise internal(error) from None
 
 
-def _plain(obj: Object) -> Object:
-    """As JSON has it: who owns which field is kept packed."""
-    owned = (obj.get("metadata") or {}).get(managed_fields.FIELD)
-    if not isinstance(owned, managed_fields.ManagedFields):
-        return obj
-    return {**obj, "metadata": {**obj["metadata"], managed_fields.FIELD: owned.plain()}}
-
-
-def _keep_identity(patched: Object, obj: Object) -> None:
-    """What the server has set and nobody may change."""
-    meta = patched["metadata"] = dict(patched.get("metadata") or {})
-    for name in ("uid", "namespace", "creationTimestamp", "generation", managed_fields.FIELD):
-        if name in obj["metadata"]:
-            meta[name] = obj["metadata"][name]
-        else:
-            meta.pop(name, None)
-
-
-def _reinvocation(context: Context) -> Reinvocation:
-    if context.reinvocation is None:
-        context.reinvocation = Reinvocation()
-    return context.reinvocation
-
-
-def _invoked(context: Context) -> tuple[_Invoked, bool]:
+def _invoked(context: Context) -> tuple[Invoked, bool]:
     """What is known of this request, and whether it is in its second round."""
-    reinvocation = _reinvocation(context)
-    return reinvocation.kept.setdefault("MutatingAdmissionWebhook", _Invoked()), reinvocation.is_second_round
+    round_ = mutation.reinvocation(context)
+    return round_.kept.setdefault("MutatingAdmissionWebhook", Invoked()), round_.is_second_round
 
 
 PLUGIN = MutatingAdmissionWebhook()

@@ -43,11 +43,12 @@ class ValidatingAdmissionWebhook(AdmissionPlugin):
         asked: list[tuple[Hook, ResourceType]] = []
         for hook in self._hooks.all():
             seen_as = self._hooks.match(hook, operation, present, before)
-            if seen_as is not None and self._conditions.hold(hook, question, seen_as):
+            if seen_as is not None:
                 asked.append((hook, seen_as))
         return self._ask_all(asked, question) if asked else None
 
-    async def _ask_all(self, asked: list[tuple[Hook, ResourceType]], question: Question) -> None:
+    async def _ask_all(self, matching: list[tuple[Hook, ResourceType]], question: Question) -> None:
+        asked = [each for each in matching if await self._conditions.hold(each[0], question, each[1])]
         verdicts = await asyncio.gather(*(self._ask(hook, seen_as, question) for hook, seen_as in asked))
         refusal = next((verdict for verdict in verdicts if verdict is not None), None)
         if refusal is not None:

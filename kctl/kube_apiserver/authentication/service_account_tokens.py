@@ -38,6 +38,7 @@ class ServiceAccountTokens:
         self._pem = key
         self._private: Any = None
         self._verified: dict[str, _Verified] = {}
+        self.default_audiences: list[str] = [issuer]
 
     @property
     def is_loaded(self) -> bool:
@@ -49,10 +50,6 @@ class ServiceAccountTokens:
 
         token = jwt.encode({}, self._key(), algorithm=self._algorithm(), headers={"kid": self._key_id()})
         jwt.decode(token, self._key().public_key(), algorithms=[self._algorithm()])
-
-    @property
-    def default_audiences(self) -> list[str]:
-        return [self._issuer]
 
     def _key(self) -> Any:
         if self._private is None:
@@ -139,9 +136,12 @@ class ServiceAccountTokens:
                 return None
         if not known.starts - _LEEWAY <= now <= known.expires + _LEEWAY:
             return None
-        if not any(audience in known.audiences for audience in (audiences or self.default_audiences)):
+        if known.audiences.isdisjoint(audiences or self.default_audiences):
             return None
-        return known.user if all(self._is_alive(place, reference, now) for place, reference in known.bound) else None
+        for place, reference in known.bound:
+            if not self._is_alive(place, reference, now):
+                return None
+        return known.user
 
     def _check(self, token: str, now: float) -> _Verified | None:
         payload = self._signed_payload(token)
@@ -192,7 +192,7 @@ class _Verified:
     """A token whose signature is good, and what is still to be asked about it at each use."""
 
     user: User
-    audiences: tuple[str, ...]
+    audiences: frozenset[str]
     starts: float
     expires: float
     bound: tuple[tuple[tuple[ResourceType, str], _Reference], ...]
@@ -232,7 +232,7 @@ def _read(payload: dict[str, Any], now: float) -> _Verified | None:
     user = service_account(space, account.name, account.uid)
     return _Verified(
         User(user.name, user.groups, user.uid, extra),
-        tuple(audience for audience in audiences if isinstance(audience, str)),
+        frozenset(audience for audience in audiences if isinstance(audience, str)),
         max(starts, issued),
         expires,
         tuple(bound),

@@ -29,3 +29,8 @@ class Attributes:
     @property
     def is_resource(self) -> bool:
         return not self.path
+
+    @property
+    def is_long_running(self) -> bool:
+        """Whether the answer may take as long as the client likes: watches, logs, streams."""
+        return self.verb in ("watch", "proxy") or self.subresource in ("attach", "exec", "proxy", "log", "portforward")

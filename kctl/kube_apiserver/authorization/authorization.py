@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from kctl.apimachinery.rbac.names import GROUP
-from kctl.apimachinery.user import User
+from kctl.apimachinery.user import SYSTEM_NODES, User
 from kctl.kube_apiserver.authorization.attributes import Attributes
 from kctl.kube_apiserver.authorization.authorizer import Always, Authorizer, KnownRules, PrivilegedGroup, Union, Verdict
 from kctl.kube_apiserver.authorization.rbac.authorizer import RbacAuthorizer
@@ -39,16 +39,32 @@ class Authorization:
         }
         self._union = Union([PrivilegedGroup(), *(made[mode]() for mode in modes)])
         self.permitted: set[Key] = set()
+        self._explained: dict[tuple[Key, str, str], Verdict] = {}
         self.unsettled: Callable[[], Awaitable[None]] | None = None
         """While the default roles are not all stored: call it to have them stored, and await that."""
 
     def start(self, *, with_defaults: bool) -> None:
         """Once the caches are filled; `with_defaults`: a new cluster is about to get the default roles."""
         self._union.on_change(self.permitted.clear)
+        self._union.on_change(self._explained.clear)
         self.rbac.start(with_defaults=with_defaults)
 
     def authorize(self, asked: Attributes) -> Verdict:
         return self._union.authorize(asked)
+
+    def explained(self, asked: Attributes) -> Verdict:
+        """As `authorize`, for those who ask for the reason of what was decided a moment ago: what roles allowed is remembered."""
+        user = asked.user
+        of_all = (user.name, user.groups, asked.verb, asked.group, asked.resource, asked.subresource, asked.namespace)
+        key = of_all, asked.name, asked.path
+        verdict = self._explained.get(key)
+        if verdict is None:
+            verdict = self._union.authorize(asked)
+            if verdict.allowed and self.unsettled is None and not asked.fields and SYSTEM_NODES not in user.groups:
+                if len(self._explained) >= MOST_KEYS:
+                    self._explained.clear()
+                self._explained[key] = verdict
+        return verdict
 
     def allows(self, asked: Attributes) -> bool:
         return self._union.authorize(asked).allowed

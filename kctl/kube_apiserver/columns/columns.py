@@ -76,7 +76,7 @@ def _default_row(obj: Object, now: datetime) -> list[Any]:
 
 DEFAULT = Columns((NAME, CREATED_AT), _default_row)
 
-_FILES = ("core", "pods", "workloads", "networking", "policy", "rbac", "storage", "admission", "cluster")
+_FILES = ("core", "pods", "workloads", "networking", "policy", "rbac", "storage", "admission", "cluster", "metrics")
 
 
 @cache

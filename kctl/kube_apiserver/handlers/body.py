@@ -43,7 +43,14 @@ def decode(request: ResourceRequest, endpoint: Endpoint, subresource: str = "") 
         kind = entry.kind
         if entry.version:
             api_version = f"{entry.group}/{entry.version}" if entry.group else entry.version
+    custom = endpoint.custom and (entry is None or not entry.version)
+    if custom and media_type(request.content_type) == PROTOBUF:
+        raise UnsupportedMediaType(_ACCEPTED.removesuffix(f", {PROTOBUF}"))
     value, duplicates = _parse(request, kind)
+    if custom:
+        from kctl.kube_apiserver.custom_resources import bodies
+
+        return bodies.decoded(request, endpoint, value, duplicates, strict_problems)
     own = _check_kind(value, api_version, kind, acceptable=entry is not None)
     if own != api_version:
         schema = schemas.load().for_kind(own, kind) or endpoint.schema(subresource)

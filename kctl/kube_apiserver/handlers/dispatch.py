@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from functools import partial
 
+from kctl.apimachinery.resources import CUSTOM_RESOURCE_DEFINITIONS
 from kctl.apimachinery.status import MethodNotSupported
 from kctl.kube_apiserver import representation
 from kctl.kube_apiserver.handlers import preparation
@@ -33,11 +34,13 @@ _SUBRESOURCES = {
     "exec": "streaming",
     "attach": "streaming",
     "portforward": "streaming",
-    "proxy": "streaming",
+    "proxy": "proxy",
 }
+_CHANGING = ("create", "update", "patch")
 _VIRTUAL: dict[tuple[str, str], Place] = {
     ("", "bindings"): ("subresources", "binding"),
     ("", "componentstatuses"): ("virtual_resources", "component_status"),
+    ("metrics.k8s.io", "*"): ("virtual_resources", "resource_metrics"),
     ("authentication.k8s.io", "*"): ("virtual_resources", "authentication_review"),
     ("authorization.k8s.io", "*"): ("virtual_resources", "authorization_review"),
 }
@@ -54,7 +57,7 @@ def place_of(request: ResourceRequest) -> Place:
         module = _SUBRESOURCES.get(request.subresource)
         if module is None:
             raise MethodNotSupported(f"the subresource {resource.plural}/{request.subresource} is not supported")
-        return "subresources", module
+        return "custom_resources" if request.endpoint.custom else "subresources", module
     return "handlers", _VERBS[request.verb]
 
 
@@ -80,10 +83,27 @@ class Dispatcher:
         plain = request.wire is None and not (request.accept or request.content_type or request.query)
         if way is None or not (plain or preparation.is_enough(way, request)):
             return self._prepared(request, key, way)
+        if request.endpoint.custom:
+            _warn(request)
+        elif resource == CUSTOM_RESOURCE_DEFINITIONS and request.verb in _CHANGING:
+            return self._defined(way.handle(self._registry, request))
         return way.handle(self._registry, request)
 
     async def _prepared(self, request: ResourceRequest, key: Key, way: Way | None) -> Response:
         registry = self._registry
         fetch = partial(preparation.fetch, registry, request, place_of(request), way)
-        way = self._ways[key] = await registry.clock.beside(fetch)
-        return await way.handle(registry, request)
+        self._ways[key] = await registry.clock.beside(fetch)
+        return await self.dispatch(request)
+
+    async def _defined(self, answer: Awaitable[Response]) -> Response:
+        """Whoever writes a definition is answered when it is served, or is told why not."""
+        response = await answer
+        if self._registry.definitions is not None:
+            await self._registry.definitions.caught_up()
+        return response
+
+
+def _warn(request: ResourceRequest) -> None:
+    """What is said of a custom resource whatever is asked."""
+    if request.endpoint.warnings and not request.is_canonical:
+        request.warnings += request.endpoint.warnings

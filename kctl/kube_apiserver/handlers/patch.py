@@ -22,6 +22,7 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     patcher = await off_loop.run(request, patching.patcher, request, endpoint)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)
     caller = request.caller()
+    caller.sent_much = caller.sent_much or (patcher.may_grow and not request.in_process)
     subresource = request.subresource
     if patcher.is_apply:
         from kctl.kube_apiserver.handlers.applying import Applying  # what most servers' lives never need

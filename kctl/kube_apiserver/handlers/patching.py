@@ -21,6 +21,8 @@ from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.request import ResourceRequest
 
 _TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH)
+_TYPES_OF_CUSTOM = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
+"""A strategic merge needs the tags of Go types."""
 
 
 class Patcher:
@@ -36,6 +38,11 @@ class Patcher:
     @property
     def is_apply(self) -> bool:
         return self._kind == APPLY_PATCH
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether applying it may be a longer work than its size tells."""
+        return self._kind == "application/json-patch+json" and json_patch.may_grow(self._document)
 
     @property
     def document(self) -> Any:
@@ -126,8 +133,9 @@ def _unstructured_words(why: str) -> str:
 def patcher(request: ResourceRequest, endpoint: Endpoint, meta: PatchMeta | None = None) -> Patcher:
     """The patch a request carries. Raises UnsupportedMediaType, BadRequest."""
     kind = media_type(request.content_type)
-    if kind not in _TYPES:
-        raise UnsupportedMediaType(f"the body of the request was in an unknown format - accepted media types include: {', '.join(_TYPES)}")
+    types = _TYPES_OF_CUSTOM if endpoint.custom else _TYPES
+    if kind not in types:
+        raise UnsupportedMediaType(f"the body of the request was in an unknown format - accepted media types include: {', '.join(types)}")
     wanted = meta if meta is not None else _meta(endpoint)
     if request.raw_body is None:
         return Patcher(kind, request.body, "", wanted, ())

@@ -29,6 +29,7 @@ _OF_VERB = {
     "patch": _BODY | _RULES,
     "delete": _RULES,
     "deletecollection": _RULES,
+    "connect": _RULES,
 }
 _ONE_AT_A_TIME = threading.Lock()
 """Two threads that import what needs each other would see halves."""

@@ -151,11 +151,11 @@ class Create(ServedResource):
         strategy.prepare_for_create(context, obj)
         try:
             if caller.sent_much:
-                errors = await asyncio.to_thread(self._create_errors, context, obj)
+                refusal = await asyncio.to_thread(self._create_refusal, context, obj)
             else:
-                errors = self._create_errors(context, obj)
-            if errors and caller.validates:
-                raise self.invalid(meta.get("name", ""), errors)
+                refusal = self._create_refusal(context, obj)
+            if refusal is not None and caller.validates:
+                raise refusal
             if caller.body is not CANONICAL:
                 caller.warnings += strategy.warnings_on_create(context, obj)
             pending = self.shared.admission.validate(context, obj, None, operation)
@@ -165,6 +165,10 @@ class Create(ServedResource):
             strategy.after_delete(context, obj)
             raise
         return obj
+
+    def _create_refusal(self, context: Context, obj: Object) -> ApiError | None:
+        errors = self._create_errors(context, obj)
+        return self.invalid(obj["metadata"].get("name", ""), errors) if errors else None
 
     def _create_errors(self, context: Context, obj: Object) -> list[FieldError]:
         return self.metadata_errors(obj["metadata"]) + self.strategy.validate(context, obj)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.schema.diagnose import json_kind
 from kctl.apimachinery.status import BadRequest, Expired, ServiceUnavailable
 from kctl.kube_apiserver.handlers import go_json
 from kctl.kube_apiserver.registry.get import too_large
@@ -165,20 +165,33 @@ def _encode_token(place: _Place) -> str:
 def _decode_token(token: str) -> _Place:
     try:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        payload = json.loads(raw.decode("latin-1"))
-        if payload.get("v") != "meta.k8s.io/v1":
-            raise BadRequest(_INVALID_TOKEN + f'server does not recognize this encoded version "{payload.get("v", "")}"')
-        revision, start = int(payload.get("rv") or 0), str(payload.get("start") or "")
-        remaining = int(payload["remaining"]) if "remaining" in payload else None
-    except json.JSONDecodeError:
-        raise BadRequest(f"{_INVALID_TOKEN}{go_json.explain(raw.decode('latin-1'))}") from None
-    except (binascii.Error, ValueError, AttributeError, TypeError) as error:
+        payload, _ = go_json.loads(raw.decode("latin-1").encode())
+    except (ValueError, go_json.JsonError) as error:  # what is no base64 is a ValueError, too
         raise BadRequest(f"{_INVALID_TOKEN}{error}") from None
+    if not isinstance(payload, dict):
+        raise BadRequest(f"{_INVALID_TOKEN}json: cannot unmarshal {json_kind(payload)} into Go value of type storage.continueToken")
+    version, start, revision = (_of_token(payload, *field) for field in (("v", str, ""), ("start", str, ""), ("rv", int, 0)))
+    remaining = _of_token(payload, "remaining", int, None)
+    if version != "meta.k8s.io/v1":
+        raise BadRequest(_INVALID_TOKEN + f'server does not recognize this encoded version "{version}"')
     if not start:
         raise BadRequest(_INVALID_TOKEN + "encoded start key empty (version meta.k8s.io/v1)")
     if revision == 0:
         raise BadRequest(_INVALID_TOKEN + "incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
     return _Place(revision, start.removesuffix("\0"), remaining)
+
+
+def _of_token(payload: dict[str, Any], name: str, kind: type, missing: Any) -> Any:
+    """Raises BadRequest for a field of another type, or a number that Go has no room for."""
+    value = payload.get(name)
+    if value is None:
+        return missing
+    is_number = kind is int
+    if type(value) is kind and not (is_number and abs(payload[name]) >= 2**63):
+        return value
+    shown = f"number {value}" if is_number and json_kind(value) == "number" else json_kind(value)
+    why = f"json: cannot unmarshal {shown} into Go struct field continueToken.{name} of type {'int64' if is_number else 'string'}"
+    raise BadRequest(_INVALID_TOKEN + why)
 
 
 def _expired(place: _Place) -> Expired:

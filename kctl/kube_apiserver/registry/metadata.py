@@ -106,7 +106,7 @@ def owner_reference_errors(path: str, references: Sequence[dict[str, Any]]) -> l
                     'Only one reference can have Controller set to true. Found "true" in references for '
                     f"{controller.replace(' ', '/')} and {name.replace(' ', '/')}"
                 )
-                errors.append(invalid(path, list(references), why))
+                errors.append(invalid(path, references, why))
             else:
                 controller = name
     return errors

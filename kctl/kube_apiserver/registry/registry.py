@@ -5,16 +5,26 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Protocol
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceTable, ResourceType
+from kctl.apimachinery.status import NotFound
 from kctl.kube_apiserver.admission.chain import AdmissionChain
 from kctl.kube_apiserver.registry import conversion, kind_form, strategies
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.served_resource import ObjectSchema, RegistryParts
 from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.storage import Storage
+
+
+class Following(Protocol):
+    """Whoever makes custom resources of definitions."""
+
+    async def caught_up(self) -> None:
+        """When every definition stored by now has been looked at."""
+        ...
 
 
 class Registry:
@@ -39,11 +49,26 @@ class Registry:
         self.shared = RegistryParts(storage, admission, clock, randomness, parts)
         admission.connect(self)
         self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
+        self.custom: tuple[Endpoint, ...] = ()
+        self.definitions: Following | None = None
+        """Who serves what is defined, once somebody does."""
+
+    def set_custom(self, endpoints: Iterable[Endpoint]) -> None:
+        """Exactly these custom resources are served from now on, in this order."""
+        for entry in self.custom:
+            self._endpoints.pop((entry.resource.group, entry.resource.version, entry.resource.plural), None)
+        self.custom = tuple(endpoints)
+        for entry in self.custom:
+            self._endpoints[entry.resource.group, entry.resource.version, entry.resource.plural] = entry
+        self.table.set_custom(entry.resource for entry in self.custom)
 
     def endpoint(self, resource: ResourceType) -> Endpoint:
+        """Raises NotFound for a custom resource whose definition is gone."""
         key = (resource.group, resource.version, resource.plural)
         found = self._endpoints.get(key)
         if found is None:
+            if self.table.by_plural(*key) is None:
+                raise NotFound("the server could not find the requested resource")
             found = self._endpoints[key] = self._make_endpoint(resource)
         return found
 

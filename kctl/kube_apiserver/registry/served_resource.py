@@ -6,10 +6,10 @@ The verbs are in create.py, get.py, list.py, ...: each a class that adds one met
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -30,6 +30,9 @@ from kctl.kube_apiserver.registry.strategy import Context, Strategy
 from kctl.kube_apiserver.server_parts import ServerParts
 from kctl.kube_apiserver.storage import Storage
 from kctl.kube_apiserver.watch_cache import WatchCache
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.columns.columns import Columns
 
 
 class Decoded(Protocol):
@@ -59,6 +62,11 @@ class RegistryParts:
 
 class ServedResource:
     """`cache`, `strategy` and `storage_version` belong to the stored form, `resource` and `schema` to the served version."""
+
+    custom = False
+    """Whether it is a custom resource: an object without a Go type, whose lists say what their items are."""
+    warnings: Sequence[str] = ()
+    """What every request is told (of a deprecated version)."""
 
     def __init__(
         self,
@@ -109,6 +117,17 @@ class ServedResource:
             empty = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": {}}
             self._zero = self.to_storage(self.schema().decode(empty).object)
         return self._zero
+
+    @property
+    def columns(self) -> Columns:
+        """What a Table shows."""
+        from kctl.kube_apiserver.columns.columns import columns_for
+
+        return columns_for(self.resource)
+
+    @property
+    def list_kind(self) -> str:
+        return f"{self.resource.kind}List"
 
     def tracker(self, subresource: str) -> Tracker:
         """Who owns what, for writes to the object itself ('') or to one of its subresources."""

@@ -59,6 +59,8 @@ class Context:
     """For kinds that give permissions, or need some besides the request's own; None where a strategy is used by itself."""
     warnings: MutableSequence[str] = field(default_factory=lambda: [])
     """What the answer warns of."""
+    audit_annotations: dict[str, str] | None = None
+    """What plugins want in the audit log; None where nobody keeps one."""
     reinvocation: Reinvocation | None = None
     """Made by the first plugin that may change what others have seen."""
 

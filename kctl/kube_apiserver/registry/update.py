@@ -109,6 +109,9 @@ class Update(Create, Get):
             if caller.dry_run:
                 return obj
             del obj["metadata"]["resourceVersion"]
+            if self._emptied(obj):
+                await self.storage.delete(self.cache, self.key(namespace, name), entry.revision)
+                return obj
             return await self.storage.update(self.cache, self.key(namespace, name), obj, entry.revision)
 
         return await self.guaranteed_update.run(self.resource, self.cache, self.key(namespace, name), name, attempt)
@@ -166,11 +169,11 @@ class Update(Create, Get):
             meta["generation"] = old_meta.get("generation", 0) + 1
         try:
             if beside_loop:
-                errors = await asyncio.to_thread(self._update_errors, context, obj, old)
+                refusal = await asyncio.to_thread(self._update_refusal, context, obj, old)
             else:
-                errors = self._update_errors(context, obj, old)
-            if errors:
-                raise self.invalid(old_meta["name"], errors)
+                refusal = self._update_refusal(context, obj, old)
+            if refusal is not None:
+                raise refusal
             if caller.body is not CANONICAL:
                 caller.warnings += strategy.warnings_on_update(context, obj, old)
             pending = self.shared.admission.validate(context, obj, old, operation)
@@ -180,6 +183,10 @@ class Update(Create, Get):
             self._settle(namespace, caller, obj, old, stored=False)
             raise
         return obj
+
+    def _update_refusal(self, context: Context, obj: Object, old: Object) -> ApiError | None:
+        errors = self._update_errors(context, obj, old)
+        return self.invalid(old["metadata"]["name"], errors) if errors else None
 
     def _update_errors(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         strategy, meta = self.strategy, obj["metadata"]
@@ -199,7 +206,7 @@ class Update(Create, Get):
 
 def _restore(obj: Object, old: Object, resource: ServedResource, subresource: str) -> None:
     """Only the part the (sub)resource owns comes from the request. Of the others, which are no part of their own but some fields, the way
-    in has taken care (subresources/parts.py); an approval's are in the status."""
+    in has taken care (subresources/parts.py); an approval's are in the status, of which the strategy takes care."""
     fields = resource.strategy.status_fields
     if subresource == "status":
         kept = [part for part in {**old, **obj} if part not in fields and part not in ("metadata", "kind", "apiVersion")]

@@ -12,8 +12,6 @@ from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import RawAnswer, Response, TextAnswer
 
-DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
-
 
 async def handle(registry: Registry, request: ResourceRequest) -> Response:
     endpoint = request.endpoint
@@ -34,22 +32,17 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
 def container_of(pod: Object, wanted: str) -> str:
     """The container meant. Raises BadRequest with upstream's words."""
     spec, name = objects.spec(pod), objects.name(pod)
-    plain = [container["name"] for container in spec.get("containers") or ()]
-    init = [container["name"] for container in spec.get("initContainers") or ()]
-    ephemeral = [container["name"] for container in spec.get("ephemeralContainers") or ()]
+    names: list[str] = []
+    for field in ("initContainers", "containers", "ephemeralContainers"):
+        names += [container["name"] for container in spec.get(field) or ()]
     if wanted:
-        if wanted not in plain + init + ephemeral:
+        if wanted not in names:
             raise BadRequest(f"container {wanted} is not valid for pod {name}")
         return wanted
+    plain: list[Object] = spec.get("containers") or []
     if len(plain) == 1:
-        return str(plain[0])
-    chosen = objects.annotations(pod).get(DEFAULT_CONTAINER)
-    if chosen in plain:
-        return str(chosen)
-    text = f"a container name must be specified for pod {name}, choose one of: [{' '.join(plain)}]"
-    if init:
-        text += f" or one of the init containers: [{' '.join(init)}]"
-    raise BadRequest(text)
+        return str(plain[0]["name"])
+    raise BadRequest(f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]")
 
 
 def _check_options(request: ResourceRequest) -> None:

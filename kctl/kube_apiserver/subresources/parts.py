@@ -1,6 +1,7 @@
 """Subresources that are the object itself with one part writable: which part a request to each may change.
 
-Status is not here: the generic registry keeps it apart (Strategy.status_fields).
+Status is not here: the generic registry keeps it apart (Strategy.status_fields). Nor is an approval: it may change the metadata too,
+and the strategy of CertificateSigningRequests says what else.
 """
 
 from __future__ import annotations
@@ -72,16 +73,6 @@ def _resized(container: dict[str, Any], wanted: dict[str, Any] | None) -> dict[s
     return {**container, **changed}
 
 
-def _approval(obj: Object, new: Object) -> Object:
-    """CertificateSigningRequests: only the conditions Approved and Denied, and labels and annotations."""
-    status = {**objects.status(obj)}
-    others = [entry for entry in status.get("conditions") or () if entry.get("type") not in ("Approved", "Denied")]
-    decided = [entry for entry in objects.status(new).get("conditions") or () if entry.get("type") in ("Approved", "Denied")]
-    if decided or others:
-        status["conditions"] = decided + others
-    return {**obj, "status": status}
-
-
 def _finalize(obj: Object, new: Object) -> Object:
     """Namespaces: spec.finalizers."""
     spec = {**objects.spec(obj)}
@@ -94,6 +85,5 @@ def _finalize(obj: Object, new: Object) -> Object:
 _PARTS = {
     "ephemeralcontainers": _ephemeral_containers,
     "resize": _resize,
-    "approval": _approval,
     "finalize": _finalize,
 }

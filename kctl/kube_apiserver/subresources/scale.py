@@ -4,7 +4,7 @@ ReplicationControllers."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -14,7 +14,8 @@ from kctl.apimachinery.field_errors import invalid
 from kctl.apimachinery.field_ownership import builtin_fields, managed_fields, managers
 from kctl.apimachinery.field_ownership.entries import UPDATE, Managed, manager
 from kctl.apimachinery.field_ownership.managed_fields import FIELD
-from kctl.apimachinery.field_ownership.scale import SCALE_VERSION, to_parent, to_scale
+from kctl.apimachinery.field_ownership.scale import REPLICAS, SCALE_VERSION, to_parent, to_scale
+from kctl.apimachinery.field_ownership.sets import Path
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.schema.schemas import DecodeError
@@ -27,6 +28,18 @@ from kctl.kube_apiserver.registry.list_options import parse_bool
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How a kind shows itself as a Scale."""
+
+    scale_of: Callable[[Object], Object]
+    scaled: Callable[[Object, Object], Object]
+    """The parent, of the present one and a Scale."""
+    replicas: Path = REPLICAS
+    keeps_revision: bool = False
+    """A Scale without a resourceVersion is for the revision at hand."""
 
 
 def _row(scale: Object, now: datetime) -> list[Any]:
@@ -44,7 +57,7 @@ COLUMNS = Columns(
     ),
     _row,
 )
-_KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
 def scale_of(obj: Object) -> Object:
@@ -57,7 +70,7 @@ def scale_of(obj: Object) -> Object:
     return {
         "kind": "Scale",
         "apiVersion": SCALE_VERSION,
-        "metadata": {key: meta[key] for key in _KEPT if key in meta},
+        "metadata": {key: meta[key] for key in KEPT if key in meta},
         "spec": {"replicas": replicas} if replicas else {},
         "status": shown,
     }
@@ -77,18 +90,24 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     if request.verb == "get":
         entry = endpoint.get(request.namespace, request.name)
         return ObjectAnswer(scale_of(entry.object), endpoint=endpoint, columns=COLUMNS)
+    return await write(request, _WORKLOAD)
+
+
+async def write(request: ResourceRequest, scaling: Scaling) -> Response:
+    """What a PUT or PATCH of a Scale makes of its parent."""
+    endpoint = request.endpoint
     if request.verb == "patch":
-        stored = await _patch(endpoint, request)
+        stored = await _patch(endpoint, request, scaling)
     else:
         options.check_write(request, "UpdateOptions")
         scale = await off_loop.run(request, body.decode, request, endpoint, "scale")
         body.check_name(request, scale)
         body.check_namespace(request, scale)
-        stored = await _update(endpoint, request, lambda old: scale)
-    return ObjectAnswer(scale_of(stored), endpoint=endpoint, columns=COLUMNS)
+        stored = await _update(endpoint, request, scaling, lambda old: scale)
+    return ObjectAnswer(scaling.scale_of(stored), endpoint=endpoint, columns=COLUMNS)
 
 
-async def _patch(endpoint: Endpoint, request: ResourceRequest) -> Object:
+async def _patch(endpoint: Endpoint, request: ResourceRequest, scaling: Scaling) -> Object:
     meta = schemas.load().patch_meta(SCALE_VERSION, "Scale")
     patcher = await off_loop.run(request, patching.patcher, request, endpoint, meta)
     options.check_write(request, "PatchOptions", apply=patcher.is_apply)
@@ -105,30 +124,35 @@ async def _patch(endpoint: Endpoint, request: ResourceRequest) -> Object:
         return decoded.object
 
     if patcher.is_apply:
-        return await _apply(endpoint, request, patcher, decoded_from)
-    return await _update(endpoint, request, lambda old: decoded_from(patcher.apply(scale_of(old))), patch=True)
+        return await _apply(endpoint, request, scaling, patcher, decoded_from)
+    return await _update(endpoint, request, scaling, lambda old: decoded_from(patcher.apply(scaling.scale_of(old))), patch=True)
 
 
-async def _update(endpoint: Endpoint, request: ResourceRequest, make: Callable[[Object], Object], *, patch: bool = False) -> Object:
-    """Give the workload the count of the Scale that is made of it."""
+async def _update(
+    endpoint: Endpoint, request: ResourceRequest, scaling: Scaling, make: Callable[[Object], Object], *, patch: bool = False
+) -> Object:
+    """Give the parent the count of the Scale that is made of it."""
     caller = request.caller()
-    caller.applies = True  # who owns what is seen from the Scale, not from the workload
+    caller.applies = True  # who owns what is seen from the Scale, not from its parent
     writer = manager(caller.manager, UPDATE, SCALE_VERSION, "scale")
 
     def scaled(old: Object) -> Object:
         scale = make(old)
         owners = _owners(old)
-        before = to_scale(owners)
+        before = to_scale(owners, scaling.replicas)
         if before:
-            after = managers.update(scale_of(old), scale, before, writer, endpoint.stamp(), _form())
-            owners = to_parent(owners, after, endpoint.resource.api_version)
-        return _scaled(old, scale, owners)
+            after = managers.update(scaling.scale_of(old), scale, before, writer, endpoint.stamp(), _form())
+            owners = to_parent(owners, after, endpoint.resource.api_version, scaling.replicas)
+        return _owned(scaling.scaled(old, scale), owners)
 
-    stored, _ = await endpoint.update(request.namespace, request.name, scaled, caller, subresource="scale", patch=patch)
+    retried = patch or scaling.keeps_revision
+    stored, _ = await endpoint.update(request.namespace, request.name, scaled, caller, subresource="scale", patch=retried)
     return stored
 
 
-async def _apply(endpoint: Endpoint, request: ResourceRequest, patcher: Patcher, decoded: Callable[[Object], Object]) -> Object:
+async def _apply(
+    endpoint: Endpoint, request: ResourceRequest, scaling: Scaling, patcher: Patcher, decoded: Callable[[Object], Object]
+) -> Object:
     from kctl.apimachinery.field_ownership import server_side_apply
 
     caller = request.caller()
@@ -137,11 +161,12 @@ async def _apply(endpoint: Endpoint, request: ResourceRequest, patcher: Patcher,
     manager_name = request.query.get("fieldManager", "")
 
     def applied(old: Object) -> Object:
-        live, owners = scale_of(old), _owners(old)
+        live, owners = scaling.scale_of(old), _owners(old)
+        before = to_scale(owners, scaling.replicas)
         made, after = server_side_apply.apply(
-            live, patcher.document, to_scale(owners), manager_name, "scale", endpoint.stamp(), _form(), "Scale", force=force
+            live, patcher.document, before, manager_name, "scale", endpoint.stamp(), _form(), "Scale", force=force
         )
-        return _scaled(old, decoded(made), to_parent(owners, after, endpoint.resource.api_version))
+        return _owned(scaling.scaled(old, decoded(made)), to_parent(owners, after, endpoint.resource.api_version, scaling.replicas))
 
     stored, _ = await endpoint.update(request.namespace, request.name, applied, caller, subresource="scale", patch=True)
     return stored
@@ -161,8 +186,15 @@ def _form() -> managers.PlainForm:
     return managers.PlainForm(SCALE_VERSION, builtin_fields.field_type(SCALE_VERSION, "Scale"), zero)
 
 
-def _scaled(old: Object, scale: Object, owners: Managed) -> Object:
-    """The workload with the Scale's count, and its owners; raises Invalid for a negative one."""
+def _owned(parent: Object, owners: Managed) -> Object:
+    meta = {**objects.metadata(parent), FIELD: managed_fields.of(owners)}
+    if meta[FIELD] is None:
+        del meta[FIELD]
+    return {**parent, "metadata": meta}
+
+
+def _scaled(old: Object, scale: Object) -> Object:
+    """The workload with the Scale's count; raises Invalid for a negative one."""
     replicas = objects.spec(scale).get("replicas") or 0
     name = objects.name(scale)
     if replicas < 0:
@@ -175,8 +207,8 @@ def _scaled(old: Object, scale: Object, owners: Managed) -> Object:
             meta[field] = given
         elif field == "resourceVersion":
             meta.pop(field, None)
-    meta[FIELD] = managed_fields.of(owners)
-    if meta[FIELD] is None:
-        del meta[FIELD]
     copied: Object = objects.deep_copy(old)
     return {**copied, "metadata": meta, "spec": {**copied["spec"], "replicas": replicas}}
+
+
+_WORKLOAD = Scaling(scale_of, _scaled)

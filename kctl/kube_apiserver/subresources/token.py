@@ -16,6 +16,7 @@ from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
+from kctl.kube_apiserver.virtual_resources import ownership
 
 _OF_PODS = 3607
 """Seconds that kubelets ask for: such a token lives for a year, so that programs that never read it again go on working for a while."""
@@ -41,6 +42,8 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     else:
         token = tokens.sign(account, audiences, seconds, bound)
     now = registry.clock.now()
+    kind = request.resource._replace(group="authentication.k8s.io", version="v1", kind="TokenRequest")
+    defaulted = {**review, "spec": {**spec, "expirationSeconds": seconds}}
     meta = {
         "name": request.name,
         "namespace": request.namespace,
@@ -50,7 +53,7 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     answer = {
         "kind": "TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",
-        "metadata": {**objects.metadata(review), **meta},
+        "metadata": {**ownership.metadata(registry, request, kind, defaulted), **meta},
         "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": spec.get("boundObjectRef")},
         "status": {"token": token, "expirationTimestamp": times.rfc3339(now + timedelta(seconds=seconds))},
     }

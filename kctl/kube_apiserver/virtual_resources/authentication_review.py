@@ -12,6 +12,7 @@ from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
+from kctl.kube_apiserver.virtual_resources import ownership
 
 
 async def handle(registry: Registry, request: ResourceRequest) -> Response:
@@ -26,7 +27,7 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
             raise BadRequest("token is required for TokenReview in authentication")
         answer = {
             **review,
-            "metadata": objects.metadata(review),
+            "metadata": ownership.metadata(registry, request, request.resource, review),
             "status": _token_status(registry, objects.spec(review)),
         }
     return ObjectAnswer(answer, 201, endpoint)

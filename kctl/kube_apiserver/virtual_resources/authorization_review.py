@@ -17,6 +17,7 @@ from kctl.kube_apiserver.handlers import body, off_loop, options
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
+from kctl.kube_apiserver.virtual_resources import ownership
 
 GROUP = "authorization.k8s.io"
 _SELF, _LOCAL = "SelfSubjectAccessReview", "LocalSubjectAccessReview"
@@ -40,7 +41,8 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
         status["denied"] = True
     if verdict.reason:
         status["reason"] = verdict.reason
-    return ObjectAnswer({**review, "status": status}, 201, endpoint)
+    meta = ownership.metadata(registry, request, request.resource, review)
+    return ObjectAnswer({**review, _META: meta, "status": status}, 201, endpoint)
 
 
 def _rules_review(registry: Registry, request: ResourceRequest, review: Object) -> Object:

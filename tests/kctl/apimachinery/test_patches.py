@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kctl.apimachinery import json_patch, merge_patch, strategic_diff, strategic_merge
+from kctl.apimachinery import bounds, json_patch, merge_patch, strategic_diff, strategic_merge
 from kctl.apimachinery.schema import schemas
 
 DEPLOYMENT = schemas.load().patch_meta("apps/v1", "Deployment")
@@ -196,3 +196,25 @@ def test_recreate_strategy_clears_rolling_update() -> None:
     patch = strategic_diff.three_way({"spec": {}}, modified, current, DEPLOYMENT)
     assert patch == {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}
     assert strategic_merge.apply(current, patch, DEPLOYMENT) == modified
+
+
+def test_a_move_costs_the_same_however_much_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    surveys = 0
+    survey = bounds.survey
+
+    def counted(value: Any) -> tuple[int, int]:
+        nonlocal surveys
+        surveys += 1
+        return survey(value)
+
+    monkeypatch.setattr(bounds, "survey", counted)
+    moves = [{"op": "move", "from": "/a", "path": "/b"}, {"op": "move", "from": "/b", "path": "/a"}] * 100
+    assert json_patch.apply({"a": {"c": 1}}, moves) == {"a": {"c": 1}}
+    assert surveys == 1
+    deeper = [
+        {"op": "add", "path": "/b", "value": {}},
+        {"op": "move", "from": "/a", "path": "/b/a"},
+        {"op": "move", "from": "/b", "path": "/a"},
+    ]
+    with pytest.raises(json_patch.JsonPatchError, match="exceeded max depth"):
+        json_patch.apply({"a": {}}, deeper * 300)

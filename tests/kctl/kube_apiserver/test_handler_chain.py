@@ -19,6 +19,7 @@ from kctl.apimachinery.user import ADMIN, APISERVER
 from kctl.client.client import Client
 from kctl.client.transport import ApiRequest
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation
+from kctl.kube_apiserver.filters.request_log import with_request_log
 from kctl.kube_apiserver.registry.strategy import Context
 from kctl.kube_apiserver.request import Request, ResourceRequest, WireRequest
 from kctl.kube_apiserver.request_info import resolve
@@ -223,3 +224,28 @@ async def test_what_cannot_be_shown_is_refused_before_it_is_done_in_process_too(
     with pytest.raises(NotAcceptable):
         await transport.request(ApiRequest("deletecollection", CONFIG_MAPS, "default", accept=accept))
     assert server.storage.revision == before
+
+
+class _Status:
+    """An answer of which only that is looked at."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+async def test_a_line_is_logged_of_requests_that_failed_here_and_of_all_where_more_is_wanted(caplog: pytest.LogCaptureFixture) -> None:
+    """Lines cost a quarter of a GET over HTTPS."""
+
+    class Unmeasured:
+        def observe(self, request: Request, status: int, seconds: float) -> None: ...
+
+    async def ask(level: str, status: int) -> int:
+        async def answer(request: Request) -> Any:
+            return _Status(status)
+
+        caplog.clear()
+        with caplog.at_level(level):
+            await with_request_log(answer, Unmeasured())(Request(verb="get", wire=WireRequest("GET", "/x", {}, {})))  # type: ignore[arg-type]
+        return len(caplog.records)
+
+    assert [await ask("INFO", 200), await ask("INFO", 403), await ask("INFO", 500), await ask("DEBUG", 200)] == [0, 0, 1, 1]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
+from kctl.apimachinery import json_patch
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.handlers import body
@@ -129,3 +130,34 @@ def test_long_selectors_do_not_hold_the_loop(server: ServerThread, query: str, b
     loop, process = server.cpu_seconds() - loop, time.process_time() - process
     connection.close()
     assert loop < process / 2
+
+
+def test_yaml_is_written_beside_the_loop(server: ServerThread) -> None:
+    connection = Connection(server.port)
+    data = {f"k{number}": "value" for number in range(5000)}
+    assert connection.exchange(request_bytes("POST", MAPS, HEAD, orjson.dumps({"metadata": {"name": "a"}, "data": data}))).status == 201
+    for path in (f"{MAPS}/a", MAPS):
+        wanted = request_bytes("GET", path, [("Authorization", f"Bearer {TOKEN}"), ("Accept", "application/yaml")])
+        connection.exchange(wanted)
+        loop, process = server.cpu_seconds(), time.process_time()
+        assert connection.exchange(wanted).status == 200
+        assert server.cpu_seconds() - loop < (time.process_time() - process) / 2
+    connection.close()
+
+
+def test_a_small_patch_that_may_grow_is_applied_beside_the_loop(server: ServerThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int | None] = []
+    apply = json_patch.apply
+
+    def noted(document: object, operations: object) -> object:
+        threads.append(threading.get_ident())
+        return apply(document, operations)
+
+    monkeypatch.setattr(json_patch, "apply", noted)
+    connection = Connection(server.port)
+    assert connection.exchange(request_bytes("POST", MAPS, HEAD, b'{"metadata":{"name":"a"},"data":{"a":"b"}}')).status == 201
+    patch = [("Authorization", f"Bearer {TOKEN}"), ("Content-Type", "application/json-patch+json")]
+    for operation in ({"op": "copy", "from": "/data/a", "path": "/data/b"}, {"op": "add", "path": "/data/c", "value": "d"}):
+        assert connection.exchange(request_bytes("PATCH", f"{MAPS}/a", patch, orjson.dumps([operation]))).status == 200
+    connection.close()
+    assert [ident == server.thread.ident for ident in threads] == [False, True]

@@ -15,7 +15,7 @@ from kctl.kube_apiserver.admission.plugin import Operation, Server
 from kctl.kube_apiserver.admission.rules import Rule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Hook:
     """One webhook, ready to be matched."""
 

@@ -1,6 +1,6 @@
 """ValidatingAdmissionPolicies, MutatingAdmissionPolicies and their bindings.
 
-Expressions are compiled as far as expressions.py does.
+Their expressions must compile; whether they fit the types they are about is for warnings in the status.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
-from kctl.kube_apiserver.registry.admissionregistration import expressions, rules
+from kctl.kube_apiserver.registry.admissionregistration import rules
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.rules.language import Struct, each, field, optional, pointer, struct, when
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
@@ -25,20 +25,23 @@ _REPEATS = (
 )
 
 
-def _declared(obj: Any) -> tuple[str, ...]:
-    """The names a policy's expressions may use."""
-    spec = objects.spec(obj)
-    params = ("params",) if spec.get("paramKind") is not None else ()
-    return (*rules.VARIABLES, *params, *(("variables",) if spec.get("variables") else ()))
+def _compiled(*wanted: str, missing: str = "expression is not specified") -> Callable[[str, str, Any], list[FieldError]]:
+    """Of one of these types."""
 
-
-def _compiled(wanted: str, missing: str = "expression is not specified") -> Callable[[str, str, Any], list[FieldError]]:
     def check(text: str, path: str, root: Any) -> list[FieldError]:
         if not text.strip():
             return [field_errors.required(path, missing)]
-        return rules.expression_errors(path, text, _declared(root), wanted)
+        return rules.expression_errors(path, text, rules.environment_of(root).compile(text, *wanted))
 
     return check
+
+
+def _variable(variable: Spec, path: str, root: Any) -> list[FieldError]:
+    text = variable.get("expression") or ""
+    if not text.strip():
+        return [field_errors.required(f"{path}.expression", "expression is not specified")]
+    compiled = rules.environment_of(root).variables[str(variable.get("name") or "")]
+    return rules.expression_errors(f"{path}.expression", text, compiled)
 
 
 def _version(version: str, path: str) -> list[FieldError]:
@@ -74,8 +77,7 @@ def _variable_name(name: str, path: str) -> list[FieldError]:
 def _message_expression(text: str, path: str, root: Any) -> list[FieldError]:
     if not text.strip():
         return [field_errors.invalid(path, text, "must be non-empty if specified")]
-    declared = [name for name in _declared(root) if name != "authorizer"]
-    return rules.expression_errors(path, text, declared, expressions.STRING)
+    return rules.expression_errors(path, text, rules.environment_of(root).compile(text, "string", authorizer=False))
 
 
 def _message(message: str) -> list[str]:
@@ -98,10 +100,13 @@ def _patch(mutation: Spec, path: str, root: Any) -> list[FieldError]:
     kind = mutation.get("patchType") or ""
     if kind not in _PATCHES:
         return [field_errors.unsupported(f"{path}.patchType", kind, tuple(_PATCHES))] if kind else []
-    name, wanted = _PATCHES[kind]
+    name = _PATCHES[kind]
     if mutation.get(name) is None:
         return [field_errors.required(f"{path}.{name}", f"must be specified when patchType is {kind}")]
-    return _compiled(wanted)(mutation[name].get("expression") or "", f"{path}.{name}.expression", root)
+    here, text = f"{path}.{name}.expression", mutation[name].get("expression") or ""
+    if not text.strip():
+        return [field_errors.required(here, "expression is not specified")]
+    return rules.expression_errors(here, text, rules.mutation(rules.environment_of(root), kind, text))
 
 
 def _something(spec: Spec, path: str) -> list[FieldError]:
@@ -109,17 +114,17 @@ def _something(spec: Spec, path: str) -> list[FieldError]:
     return [] if given else [field_errors.required(f"{path}.{name}", _ONE_ITEM) for name in ("validations", "auditAnnotations")]
 
 
-_PATCHES = {"ApplyConfiguration": ("applyConfiguration", "Object"), "JSONPatch": ("jsonPatch", "list(JSONPatch)")}
+_PATCHES = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}
 _HEAD = (
     pointer("failurePolicy", default="Fail"),
     field("failurePolicy", required=True, enum=rules.FAILURE_POLICIES),
     pointer("paramKind", struct(field("apiVersion", _version, required=True), field("kind", _kind, required=True))),
     pointer("matchConstraints", rules.MATCH_RESOURCES, struct(field("resourceRules", required=True)), required=True),
-    rules.match_conditions(_declared),
-    field("variables", each(struct(field("name", _variable_name), field("expression", _compiled(expressions.DYN))))),
+    rules.MATCH_CONDITIONS,
+    field("variables", each(struct(field("name", _variable_name), _variable))),
 )
 _VALIDATION = struct(
-    field("expression", _compiled(expressions.BOOL)),
+    field("expression", _compiled("bool")),
     optional("messageExpression", _message_expression),
     optional("message", _message),
     pointer("reason", enum=("Forbidden", "Invalid", "RequestEntityTooLarge")),
@@ -127,7 +132,7 @@ _VALIDATION = struct(
 _MUTATION = struct(field("patchType", required=True), _patch)
 _ANNOTATION = struct(
     field("key", _annotation_key),
-    field("valueExpression", _compiled(expressions.STRING, "valueExpression is not specified")),
+    field("valueExpression", _compiled("string", "null_type", missing="valueExpression is not specified")),
 )
 
 

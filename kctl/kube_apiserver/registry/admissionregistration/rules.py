@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.schema import enums
-from kctl.kube_apiserver.registry.admissionregistration import expressions
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_selector
 from kctl.kube_apiserver.registry.rules.checks import alone, most_items
-from kctl.kube_apiserver.registry.rules.language import Field, each, field, pointer, struct
+from kctl.kube_apiserver.registry.rules.language import each, field, pointer, struct
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.admission.cel_environment import Environment
+    from kctl.kube_apiserver.cel.program import Program
 
 OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 FAILURE_POLICIES = enums.of("ValidatingWebhook.failurePolicy")
 MATCH_POLICIES = enums.of("ValidatingWebhook.matchPolicy")
-VARIABLES = ("object", "oldObject", "request", "authorizer", "namespaceObject")
 _MAX_CONDITIONS = 64
-Declared = Callable[[Any], Iterable[str]]
-"""The names that expressions of a whole object may use."""
 
 
 def _resources(resources: list[str], path: str) -> list[FieldError]:
@@ -52,10 +52,25 @@ def _resources(resources: list[str], path: str) -> list[FieldError]:
     return errors
 
 
-def expression_errors(path: str, expression: str, declared: Iterable[str], wanted: str) -> list[FieldError]:
-    """A CEL expression that does not compile, or evaluates to something else than `wanted`."""
-    problem = expressions.problem(expression, declared, wanted)
-    return [field_errors.invalid(path, expression, problem)] if problem else []
+def environment_of(root: Any) -> Environment:
+    """What the expressions of a policy or webhook configuration may name. CEL is loaded by the first object that has some."""
+    spec = root.get("spec") or {}
+    variables = spec.get("variables") or ()
+    return _environment(
+        spec.get("paramKind") is not None, tuple((each.get("name") or "", each.get("expression") or "") for each in variables)
+    )
+
+
+@lru_cache(maxsize=16)
+def _environment(has_params: bool, variables: tuple[tuple[str, str], ...]) -> Environment:
+    from kctl.kube_apiserver.admission.cel_environment import Environment
+
+    return Environment(has_params=has_params, variables=[{"name": name, "expression": text} for name, text in variables])
+
+
+def expression_errors(path: str, expression: str, compiled: Program | str) -> list[FieldError]:
+    """A CEL expression that does not compile, or evaluates to something else than is wanted."""
+    return [field_errors.invalid(path, expression, compiled)] if isinstance(compiled, str) else []
 
 
 _EACH_OPERATION = each(lambda value, path: [] if value in OPERATIONS else [field_errors.unsupported(path, value, OPERATIONS)])
@@ -73,14 +88,26 @@ RULES = each(struct(*_RULE))
 _NAMED_RULES = each(struct(field("resourceNames", each(names.path_segment_name), each(unique=True)), *_RULE))
 
 
-def match_conditions(declared: Declared = lambda root: VARIABLES) -> Field:
-    def compiled(text: str, path: str, root: Any) -> list[FieldError]:
-        return expression_errors(path, text.strip(), declared(root), expressions.BOOL) if text.strip() else [field_errors.required(path)]
+def mutation(environment: Environment, patch_type: str, text: str) -> Program | str:
+    """The expression of a mutation, compiled."""
+    from kctl.kube_apiserver.admission.cel_environment import JSON_PATCHES, OBJECT
 
-    condition = struct(field("expression", compiled), field("name", names.qualified_name, required=True))
-    return field("matchConditions", most_items(_MAX_CONDITIONS), each(condition, unique="name"), zero=())
+    return environment.compile(text, OBJECT if patch_type == "ApplyConfiguration" else JSON_PATCHES, patches=True)
 
 
+def _condition(text: str, path: str, root: Any) -> list[FieldError]:
+    expression = text.strip()
+    if not expression:
+        return [field_errors.required(path)]
+    return expression_errors(path, expression, environment_of(root).compile(expression, "bool"))
+
+
+MATCH_CONDITIONS = field(
+    "matchConditions",
+    most_items(_MAX_CONDITIONS),
+    each(struct(field("expression", _condition), field("name", names.qualified_name, required=True)), unique="name"),
+    zero=(),
+)
 SELECTORS = (
     pointer("namespaceSelector", validate_label_selector, default={}),
     pointer("objectSelector", validate_label_selector, default={}),

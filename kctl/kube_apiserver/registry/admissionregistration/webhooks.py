@@ -124,7 +124,7 @@ def _configuration(*more: Any) -> Struct:
         *more,
         field("clientConfig", client_config_errors, zero={}),
         field("clientConfig", struct(pointer("service", _SERVICE_DEFAULTS))),
-        rules.match_conditions(),
+        rules.MATCH_CONDITIONS,
         field("admissionReviewVersions", _versions, required=f"must specify one of {', '.join(_ACCEPTED)}"),
     )
     return struct(field("webhooks", each(hook, unique="name")))

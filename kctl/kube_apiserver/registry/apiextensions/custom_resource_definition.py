@@ -16,6 +16,7 @@ from kctl.kube_apiserver.registry.rules.language import Checked, each, field, op
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
 from kctl.kube_apiserver.registry.strategy import Context, Strategy
 
+CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 Spec = dict[str, Any]
 _SCOPES = ("Cluster", "Namespaced")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
@@ -55,6 +56,27 @@ class CustomResourceDefinitionStrategy(Strategy):
         for version in obj["spec"].get("versions") or ():
             if version.get("storage") and version.get("name") not in known:
                 obj["status"] = {**status, "storedVersions": [*known, version.get("name")]}
+
+    def holds_deletion(self, obj: Object) -> bool:
+        """A definition waits for its objects, and goes without further ado when they are gone."""
+        return not objects.deletion_timestamp(obj) or CLEANUP_FINALIZER in objects.finalizers(obj)
+
+    def mark_deletion(self, context: Context, obj: Object) -> None:
+        meta = obj["metadata"]
+        if CLEANUP_FINALIZER in (meta.get("finalizers") or ()):
+            return
+        meta["finalizers"] = [*(meta.get("finalizers") or ()), CLEANUP_FINALIZER]
+        if meta.get("generation"):
+            meta["generation"] -= 1  # the mark is no change of what is wanted
+        condition = {
+            "type": "Terminating",
+            "status": "True",
+            "lastTransitionTime": times.rfc3339(context.now),
+            "reason": "InstanceDeletionPending",
+            "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+        }
+        status = obj.setdefault("status", {})
+        status["conditions"] = objects.with_condition(status.get("conditions") or (), condition)
 
     def validate(self, context: Context, obj: Object) -> list[FieldError]:
         spec, name = objects.spec(obj), objects.name(obj)

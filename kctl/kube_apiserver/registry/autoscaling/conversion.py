@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from kctl.apimachinery import bounds
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
 
@@ -101,9 +102,10 @@ def _loads(text: str | None) -> Any:
     if not text:
         return None
     try:
-        return json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return None
+    return None if bounds.too_deep(value) else value
 
 
 def _dumps(value: Any) -> str:

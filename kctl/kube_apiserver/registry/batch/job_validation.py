@@ -29,15 +29,7 @@ def validate_job_spec(spec: Spec, path: str) -> list[FieldError]:
 
 
 def _domain_path(value: str, path: str) -> list[FieldError]:
-    if not value:
-        errors = [fe.required(path)]
-    else:
-        domain, slash, rest = value.partition("/")
-        if not slash or not domain or not rest:
-            errors = [fe.invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
-        else:
-            errors = names.errors(path, domain, names.dns1123_subdomain)
-            errors += names.errors(path, rest, names.http_path)
+    errors = names.domain_prefixed_path(path, value) if value else [fe.required(path)]
     return [*errors, fe.too_long(path, 63)] if len(value) > 63 else errors
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -161,6 +162,7 @@ def _request_against_limit(name: str, value: Any, limits: Mapping[str, Any], pat
 def _claim_names(entries: list[dict[str, Any]], claims: frozenset[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     seen: set[str] = set()
+    of_name: Counter[str] = Counter()
     for index, claim in enumerate(entries):
         here, name, request = f"{path}[{index}]", claim.get("name") or "", claim.get("request") or ""
         if not name:
@@ -175,13 +177,18 @@ def _claim_names(entries: list[dict[str, Any]], claims: frozenset[str], path: st
             if key in seen:
                 errors.append(fe.duplicate(here, key))
             elif not request:
-                errors += [fe.duplicate(here, name) for other in sorted(seen) if other.partition("/")[0] == name]
-            seen.add(key)
+                errors += [fe.duplicate(here, name)] * of_name[name]
+            if key not in seen:
+                seen.add(key)
+                of_name[name] += 1
         if name not in claims:
-            why = ": " + ", ".join(sorted(claims)) if claims else " which is empty"
-            body = f"Not found: {fe.go_value(name)}: must be one of the names in pod.spec.resourceClaims{why}"
-            errors.append(FieldError("Not found", here, body))
+            errors.append(fe.not_found(here, name, lambda: _names_of(claims)))
     return errors
+
+
+def _names_of(claims: frozenset[str]) -> str:
+    why = ": " + ", ".join(sorted(claims)) if claims else " which is empty"
+    return f"must be one of the names in pod.spec.resourceClaims{why}"
 
 
 def validate_overhead(overhead: Mapping[str, Any], path: str) -> list[FieldError]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from kctl.apimachinery import field_errors, names, objects
+from kctl.apimachinery import bounds, field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.registry import field_checks
@@ -80,6 +80,8 @@ def _json_problem(text: str) -> str:
             return "unexpected end of JSON input"
         where = "after top-level value" if error.msg == "Extra data" else "looking for beginning of value"
         return f"invalid character '{text[error.pos]}' {where}"
+    except RecursionError:
+        return bounds.EXCEEDED
     kinds = {str: "string", bool: "bool", int: "number", float: "number", list: "array"}
     if value is not None and not isinstance(value, dict):
         return f"json: cannot unmarshal {kinds[type(value)]} into Go value of type map[string]interface {{}}"

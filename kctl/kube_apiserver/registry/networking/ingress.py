@@ -123,10 +123,7 @@ def domain_prefixed_path(path: str, value: str, limit: int) -> list[FieldError]:
     if not value:
         return [field_errors.required(path)]
     errors = [field_errors.too_long(path, limit)] if len(value) > limit else []
-    host, _, rest = value.partition("/")
-    if not host or not rest:
-        return [*errors, field_errors.invalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
-    return errors + names.errors(path, host, names.dns1123_subdomain) + names.errors(path, rest, names.http_path)
+    return errors + names.domain_prefixed_path(path, value)
 
 
 _PARAMETERS = struct(

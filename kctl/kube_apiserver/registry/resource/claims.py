@@ -9,7 +9,6 @@ from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema.go_form import go_form
 from kctl.kube_apiserver.registry import field_checks
-from kctl.kube_apiserver.registry.admissionregistration import expressions
 from kctl.kube_apiserver.registry.resource.internal_claim import OPAQUE, fully_qualified, toleration
 from kctl.kube_apiserver.registry.rules.language import Field, each, field, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
@@ -55,12 +54,18 @@ def _limited(name: str, most: int, *rules: Any, unique: str = "", **options: Any
 
 
 def _expression(text: str, path: str) -> list[FieldError]:
-    """Compiled as far as expressions.py does."""
+    from kctl.kube_apiserver.cel.program import CompileError, Program
+    from kctl.kube_apiserver.cel.types import BOOL, DYN, shown
+
     if len(text.encode()) > MAX_EXPRESSION:
         return [field_errors.too_long(path, MAX_EXPRESSION)]
-    problem = expressions.problem(text, ("device",), expressions.BOOL)
-    problem = problem.replace("must evaluate to bool but got ", "must evaluate to bool or the unknown type, not ")
-    return [field_errors.invalid(path, text, problem)] if problem else []
+    try:
+        kind = Program(text, {"device": DYN}).type
+    except CompileError as error:
+        return [field_errors.invalid(path, text, str(error))]
+    if kind in (BOOL, DYN):
+        return []
+    return [field_errors.invalid(path, text, f"must evaluate to bool or the unknown type, not {shown(kind)}")]
 
 
 def _count(detail: Any, path: str) -> list[FieldError]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from kctl.apimachinery import field_errors
 from kctl.apimachinery.field_errors import FieldError
+from kctl.apimachinery.schema.patch_meta import identity
 from kctl.kube_apiserver.registry import field_checks
 
 Errors = list[FieldError]
@@ -129,16 +130,17 @@ def each(*rules: Rule, unique: bool | str = False, first: bool = False, empty: b
     key = unique if isinstance(unique, str) else ""
 
     def check_items(value: Any, path: str, errors: Errors, root: Any) -> None:
-        seen: list[Any] = []
+        seen: set[Any] = set()
         for index, item in enumerate(value or ()):
             here = f"{path}[{index}]"
             if not first:
                 check(item, here, errors, root)
             if unique:
                 mark = (item.get(key) or "") if key else item
-                if mark in seen and (mark or empty or not key):
+                same = identity(mark)
+                if same in seen and (mark or empty or not key):
                     errors.append(field_errors.duplicate(f"{here}.{key}" if key else here, mark))
-                seen.append(mark)
+                seen.add(same)
             if first:
                 check(item, here, errors, root)
 

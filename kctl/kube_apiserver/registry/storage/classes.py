@@ -8,6 +8,7 @@ from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import enums
+from kctl.apimachinery.schema.patch_meta import identity
 from kctl.kube_apiserver.registry.label_selector_validation import validate_label_name
 from kctl.kube_apiserver.registry.rules.language import each, field, optional, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
@@ -35,7 +36,7 @@ def _frozen(field_name: str) -> str:
 
 def _topologies(terms: list[dict[str, Any]], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    seen: list[Any] = []
+    seen: set[Any] = set()
     for index, term in enumerate(terms):
         here = f"{path}[{index}].matchLabelExpressions"
         keys: dict[str, list[str]] = {}
@@ -44,9 +45,10 @@ def _topologies(terms: list[dict[str, Any]], path: str) -> list[FieldError]:
             if expression.get("key") in keys:
                 errors.append(field_errors.duplicate(f"{here}[{number}].key", expression["key"]))
             keys[expression.get("key") or ""] = sorted(set(expression.get("values") or ()))
-        if keys in seen:
+        same = identity(keys)
+        if same in seen:
             errors.append(field_errors.duplicate(here, ""))
-        seen.append(keys)
+        seen.add(same)
     return errors
 
 

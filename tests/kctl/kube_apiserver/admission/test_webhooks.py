@@ -439,3 +439,21 @@ async def test_a_cluster_without_webhooks_loads_nothing_of_them(api: Api) -> Non
     await config_map(api)
     steps = {step.module: step.plugin for step in api.server.registry.shared.admission.steps}
     assert steps["mutating_admission_webhook"] is None and steps["validating_admission_webhook"] is None
+
+
+async def test_match_conditions(api: Api, hook: WebhookServer) -> None:
+    """A false one decides; one that cannot be told is as the failure policy says."""
+    conditions = [{"name": "named", "expression": "object.metadata.name != 'skip-me'"}]
+    await configure(api, webhook(hook, matchConditions=conditions))
+    await config_map(api, "skip-me")
+    assert hook.requests == []
+    await config_map(api)
+    assert [request["name"] for request in hook.requests] == ["c"]
+    broken = [{"name": "broken", "expression": "object.data.x == 'y'"}, *conditions]
+    await api.client.patch(VALIDATING, "conf", {"webhooks": [webhook(hook, matchConditions=broken)]})
+    code, text = await failure(config_map(api, "d"))
+    assert (code, text) == (403, "configmaps \"d\" is forbidden: expression 'object.data.x == 'y'' resulted in error: no such key: data")
+    await config_map(api, "skip-me", "kube-public")
+    await api.client.patch(VALIDATING, "conf", {"webhooks": [webhook(hook, matchConditions=broken, failurePolicy="Ignore")]})
+    await config_map(api, "d")
+    assert len(hook.requests) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import sqlite3
 from collections.abc import AsyncIterator
@@ -224,3 +225,28 @@ async def test_sqlite_steps_for_a_page_do_not_grow_with_the_list(tmp_path: Path,
 
 def _put(index: int) -> Any:
     return Put(f"/k{index:05}", b"value", 0)
+
+
+_TOKEN = "invalid continue token: continue key is not valid: "
+
+
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        (b'{"v":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "exceeded max depth"),
+        (b'{"v":"meta.k8s.io/v1","rv":Infinity,"start":"a"}', "invalid character 'I' looking for beginning of value"),
+        (b'{"v":"meta.k8s.io/v1","rv":1e400,"start":"a"}', "json: cannot unmarshal number 1e400 into Go value of type float64"),
+        (
+            b'{"v":"meta.k8s.io/v1","rv":9223372036854775808,"start":"a"}',
+            "json: cannot unmarshal number 9223372036854775808 into Go struct field continueToken.rv of type int64",
+        ),
+        (b'{"v":"meta.k8s.io/v1","rv":true}', "json: cannot unmarshal bool into Go struct field continueToken.rv of type int64"),
+        (b'{"v":"meta.k8s.io/v1","start":{}}', "json: cannot unmarshal object into Go struct field continueToken.start of type string"),
+        (b"[1]", "json: cannot unmarshal array into Go value of type storage.continueToken"),
+    ],
+    ids=["deep", "infinity", "huge", "large", "bool", "object", "array"],
+)
+async def test_forged_tokens_are_refused_in_words(api: Api, token: bytes, why: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        await api.page(limit=1, **{"continue": base64.urlsafe_b64encode(token).rstrip(b"=").decode()})
+    assert caught.value.status["message"] == _TOKEN + why

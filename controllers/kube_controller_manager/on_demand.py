@@ -1,0 +1,112 @@
+"""The controllers that begin with the first object of the kinds they act on: by official name, with those kinds.
+
+What they are is imported then (controllers/runtime/on_demand.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.on_demand import Concerns, OnDemand
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ResourceType, built_in
+
+Factory = Callable[[ControllerContext, Any], LoopController]
+_ROOM = "controllers.kube_controller_manager"
+_STANDARD = "host_path_provisioner.default_class"
+
+_AUTOSCALERS = built_in("autoscaling/v2", "HorizontalPodAutoscaler")
+_CLAIMS = built_in("v1", "PersistentVolumeClaim")
+_VOLUMES = built_in("v1", "PersistentVolume")
+_SERVICES = built_in("v1", "Service")
+_ENDPOINTS = built_in("v1", "Endpoints")
+_SECRETS = built_in("v1", "Secret")
+_SIGNING_REQUESTS = built_in("certificates.k8s.io/v1", "CertificateSigningRequest")
+
+
+def _entry(
+    name: str,
+    module: str,
+    controller: str,
+    *kinds: ResourceType,
+    of: Concerns | None = None,
+    pods: Concerns | None = None,
+    arguments: Callable[[Any], tuple[Any, ...]] = lambda options: (),
+    at_start: str = "",
+) -> tuple[str, Factory]:
+    def make(context: ControllerContext, options: Any) -> LoopController:
+        def begin() -> LoopController:
+            made: LoopController = getattr(import_module(f"{_ROOM}.{module}"), controller)(context, *arguments(options))
+            return made
+
+        async def first(context: ControllerContext) -> None:
+            loaded = await context.clock.beside(partial(import_module, f"{_ROOM}.{at_start}"))
+            await loaded.at_start(context)
+
+        return OnDemand(
+            context, name, partial(import_module, f"{_ROOM}.{module}"), begin, kinds, of=of, pods=pods, at_start=first if at_start else None
+        )
+
+    return name, make
+
+
+def _has_ephemeral_volumes(pod: Object) -> bool:
+    return any("ephemeral" in volume for volume in pod["spec"].get("volumes") or ())
+
+
+def _is_balancer(service: Object) -> bool:
+    return (service.get("spec") or {}).get("type") == "LoadBalancer"
+
+
+def _is_written_by_hand(endpoints: Object) -> bool:
+    labels = endpoints["metadata"].get("labels") or {}
+    return "endpoints.kubernetes.io/managed-by" not in labels and labels.get("endpointslice.kubernetes.io/skip-mirror") != "true"
+
+
+def _is_bootstrap_token(secret: Object) -> bool:
+    return secret.get("type") == "bootstrap.kubernetes.io/token"
+
+
+_ENTRIES: Sequence[tuple[str, Factory]] = (
+    _entry(
+        "horizontal-pod-autoscaler-controller",
+        "horizontal_pod_autoscaler.controller",
+        "HorizontalPodAutoscalerController",
+        _AUTOSCALERS,
+    ),
+    _entry("service-lb-controller", "service_lb", "ServiceLoadBalancerController", _SERVICES, of=_is_balancer),
+    _entry(
+        "endpointslice-mirroring-controller",
+        "endpointslice_mirroring",
+        "EndpointSliceMirroringController",
+        _ENDPOINTS,
+        of=_is_written_by_hand,
+    ),
+    _entry("certificatesigningrequest-approving-controller", "certificate_approving", "ApprovingController", _SIGNING_REQUESTS),
+    _entry(
+        "certificatesigningrequest-signing-controller",
+        "certificate_signing.controller",
+        "SigningController",
+        _SIGNING_REQUESTS,
+        arguments=lambda options: (options.root_ca.encode(), options.signing_key),
+    ),
+    _entry("certificatesigningrequest-cleaner-controller", "certificate_cleaning", "CleanerController", _SIGNING_REQUESTS),
+    _entry("token-cleaner-controller", "token_cleaner", "TokenCleaner", _SECRETS, of=_is_bootstrap_token),
+    _entry("persistentvolume-binder-controller", "persistent_volume.controller", "PersistentVolumeBinder", _CLAIMS, _VOLUMES),
+    _entry(
+        "host-path-provisioner-controller",
+        "host_path_provisioner.controller",
+        "HostPathProvisioner",
+        _CLAIMS,
+        _VOLUMES,
+        at_start="host_path_provisioner.default_class",
+    ),
+    _entry("persistentvolume-expander-controller", "volume_expand", "VolumeExpandController", _CLAIMS),
+    _entry("ephemeral-volume-controller", "ephemeral_volume", "EphemeralVolumeController", pods=_has_ephemeral_volumes),
+    _entry("persistentvolumeclaim-protection-controller", "pvc_protection", "PvcProtectionController", _CLAIMS),
+    _entry("persistentvolume-protection-controller", "pv_protection", "PvProtectionController", _VOLUMES),
+)
+CONTROLLERS: dict[str, Factory] = dict(_ENTRIES)

@@ -1,0 +1,39 @@
+"""The profile with the plugins that look at volumes: VolumeRestrictions, VolumeBinding, VolumeZone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from controllers.kube_scheduler.framework import ClusterEvent
+from controllers.kube_scheduler.plugins.volume_binding import VolumeBinding
+from controllers.kube_scheduler.plugins.volume_restrictions import VolumeRestrictions
+from controllers.kube_scheduler.plugins.volume_zone import VolumeZone
+from controllers.kube_scheduler.profile import Profile
+from controllers.kube_scheduler.scheduler import Scheduler
+from controllers.kube_scheduler.volume_cache import VolumeCache
+from controllers.runtime.informer import InformerFactory
+from kctl.apimachinery.clock import Clock
+from kctl.client.client import Client
+
+
+async def with_volumes(profile: Profile, client: Client, informers: InformerFactory, clock: Clock, scheduler: Scheduler) -> Profile:
+    """`scheduler` is told what changes of claims, volumes and classes."""
+    cache = VolumeCache(informers)
+    await cache.start(
+        scheduler.claims_changed,
+        lambda: scheduler.storage_changed(ClusterEvent.PERSISTENT_VOLUME),
+        lambda: scheduler.storage_changed(ClusterEvent.STORAGE_CLASS),
+    )
+    return add(profile, cache, client, clock)
+
+
+def add(profile: Profile, cache: VolumeCache, client: Client, clock: Clock) -> Profile:
+    """The three behind the others, as upstream orders them."""
+    restrictions, binding, zone = VolumeRestrictions(cache), VolumeBinding(cache, client, clock), VolumeZone(cache)
+    return replace(
+        profile,
+        pre_filter=[*profile.pre_filter, restrictions, binding],
+        filter=[*profile.filter, restrictions, binding, zone],
+        reserve=[*profile.reserve, binding],
+        pre_bind=[*profile.pre_bind, binding],
+    )

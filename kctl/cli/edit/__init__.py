@@ -1,0 +1,1 @@
+"""kctl edit, and what else opens an editor: `create --edit`, `apply edit-last-applied`."""
