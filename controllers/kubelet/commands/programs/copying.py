@@ -49,7 +49,12 @@ def _dd(call: Call) -> Run:
             _output(call, operands["of"], data, seek, truncate="notrunc" not in operands.get("conv", ""))
         except OSError as error:
             full = error.errno == errno.ENOSPC
-            code = call.failed(operands["of"], error, "error writing '{}'" if full else "can't open '{}'", "error writing '{}'" if full else "failed to open '{}'")
+            code = call.failed(
+                operands["of"],
+                error,
+                "error writing '{}'" if full else "can't open '{}'",
+                "error writing '{}'" if full else "failed to open '{}'",
+            )
     else:
         call.process.out(data)
     if operands.get("status") not in ("none", "noxfer"):
@@ -83,10 +88,10 @@ def _input(call: Call, name: str | None, skip: int, wanted: int | None) -> Gener
         pattern = node.read()
         if not any(pattern):
             return bytes(wanted)
-        data = bytearray(pattern)
-        while len(data) < wanted:
-            data += node.read()
-        return bytes(data[:wanted])
+        repeated = bytearray(pattern)
+        while len(repeated) < wanted:
+            repeated += node.read()
+        return bytes(repeated[:wanted])
     data = call.process.read(name)
     return data[skip:] if wanted is None else data[skip : skip + wanted]
 

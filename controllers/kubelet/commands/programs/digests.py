@@ -57,8 +57,10 @@ def _base64(call: Call) -> Run:
             try:
                 call.process.out(base64.b64decode(text, validate=True))
             except binascii.Error:
-                whole = re.match(rb"(?:[A-Za-z0-9+/]{4})*", text)
-                call.process.out(base64.b64decode(whole.group(0)) if whole else b"")
+                valid = re.match(rb"[A-Za-z0-9+/]*", data.replace(b"\n", b""))
+                start = valid.group(0) if valid else b""
+                whole, rest = start[: len(start) // 4 * 4], start[len(start) // 4 * 4 :]
+                call.process.out(base64.b64decode(whole) + (base64.b64decode(rest + b"=" * (4 - len(rest))) if len(rest) > 1 else b""))
                 call.complain("invalid input" if call.gnu else "truncated input")
                 return 1
             continue

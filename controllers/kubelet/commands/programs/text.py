@@ -6,7 +6,7 @@ import re
 
 from controllers.kubelet.commands.errors import NotInterpreted
 from controllers.kubelet.commands.process import Run
-from controllers.kubelet.commands.programs.call import Applet, Call, chunks, lines_of, programs, text_of
+from controllers.kubelet.commands.programs.call import Applet, Call, Options, chunks, lines_of, programs, text_of
 
 _POLL_SECONDS = 1.0
 """How often `tail -f` looks at its file, as the real one does without inotify."""
@@ -25,14 +25,13 @@ def _cat(call: Call) -> Run:
         code = code or failed
         for _, data in contents:
             if marks:
-                data, count = _marked(data, given.keys(), count)
+                data, count = _marked(data, set(given), count)
             call.process.out(data)
     return code
 
 
-def _marked(data: bytes, marks: object, count: int) -> tuple[bytes, int]:
+def _marked(data: bytes, options: set[str], count: int) -> tuple[bytes, int]:
     """-n, -b, -s, -E, -T, -v and what stands for several of them."""
-    options = set(str(each) for each in marks)  # type: ignore[attr-defined]
     ends = bool(options & {"E", "e", "A"})
     tabs = bool(options & {"T", "t", "A"})
     shown = bool(options & {"v", "e", "t", "A"})
@@ -44,7 +43,7 @@ def _marked(data: bytes, marks: object, count: int) -> tuple[bytes, int]:
             continue
         blank = not line
         prefix = b""
-        if "b" in options and line or ("n" in options and "b" not in options):
+        if ("b" in options and line) or ("n" in options and "b" not in options):
             prefix, count = f"{count:>6}\t".encode(), count + 1
         if shown:
             line = b"".join(_visible(each) for each in line)
@@ -105,8 +104,7 @@ def _old_style(call: Call) -> None:
             return
 
 
-def _headed(call: Call, names: list[str], options: object) -> bool:
-    given = set(options)  # type: ignore[call-overload]
+def _headed(call: Call, names: list[str], given: Options) -> bool:
     return "v" in given or (len(names) > 1 and "q" not in given)
 
 
@@ -130,7 +128,17 @@ def _head(call: Call) -> Run:
 
 def _tail(call: Call) -> Run:
     _old_style(call)
-    long = {"lines": "n", "bytes": "c", "follow": "f", "quiet": "q", "silent": "q", "verbose": "v", "retry": "r", "pid": "p", "sleep-interval": "s"}
+    long = {
+        "lines": "n",
+        "bytes": "c",
+        "follow": "f",
+        "quiet": "q",
+        "silent": "q",
+        "verbose": "v",
+        "retry": "r",
+        "pid": "p",
+        "sleep-interval": "s",
+    }
     given, names = call.options("fFqvr", "ncsp", long)
     unit = "c" if "c" in given else "n"
     count, sign = _count(call, given.get(unit, "10"))
@@ -187,7 +195,10 @@ def _wc(call: Call) -> Run:
     wanted = [letter for letter in "lwmcL" if letter in given] or ["l", "w", "c"]
     rows = [([_measure(data, letter) for letter in wanted], name if names else "") for name, data in contents]
     if len(names) > 1:
-        sums = [max(column) if letter == "L" else sum(column) for letter, column in zip(wanted, zip(*(row for row, _ in rows), strict=True), strict=False)]
+        sums = [
+            max(column) if letter == "L" else sum(column)
+            for letter, column in zip(wanted, zip(*(row for row, _ in rows), strict=True), strict=False)
+        ]
         rows.append((sums or [0] * len(wanted), "total"))
     width = _width(call, rows, contents, wanted, names)
     for numbers, name in rows:
