@@ -77,9 +77,7 @@ async def test_failed_pods() -> None:
         await e2e.create(SETS, daemon_set())
         first, *_ = await on_every_node(e2e)
         path = f"{PODS}/{objects.name(first)}"
-        await e2e.update_until(
-            f"{path}/status", lambda pod: objects.with_metadata(objects.with_status(pod, phase="Failed"), resourceVersion="")
-        )
+        await e2e.update_until(f"{path}/status", lambda pod: objects.with_status(pod, phase="Failed"))
         await e2e.gone(path)
         await on_every_node(e2e)
         assert any(reason == "FailedDaemonPod" for reason, _ in await e2e.events_of("daemon-set"))
