@@ -9,27 +9,27 @@ import pytest
 from tests.conformance.api import Api, api
 from tests.conformance.custom_resources import define, definition, undefine, until
 
-BUILT_IN = """
-v1/namespaces
-admissionregistration.k8s.io/v1/validatingwebhookconfigurations
-apiextensions.k8s.io/v1/customresourcedefinitions
-apiregistration.k8s.io/v1/apiservices
-apps/v1/deployments
-authentication.k8s.io/v1/tokenreviews
-authorization.k8s.io/v1/selfsubjectaccessreviews
-autoscaling/v1/horizontalpodautoscalers
-autoscaling/v2/horizontalpodautoscalers
-batch/v1/jobs
-certificates.k8s.io/v1/certificatesigningrequests
-coordination.k8s.io/v1/leases
-discovery.k8s.io/v1/endpointslices
-events.k8s.io/v1/events
-networking.k8s.io/v1/ingresses
-node.k8s.io/v1/runtimeclasses
-policy/v1/poddisruptionbudgets
-scheduling.k8s.io/v1/priorityclasses
-storage.k8s.io/v1/csinodes
-""".split()
+BUILT_IN = (
+    "v1/namespaces",
+    "admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+    "apiextensions.k8s.io/v1/customresourcedefinitions",
+    "apiregistration.k8s.io/v1/apiservices",
+    "apps/v1/deployments",
+    "authentication.k8s.io/v1/tokenreviews",
+    "authorization.k8s.io/v1/selfsubjectaccessreviews",
+    "autoscaling/v1/horizontalpodautoscalers",
+    "autoscaling/v2/horizontalpodautoscalers",
+    "batch/v1/jobs",
+    "certificates.k8s.io/v1/certificatesigningrequests",
+    "coordination.k8s.io/v1/leases",
+    "discovery.k8s.io/v1/endpointslices",
+    "events.k8s.io/v1/events",
+    "networking.k8s.io/v1/ingresses",
+    "node.k8s.io/v1/runtimeclasses",
+    "policy/v1/poddisruptionbudgets",
+    "scheduling.k8s.io/v1/priorityclasses",
+    "storage.k8s.io/v1/csinodes",
+)
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 BOTH = f"{AGGREGATED},application/json"
 RESOURCES = {tuple(("/" + text).rsplit("/", 1)) for text in BUILT_IN}

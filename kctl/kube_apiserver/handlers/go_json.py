@@ -68,8 +68,8 @@ def _parsed(text: str, pairs: Callable[[list[tuple[str, Any]]], Any]) -> Any:
 
 
 def strict_problems(raw: bytes, unknown: Collection[str]) -> list[tuple[str, bool]]:
-    """(path, whether it is there again) of the fields `unknown` to a typed reader and of those given twice, as the reader meets them: what is
-    in an unknown field is passed over."""
+    """(path, whether it is there again) of the fields `unknown` to a typed reader and of those given twice, as the reader meets them: what
+    is in an unknown field is passed over."""
     found: dict[tuple[str, bool], None] = {}
     for path, again in _keys(_parsed(raw.decode("utf-8", "replace"), _Pairs), frozenset(unknown)):
         if path in unknown:
