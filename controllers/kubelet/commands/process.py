@@ -141,16 +141,19 @@ class Ended(Protocol):
 
 
 class Execution:
-    """Drives one process to its end: at once as far as it goes, then by the clock and by `wake`. `ended` is called once, with 127 for
-    what nobody can interpret (its words go to the error stream)."""
+    """Drives one process to its end: at once as far as it goes, then by the clock and by `wake`. `ended` is called once. What nobody can
+    interpret goes to `refused`; without that its words go to the error stream, and the exit code is 127."""
 
-    __slots__ = ("_clock", "_ended", "_run", "_running", "_timer", "_waiting", "process")
+    __slots__ = ("_clock", "_ended", "_refused", "_run", "_running", "_timer", "_waiting", "process")
 
-    def __init__(self, process: Process, run: Run, clock: Clock, ended: Callable[[int], None]) -> None:
+    def __init__(
+        self, process: Process, run: Run, clock: Clock, ended: Callable[[int], None], refused: Callable[[str], None] | None = None
+    ) -> None:
         self.process = process
         self._run: Run | None = run
         self._clock = clock
         self._ended = ended
+        self._refused = refused
         self._timer: Timer | None = None
         self._waiting = False
         self._running = False
@@ -197,6 +200,10 @@ class Execution:
             self._end(left.code)
             return
         except NotInterpreted as refused:
+            if self._refused is not None:
+                self._run = None
+                self._refused(str(refused))
+                return
             self.process.complain(f"{self.process.argv[0] if self.process.argv else 'sh'}: a simulated container cannot run {refused}\n")
             self._end(127)
             return
