@@ -80,7 +80,7 @@ class KubeletFleet:
         self._clock = clock
         self._configs = list(nodes)
         self._writer = StatusWriter(clock)
-        self._simulated = SimulatedRuntime(clock, randomness, Stages(profile), self._pod_defaults)
+        self._simulated = SimulatedRuntime(clock, randomness, Stages(profile), self._pod_defaults, self)
         self._runtime_for = runtime_for or (lambda config: None)
         self._context = KubeletContext(clock, randomness, self._writer, self._look_up, self._wait_for)
         self._kubelets: dict[str, Kubelet] = {}
@@ -245,6 +245,28 @@ class KubeletFleet:
         cache = self._caches.get(kind)
         return cache.get(key) if cache is not None else None
 
+    # ---- SandboxSources
+
+    @property
+    def lookup(self) -> Lookup:
+        return self._look_up
+
+    def services(self) -> Sequence[Object]:
+        cache = self._caches.get(SERVICE)
+        return cache.list() if cache is not None else ()
+
+    def allocatable(self, node: str) -> Mapping[str, Any]:
+        kubelet = self._kubelets.get(node)
+        return (objects.status(kubelet.node).get("allocatable") or {}) if kubelet is not None else {}
+
+    def node_address(self, node: str) -> str:
+        kubelet = self._kubelets.get(node)
+        return kubelet.address if kubelet is not None else ""
+
+    def client(self, node: str) -> Client | None:
+        kubelet = self._kubelets.get(node)
+        return kubelet.client if kubelet is not None else None
+
     def _wait_for(self, missing: Missing, worker: Waiter) -> None:
         self._waiting.setdefault((missing.kind, missing.key), {})[worker.uid] = worker
 
@@ -332,7 +354,11 @@ class KubeletFleet:
         await self._load_execution()
         from controllers.kubelet import execution
 
-        return execution.exec_in(self._worker(node, key), container, command, self._clock)
+        worker = self._worker(node, key)
+        if SERVICE not in self._caches and SERVICE not in self._filling:
+            self._filling.add(SERVICE)
+            await self._fill([SERVICE])
+        return execution.exec_in(worker, container, command)
 
     async def attach(self, node: str, namespace: str, pod: str, container: str) -> Process:
         key = f"{namespace}/{pod}"

@@ -13,6 +13,7 @@ from kctl.apimachinery.objects import Object
 CONFIG_MAP = "configmap"
 SECRET = "secret"
 CLAIM = "persistentvolumeclaim"
+SERVICE = "service"
 VOLUME, DRIVER, ATTACHMENT = "persistentvolume", "csidriver", "volumeattachment"
 _WORD = {CONFIG_MAP: "ConfigMap", SECRET: "Secret"}
 
@@ -151,23 +152,26 @@ def _has_key(obj: Object, key: str) -> bool:
 
 
 def kinds_of(pod: Object) -> list[str]:
-    """Which of the caches that are not filled before they are needed this pod needs: of Secrets, of claims."""
-    found = [SECRET] if _uses_secrets(pod) else []
-    return [*found, CLAIM, VOLUME, DRIVER, ATTACHMENT] if volumes.has_claims(pod) else found
-
-
-def _uses_secrets(pod: Object) -> bool:
+    """Which of the caches that are not filled before they are needed this pod needs: of Secrets, of claims, of Services."""
     spec = objects.spec(pod)
-    return _secrets_in(spec.get("containers"), spec.get("initContainers"), spec.get("volumes"))
+    kinds = _kinds_in(spec.get("containers"), spec.get("initContainers"), spec.get("volumes"))
+    return [*kinds, CLAIM] if volumes.has_claims(pod) else kinds
 
 
 @ByTemplate
-def _secrets_in(containers: Sequence[Object] | None, init: Sequence[Object] | None, volumes: Sequence[Object] | None) -> bool:
-    for volume in volumes or ():
-        if any(kind == SECRET for kind, _ in _sources(volume)):
-            return True
-    for container in [*(init or ()), *(containers or ())]:
-        for kind, _, _ in _environment(container.get("env") or (), container.get("envFrom") or ()):
-            if kind == SECRET:
-                return True
-    return False
+def _kinds_in(containers: Sequence[Object] | None, init: Sequence[Object] | None, volumes: Sequence[Object] | None) -> list[str]:
+    every = [*(init or ()), *(containers or ())]
+    kinds = [SECRET] if _uses_secrets(every, volumes or ()) else []
+    if any(container.get("command") or container.get("args") for container in every):
+        kinds.append(SERVICE)  # its variables tell of them
+    return kinds
+
+
+def _uses_secrets(containers: Sequence[Object], volumes: Sequence[Object]) -> bool:
+    if any(kind == SECRET for volume in volumes for kind, _ in _sources(volume)):
+        return True
+    return any(
+        kind == SECRET
+        for container in containers
+        for kind, _, _ in _environment(container.get("env") or (), container.get("envFrom") or ())
+    )

@@ -101,8 +101,23 @@ class Container(Protocol):
         ...
 
 
+class RunningPod(Protocol):
+    """A pod as its worker knows it: its present object and its address, '' for none of its own."""
+
+    @property
+    def pod(self) -> Object: ...
+
+    @property
+    def ip(self) -> str: ...
+
+    def event(self, type: str, reason: str, message: str, field_path: str = "") -> None: ...
+
+
 class ContainerListener(Protocol):
     """The kubelet's side of one container."""
+
+    @property
+    def pod(self) -> RunningPod: ...
 
     def on_started(self, container: Container) -> None: ...
 

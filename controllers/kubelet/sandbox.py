@@ -15,6 +15,7 @@ from controllers.kubelet.files import etc, volumes
 from controllers.kubelet.files.root import System, add_mount, root_of, system_mounts
 from controllers.kubelet.files.tree import Budget, Directory, File, FileSystem, Mount, Who
 from controllers.kubelet.references import Lookup
+from controllers.kubelet.runtime import RunningPod
 from controllers.kubelet.service_variables import service_variables, visible
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import Clock
@@ -31,7 +32,8 @@ _MOST_SHARED = 10_000
 class SandboxSources(Protocol):
     """What sandboxes ask of the kubelets they belong to."""
 
-    lookup: Lookup
+    @property
+    def lookup(self) -> Lookup: ...
 
     def services(self) -> Sequence[Object]:
         """Of all namespaces, as far as they are known."""
@@ -42,16 +44,6 @@ class SandboxSources(Protocol):
     def node_address(self, node: str) -> str: ...
 
     def client(self, node: str) -> Client | None: ...
-
-
-class RunningPod(Protocol):
-    """The pod as its worker knows it: its present object, its address."""
-
-    @property
-    def pod(self) -> Object: ...
-
-    @property
-    def ip(self) -> str: ...
 
 
 class PodSandbox:
@@ -123,7 +115,7 @@ class PodSandbox:
         spec: Object = {"expirationSeconds": seconds, "boundObjectRef": reference, "audiences": [audience] if audience else []}
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "metadata": {}, "spec": spec}
         account = str(objects.spec(pod).get("serviceAccountName") or "default")
-        answer = await client.create_subresource(SERVICE_ACCOUNTS, account, "token", request, objects.namespace(pod))
+        answer = await client.create_subresource(SERVICE_ACCOUNTS, account, objects.namespace(pod), "token", request)
         return str(objects.status(answer).get("token") or "")
 
     # ---- one container

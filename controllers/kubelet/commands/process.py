@@ -67,7 +67,7 @@ class Input:
             yield None
         if not self._data:
             return None
-        line, newline, rest = bytes(self._data).partition(b"\n")
+        line, _newline, rest = bytes(self._data).partition(b"\n")
         self._data[:] = rest
         return line
 

@@ -336,7 +336,9 @@ class Shell:
                 streams = self._opened(streams, redirect, target)
             except OSError as error:
                 verb = "can't open" if redirect.operator == "<" else "can't create"
-                reason = "nonexistent directory" if error.errno == errno.ENOENT and verb == "can't create" else os.strerror(error.errno or 0)
+                reason = (
+                    "nonexistent directory" if error.errno == errno.ENOENT and verb == "can't create" else os.strerror(error.errno or 0)
+                )
                 if redirect.operator == "<" and error.errno == errno.ENOENT:
                     reason = "no such file"
                 streams.error(f"{self.name}: {verb} {target}: {reason}\n".encode("utf-8", "surrogateescape"))
@@ -358,14 +360,13 @@ class Shell:
 
 def _duplicated(streams: Streams, redirect: syntax.Redirect, target: str) -> Streams:
     if target == "-":
-        return replace(streams, **{_STREAMS[redirect.descriptor]: Input() if redirect.descriptor == 0 else _discard})
+        if redirect.descriptor == 0:
+            return replace(streams, stdin=Input())
+        return replace(streams, error=_discard) if redirect.descriptor == 2 else replace(streams, out=_discard)
     if target not in ("1", "2") or redirect.descriptor == 0:
         raise NotInterpreted(f"a redirection to descriptor {target}")
     write = streams.out if target == "1" else streams.error
     return replace(streams, error=write) if redirect.descriptor == 2 else replace(streams, out=write)
-
-
-_STREAMS = ("stdin", "out", "error")
 
 
 def _discard(data: bytes) -> None:

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 
 from controllers.kubelet.files.tree import Computed, Device, Directory, File, FileSystem, Mount, Node, Symlink, failure
 
-_FOLDERS = """\
-bin dev etc etc/ssl home lib media mnt opt proc root run sbin srv sys tmp usr usr/bin usr/lib usr/local usr/local/bin usr/sbin usr/share
-var var/cache var/lib var/log var/run var/spool var/tmp""".split()
+_FOLDERS = ["bin", "dev", "etc", "etc/ssl", "home", "lib", "media", "mnt", "opt", "proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/lib", "usr/local", "usr/local/bin", "usr/sbin", "usr/share", "var", "var/cache", "var/lib", "var/log", "var/run", "var/spool", "var/tmp"]
 _MODES = {"tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700}
 _PASSWD = """\
 root:x:0:0:root:/root:/bin/sh
@@ -191,7 +189,9 @@ def _proc(files: Callable[[], FileSystem], system: System) -> Directory:
     put(directory, "loadavg", File(b"0.00 0.00 0.00 1/1 1\n"))
     put(directory, "version", File(b"Linux version 6.8.0-45-generic (simulated) #45-Ubuntu SMP PREEMPT_DYNAMIC\n"))
     put(directory, "meminfo", File(_meminfo(system.memory_bytes).encode()))
-    put(directory, "cpuinfo", File("".join(f"processor\t: {number}\nmodel name\t: simulated\n\n" for number in range(system.cpus)).encode()))
+    put(
+        directory, "cpuinfo", File("".join(f"processor\t: {number}\nmodel name\t: simulated\n\n" for number in range(system.cpus)).encode())
+    )
     put(directory, "filesystems", File(b"nodev\tproc\nnodev\ttmpfs\nnodev\toverlay\n\text4\n"))
     return directory
 
@@ -249,5 +249,3 @@ def add_mount(files: FileSystem, path: str, mount: Mount, root: Directory) -> No
     if isinstance(at, Directory) and name:
         at.look().setdefault(name, Directory() if isinstance(mount.node, Directory) else File())
     files.mounts[path] = mount
-
-

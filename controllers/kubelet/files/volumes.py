@@ -180,7 +180,7 @@ def _downward(source: Object, pod: Object, sources: VolumeSources) -> Payload:
         if "fieldRef" in item:
             text = _field(pod, str(item["fieldRef"].get("fieldPath") or ""))
         else:
-            text = resource_value(pod, {}, item.get("resourceFieldRef") or {}, sources.allocatable(pod))
+            text: str | None = resource_value(pod, {}, item.get("resourceFieldRef") or {}, sources.allocatable(pod))
         payload[str(item["path"])] = ((text or "").encode(), _mode(source, item))
     return payload
 

@@ -61,7 +61,9 @@ def _tar(call: Call) -> Run:
     given, names = call.options("cxtzvmopkhOPS", "fC", _LONG)
     modes = [letter for letter in "cxt" if letter in given]
     if len(modes) != 1:
-        call.complain("You must specify one of the '-Acdtrux', '--delete' or '--test-label' options" if call.gnu else "need at least one option")
+        call.complain(
+            "You must specify one of the '-Acdtrux', '--delete' or '--test-label' options" if call.gnu else "need at least one option"
+        )
         return 2 if call.gnu else 1
     if modes[0] == "c":
         return _create(call, given, names)

@@ -45,7 +45,9 @@ class Call:
 
     # ---- words
 
-    def options(self, flags: str = "", valued: str = "", long: Mapping[str, str] | None = None, *, permute: bool = True) -> tuple[Options, list[str]]:
+    def options(
+        self, flags: str = "", valued: str = "", long: Mapping[str, str] | None = None, *, permute: bool = True
+    ) -> tuple[Options, list[str]]:
         """(the options given, the operands). `long` names the letter of a long option. With `permute`, options may follow operands.
         What is not among them is refused by name, for what it would do is not known."""
         given: Options = {}
@@ -91,7 +93,11 @@ class Call:
 
     def _value(self, following: Sequence[str], option: str) -> str:
         if not following:
-            raise self.usage(f"option requires an argument -- '{option.lstrip('-')}'" if self.gnu else f"option requires an argument: {option.lstrip('-')}")
+            raise self.usage(
+                f"option requires an argument -- '{option.lstrip('-')}'"
+                if self.gnu
+                else f"option requires an argument: {option.lstrip('-')}"
+            )
         return following[0]
 
     def usage(self, message: str, code: int = 1) -> Exit:
@@ -118,7 +124,9 @@ class Call:
 
     # ---- input
 
-    def inputs(self, names: Sequence[str], busybox: str = "can't open '{}'", gnu: str = "{}") -> Generator[Waits, None, tuple[int, list[tuple[str, bytes]]]]:
+    def inputs(
+        self, names: Sequence[str], busybox: str = "can't open '{}'", gnu: str = "{}"
+    ) -> Generator[Waits, None, tuple[int, list[tuple[str, bytes]]]]:
         """(1 where one could not be read, which has been said; the name and content of the others). '-' and no name at all are the
         standard input, read to its end."""
         code, contents = 0, []

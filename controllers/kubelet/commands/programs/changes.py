@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 
@@ -202,11 +203,18 @@ def _copy(call: Call, source: str, target: str, *, preserve: bool, links: bool, 
         names = files.names(call.path(source), who)
     except OSError as error:
         opened = error.filename == call.path(source)
-        path, busybox, gnu = (source, "can't open '{}'", "cannot open '{}' for reading") if opened else (target, "can't create '{}'", "cannot create regular file '{}'")
+        path, busybox, gnu = (
+            (source, "can't open '{}'", "cannot open '{}' for reading")
+            if opened
+            else (target, "can't create '{}'", "cannot create regular file '{}'")
+        )
         return call.failed(path, error, busybox, gnu)
     code = 0
     for name in names:
-        code = _copy(call, f"{source.rstrip('/')}/{name}", f"{target.rstrip('/')}/{name}", preserve=preserve, links=links, depth=depth + 1) or code
+        code = (
+            _copy(call, f"{source.rstrip('/')}/{name}", f"{target.rstrip('/')}/{name}", preserve=preserve, links=links, depth=depth + 1)
+            or code
+        )
     return code
 
 
@@ -246,10 +254,8 @@ def _ln(call: Call) -> int:
     code = 0
     for source in names[:-1] or names:
         folder = False
-        try:
+        with contextlib.suppress(OSError):
             folder = isinstance(call.node(target, follow="n" not in given), Directory)
-        except OSError:
-            pass
         place = f"{target.rstrip('/')}/{source.rstrip('/').rpartition('/')[2]}" if folder and "T" not in given else target
         try:
             if "f" in given and call.files.exists(call.path(place), call.who, follow=False):

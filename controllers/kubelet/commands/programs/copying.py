@@ -49,7 +49,12 @@ def _dd(call: Call) -> Run:
             _output(call, operands["of"], data, seek, truncate="notrunc" not in operands.get("conv", ""))
         except OSError as error:
             full = error.errno == errno.ENOSPC
-            code = call.failed(operands["of"], error, "error writing '{}'" if full else "can't open '{}'", "error writing '{}'" if full else "failed to open '{}'")
+            code = call.failed(
+                operands["of"],
+                error,
+                "error writing '{}'" if full else "can't open '{}'",
+                "error writing '{}'" if full else "failed to open '{}'",
+            )
     else:
         call.process.out(data)
     if operands.get("status") not in ("none", "noxfer"):

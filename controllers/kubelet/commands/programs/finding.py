@@ -130,7 +130,9 @@ class _Expression:
             return _named(word, self._value(word))
         if word == "-type":
             kind = self._value(word)
-            return lambda item: isinstance(item.node, _KINDS.get(kind[:1], Device)) or (kind == "f" and type(item.node).__name__ == "Computed")
+            return lambda item: (
+                isinstance(item.node, _KINDS.get(kind[:1], Device)) or (kind == "f" and type(item.node).__name__ == "Computed")
+            )
         if word == "-empty":
             return lambda item: not item.node.look() if isinstance(item.node, Directory) else size_of(item.node) == 0
         if word == "-perm":
@@ -140,13 +142,29 @@ class _Expression:
                 raise NotInterpreted(f'"find -perm {text}"')
             bits = int(matched.group(2), 8)
             how = matched.group(1)
-            return lambda item: item.node.mode & bits == bits if how == "-" else bool(item.node.mode & bits) if how == "/" else item.node.mode == bits
+            return lambda item: (
+                item.node.mode & bits == bits if how == "-" else bool(item.node.mode & bits) if how == "/" else item.node.mode == bits
+            )
         if word == "-size":
             return _sized(self._value(word))
         if word in ("-uid", "-gid"):
             number = int(self._value(word))
             return lambda item: (item.node.uid if word == "-uid" else item.node.gid) == number
-        if word in ("-mtime", "-mmin", "-newer", "-atime", "-ctime", "-user", "-group", "-regex", "-links", "-inum", "-printf", "-execdir", "-prune"):
+        if word in (
+            "-mtime",
+            "-mmin",
+            "-newer",
+            "-atime",
+            "-ctime",
+            "-user",
+            "-group",
+            "-regex",
+            "-links",
+            "-inum",
+            "-printf",
+            "-execdir",
+            "-prune",
+        ):
             raise NotInterpreted(f'"find {word}"')
         raise self._call.usage(f"unknown predicate '{word}'" if self._call.gnu else f"unrecognized: {word}")
 

@@ -102,7 +102,9 @@ def _grep(call: Call) -> Run:
         patterns = names.pop(0).split("\n")
     extended = call.name == "egrep" or bool(given.keys() & {"E", "P"})
     fixed = call.name == "fgrep" or "F" in given
-    search = _Search([compiled(each, extended=extended, ignore_case=bool(given.keys() & {"i", "y"}), fixed=fixed) for each in patterns], given)
+    search = _Search(
+        [compiled(each, extended=extended, ignore_case=bool(given.keys() & {"i", "y"}), fixed=fixed) for each in patterns], given
+    )
     recursive = bool(given.keys() & {"r", "R"})
     names = names or (["."] if recursive else ["-"])
     sources = [path for name in names for path in (_below(call, name) if recursive and name != "-" else [name])]

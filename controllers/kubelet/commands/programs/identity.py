@@ -91,7 +91,16 @@ def _full_name(call: Call) -> str:
 
 def _uname(call: Call) -> int:
     given, _ = call.options("asnrvmpio", long={"all": "a", "kernel-name": "s", "nodename": "n", "kernel-release": "r", "machine": "m"})
-    values = {"s": "Linux", "n": call.process.world.hostname, "r": _RELEASE, "v": _VERSION, "m": "x86_64", "p": "x86_64", "i": "x86_64", "o": "GNU/Linux" if call.gnu else "Linux"}
+    values = {
+        "s": "Linux",
+        "n": call.process.world.hostname,
+        "r": _RELEASE,
+        "v": _VERSION,
+        "m": "x86_64",
+        "p": "x86_64",
+        "i": "x86_64",
+        "o": "GNU/Linux" if call.gnu else "Linux",
+    }
     wanted = "snrvmo" if "a" in given else "".join(given) or "s"
     call.print(" ".join(values[letter] for letter in values if letter in wanted) + "\n")
     return 0
@@ -126,7 +135,9 @@ def _env(call: Call) -> Run:
             name, _, value = word.partition("=")
             env[name] = value
         elif word.startswith("-"):
-            raise call.usage(f"invalid option -- '{word[1:2]}'" if call.gnu else f"unrecognized option: {word[1:2]}", 125 if call.gnu else 1)
+            raise call.usage(
+                f"invalid option -- '{word[1:2]}'" if call.gnu else f"unrecognized option: {word[1:2]}", 125 if call.gnu else 1
+            )
         else:
             break
         words.pop(0)

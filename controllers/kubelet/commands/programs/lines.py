@@ -32,11 +32,21 @@ def _ranges(call: Call, text: str) -> list[tuple[int, int | None]]:
 
 
 def _cut(call: Call) -> Run:
-    long = {"fields": "f", "delimiter": "d", "characters": "c", "bytes": "b", "only-delimited": "s", "complement": "C", "output-delimiter": "O"}
+    long = {
+        "fields": "f",
+        "delimiter": "d",
+        "characters": "c",
+        "bytes": "b",
+        "only-delimited": "s",
+        "complement": "C",
+        "output-delimiter": "O",
+    }
     given, names = call.options("snC", "fdcbO", long)
     unit = next((letter for letter in "fcb" if letter in given), "")
     if not unit:
-        raise call.usage("you must specify a list of bytes, characters, or fields" if call.gnu else "expected a list of bytes, characters, or fields")
+        raise call.usage(
+            "you must specify a list of bytes, characters, or fields" if call.gnu else "expected a list of bytes, characters, or fields"
+        )
     ranges = _ranges(call, given[unit])
     delimiter = given.get("d", "\t")
     code, contents = yield from call.inputs(names, "{}", "{}")
@@ -202,7 +212,9 @@ _KEY = re.compile(r"(\d+)(?:\.(\d+))?([bdfgnhrV]*)(?:,(\d+)(?:\.(\d+))?([bdfgnhr
 def _key(call: Call, text: str, separator: str | None, letters: str) -> tuple[Key, bool]:
     matched = _KEY.fullmatch(text)
     if matched is None or matched.group(1) == "0":
-        raise call.usage(f"invalid number at field start: invalid count at start of '{text}'" if call.gnu else f"bad field specification '{text}'", 2)
+        raise call.usage(
+            f"invalid number at field start: invalid count at start of '{text}'" if call.gnu else f"bad field specification '{text}'", 2
+        )
     first, offset, own, last, end, more = matched.groups()
     options = (own or "") + (more or "") or letters
     order = _ordering(options)
@@ -371,7 +383,11 @@ def _paste(call: Call) -> Run:
     delimiters = given.get("d", "\t").replace("\\n", "\n").replace("\\t", "\t") or "\0"
     code, contents = yield from call.inputs(names, "can't open '{}'", "{}")
     columns = [lines_of(data) for _, data in contents]
-    rows = columns if "s" in given else [[column[at] if at < len(column) else "" for column in columns] for at in range(max(map(len, columns), default=0))]
+    rows = (
+        columns
+        if "s" in given
+        else [[column[at] if at < len(column) else "" for column in columns] for at in range(max(map(len, columns), default=0))]
+    )
     for row in rows:
         line = ""
         for at, value in enumerate(row):

@@ -11,12 +11,20 @@ from controllers.kubelet.commands.programs.call import Applet, Call, Options, pr
 from controllers.kubelet.commands.programs.users import group_name, user_name
 from controllers.kubelet.files.tree import Device, Directory, File, Node, Symlink, mode_text, size_of, type_bits
 
-
 # ---- ls
 
 
 def _ls(call: Call) -> int:
-    long = {"all": "a", "almost-all": "A", "human-readable": "h", "recursive": "R", "directory": "d", "inode": "i", "size": "s", "color": "0"}
+    long = {
+        "all": "a",
+        "almost-all": "A",
+        "human-readable": "h",
+        "recursive": "R",
+        "directory": "d",
+        "inode": "i",
+        "size": "s",
+        "color": "0",
+    }
     given, names = call.options("1alAdnLhRrtStFpgoisH0kcuU", long=long)
     code = 0
     files: list[tuple[str, Node]] = []
@@ -199,7 +207,9 @@ def _status(call: Call, name: str, node: Node) -> str:
     moment = f"{now:%Y-%m-%d %H:%M:%S}.{now.microsecond * 1000:09d} +0000"
     kind = "regular empty file" if isinstance(node, File) and not node.data else _KINDS[type_bits(node)]
     shown = f"{name} -> {node.target}" if isinstance(node, Symlink) else name
-    people = f"Uid: ({node.uid:>5}/{user_name(call, node.uid, 'UNKNOWN'):>8})   Gid: ({node.gid:>5}/{group_name(call, node.gid, 'UNKNOWN'):>8})"
+    people = (
+        f"Uid: ({node.uid:>5}/{user_name(call, node.uid, 'UNKNOWN'):>8})   Gid: ({node.gid:>5}/{group_name(call, node.gid, 'UNKNOWN'):>8})"
+    )
     text = f"  File: {shown}\n  Size: {size_of(node):<10}\tBlocks: {_blocks(node) * 2:<10} IO Block: 4096   {kind}\n"
     text += f"Device: 0,1\tInode: 1           Links: 1\nAccess: ({node.mode & 0o7777:04o}/{mode_text(node)})  {people}\n"
     return text + "".join(f"{label}: {moment}\n" for label in ("Access", "Modify", "Change"))
@@ -209,7 +219,9 @@ def _status(call: Call, name: str, node: Node) -> str:
 
 
 def _readlink(call: Call) -> int:
-    given, names = call.options("fenmqsvz", long={"canonicalize": "f", "canonicalize-existing": "e", "canonicalize-missing": "m", "no-newline": "n"})
+    given, names = call.options(
+        "fenmqsvz", long={"canonicalize": "f", "canonicalize-existing": "e", "canonicalize-missing": "m", "no-newline": "n"}
+    )
     code = 0
     for name in names:
         try:
@@ -245,7 +257,7 @@ def _realpath(call: Call) -> int:
     code = 0
     for name in names:
         try:
-            call.print(_real(call, name, missing="m" in given or call.gnu and "e" not in given) + "\n")
+            call.print(_real(call, name, missing="m" in given or (call.gnu and "e" not in given)) + "\n")
         except OSError as error:
             code = call.failed(name, error, "{}", "{}")
     return code
@@ -318,7 +330,9 @@ def _df(call: Call) -> int:
         wanted.append(max((at for at in mounts if real == at or real.startswith(at.rstrip("/") + "/") or at == "/"), key=len))
     human = "h" in given
     kind = "Type       " if "T" in given else ""
-    call.print(f"Filesystem           {kind}{'Size' if human else '1K-blocks'}      Used Available {'Use%' if not call.gnu else 'Use%'} Mounted on\n")
+    call.print(
+        f"Filesystem           {kind}{'Size' if human else '1K-blocks'}      Used Available {'Use%' if not call.gnu else 'Use%'} Mounted on\n"
+    )
     for at in wanted or sorted(mounts):
         mount = mounts[at]
         device = mount.kind if mount.kind in ("overlay", "tmpfs") else "/dev/vda1"

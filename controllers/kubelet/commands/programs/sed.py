@@ -216,7 +216,9 @@ class _Parser:
     def _translation(self, command: _Command) -> None:
         delimiter = self._peek()
         self._at += 1
-        source, target = (re.sub(r"\\(.)", lambda each: "\n" if each.group(1) == "n" else each.group(1), self._until(delimiter, keep=True)) for _ in "ab")
+        source, target = (
+            re.sub(r"\\(.)", lambda each: "\n" if each.group(1) == "n" else each.group(1), self._until(delimiter, keep=True)) for _ in "ab"
+        )
         if len(source) != len(target):
             raise self._fail("strings for `y' command are different lengths")
         command.table = {ord(before): after for before, after in zip(source, target, strict=True)}
@@ -456,7 +458,16 @@ def _sed(call: Call) -> Run:
     in_place = any(re.fullmatch(r"-[nEr]*i.*|--in-place.*", word) for word in call.arguments)
     suffix = next((word.partition("i")[2] for word in call.arguments if re.fullmatch(r"-[nEr]*i.+", word)), "")
     call.arguments = [re.sub(r"^(-[nEr]*)i.*$", r"\1i", word) if re.fullmatch(r"-[nEr]*i.*", word) else word for word in call.arguments]
-    long = {"quiet": "n", "silent": "n", "expression": "e", "regexp-extended": "E", "in-place": "i", "separate": "s", "file": "f", "unbuffered": "u"}
+    long = {
+        "quiet": "n",
+        "silent": "n",
+        "expression": "e",
+        "regexp-extended": "E",
+        "in-place": "i",
+        "separate": "s",
+        "file": "f",
+        "unbuffered": "u",
+    }
     given, names = call.options("nErisuz", "ef", long)
     if "z" in given:
         raise NotInterpreted('"sed -z"')

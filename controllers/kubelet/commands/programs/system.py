@@ -44,7 +44,7 @@ def _sleep(call: Call) -> Run:
 
 
 def _timeout(call: Call) -> Run:
-    given, words = call.options("v", "sk", {"signal": "s", "kill-after": "k", "foreground": "v", "preserve-status": "v"}, permute=False)
+    _given, words = call.options("v", "sk", {"signal": "s", "kill-after": "k", "foreground": "v", "preserve-status": "v"}, permute=False)
     seconds = seconds_of(words[0]) if words else None
     if len(words) < 2:
         raise call.missing_operand()
@@ -53,7 +53,11 @@ def _timeout(call: Call) -> Run:
     process = call.process.child(words[1:])
     program = process.world.find_program(words[1], process)
     if program is None:
-        call.complain(f"failed to run command '{words[1]}': No such file or directory" if call.gnu else f"can't execute '{words[1]}': No such file or directory")
+        call.complain(
+            f"failed to run command '{words[1]}': No such file or directory"
+            if call.gnu
+            else f"can't execute '{words[1]}': No such file or directory"
+        )
         return 127
     clock = call.process.world.clock
     until = clock.monotonic() + (seconds or LONGEST_SLEEP_SECONDS)
@@ -102,7 +106,9 @@ def formatted(moment: datetime, form: str) -> str:
 
 
 def _date(call: Call) -> int:
-    given, words = call.options("uRj", "dDrIs", {"utc": "u", "universal": "u", "date": "d", "iso-8601": "?", "rfc-3339": "T", "rfc-email": "R"})
+    given, words = call.options(
+        "uRj", "dDrIs", {"utc": "u", "universal": "u", "date": "d", "iso-8601": "?", "rfc-3339": "T", "rfc-email": "R"}
+    )
     moment = call.process.world.clock.now()
     if "s" in given or any(not word.startswith("+") for word in words):
         call.complain("cannot set date: Operation not permitted" if call.gnu else "can't set date: Operation not permitted")
@@ -167,7 +173,9 @@ def _ps(call: Call) -> int:
         call.print("USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n")
         call.print("".join(f"{name:<8} {pid:>7}  0.0  0.0   2384   760 ?        Ss   00:00   0:00 {command}\n" for pid, command in rows))
     else:
-        call.print("    PID TTY          TIME CMD\n" + "".join(f"{pid:>7} ?        00:00:00 {command.split()[0]}\n" for pid, command in rows))
+        call.print(
+            "    PID TTY          TIME CMD\n" + "".join(f"{pid:>7} ?        00:00:00 {command.split()[0]}\n" for pid, command in rows)
+        )
     return 0
 
 
@@ -204,7 +212,7 @@ def _uptime(call: Call) -> int:
 
 def _prefix(call: Call) -> Run:
     """nice, nohup: what they run is all there is to see."""
-    given, words = call.options("", "n", permute=False)
+    _given, words = call.options("", "n", permute=False)
     if not words:
         raise call.missing_operand()
     return (yield from start(call, words))
@@ -402,7 +410,20 @@ def _kill(call: Call) -> int:
     return code
 
 
-_SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "USR1": 10, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15, "CHLD": 17, "CONT": 18, "STOP": 19}
+_SIGNALS = {
+    "HUP": 1,
+    "INT": 2,
+    "QUIT": 3,
+    "KILL": 9,
+    "USR1": 10,
+    "USR2": 12,
+    "PIPE": 13,
+    "ALRM": 14,
+    "TERM": 15,
+    "CHLD": 17,
+    "CONT": 18,
+    "STOP": 19,
+}
 
 _APPLETS: dict[str, Applet] = {
     "sleep": _sleep,
@@ -424,5 +445,5 @@ _APPLETS: dict[str, Applet] = {
     "printf": _printf,
     "pwd": _pwd,
     "false": _false,
-} | {name: _nothing for name in ("true", "sync", "stty", "clear", "reset")}
+} | dict.fromkeys(("true", "sync", "stty", "clear", "reset"), _nothing)
 program = programs(_APPLETS)

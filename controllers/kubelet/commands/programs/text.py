@@ -32,7 +32,7 @@ def _cat(call: Call) -> Run:
 
 def _marked(data: bytes, marks: object, count: int) -> tuple[bytes, int]:
     """-n, -b, -s, -E, -T, -v and what stands for several of them."""
-    options = set(str(each) for each in marks)  # type: ignore[attr-defined]
+    options = {str(each) for each in marks}  # type: ignore[attr-defined]
     ends = bool(options & {"E", "e", "A"})
     tabs = bool(options & {"T", "t", "A"})
     shown = bool(options & {"v", "e", "t", "A"})
@@ -44,7 +44,7 @@ def _marked(data: bytes, marks: object, count: int) -> tuple[bytes, int]:
             continue
         blank = not line
         prefix = b""
-        if "b" in options and line or ("n" in options and "b" not in options):
+        if ("b" in options and line) or ("n" in options and "b" not in options):
             prefix, count = f"{count:>6}\t".encode(), count + 1
         if shown:
             line = b"".join(_visible(each) for each in line)
@@ -130,7 +130,17 @@ def _head(call: Call) -> Run:
 
 def _tail(call: Call) -> Run:
     _old_style(call)
-    long = {"lines": "n", "bytes": "c", "follow": "f", "quiet": "q", "silent": "q", "verbose": "v", "retry": "r", "pid": "p", "sleep-interval": "s"}
+    long = {
+        "lines": "n",
+        "bytes": "c",
+        "follow": "f",
+        "quiet": "q",
+        "silent": "q",
+        "verbose": "v",
+        "retry": "r",
+        "pid": "p",
+        "sleep-interval": "s",
+    }
     given, names = call.options("fFqvr", "ncsp", long)
     unit = "c" if "c" in given else "n"
     count, sign = _count(call, given.get(unit, "10"))
@@ -187,7 +197,10 @@ def _wc(call: Call) -> Run:
     wanted = [letter for letter in "lwmcL" if letter in given] or ["l", "w", "c"]
     rows = [([_measure(data, letter) for letter in wanted], name if names else "") for name, data in contents]
     if len(names) > 1:
-        sums = [max(column) if letter == "L" else sum(column) for letter, column in zip(wanted, zip(*(row for row, _ in rows), strict=True), strict=False)]
+        sums = [
+            max(column) if letter == "L" else sum(column)
+            for letter, column in zip(wanted, zip(*(row for row, _ in rows), strict=True), strict=False)
+        ]
         rows.append((sums or [0] * len(wanted), "total"))
     width = _width(call, rows, contents, wanted, names)
     for numbers, name in rows:
