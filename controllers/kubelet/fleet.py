@@ -20,7 +20,18 @@ from controllers.kubelet.context import KubeletContext, Waiter
 from controllers.kubelet.heartbeat import Heartbeats
 from controllers.kubelet.kubelet import Kubelet
 from controllers.kubelet.node_config import NodeConfig, StaticPod, StaticPodState
-from controllers.kubelet.references import ATTACHMENT, CLAIM, CONFIG_MAP, DRIVER, SECRET, VOLUME, Missing, kinds_of
+from controllers.kubelet.references import (
+    ATTACHMENT,
+    CLAIM,
+    CONFIG_MAP,
+    DRIVER,
+    SECRET,
+    SERVICE,
+    VOLUME,
+    Lookup,
+    Missing,
+    kinds_of,
+)
 from controllers.kubelet.runtime import ContainerRuntime
 from controllers.kubelet.simulated_logs import stream_lines
 from controllers.kubelet.simulated_runtime import SimulatedRuntime
@@ -34,7 +45,7 @@ from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOL
 from kctl.apimachinery import objects, status, user
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import CONFIG_MAPS, NODES, PODS, SECRETS
+from kctl.apimachinery.resources import CONFIG_MAPS, NODES, PODS, SECRETS, SERVICES
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
 from kctl.client.kubelet import NodeUsage, PodUsage
@@ -53,6 +64,7 @@ _LATER = {
     VOLUME: PERSISTENT_VOLUMES,
     DRIVER: CSI_DRIVERS,
     ATTACHMENT: VOLUME_ATTACHMENTS,
+    SERVICE: SERVICES,
 }
 """Caches that are filled when a pod first needs them."""
 
@@ -253,7 +265,7 @@ class KubeletFleet:
 
     def services(self) -> Sequence[Object]:
         cache = self._caches.get(SERVICE)
-        return cache.list() if cache is not None else ()
+        return list(cache.list()) if cache is not None else ()
 
     def allocatable(self, node: str) -> Mapping[str, Any]:
         kubelet = self._kubelets.get(node)

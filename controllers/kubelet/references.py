@@ -155,7 +155,7 @@ def kinds_of(pod: Object) -> list[str]:
     """Which of the caches that are not filled before they are needed this pod needs: of Secrets, of claims, of Services."""
     spec = objects.spec(pod)
     kinds = _kinds_in(spec.get("containers"), spec.get("initContainers"), spec.get("volumes"))
-    return [*kinds, CLAIM] if volumes.has_claims(pod) else kinds
+    return [*kinds, CLAIM, VOLUME, DRIVER, ATTACHMENT] if volumes.has_claims(pod) else kinds
 
 
 @ByTemplate

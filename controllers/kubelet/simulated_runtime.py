@@ -204,7 +204,7 @@ class SimulatedContainer:
         self._runtime.clock.call_later(takes, lambda: done(error))
         return None
 
-    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome:
+    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome | None:
         behaviour = self._behaviour
         age = (self._runtime.clock.now() - self.started_at).total_seconds() + 1e-6
         if kind == "startup":

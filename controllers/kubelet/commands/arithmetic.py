@@ -83,9 +83,9 @@ class _Evaluator:
     def _assignment(self) -> int:
         token = self._peek()
         following = self._tokens[self._at + 1] if self._at + 1 < len(self._tokens) else ""
-        if (token[:1].isalpha() or token[:1] == "_") and (following == "=" or (
-            len(following) >= 2 and following.endswith("=") and following[:-1] in _BINARY and following not in _BINARY
-        )):
+        if (token[:1].isalpha() or token[:1] == "_") and (
+            following == "=" or (len(following) >= 2 and following.endswith("=") and following[:-1] in _BINARY and following not in _BINARY)
+        ):
             self._at += 2
             value = self._assignment()
             if following != "=":

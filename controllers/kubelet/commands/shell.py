@@ -114,9 +114,9 @@ class Shell:
         finally:
             self._depth -= 1
         self.status = code
-        if code and self.stop_on_error and not self._tested and isinstance(node, syntax.Simple | syntax.Pipeline | syntax.Group):
-            if not (isinstance(node, syntax.Pipeline) and node.negated):
-                raise Exit(code)
+        ends = isinstance(node, syntax.Simple | syntax.Group) or (isinstance(node, syntax.Pipeline) and not node.negated)
+        if code and self.stop_on_error and not self._tested and ends:
+            raise Exit(code)
         return code
 
     def _dispatch(self, node: syntax.Command, streams: Streams) -> Generator[Waits, None, int]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from controllers.kubelet.files.tree import Computed, Device, Directory, File, FileSystem, Mount, Node, Symlink, failure
 
-_FOLDERS = ["bin", "dev", "etc", "etc/ssl", "home", "lib", "media", "mnt", "opt", "proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/lib", "usr/local", "usr/local/bin", "usr/sbin", "usr/share", "var", "var/cache", "var/lib", "var/log", "var/run", "var/spool", "var/tmp"]
+_FOLDERS = """\
+bin dev etc etc/ssl home lib media mnt opt proc root run sbin srv sys tmp usr usr/bin usr/lib usr/local usr/local/bin usr/sbin usr/share
+var var/cache var/lib var/log var/run var/spool var/tmp"""
 _MODES = {"tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700}
 _PASSWD = """\
 root:x:0:0:root:/root:/bin/sh
@@ -67,7 +69,7 @@ class System:
 def root_of(files: Mapping[str, bytes], system: System) -> Directory:
     """`files`: what the image brings, path > content. Free of charge: what a container writes counts, not what it begins with."""
     root = Directory()
-    for folder in _FOLDERS:
+    for folder in _FOLDERS.split():
         folder_at(root, folder).mode = _MODES.get(folder, 0o755)
     etc = {"passwd": _PASSWD, "group": _GROUP, "os-release": _OS_RELEASE, "hostname": f"{system.hostname}\n"}
     for name, text in etc.items():

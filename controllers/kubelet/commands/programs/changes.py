@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import re
+from contextlib import suppress
 
 from controllers.kubelet.commands.errors import NotInterpreted
 from controllers.kubelet.commands.programs.call import Applet, Call, programs, walk
@@ -254,7 +254,7 @@ def _ln(call: Call) -> int:
     code = 0
     for source in names[:-1] or names:
         folder = False
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             folder = isinstance(call.node(target, follow="n" not in given), Directory)
         place = f"{target.rstrip('/')}/{source.rstrip('/').rpartition('/')[2]}" if folder and "T" not in given else target
         try:

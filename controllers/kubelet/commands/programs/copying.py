@@ -88,10 +88,10 @@ def _input(call: Call, name: str | None, skip: int, wanted: int | None) -> Gener
         pattern = node.read()
         if not any(pattern):
             return bytes(wanted)
-        data = bytearray(pattern)
-        while len(data) < wanted:
-            data += node.read()
-        return bytes(data[:wanted])
+        repeated = bytearray(pattern)
+        while len(repeated) < wanted:
+            repeated += node.read()
+        return bytes(repeated[:wanted])
     data = call.process.read(name)
     return data[skip:] if wanted is None else data[skip : skip + wanted]
 

@@ -96,13 +96,13 @@ def _listing(call: Call, given: Options, entries: Sequence[tuple[str, Node]], *,
     if call.gnu:
         widths = [max((len(row[2][at]) for row in rows), default=0) for at in range(len(rows[0][2]))] if rows else []
         linked, sized = max((len(row[1]) for row in rows), default=1), max((len(row[3]) for row in rows), default=1)
-        for mode, links, owners, size, shown in rows:
+        for permissions, count, owners, length, shown in rows:
             people = " ".join(owner.ljust(width) for owner, width in zip(owners, widths, strict=True))
-            text += f"{mode} {links:>{linked}} {people} {size:>{sized}} {moment} {shown}\n"
+            text += f"{permissions} {count:>{linked}} {people} {length:>{sized}} {moment} {shown}\n"
         return text
-    for mode, links, owners, size, shown in rows:
+    for permissions, count, owners, length, shown in rows:
         people = " ".join(f"{owner:<8}" for owner in owners)
-        text += f"{mode} {links:>4} {people} {size:>9} {moment} {shown}\n"
+        text += f"{permissions} {count:>4} {people} {length:>9} {moment} {shown}\n"
     return text
 
 
@@ -330,9 +330,7 @@ def _df(call: Call) -> int:
         wanted.append(max((at for at in mounts if real == at or real.startswith(at.rstrip("/") + "/") or at == "/"), key=len))
     human = "h" in given
     kind = "Type       " if "T" in given else ""
-    call.print(
-        f"Filesystem           {kind}{'Size' if human else '1K-blocks'}      Used Available {'Use%' if not call.gnu else 'Use%'} Mounted on\n"
-    )
+    call.print(f"Filesystem           {kind}{'Size' if human else '1K-blocks'}      Used Available Use% Mounted on\n")
     for at in wanted or sorted(mounts):
         mount = mounts[at]
         device = mount.kind if mount.kind in ("overlay", "tmpfs") else "/dev/vda1"

@@ -44,7 +44,7 @@ def _sleep(call: Call) -> Run:
 
 
 def _timeout(call: Call) -> Run:
-    _given, words = call.options("v", "sk", {"signal": "s", "kill-after": "k", "foreground": "v", "preserve-status": "v"}, permute=False)
+    _, words = call.options("v", "sk", {"signal": "s", "kill-after": "k", "foreground": "v", "preserve-status": "v"}, permute=False)
     seconds = seconds_of(words[0]) if words else None
     if len(words) < 2:
         raise call.missing_operand()
@@ -212,7 +212,7 @@ def _uptime(call: Call) -> int:
 
 def _prefix(call: Call) -> Run:
     """nice, nohup: what they run is all there is to see."""
-    _given, words = call.options("", "n", permute=False)
+    _, words = call.options("", "n", permute=False)
     if not words:
         raise call.missing_operand()
     return (yield from start(call, words))
@@ -403,7 +403,7 @@ def _kill(call: Call) -> int:
             code = 1
         elif int(word) in (1, -1, 0):
             if number:
-                call.process.world.signal(number)
+                call.process.world.signalled(number)
         else:
             call.complain(f"({word}): No such process" if call.gnu else f"can't kill pid {word}: No such process")
             code = 1
@@ -425,7 +425,9 @@ _SIGNALS = {
     "STOP": 19,
 }
 
+_QUIET: dict[str, Applet] = dict.fromkeys(("true", "sync", "stty", "clear", "reset"), _nothing)
 _APPLETS: dict[str, Applet] = {
+    **_QUIET,
     "sleep": _sleep,
     "date": _date,
     "timeout": _timeout,
@@ -445,5 +447,5 @@ _APPLETS: dict[str, Applet] = {
     "printf": _printf,
     "pwd": _pwd,
     "false": _false,
-} | dict.fromkeys(("true", "sync", "stty", "clear", "reset"), _nothing)
+}
 program = programs(_APPLETS)

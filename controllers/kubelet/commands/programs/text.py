@@ -6,7 +6,7 @@ import re
 
 from controllers.kubelet.commands.errors import NotInterpreted
 from controllers.kubelet.commands.process import Run
-from controllers.kubelet.commands.programs.call import Applet, Call, chunks, lines_of, programs, text_of
+from controllers.kubelet.commands.programs.call import Applet, Call, Options, chunks, lines_of, programs, text_of
 
 _POLL_SECONDS = 1.0
 """How often `tail -f` looks at its file, as the real one does without inotify."""
@@ -25,14 +25,13 @@ def _cat(call: Call) -> Run:
         code = code or failed
         for _, data in contents:
             if marks:
-                data, count = _marked(data, given.keys(), count)
+                data, count = _marked(data, set(given), count)
             call.process.out(data)
     return code
 
 
-def _marked(data: bytes, marks: object, count: int) -> tuple[bytes, int]:
+def _marked(data: bytes, options: set[str], count: int) -> tuple[bytes, int]:
     """-n, -b, -s, -E, -T, -v and what stands for several of them."""
-    options = {str(each) for each in marks}  # type: ignore[attr-defined]
     ends = bool(options & {"E", "e", "A"})
     tabs = bool(options & {"T", "t", "A"})
     shown = bool(options & {"v", "e", "t", "A"})
@@ -105,8 +104,7 @@ def _old_style(call: Call) -> None:
             return
 
 
-def _headed(call: Call, names: list[str], options: object) -> bool:
-    given = set(options)  # type: ignore[call-overload]
+def _headed(call: Call, names: list[str], given: Options) -> bool:
     return "v" in given or (len(names) > 1 and "q" not in given)
 
 
