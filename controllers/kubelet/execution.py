@@ -96,10 +96,10 @@ class _Session:
     async def _read(self) -> None:
         while data := await self._terminal.read():
             if self._line is None:
-                while self._input.full and self._code is None:
-                    self._life.wake()
-                    await asyncio.sleep(0.01)
-                self._input.feed(data)
+                try:
+                    self._input.feed(data)
+                except BufferError:
+                    break
             else:
                 self._type(self._line, data)
             self._life.wake()

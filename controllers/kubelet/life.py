@@ -26,6 +26,7 @@ class Life:
         image = str(container.get("image") or "")
         self.world: World = sandbox.world(container, command, programs.files(image), programs.user(image), out)
         self.world.wake_all = self.wake
+        self.world.find = programs.find
         self._running: list[tuple[Execution, Callable[[int], None]]] = []
         self._waking: Timer | None = None
 

@@ -25,7 +25,7 @@ class LiveLog:
         self._dropped = 0
         self._size = 0
         self._closed = False
-        self._readers: set[asyncio.Event] = set()
+        self._readers: dict[asyncio.Event, None] = {}
 
     def write(self, data: bytes) -> None:
         now = self._clock.now()
@@ -58,7 +58,7 @@ class LiveLog:
         limit, stamped = Limit(options), options.get("timestamps") in ("true", "1")
         at, offset = self._first(options), 0
         written = asyncio.Event()
-        self._readers.add(written)
+        self._readers[written] = None
         try:
             while not limit.reached:
                 written.clear()
@@ -79,7 +79,7 @@ class LiveLog:
                     return
                 await written.wait()
         finally:
-            self._readers.discard(written)
+            self._readers.pop(written, None)
 
     def _first(self, options: Mapping[str, str]) -> int:
         """The number of the first line that is asked for."""

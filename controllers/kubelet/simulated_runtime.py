@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from controllers.kubelet import images
@@ -161,6 +162,10 @@ class SimulatedContainer:
             sandbox = self._runtime.sandboxes.of(self._listener.pod)
             self._life = Life(sandbox, self._spec, self._spec.get("command") or (), self._runtime.clock, lambda data: None)
         return self._life
+
+    def begin_with(self, command: Sequence[str]) -> None:
+        """What is to be interpreted."""
+        raise NotImplementedError
 
     async def prepare(self) -> None:
         """What its files need from the API: ServiceAccount tokens."""
@@ -410,12 +415,11 @@ class SimulatedRuntime:
         if container.get("command") or container.get("args") or container.get("stdin"):
             outcome = self._outcome(pod, container)
             if outcome is None and self._sources is not None and not self.settings(pod, container).keys() & _DECIDING:
-                from controllers.kubelet.live_container import LiveContainer, live_command
-
-                if command := live_command(container):
-                    live = LiveContainer(self, behaviour, pod, container, attempt, listener, container_id, None)
-                    live.begin_with(command)
-                    return live
+                live = import_module("controllers.kubelet.live_container")  # which builds on this module
+                if command := live.live_command(container):
+                    made: SimulatedContainer = live.LiveContainer(self, behaviour, pod, container, attempt, listener, container_id, None)
+                    made.begin_with(command)
+                    return made
         return SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id, outcome)
 
     def start_container(

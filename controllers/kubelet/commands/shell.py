@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from controllers.kubelet.commands import builtins, patterns, syntax
+from controllers.kubelet.commands import builtins, conditions, patterns, syntax
 from controllers.kubelet.commands.errors import Break, Continue, Exit, NotInterpreted, Return
 from controllers.kubelet.commands.expansion import Expander
 from controllers.kubelet.commands.limits import CAPTURE_BYTES, NESTING
@@ -279,7 +279,7 @@ class Shell:
         for word in node.words[1:-1]:
             pieces = yield from self._expander.pattern(word)
             words.append(("".join(text for text, _ in pieces), pieces))
-        return builtins.double_bracket(self.process, words)
+        return conditions.double_bracket(self.process, words)
 
     def _command(self, words: list[str], assigned: dict[str, str], streams: Streams) -> Generator[Waits, None, int]:
         name = words[0]
@@ -305,7 +305,7 @@ class Shell:
     def run(self, words: list[str], streams: Streams, assigned: dict[str, str] | None = None) -> Generator[Waits, None, int]:
         """A program that is not part of the shell."""
         process = self.process.child(words, streams.out, streams.error, streams.stdin)
-        process.env = {name: self.variables[name] for name in self.exported if name in self.variables} | (assigned or {})
+        process.env = {name: self.variables[name] for name in sorted(self.exported) if name in self.variables} | (assigned or {})
         if process.depth > NESTING:
             raise NotInterpreted("programs that start programs that deep")
         program = self.process.world.find_program(words[0], process)

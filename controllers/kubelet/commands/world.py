@@ -80,6 +80,8 @@ class World:
     clock: Clock
     hostname: str = "localhost"
     image: str = ""
+    find: Callable[[str, str], Program | None] = lambda image, name: None
+    """What an image carries under a name."""
     random: random.Random = field(default_factory=lambda: random.Random(0))
     network: Network | None = None
     pod: PodFacts = PodFacts()
@@ -108,16 +110,14 @@ class World:
 
     def find_program(self, name: str, process: Process) -> Program | None:
         """By path or by name: a script in the container's files, or what the image carries."""
-        from controllers.kubelet.commands import programs
-
         if "/" in name:
             path = process.path(name)
             script = self._script(path, process)
             if script is not None:
                 return script
             place = next((place for place in _PLACES if path.startswith(place) and "/" not in path[len(place) :]), None)
-            return programs.find(self.image, path if place is None else path[len(place) :])
-        return programs.find(self.image, name)
+            return self.find(self.image, path if place is None else path[len(place) :])
+        return self.find(self.image, name)
 
     def _script(self, path: str, process: Process) -> Program | None:
         """A file with #!, or with text, that may be run."""
