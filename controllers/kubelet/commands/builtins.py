@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from controllers.kubelet.commands import conditions
 from controllers.kubelet.commands.errors import Break, Continue, Exit, NotInterpreted, Return
 from controllers.kubelet.commands.limits import ARGUMENTS
 from controllers.kubelet.commands.parser import parse
 
-if TYPE_CHECKING:
-    from controllers.kubelet.commands.shell import Shell, Streams
+Shell = Any
+Streams = Any
+"""Of shell, which is made of what is here."""
 
 Result = int | Generator[float | None, None, int]
 _NAME = re.compile(r"[A-Za-z_]\w*")

@@ -136,7 +136,8 @@ def unary(process: Process, kind: str, operand: str) -> bool:
     if kind in "nz":
         return bool(operand) is (kind == "n")
     if kind == "t":
-        return process.world.terminal
+        made: bool = process.world.terminal
+        return made
     return file_test(process, kind, operand)
 
 

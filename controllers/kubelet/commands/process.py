@@ -10,16 +10,15 @@ and `process.error`, and changes the world only through `process.world`: files, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from controllers.kubelet.commands.errors import Exit, NotInterpreted
 from controllers.kubelet.commands.limits import STEPS_PER_SLICE
 from controllers.kubelet.files.tree import Who
 from kctl.apimachinery.clock import Clock, Timer
 
-if TYPE_CHECKING:
-    from controllers.kubelet.commands.world import World
-
+World = Any
+"""world.World, which is made of what is here."""
 Run = Generator[float | None, None, int]
 Write = Callable[[bytes], None]
 
@@ -130,7 +129,8 @@ class Process:
         return path if path.startswith("/") else f"{self.cwd.rstrip('/')}/{path}"
 
     def read(self, path: str) -> bytes:
-        return self.world.files.read(self.path(path), self.who)
+        made: bytes = self.world.files.read(self.path(path), self.who)
+        return made
 
     def write(self, path: str, data: bytes, *, append: bool = False) -> None:
         self.world.files.write(self.path(path), data, self.who, append=append, mode=0o666 & ~self.umask)

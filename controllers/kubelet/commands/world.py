@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from controllers.kubelet.files.tree import FileSystem, Who
 from kctl.apimachinery.clock import Clock
 
 if TYPE_CHECKING:
     from controllers.kubelet.commands.process import Execution, Input, Process, Run
-    from controllers.kubelet.commands.shell import Shell
 
 Program = Callable[["Process"], "int | Run"]
 
@@ -93,14 +92,14 @@ class World:
     start: Callable[[Process, Run, Callable[[int], None]], Execution] | None = None
     signalled: Callable[[int], None] = lambda number: None
     """A process of the container sends the first one a signal."""
-    traps: Shell | None = None
+    traps: Any = None
     """The shell that handles SIGTERM; the container asks it before it ends the process."""
 
     def for_terminal(self, *, terminal: bool) -> World:
         """For what somebody runs in the container beside its own process."""
         return replace(self, terminal=terminal, strict=False, traps=None)
 
-    def handler(self, shell: Shell | None) -> None:
+    def handler(self, shell: Any) -> None:
         """`shell` handles signals from now on; None: nobody does."""
         self.traps = shell
 
