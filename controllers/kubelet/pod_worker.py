@@ -206,7 +206,7 @@ class PodWorker:
             return
         missing = missing_volume(self.pod, self.context.lookup)
         if missing is not None:
-            if missing.message != self._told_mount:
+            if missing.message and missing.message != self._told_mount:
                 self._told_mount = missing.message
                 self.event("Warning", "FailedMount", missing.message)
             self.context.wait_for(missing, self)

@@ -137,10 +137,6 @@ class Strategy:
         """All problems of an update of the object itself; usually those of `validate` plus immutability."""
         return self.validate(context, obj)
 
-    def validate_patch(self, obj: Object) -> list[FieldError]:
-        """What a PATCH is refused for though an update that stores the same object would not be."""
-        return []
-
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return []
 
