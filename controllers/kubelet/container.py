@@ -32,6 +32,12 @@ RELIST_SECONDS = 1.0
 _CREATING: Object = {"waiting": {"reason": "ContainerCreating"}}
 _INITIALIZING: Object = {"waiting": {"reason": "PodInitializing"}}
 _EMPTY: Object = {}
+_GROUPS = {
+    ContainerKind.INIT: "initContainers",
+    ContainerKind.SIDECAR: "initContainers",
+    ContainerKind.REGULAR: "containers",
+    ContainerKind.EPHEMERAL: "ephemeralContainers",
+}
 _PULL_REASONS = {"ErrImagePull": "ImagePullBackOff", "RegistryUnavailable": "ImagePullBackOff"}
 
 
@@ -59,6 +65,10 @@ class ContainerOwner(Waiter, Protocol):
 
     def container_exited(self, worker: ContainerWorker) -> None: ...
 
+    def container_resized(self) -> None:
+        """One that had to be restarted for its new size runs again."""
+        ...
+
     def event(self, type: str, reason: str, message: str, field_path: str = "") -> None: ...
 
 
@@ -68,6 +78,7 @@ class ContainerWorker:
         "_prober",
         "_pull_backoff_seconds",
         "_timer",
+        "given",
         "handle",
         "image",
         "image_id",
@@ -78,6 +89,7 @@ class ContainerWorker:
         "pod",
         "previous",
         "ready",
+        "respawns",
         "restarts",
         "spec",
         "started",
@@ -100,6 +112,10 @@ class ContainerWorker:
         self.handle: Container | None = None
         self.previous: Container | None = None
         self.stopping = False
+        self.respawns = False
+        """It is stopped to start again with another image or size."""
+        self.given: Object | None = None
+        """The resources it still has while it is stopped for others."""
         self._backoff: Backoff | None = None
         self._pull_backoff_seconds = 0.0
         self._timer: Timer | None = None
@@ -121,9 +137,12 @@ class ContainerWorker:
     def running(self) -> bool:
         return self.phase is ContainerPhase.RUNNING
 
+    @property
+    def _is_init(self) -> bool:
+        return self.kind in (ContainerKind.INIT, ContainerKind.SIDECAR)
+
     def _event(self, type: str, reason: str, message: str) -> None:
-        group = "containers" if self.kind is ContainerKind.REGULAR else "initContainers"
-        self.pod.event(type, reason, message, f"spec.{group}{{{self.name}}}")
+        self.pod.event(type, reason, message, f"spec.{_GROUPS[self.kind]}{{{self.name}}}")
 
     # ---- starting
 
@@ -168,8 +187,7 @@ class ContainerWorker:
 
     def _start(self) -> None:
         self.phase = ContainerPhase.STARTING
-        init = self.kind is not ContainerKind.REGULAR
-        made = self.pod.runtime.start_container(self.pod.pod, self.spec, self.restarts, self, init=init)
+        made = self.pod.runtime.start_container(self.pod.pod, self.spec, self.restarts, self, init=self._is_init)
         if made.start_failure is not None:
             self._start_failed(made.start_failure)
         self.previous, self.handle = self.handle, made
@@ -233,8 +251,11 @@ class ContainerWorker:
         if "terminated" in self.state:
             self.last_state = self.state
         self.phase = ContainerPhase.RUNNING
-        self.stopping = False
+        self.stopping = self.respawns = False
         self.state = self.pod.context.running_state()
+        if self.given is not None:
+            self.given = None
+            self.pod.container_resized()
         hook = (self.spec.get("lifecycle") or {}).get("postStart")
         error = container.post_start(hook, lambda error: self._post_started_later(container, error)) if hook else ""
         if error is not None:
@@ -258,6 +279,8 @@ class ContainerWorker:
     def _watch_health(self, container: Container, age: float, *, started: bool, ready: bool) -> None:
         """Begin probing; containers without probes are started and ready at once."""
         spec = self.spec
+        if self.kind is ContainerKind.EPHEMERAL:
+            return
         self.started = started or not spec.get("startupProbe")
         self.ready = ready
         if self.kind is ContainerKind.INIT:
@@ -361,18 +384,33 @@ class ContainerWorker:
             self.phase = ContainerPhase.IDLE
 
     def replace_spec(self, spec: Object) -> None:
-        """The pod's spec was changed: another image restarts the container, other changes only show."""
-        image_changed = spec.get("image") != self.spec.get("image")
-        self.spec = spec
+        """The pod's spec was changed: another image restarts the container and another size may, other changes only show."""
+        old, self.spec = self.spec, spec
+        image_changed = spec.get("image") != old.get("image")
         if not image_changed:
+            if spec.get("resources") != old.get("resources") and self._needs_restart(old):
+                self.given = old.get("resources") or _EMPTY
+                self._kill_to_respawn(f"Container {self.name} resize requires restart")
             return
         if self.running and self.handle is not None and not self.stopping:
-            self._event("Normal", "Killing", f"Container {self.name} definition changed, will be restarted")
-            self._kill(self.handle, self.pod.grace_seconds)
+            self._kill_to_respawn(f"Container {self.name} definition changed, will be restarted")
         elif self.phase is ContainerPhase.WAITING and "Image" in str(self.state["waiting"]["reason"]):
             self._cancel_timer()
             self._pull_backoff_seconds = 0.0
             self._begin_again()
+
+    def _needs_restart(self, before: Object) -> bool:
+        if not self.running or self.stopping or not self.spec.get("resizePolicy"):
+            return False
+        from controllers.kubelet.resize import needs_restart
+
+        return needs_restart(self.spec, before)
+
+    def _kill_to_respawn(self, message: str) -> None:
+        assert self.handle is not None
+        self._event("Normal", "Killing", message)
+        self.respawns = True
+        self._kill(self.handle, self.pod.grace_seconds)
 
     def tell_killing(self) -> None:
         self._event("Normal", "Killing", f"Stopping container {self.name}")
@@ -427,8 +465,7 @@ class ContainerWorker:
         self.image = str(status.get("image") or self.image)
         self.image_id = str(status.get("imageID") or "")
         context = self.pod.context
-        init = self.kind is not ContainerKind.REGULAR
-        self.handle = self.pod.runtime.adopt_container(self.pod.pod, self.spec, self.restarts, self, status, init=init)
+        self.handle = self.pod.runtime.adopt_container(self.pod.pod, self.spec, self.restarts, self, status, init=self._is_init)
         if "running" in self.state and self.handle is not None:
             self.phase = ContainerPhase.RUNNING
             age = (context.clock.now() - self.handle.started_at).total_seconds()
@@ -454,13 +491,15 @@ class ContainerWorker:
         spec = self.spec
         resources = spec.get("resources") or _EMPTY
         shown: Object = {"name": self.name, "state": self.state, "lastState": self.last_state, "ready": self.ready}
-        shown |= {"restartCount": self.restarts, "image": self.image, "imageID": self.image_id, "started": self.started}
+        shown |= {"restartCount": self.restarts, "image": self.image, "imageID": self.image_id}
+        if self.kind is not ContainerKind.EPHEMERAL:
+            shown["started"] = self.started
         if self.handle is not None:
             shown["containerID"] = self.handle.container_id
         if resources.get("requests"):
             shown["allocatedResources"] = resources["requests"]
         if self.handle is not None:
-            shown["resources"] = resources
+            shown["resources"] = resources if self.given is None else self.given
         mounts = spec.get("volumeMounts")
         if mounts:
             shown["volumeMounts"] = _mount_statuses(mounts)

@@ -59,6 +59,8 @@ class Kubelet:
         self._usage = admission.NodeUsage(node_status.amounts(node_status.allocatable(config)))
         self._addresses: PodAddresses | None = None
         self._waiting_for_address: dict[str, PodWorker] = {}
+        self._unsized: dict[str, PodWorker] = {}
+        """Those whose resize is deferred until others leave."""
         self._held: dict[str, Object | None] = {}
 
     # ---- the Node object
@@ -170,12 +172,17 @@ class Kubelet:
         worker = self._workers[uid] = PodWorker(self, pod)
         if status.get("startTime") or status.get("phase") in ("Succeeded", "Failed"):
             if status.get("phase") not in ("Succeeded", "Failed"):
-                self._usage.add(pod["spec"])
+                if objects.condition(pod, "PodResizePending") is not None:
+                    worker.recall_allocation()
+                    self._unsized[uid] = worker
+                self._usage.add(worker.allocated)
                 worker.counted = True
             self.reserve_address(pod)
             worker.adopt()
             if worker.deleting:
                 worker.terminate()
+            else:
+                worker.retry_resize()
             return
         if worker.deleting:
             worker.terminate()
@@ -209,7 +216,29 @@ class Kubelet:
         """Nothing of it runs any more: its resources are free."""
         if worker.counted:
             worker.counted = False
-            self._usage.remove(worker.pod["spec"])
+            self._usage.remove(worker.allocated)
+            self._unsized.pop(worker.uid, None)
+            self._serve_unsized()
+
+    def try_resize(self, worker: PodWorker, spec: Object) -> tuple[str, str] | None:
+        """Counts the pod with its new size, or says (reason, message) why it has to stay as it is."""
+        from controllers.kubelet import resize
+
+        self._unsized.pop(worker.uid, None)
+        problem = resize.problem(spec, worker.allocated, self._usage)
+        if problem is None:
+            self._usage.remove(worker.allocated)
+            self._usage.add(spec)
+            if self._unsized:
+                self.context.clock.call_later(0.0, self._serve_unsized)
+        elif problem[0] == resize.DEFERRED:
+            self._unsized[worker.uid] = worker
+        return problem
+
+    def _serve_unsized(self) -> None:
+        """There may be room now for pods that want another size."""
+        for worker in list(self._unsized.values()):
+            worker.retry_resize()
 
     def runs(self, pod: Object) -> bool:
         return pod["metadata"]["uid"] in self._workers

@@ -6,7 +6,7 @@ happens once however many changes led to it. Nothing here awaits: a pod without 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from controllers.kubelet import pod_status
 from controllers.kubelet.container import ContainerWorker, workers_for
@@ -21,6 +21,8 @@ from kctl.apimachinery.objects import Object
 from kctl.client.client import Client
 
 DEFAULT_GRACE_SECONDS = 30.0
+RECONCILE_SECONDS = 10.0
+"""After which a kubelet puts right what others have written into a pod's status."""
 _DEADLINE = "DeadlineExceeded"
 _DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
@@ -40,6 +42,10 @@ class PodNode(pod_status.NodeAddresses, Protocol):
 
     def event(self, pod: Object, type: str, reason: str, message: str, field_path: str = "") -> None: ...
 
+    def try_resize(self, worker: PodWorker, spec: Object) -> tuple[str, str] | None:
+        """Counts the pod with its new size, or says (reason, message) why it has to stay as it is."""
+        ...
+
     def pod_ended(self, worker: PodWorker) -> None:
         """Nothing of it runs any more."""
         ...
@@ -54,20 +60,24 @@ class PodWorker:
         "_deadline",
         "_grace",
         "_told_mount",
+        "allocated",
         "containers",
         "context",
         "counted",
         "deletion_due",
+        "ephemeral",
         "failure",
         "gone",
         "init",
         "ip",
         "node",
         "pod",
+        "resize_pending",
         "runtime",
         "sandbox",
         "start_time",
         "stopping",
+        "told",
         "uid",
     )
 
@@ -78,6 +88,13 @@ class PodWorker:
         self.pod = pod
         self.uid = str(pod["metadata"].get("uid") or "")
         self.init, self.containers = workers_for(self, pod)
+        self.ephemeral: list[ContainerWorker] = []
+        self.allocated: Object = pod["spec"]
+        """The spec with the resources that the node has given the pod."""
+        self.resize_pending: tuple[str, str] | None = None
+        """(reason, message) why it does not have the size that its spec asks for."""
+        self.told: Object | None = None
+        """The status as this kubelet has written it last."""
         self.ip = ""
         self.sandbox = False
         self.start_time = ""
@@ -126,7 +143,7 @@ class PodWorker:
 
     @property
     def alive(self) -> bool:
-        return any(worker.alive for worker in (*self.init, *self.containers))
+        return any(worker.alive for worker in (*self.init, *self.containers, *self.ephemeral))
 
     @property
     def terminal(self) -> bool:
@@ -134,7 +151,7 @@ class PodWorker:
         return self.stopping and not self.alive
 
     def container(self, name: str) -> ContainerWorker | None:
-        return next((each for each in (*self.init, *self.containers) if each.name == name), None)
+        return next((each for each in (*self.init, *self.containers, *self.ephemeral) if each.name == name), None)
 
     # ---- beginning
 
@@ -164,10 +181,11 @@ class PodWorker:
         self.sandbox = bool(status.get("podIP")) and not self.stopping
         known = {
             container["name"]: container
-            for field in ("initContainerStatuses", "containerStatuses")
+            for field in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
             for container in status.get(field) or ()
         }
-        for worker in (*self.init, *self.containers):
+        self._add_ephemeral()
+        for worker in (*self.init, *self.containers, *self.ephemeral):
             if worker.name in known:
                 worker.adopt(known[worker.name])
         if self.stopping:
@@ -239,13 +257,16 @@ class PodWorker:
 
     def advance(self) -> None:
         """Start every container that may start now, one after the other; each is looked for anew, so it does not matter what
-        the start of one has led to."""
+        the start of one has led to. Ephemeral ones wait for nobody."""
         while (worker := self._next_to_start()) is not None:
             worker.begin()
 
     def _next_to_start(self) -> ContainerWorker | None:
         if self.stopping or not self.sandbox:
             return None
+        for worker in self.ephemeral:
+            if worker.phase is ContainerPhase.IDLE:
+                return worker
         for worker in self.init:
             if worker.phase is ContainerPhase.IDLE:
                 return worker
@@ -277,7 +298,10 @@ class PodWorker:
 
     def _after_exit(self, worker: ContainerWorker, ago_seconds: float) -> None:
         code = worker.exit_code or 0
-        if restarts(worker.spec, self.restart_policy, worker.kind, code):
+        if worker.kind is ContainerKind.EPHEMERAL:
+            return
+        respawns = worker.respawns and self.restart_policy != "Never"
+        if respawns or restarts(worker.spec, self.restart_policy, worker.kind, code):
             worker.schedule_restart(ago_seconds)
         elif worker.kind is ContainerKind.INIT and code == 0:
             self.advance()
@@ -316,6 +340,8 @@ class PodWorker:
                 return
         if after.get("generation") != before.get("generation"):
             self._spec_updated(objects.spec(old))
+        elif pod.get("status") is not old.get("status") and pod.get("status") != self.told and not self.gone:
+            self.context.clock.call_later(RECONCILE_SECONDS, self._reconcile)
         if pod["spec"].get("readinessGates") and not self.stopping:
             self.changed()
         if after.get("annotations") != before.get("annotations") or after.get("labels") != before.get("labels"):
@@ -332,18 +358,87 @@ class PodWorker:
         if new.get("activeDeadlineSeconds") != old.get("activeDeadlineSeconds"):
             age = (self.context.clock.now() - times.parse(self.start_time)).total_seconds() if self.start_time else 0.0
             self._arm_deadline(age)
-        specs = {spec["name"]: spec for field in ("initContainers", "containers") for spec in new.get(field) or ()}
-        for worker in (*self.init, *self.containers):
-            spec = specs.get(worker.name, worker.spec)
-            worker.replace_spec(spec)
+        self._add_ephemeral()
+        self._allocate()
         self.changed()
+        self.advance()
+
+    def _reconcile(self) -> None:
+        """Somebody else has written into the status what is not so."""
+        if not self.gone:
+            self.changed()
+
+    def _add_ephemeral(self) -> None:
+        known = {worker.name for worker in self.ephemeral}
+        for spec in objects.spec(self.pod).get("ephemeralContainers") or ():
+            if spec["name"] not in known:
+                self.ephemeral.append(ContainerWorker(self, spec, ContainerKind.EPHEMERAL, False))
+
+    # ---- size
+
+    def _allocate(self) -> None:
+        """Give containers what the spec says now; another size only where the node has room for it."""
+        spec = objects.spec(self.pod)
+        if _resources_of(spec) != _resources_of(self.allocated) and not self.stopping:
+            spec = self._resized(spec)
+        else:
+            self.resize_pending = None
+        self.allocated = spec
+        specs = {each["name"]: each for field in ("initContainers", "containers") for each in spec.get(field) or ()}
+        for worker in (*self.init, *self.containers):
+            worker.replace_spec(specs.get(worker.name, worker.spec))
+
+    def _resized(self, wanted: Object) -> Object:
+        """What it gets of a size it wants."""
+        from controllers.kubelet import resize
+
+        generation = objects.generation(self.pod)
+        problem = self.node.try_resize(self, wanted)
+        if problem is None:
+            self.resize_pending = None
+            self.event("Normal", "ResizeStarted", resize.message("started", wanted, generation))
+            self.context.clock.call_later(0.0, self.container_resized)
+            return wanted
+        if problem != self.resize_pending:
+            reason, why = self.resize_pending = problem
+            self.event("Warning", f"Resize{reason}", resize.message(reason, wanted, generation, why))
+        given = {each["name"]: each.get("resources") or {} for each in _sized(self.allocated)}
+        return {**resize.with_resources(wanted, given), "resources": self.allocated.get("resources")}
+
+    @property
+    def resizing(self) -> bool:
+        return any(worker.given is not None for worker in (*self.init, *self.containers))
+
+    def container_resized(self) -> None:
+        if not self.resizing and not self.stopping:
+            from controllers.kubelet import resize
+
+            self.event("Normal", "ResizeCompleted", resize.message("completed", self.allocated, objects.generation(self.pod)))
+            self.changed()
+
+    def retry_resize(self) -> None:
+        """The node may have room now."""
+        if self.resize_pending is not None and not self.stopping:
+            self._allocate()
+            self.changed()
+
+    def recall_allocation(self) -> None:
+        """An earlier kubelet of this node could not give the pod the size it wants."""
+        from controllers.kubelet import resize
+
+        self.allocated = resize.allocated(self.pod)
+        specs = {each["name"]: each for each in _sized(self.allocated)}
+        for worker in (*self.init, *self.containers):
+            worker.spec = specs.get(worker.name, worker.spec)
+        condition = objects.condition(self.pod, "PodResizePending") or {}
+        self.resize_pending = (str(condition.get("reason") or ""), str(condition.get("message") or ""))
 
     def _begin_stopping(self, grace: float) -> None:
         self.stopping = True
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        for worker in self.containers:
+        for worker in (*self.containers, *self.ephemeral):
             worker.stop(grace)
         for worker in self.init:
             if worker.kind is ContainerKind.INIT or not any(each.alive for each in self.containers):
@@ -352,7 +447,7 @@ class PodWorker:
 
     def _continue_stopping(self) -> None:
         """Sidecars end after the containers they serve, last started first."""
-        if any(worker.alive for worker in self.containers):
+        if any(worker.alive for worker in (*self.containers, *self.ephemeral)):
             return
         for worker in reversed(self.init):
             if worker.alive:
@@ -386,13 +481,13 @@ class PodWorker:
         if self.gone:
             return
         if not self.stopping:
-            for worker in self.containers:
+            for worker in (*self.containers, *self.ephemeral):
                 if worker.running:
                     worker.tell_killing()
         self.gone = self.stopping = True
         if self._deadline is not None:
             self._deadline.cancel()
-        for worker in (*self.init, *self.containers):
+        for worker in (*self.init, *self.containers, *self.ephemeral):
             worker.discard()
         self._release_address()
 
@@ -401,7 +496,7 @@ class PodWorker:
         self.stopping = True
         if self._deadline is not None:
             self._deadline.cancel()
-        for worker in (*self.init, *self.containers):
+        for worker in (*self.init, *self.containers, *self.ephemeral):
             worker.detach()
 
     # ---- what the API shows
@@ -415,7 +510,17 @@ class PodWorker:
         self.node.pod_gone(self)
 
     def build_status(self) -> Object:
-        return pod_status.build(self)
+        self.told = status = pod_status.build(self)
+        return status
+
+
+def _sized(spec: Object) -> list[Object]:
+    """The containers that have resources of their own for as long as the pod runs, and those before them."""
+    return [*(spec.get("initContainers") or ()), *spec["containers"]]
+
+
+def _resources_of(spec: Object) -> list[Any]:
+    return [spec.get("resources"), *(each.get("resources") for each in _sized(spec))]
 
 
 def revision(obj: Object) -> int:
