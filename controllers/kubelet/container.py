@@ -5,12 +5,10 @@ It tells its pod worker what changed (`pod.changed`, `pod.container_exited`) and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from controllers.kubelet.by_template import ByTemplate
 from controllers.kubelet.context import KubeletContext, Waiter
-from controllers.kubelet.environment import mount_problem
+from controllers.kubelet.environment import mount_problem, mount_statuses
 from controllers.kubelet.phases import ContainerKind, ContainerPhase
 from controllers.kubelet.probes import KINDS, Prober
 from controllers.kubelet.references import missing_environment
@@ -22,7 +20,7 @@ from controllers.kubelet.restart_policy import (
     go_duration,
 )
 from controllers.kubelet.runtime import Container, ContainerRuntime, Exit, PulledImage, PullFailure, StartFailure
-from kctl.apimachinery import objects, times
+from kctl.apimachinery import times
 from kctl.apimachinery.clock import Timer
 from kctl.apimachinery.objects import Object
 
@@ -32,12 +30,6 @@ RELIST_SECONDS = 1.0
 _CREATING: Object = {"waiting": {"reason": "ContainerCreating"}}
 _INITIALIZING: Object = {"waiting": {"reason": "PodInitializing"}}
 _EMPTY: Object = {}
-_GROUPS = {
-    ContainerKind.INIT: "initContainers",
-    ContainerKind.SIDECAR: "initContainers",
-    ContainerKind.REGULAR: "containers",
-    ContainerKind.EPHEMERAL: "ephemeralContainers",
-}
 _PULL_REASONS = {"ErrImagePull": "ImagePullBackOff", "RegistryUnavailable": "ImagePullBackOff"}
 
 
@@ -137,12 +129,8 @@ class ContainerWorker:
     def running(self) -> bool:
         return self.phase is ContainerPhase.RUNNING
 
-    @property
-    def _is_init(self) -> bool:
-        return self.kind in (ContainerKind.INIT, ContainerKind.SIDECAR)
-
     def _event(self, type: str, reason: str, message: str) -> None:
-        self.pod.event(type, reason, message, f"spec.{_GROUPS[self.kind]}{{{self.name}}}")
+        self.pod.event(type, reason, message, f"spec.{self.kind.group}{{{self.name}}}")
 
     # ---- starting
 
@@ -171,7 +159,7 @@ class ContainerWorker:
             return
         self._pull_backoff_seconds = 0.0
         self.image, self.image_id = result.reference, result.image_id
-        self._event("Normal", "Pulled", _pulled_message(str(self.spec.get("image")), result))
+        self._event("Normal", "Pulled", result.told(str(self.spec.get("image"))))
         missing = missing_environment(self.pod.pod, self.spec, self.pod.context.lookup)
         if missing is not None:
             self._wait("CreateContainerConfigError", missing.message)
@@ -187,7 +175,7 @@ class ContainerWorker:
 
     def _start(self) -> None:
         self.phase = ContainerPhase.STARTING
-        made = self.pod.runtime.start_container(self.pod.pod, self.spec, self.restarts, self, init=self._is_init)
+        made = self.pod.runtime.start_container(self.pod.pod, self.spec, self.restarts, self, init=self.kind.is_init)
         if made.start_failure is not None:
             self._start_failed(made.start_failure)
         self.previous, self.handle = self.handle, made
@@ -465,7 +453,7 @@ class ContainerWorker:
         self.image = str(status.get("image") or self.image)
         self.image_id = str(status.get("imageID") or "")
         context = self.pod.context
-        self.handle = self.pod.runtime.adopt_container(self.pod.pod, self.spec, self.restarts, self, status, init=self._is_init)
+        self.handle = self.pod.runtime.adopt_container(self.pod.pod, self.spec, self.restarts, self, status, init=self.kind.is_init)
         if "running" in self.state and self.handle is not None:
             self.phase = ContainerPhase.RUNNING
             age = (context.clock.now() - self.handle.started_at).total_seconds()
@@ -502,38 +490,5 @@ class ContainerWorker:
             shown["resources"] = resources if self.given is None else self.given
         mounts = spec.get("volumeMounts")
         if mounts:
-            shown["volumeMounts"] = _mount_statuses(mounts)
+            shown["volumeMounts"] = mount_statuses(mounts)
         return shown
-
-
-@ByTemplate
-def _mount_statuses(mounts: Sequence[Object]) -> list[Object]:
-    return [_mount_status(mount) for mount in mounts]
-
-
-def _mount_status(mount: Object) -> Object:
-    shown: Object = {"name": mount["name"], "mountPath": mount.get("mountPath", "")}
-    if mount.get("readOnly"):
-        shown |= {"readOnly": True, "recursiveReadOnly": "Disabled"}
-    return shown
-
-
-def _pulled_message(image: str, result: PulledImage) -> str:
-    if result.present:
-        return f'Container image "{image}" already present on machine and can be accessed by the pod'
-    took = go_duration(result.seconds)
-    return f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: {result.size} bytes.'
-
-
-def kind_of(spec: Object, *, init: bool) -> ContainerKind:
-    if not init:
-        return ContainerKind.REGULAR
-    return ContainerKind.SIDECAR if spec.get("restartPolicy") == "Always" else ContainerKind.INIT
-
-
-def workers_for(pod: ContainerOwner, obj: Object) -> tuple[list[ContainerWorker], list[ContainerWorker]]:
-    """(init containers in order, containers)"""
-    spec = objects.spec(obj)
-    first = spec.get("initContainers") or ()
-    init = [ContainerWorker(pod, each, kind_of(each, init=True), True) for each in first]
-    return init, [ContainerWorker(pod, each, ContainerKind.REGULAR, bool(first)) for each in spec.get("containers") or ()]

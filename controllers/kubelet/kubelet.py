@@ -49,6 +49,8 @@ class Kubelet:
         """The node is cut off (annotation kctl.dev/kubelet: stopped): no heartbeat, no work, nothing forgotten."""
         self.pod_defaults: Mapping[str, str] = {}
         """Settings that the node's annotations give to its pods."""
+        self._reported: Object | None = None
+        """The node's status that was found to be right."""
         self._state = node_behaviour.RUNNING
         self._annotations: Mapping[str, str] = {}
         self._spawn = spawn
@@ -86,15 +88,26 @@ class Kubelet:
     async def report_status(self) -> None:
         """The five-minute report; its heartbeat times show that the kubelet lives."""
         for _ in range(3):
-            ready = self._state != node_behaviour.NOT_READY
-            status = node_status.status(
-                self.config, self.address, self.runtime, self.context.stamp(), objects.status(self.node), ready=ready
-            )
             try:
-                self.node_updated(await self.client.update_status(NODES, {**self.node, "status": status}))
+                self.node_updated(await self.client.update_status(NODES, {**self.node, "status": self._node_status()}))
+                self._reported = objects.status(self.node)
                 return
             except Conflict:
                 self.node_updated(await self.client.get(NODES, self.name))
+
+    def _node_status(self) -> Object:
+        ready = self._state != node_behaviour.NOT_READY
+        old = objects.status(self.node)
+        return node_status.status(self.config, self.address, self.runtime, self.context.stamp(), old, ready=ready)
+
+    @property
+    def has_to_report(self) -> bool:
+        """Whether the status says what is not so, or not all that is: somebody else has written into it."""
+        shown = objects.status(self.node)
+        if shown is self._reported:
+            return False
+        self._reported = shown
+        return node_status.says_more(self._node_status(), shown)
 
     def node_updated(self, node: Object) -> None:
         """Own writes and the informer's news; the pod CIDR arrives this way."""
@@ -173,7 +186,9 @@ class Kubelet:
         if status.get("startTime") or status.get("phase") in ("Succeeded", "Failed"):
             if status.get("phase") not in ("Succeeded", "Failed"):
                 if objects.condition(pod, "PodResizePending") is not None:
-                    worker.recall_allocation()
+                    from controllers.kubelet import resize
+
+                    resize.recall(worker)
                     self._unsized[uid] = worker
                 self._usage.add(worker.allocated)
                 worker.counted = True

@@ -14,6 +14,15 @@ class ContainerKind(StrEnum):
     EPHEMERAL = "ephemeral"
     """Added to a pod that runs: starts whatever the others do, never again, and nothing waits for it."""
 
+    @property
+    def is_init(self) -> bool:
+        return self in (ContainerKind.INIT, ContainerKind.SIDECAR)
+
+    @property
+    def group(self) -> str:
+        """The field of a pod's spec."""
+        return "initContainers" if self.is_init else "containers" if self is ContainerKind.REGULAR else "ephemeralContainers"
+
 
 class ContainerPhase(Enum):
     IDLE = "idle"

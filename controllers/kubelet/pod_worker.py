@@ -6,10 +6,11 @@ happens once however many changes led to it. Nothing here awaits: a pod without 
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Protocol
 
 from controllers.kubelet import pod_status
-from controllers.kubelet.container import ContainerWorker, workers_for
+from controllers.kubelet.container import ContainerWorker
 from controllers.kubelet.context import KubeletContext
 from controllers.kubelet.phases import ContainerKind, ContainerPhase
 from controllers.kubelet.references import missing_volume
@@ -143,7 +144,7 @@ class PodWorker:
 
     @property
     def alive(self) -> bool:
-        return any(worker.alive for worker in (*self.init, *self.containers, *self.ephemeral))
+        return any(worker.alive for worker in (*self.sized, *self.ephemeral))
 
     @property
     def terminal(self) -> bool:
@@ -151,7 +152,7 @@ class PodWorker:
         return self.stopping and not self.alive
 
     def container(self, name: str) -> ContainerWorker | None:
-        return next((each for each in (*self.init, *self.containers, *self.ephemeral) if each.name == name), None)
+        return next((each for each in (*self.sized, *self.ephemeral) if each.name == name), None)
 
     # ---- beginning
 
@@ -185,7 +186,7 @@ class PodWorker:
             for container in status.get(field) or ()
         }
         self._add_ephemeral()
-        for worker in (*self.init, *self.containers, *self.ephemeral):
+        for worker in (*self.sized, *self.ephemeral):
             if worker.name in known:
                 worker.adopt(known[worker.name])
         if self.stopping:
@@ -198,7 +199,7 @@ class PodWorker:
         if not self.sandbox:
             self._set_up()
             return
-        for worker in (*self.init, *self.containers):
+        for worker in self.sized:
             if worker.phase is ContainerPhase.EXITED:
                 self._after_exit(worker, worker.seconds_since_exit())
             elif worker.phase is ContainerPhase.WAITING:
@@ -245,11 +246,11 @@ class PodWorker:
             return
         if not self.sandbox:
             self._set_up()
-            return
-        self._retry()
+        else:
+            self._retry()
 
     def _retry(self) -> None:
-        for worker in (*self.init, *self.containers):
+        for worker in self.sized:
             worker.retry()
         self.advance()
 
@@ -359,7 +360,7 @@ class PodWorker:
             age = (self.context.clock.now() - times.parse(self.start_time)).total_seconds() if self.start_time else 0.0
             self._arm_deadline(age)
         self._add_ephemeral()
-        self._allocate()
+        self._allocation().allocate(self)
         self.changed()
         self.advance()
 
@@ -374,64 +375,28 @@ class PodWorker:
             if spec["name"] not in known:
                 self.ephemeral.append(ContainerWorker(self, spec, ContainerKind.EPHEMERAL, False))
 
-    # ---- size
-
-    def _allocate(self) -> None:
-        """Give containers what the spec says now; another size only where the node has room for it."""
-        spec = objects.spec(self.pod)
-        if _resources_of(spec) != _resources_of(self.allocated) and not self.stopping:
-            spec = self._resized(spec)
-        else:
-            self.resize_pending = None
-        self.allocated = spec
-        specs = {each["name"]: each for field in ("initContainers", "containers") for each in spec.get(field) or ()}
-        for worker in (*self.init, *self.containers):
-            worker.replace_spec(specs.get(worker.name, worker.spec))
-
-    def _resized(self, wanted: Object) -> Object:
-        """What it gets of a size it wants."""
-        from controllers.kubelet import resize
-
-        generation = objects.generation(self.pod)
-        problem = self.node.try_resize(self, wanted)
-        if problem is None:
-            self.resize_pending = None
-            self.event("Normal", "ResizeStarted", resize.message("started", wanted, generation))
-            self.context.clock.call_later(0.0, self.container_resized)
-            return wanted
-        if problem != self.resize_pending:
-            reason, why = self.resize_pending = problem
-            self.event("Warning", f"Resize{reason}", resize.message(reason, wanted, generation, why))
-        given = {each["name"]: each.get("resources") or {} for each in _sized(self.allocated)}
-        return {**resize.with_resources(wanted, given), "resources": self.allocated.get("resources")}
+    @property
+    def sized(self) -> list[ContainerWorker]:
+        return [*self.init, *self.containers]
 
     @property
     def resizing(self) -> bool:
-        return any(worker.given is not None for worker in (*self.init, *self.containers))
+        return any(worker.given is not None for worker in self.sized)
 
     def container_resized(self) -> None:
-        if not self.resizing and not self.stopping:
-            from controllers.kubelet import resize
-
-            self.event("Normal", "ResizeCompleted", resize.message("completed", self.allocated, objects.generation(self.pod)))
-            self.changed()
+        self._allocation().finish(self)
 
     def retry_resize(self) -> None:
         """The node may have room now."""
         if self.resize_pending is not None and not self.stopping:
-            self._allocate()
+            self._allocation().allocate(self)
             self.changed()
 
-    def recall_allocation(self) -> None:
-        """An earlier kubelet of this node could not give the pod the size it wants."""
-        from controllers.kubelet import resize
+    @staticmethod
+    def _allocation() -> ModuleType:
+        from controllers.kubelet import resize  # few pods' specs are ever changed
 
-        self.allocated = resize.allocated(self.pod)
-        specs = {each["name"]: each for each in _sized(self.allocated)}
-        for worker in (*self.init, *self.containers):
-            worker.spec = specs.get(worker.name, worker.spec)
-        condition = objects.condition(self.pod, "PodResizePending") or {}
-        self.resize_pending = (str(condition.get("reason") or ""), str(condition.get("message") or ""))
+        return resize
 
     def _begin_stopping(self, grace: float) -> None:
         self.stopping = True
@@ -487,7 +452,7 @@ class PodWorker:
         self.gone = self.stopping = True
         if self._deadline is not None:
             self._deadline.cancel()
-        for worker in (*self.init, *self.containers, *self.ephemeral):
+        for worker in (*self.sized, *self.ephemeral):
             worker.discard()
         self._release_address()
 
@@ -496,7 +461,7 @@ class PodWorker:
         self.stopping = True
         if self._deadline is not None:
             self._deadline.cancel()
-        for worker in (*self.init, *self.containers, *self.ephemeral):
+        for worker in (*self.sized, *self.ephemeral):
             worker.detach()
 
     # ---- what the API shows
@@ -514,14 +479,19 @@ class PodWorker:
         return status
 
 
-def _sized(spec: Object) -> list[Object]:
-    """The containers that have resources of their own for as long as the pod runs, and those before them."""
-    return [*(spec.get("initContainers") or ()), *spec["containers"]]
-
-
-def _resources_of(spec: Object) -> list[Any]:
-    return [spec.get("resources"), *(each.get("resources") for each in _sized(spec))]
-
-
 def revision(obj: Object) -> int:
     return int(obj["metadata"].get("resourceVersion") or 0)
+
+
+def kind_of(spec: Object, *, init: bool) -> ContainerKind:
+    if not init:
+        return ContainerKind.REGULAR
+    return ContainerKind.SIDECAR if spec.get("restartPolicy") == "Always" else ContainerKind.INIT
+
+
+def workers_for(pod: PodWorker, obj: Object) -> tuple[list[ContainerWorker], list[ContainerWorker]]:
+    """(init containers in order, containers)"""
+    spec = objects.spec(obj)
+    first = spec.get("initContainers") or ()
+    init = [ContainerWorker(pod, each, kind_of(each, init=True), True) for each in first]
+    return init, [ContainerWorker(pod, each, ContainerKind.REGULAR, bool(first)) for each in spec.get("containers") or ()]

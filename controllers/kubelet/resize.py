@@ -1,20 +1,116 @@
 """In-place resizes of running pods (the kubelet's allocation manager): whether the node has room for the new size, and what is said of
-it. Pure. Imported when somebody resizes a pod."""
+it. Imported when somebody changes the spec of a pod that runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import orjson
 
 from controllers.kubelet.admission import NodeUsage, demand
+from controllers.kubelet.context import KubeletContext
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 
 INFEASIBLE, DEFERRED = "Infeasible", "Deferred"
 _RESIZED = ("cpu", "memory")
 _GROUPS = ("initContainers", "containers")
+
+
+class SizedContainer(Protocol):
+    name: str
+    spec: Object
+
+    def replace_spec(self, spec: Object) -> None: ...
+
+
+class Room(Protocol):
+    """A kubelet."""
+
+    def try_resize(self, worker: Any, spec: Object) -> tuple[str, str] | None: ...
+
+
+class SizedPod(Protocol):
+    """A pod worker."""
+
+    pod: Object
+    context: KubeletContext
+    allocated: Object
+    resize_pending: tuple[str, str] | None
+    stopping: bool
+
+    @property
+    def resizing(self) -> bool: ...
+
+    @property
+    def sized(self) -> Sequence[SizedContainer]:
+        """Init containers and containers."""
+        ...
+
+    @property
+    def node(self) -> Room: ...
+
+    def container_resized(self) -> None: ...
+
+    def changed(self) -> None: ...
+
+    def event(self, type: str, reason: str, message: str, field_path: str = "") -> None: ...
+
+
+def allocate(pod: SizedPod) -> None:
+    """Give containers what the spec says now; another size only where the node has room for it."""
+    spec = objects.spec(pod.pod)
+    if not pod.stopping and _resources_of(spec) != _resources_of(pod.allocated):
+        spec = _resized(pod, spec)
+    else:
+        pod.resize_pending = None
+    pod.allocated = spec
+    specs = {each["name"]: each for each in _sized(spec)}
+    for worker in pod.sized:
+        worker.replace_spec(specs.get(worker.name, worker.spec))
+
+
+def _resized(pod: SizedPod, wanted: Object) -> Object:
+    """The spec with what the pod gets of the size it wants."""
+    generation = objects.generation(pod.pod)
+    refusal = pod.node.try_resize(pod, wanted)
+    if refusal is None:
+        pod.resize_pending = None
+        pod.event("Normal", "ResizeStarted", message("started", wanted, generation))
+        pod.context.clock.call_later(0.0, pod.container_resized)
+        return wanted
+    if refusal != pod.resize_pending:
+        reason, why = pod.resize_pending = refusal
+        pod.event("Warning", f"Resize{reason}", message(reason, wanted, generation, why))
+    given = {each["name"]: each.get("resources") or {} for each in _sized(pod.allocated)}
+    return {**with_resources(wanted, given), "resources": pod.allocated.get("resources")}
+
+
+def finish(pod: SizedPod) -> None:
+    """Says so, once no container has to be restarted for its new size any more."""
+    if not pod.resizing and not pod.stopping:
+        pod.event("Normal", "ResizeCompleted", message("completed", pod.allocated, objects.generation(pod.pod)))
+        pod.changed()
+
+
+def recall(pod: SizedPod) -> None:
+    """A pod that an earlier kubelet had not given the size it wants."""
+    pod.allocated = allocated(pod.pod)
+    specs = {each["name"]: each for each in _sized(pod.allocated)}
+    for worker in pod.sized:
+        worker.spec = specs.get(worker.name, worker.spec)
+    condition = objects.condition(pod.pod, "PodResizePending") or {}
+    pod.resize_pending = str(condition.get("reason") or ""), str(condition.get("message") or "")
+
+
+def _sized(spec: Object) -> list[Object]:
+    """The containers that have resources of their own for as long as the pod runs, and those before them."""
+    return [*(spec.get("initContainers") or ()), *spec["containers"]]
+
+
+def _resources_of(spec: Object) -> list[Any]:
+    return [spec.get("resources"), *(each.get("resources") for each in _sized(spec))]
 
 
 def problem(spec: Object, allocated: Object, usage: NodeUsage) -> tuple[str, str] | None:
