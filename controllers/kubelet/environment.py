@@ -71,7 +71,9 @@ def environment(
         variables.update({prefix + key: _plain(kind, value) for key, value in (obj.get("data") or {}).items()})
     for variable in container.get("env") or ():
         source = variable.get("valueFrom")
-        value = _from(source, pod, container, lookup, pod_ip, allocatable) if source else expand(str(variable.get("value") or ""), variables)[0]
+        value = (
+            _from(source, pod, container, lookup, pod_ip, allocatable) if source else expand(str(variable.get("value") or ""), variables)[0]
+        )
         if value is not None:
             variables[str(variable["name"])] = value
     return variables
@@ -81,9 +83,7 @@ def _plain(kind: str, value: Any) -> str:
     return base64.b64decode(value).decode(errors="replace") if kind == SECRET else str(value)
 
 
-def _from(
-    source: Object, pod: Object, container: Object, lookup: Lookup, pod_ip: str, allocatable: Mapping[str, Any] | None
-) -> str | None:
+def _from(source: Object, pod: Object, container: Object, lookup: Lookup, pod_ip: str, allocatable: Mapping[str, Any] | None) -> str | None:
     if "fieldRef" in source:
         return field_value(pod, str(source["fieldRef"].get("fieldPath") or ""), pod_ip)
     if "resourceFieldRef" in source:
@@ -129,3 +129,16 @@ def resource_value(pod: Object, container: Object, reference: Object, allocatabl
     if divisor == "0":
         divisor = "1"
     return str(-(-quantity.milli(amount) // quantity.milli(divisor)))
+
+
+@ByTemplate
+def mount_statuses(mounts: Sequence[Object]) -> list[Object]:
+    """What a container's status shows of its volumeMounts."""
+    return [_mount_status(mount) for mount in mounts]
+
+
+def _mount_status(mount: Object) -> Object:
+    shown: Object = {"name": mount["name"], "mountPath": mount.get("mountPath", "")}
+    if mount.get("readOnly"):
+        shown |= {"readOnly": True, "recursiveReadOnly": "Disabled"}
+    return shown

@@ -20,20 +20,32 @@ from controllers.kubelet.context import KubeletContext, Waiter
 from controllers.kubelet.heartbeat import Heartbeats
 from controllers.kubelet.kubelet import Kubelet
 from controllers.kubelet.node_config import NodeConfig, StaticPod, StaticPodState
-from controllers.kubelet.references import CLAIM, CONFIG_MAP, SECRET, Missing, kinds_of
+from controllers.kubelet.references import (
+    ATTACHMENT,
+    CLAIM,
+    CONFIG_MAP,
+    DRIVER,
+    SECRET,
+    SERVICE,
+    VOLUME,
+    Lookup,
+    Missing,
+    kinds_of,
+)
 from controllers.kubelet.runtime import ContainerRuntime
 from controllers.kubelet.simulated_logs import stream_lines
 from controllers.kubelet.simulated_runtime import SimulatedRuntime
 from controllers.kubelet.stages import DEFAULT_PROFILE, Stages
 from controllers.kubelet.static_pods import StaticPodRunner
 from controllers.kubelet.status_writer import StatusWriter
+from controllers.runtime.attachments import CSI_DRIVERS, VOLUME_ATTACHMENTS
 from controllers.runtime.events import EventRecorder
 from controllers.runtime.informer import Change, Informer, InformerFactory
-from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS
+from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
 from kctl.apimachinery import objects, status, user
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import CONFIG_MAPS, NODES, PODS, SECRETS
+from kctl.apimachinery.resources import CONFIG_MAPS, NODES, PODS, SECRETS, SERVICES
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
 from kctl.client.kubelet import NodeUsage, PodUsage
@@ -46,7 +58,14 @@ if TYPE_CHECKING:
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
 
-_LATER = {SECRET: SECRETS, CLAIM: PERSISTENT_VOLUME_CLAIMS}
+_LATER = {
+    SECRET: SECRETS,
+    CLAIM: PERSISTENT_VOLUME_CLAIMS,
+    VOLUME: PERSISTENT_VOLUMES,
+    DRIVER: CSI_DRIVERS,
+    ATTACHMENT: VOLUME_ATTACHMENTS,
+    SERVICE: SERVICES,
+}
 """Caches that are filled when a pod first needs them."""
 
 
@@ -73,7 +92,7 @@ class KubeletFleet:
         self._clock = clock
         self._configs = list(nodes)
         self._writer = StatusWriter(clock)
-        self._simulated = SimulatedRuntime(clock, randomness, Stages(profile), self._pod_defaults)
+        self._simulated = SimulatedRuntime(clock, randomness, Stages(profile), self._pod_defaults, self)
         self._runtime_for = runtime_for or (lambda config: None)
         self._context = KubeletContext(clock, randomness, self._writer, self._look_up, self._wait_for)
         self._kubelets: dict[str, Kubelet] = {}
@@ -238,6 +257,28 @@ class KubeletFleet:
         cache = self._caches.get(kind)
         return cache.get(key) if cache is not None else None
 
+    # ---- SandboxSources
+
+    @property
+    def lookup(self) -> Lookup:
+        return self._look_up
+
+    def services(self) -> Sequence[Object]:
+        cache = self._caches.get(SERVICE)
+        return list(cache.list()) if cache is not None else ()
+
+    def allocatable(self, node: str) -> Mapping[str, Any]:
+        kubelet = self._kubelets.get(node)
+        return (objects.status(kubelet.node).get("allocatable") or {}) if kubelet is not None else {}
+
+    def node_address(self, node: str) -> str:
+        kubelet = self._kubelets.get(node)
+        return kubelet.address if kubelet is not None else ""
+
+    def client(self, node: str) -> Client | None:
+        kubelet = self._kubelets.get(node)
+        return kubelet.client if kubelet is not None else None
+
     def _wait_for(self, missing: Missing, worker: Waiter) -> None:
         self._waiting.setdefault((missing.kind, missing.key), {})[worker.uid] = worker
 
@@ -325,7 +366,11 @@ class KubeletFleet:
         await self._load_execution()
         from controllers.kubelet import execution
 
-        return execution.exec_in(self._worker(node, key), container, command, self._clock)
+        worker = self._worker(node, key)
+        if SERVICE not in self._caches and SERVICE not in self._filling:
+            self._filling.add(SERVICE)
+            await self._fill([SERVICE])
+        return execution.exec_in(worker, container, command)
 
     async def attach(self, node: str, namespace: str, pod: str, container: str) -> Process:
         key = f"{namespace}/{pod}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from controllers.kubelet import images
@@ -25,16 +26,19 @@ from kctl.apimachinery.objects import Object
 
 if TYPE_CHECKING:
     from controllers.kubelet.commands.outcome import Outcome
+    from controllers.kubelet.life import Life
+    from controllers.kubelet.sandbox import Sandboxes, SandboxSources
 
 NAME = "kctl-sim"
 VERSION = "1.0.0"
 _SLOW_PULL_SECONDS = 15.0
 _KILLED = 137
 _SIGKILL = 9
-_SHORTEST_RUN_SECONDS = 1.0
+SHORTEST_RUN_SECONDS = 1.0
 """A kubelet notices the end of a container with its next look; an init container's is noticed at once here."""
 _DECIDING = {"run-duration", "exit-code", "oom-after"}
-_LOGGING = {"log-lines", "log-interval", "log-message"}
+LOGGING = {"log-lines", "log-interval", "log-message"}
+PROBING = {"startup-delay", "readiness-delay", "readiness-fail-after", "readiness-fail-duration", "liveness-fail-after"}
 
 
 class SimulatedContainer:
@@ -43,6 +47,7 @@ class SimulatedContainer:
         "_behaviour",
         "_exit_timer",
         "_finished_at",
+        "_life",
         "_listener",
         "_outcome",
         "_runtime",
@@ -80,6 +85,8 @@ class SimulatedContainer:
         self.start_failure: StartFailure | None = None
         self.ready_after_seconds = draw(behaviour.readiness_delay, runtime.randomness)
         self._finished_at: datetime | None = None
+        self._life: Life | None = None
+        """Its processes, where some run: its command is interpreted, or somebody has run something in it."""
         self._exit_timer: Timer | None = None
         self._stop_timer: Timer | None = None
 
@@ -115,7 +122,7 @@ class SimulatedContainer:
         behaviour, randomness = self._behaviour, self._runtime.randomness
         run = behaviour.run_seconds(self._attempt)
         ends = None if run is None else draw(run, randomness)
-        result = _exit(behaviour.exit_code_of(self._attempt), behaviour.exit_message)
+        result = exit_of(behaviour.exit_code_of(self._attempt), behaviour.exit_message)
         if behaviour.oom_after is not None:
             oom = draw(behaviour.oom_after, randomness)
             if ends is None or oom < ends:
@@ -130,25 +137,48 @@ class SimulatedContainer:
         from controllers.kubelet.commands.termination import termination_message
 
         init = self._spec in (objects.spec(self.pod).get("initContainers") or ())
-        ends = outcome.seconds if init else max(outcome.seconds, _SHORTEST_RUN_SECONDS)
+        ends = outcome.seconds if init else max(outcome.seconds, SHORTEST_RUN_SECONDS)
         message = self._behaviour.exit_message or termination_message(self.pod, self._spec, outcome)
-        result = _exit(outcome.exit_code, message)
+        result = exit_of(outcome.exit_code, message)
         self._exit_timer = self._runtime.clock.call_later(max(ends - already_ran_seconds, 0.0), lambda: self._end(result))
 
     def _end(self, result: Exit) -> None:
         if self._finished_at is None:
             self._finished_at = self._runtime.clock.now()
-            self.release()
+            self._cancel_timers()
+            if self._life is not None:
+                self._life.end()
             self._listener.on_exit(result)
 
     def ended(self, moment: datetime) -> None:
         """It ended before this kubelet started; its log can still be read."""
         self._finished_at = moment
 
+    def life(self) -> Life:
+        """What runs in it; made for who first asks. Raises OSError where a mount cannot be made."""
+        if self._life is None:
+            from controllers.kubelet.life import Life
+
+            sandbox = self._runtime.sandboxes.of(self._listener.pod)
+            self._life = Life(sandbox, self._spec, self._spec.get("command") or (), self._runtime.clock, lambda data: None)
+        return self._life
+
+    def begin_with(self, command: Sequence[str]) -> None:
+        """What is to be interpreted."""
+        raise NotImplementedError
+
+    async def prepare(self) -> None:
+        """What its files need from the API: ServiceAccount tokens."""
+        await self._runtime.sandboxes.of(self._listener.pod).fetch_tokens()
+
     def detach(self) -> None:
-        self.release()
+        self._cancel_timers()
 
     def release(self) -> None:
+        self._cancel_timers()
+        self._runtime.forget(self.pod)
+
+    def _cancel_timers(self) -> None:
         for timer in (self._exit_timer, self._stop_timer):
             if timer is not None:
                 timer.cancel()
@@ -159,11 +189,11 @@ class SimulatedContainer:
         takes = draw(behaviour.stop_duration, randomness)
         if (self._spec.get("lifecycle") or {}).get("preStop"):
             takes += self._pre_stop_seconds()
-        self.release()
+        self._cancel_timers()
         if takes > grace_seconds:
             takes, result = grace_seconds, Exit(_KILLED, "Error")
         else:
-            result = _exit(behaviour.stop_exit_code, "")
+            result = exit_of(behaviour.stop_exit_code, "")
         self._stop_timer = self._runtime.clock.call_later(takes, lambda: self._end(result))
 
     def _pre_stop_seconds(self) -> float:
@@ -179,7 +209,7 @@ class SimulatedContainer:
         self._runtime.clock.call_later(takes, lambda: done(error))
         return None
 
-    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome:
+    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome | None:
         behaviour = self._behaviour
         age = (self._runtime.clock.now() - self.started_at).total_seconds() + 1e-6
         if kind == "startup":
@@ -201,7 +231,7 @@ class SimulatedContainer:
 
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         behaviour = self._behaviour
-        if self._outcome is not None and not self._runtime.settings(self.pod, self._spec).keys() & _LOGGING:
+        if self._outcome is not None and not self._runtime.settings(self.pod, self._spec).keys() & LOGGING:
             return OutputLog(self._runtime.clock, self.started_at, lambda: self._finished_at, self._outcome.output).stream(options)
         source = LogSource(
             self._runtime.clock,
@@ -234,7 +264,7 @@ def _span(after: Seconds | None, lasts: Seconds | None) -> list[tuple[float, flo
     return [(after[0], after[0] + lasts[0] if lasts else float("inf"))]
 
 
-def _exit(code: int, message: str) -> Exit:
+def exit_of(code: int, message: str) -> Exit:
     return Exit(code, "Error" if code else "Completed", message)
 
 
@@ -260,13 +290,29 @@ class SimulatedRuntime:
         randomness: random.Random,
         stages: Stages,
         pod_defaults: Callable[[str], Mapping[str, str]] = lambda node: {},
+        sources: SandboxSources | None = None,
     ) -> None:
         """`pod_defaults` are the settings that a node, by name, gives to its pods."""
         self.clock = clock
         self.randomness = randomness
         self._stages = stages
         self._pod_defaults = pod_defaults
+        self._sources = sources
+        self._sandboxes: Sandboxes | None = None
         self._latest: tuple[Object, Object, bool, Mapping[str, str], Behaviour | str] | None = None
+
+    @property
+    def sandboxes(self) -> Sandboxes:
+        if self._sandboxes is None:
+            from controllers.kubelet.sandbox import Sandboxes
+
+            assert self._sources is not None
+            self._sandboxes = Sandboxes(self._sources, self.clock)
+        return self._sandboxes
+
+    def forget(self, pod: Object) -> None:
+        if self._sandboxes is not None:
+            self._sandboxes.forget(objects.uid(pod))
 
     def pod_address(self, pod: Object) -> str:
         return str(objects.status(pod).get("podIP") or "127.0.0.1")
@@ -353,6 +399,8 @@ class SimulatedRuntime:
         if latest is not None and latest[0] is pod and latest[1] is container and latest[2] is init and latest[3] is defaults:
             return latest[4]  # asked for at each step of a start
         policy = str(container.get("restartPolicy") or objects.spec(pod).get("restartPolicy") or "Always")
+        if container in (objects.spec(pod).get("ephemeralContainers") or ()):
+            policy = "Always"  # by itself it ends no more than the others do
         kind = ("sidecar" if container.get("restartPolicy") == "Always" else "init") if init else "regular"
         behaviour: Behaviour | str
         try:
@@ -362,6 +410,20 @@ class SimulatedRuntime:
         self._latest = pod, container, init, defaults, behaviour
         return behaviour
 
+    def _make(
+        self, behaviour: Behaviour, pod: Object, container: Object, attempt: int, listener: ContainerListener, container_id: str
+    ) -> SimulatedContainer:
+        outcome = None
+        if container.get("command") or container.get("args") or container.get("stdin"):
+            outcome = self._outcome(pod, container)
+            if outcome is None and self._sources is not None and not self.settings(pod, container).keys() & _DECIDING:
+                live = import_module("controllers.kubelet.live_container")  # which builds on this module
+                if command := live.live_command(container):
+                    made: SimulatedContainer = live.LiveContainer(self, behaviour, pod, container, attempt, listener, container_id, None)
+                    made.begin_with(command)
+                    return made
+        return SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id, outcome)
+
     def start_container(
         self, pod: Object, container: Object, attempt: int, listener: ContainerListener, *, init: bool
     ) -> SimulatedContainer:
@@ -370,8 +432,7 @@ class SimulatedRuntime:
         if isinstance(behaviour, str):
             problem, behaviour = behaviour, Behaviour()
         container_id = f"{NAME}://{self.randomness.getrandbits(256):064x}"
-        outcome = self._outcome(pod, container)
-        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id, outcome)
+        made = self._make(behaviour, pod, container, attempt, listener, container_id)
         if problem:
             made.start_failure = StartFailure("CreateContainerError", problem)
         else:
@@ -386,8 +447,7 @@ class SimulatedRuntime:
         shown = state.get("running") or ended
         if shown is None or isinstance(behaviour, str):
             return None
-        container_id, outcome = str(status.get("containerID") or ""), self._outcome(pod, container)
-        made = SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id, outcome)
+        made = self._make(behaviour, pod, container, attempt, listener, str(status.get("containerID") or ""))
         if shown.get("startedAt"):
             made.started_at = times.parse(shown["startedAt"])
         if "running" in state:

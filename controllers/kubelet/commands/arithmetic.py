@@ -83,14 +83,15 @@ class _Evaluator:
     def _assignment(self) -> int:
         token = self._peek()
         following = self._tokens[self._at + 1] if self._at + 1 < len(self._tokens) else ""
-        if token[:1].isalpha() or token[:1] == "_":
-            if following == "=" or (len(following) >= 2 and following.endswith("=") and following[:-1] in _BINARY and following not in _BINARY):
-                self._at += 2
-                value = self._assignment()
-                if following != "=":
-                    value = _wrap(_BINARY[following[:-1]](self._variable(token), value))
-                self._variables[token] = str(value)
-                return value
+        if (token[:1].isalpha() or token[:1] == "_") and (
+            following == "=" or (len(following) >= 2 and following.endswith("=") and following[:-1] in _BINARY and following not in _BINARY)
+        ):
+            self._at += 2
+            value = self._assignment()
+            if following != "=":
+                value = _wrap(_BINARY[following[:-1]](self._variable(token), value))
+            self._variables[token] = str(value)
+            return value
         return self._choice()
 
     def _choice(self) -> int:

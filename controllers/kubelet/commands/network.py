@@ -244,7 +244,7 @@ class ClusterNetwork:
         listener = target.listeners.get((protocol, port))
         if listener is None and protocol != "UDP":
             raise _failure(errno.ECONNREFUSED)
-        for each in {source, target} - {None}:
+        for each in (source, target):
             if each is not None and each.connections >= MOST_CONNECTIONS:
                 raise _failure(errno.EADDRNOTAVAIL if each is source else errno.ECONNREFUSED)
         local = joined(

@@ -12,7 +12,15 @@ Piece = tuple[str, bool]
 """(text, whether it is quoted)"""
 _LONGEST_PATTERN = 1000
 _MOST_STEPS = 3_000_000
-_CLASSES = {"digit": "0-9", "alpha": "A-Za-z", "alnum": "A-Za-z0-9", "upper": "A-Z", "lower": "a-z", "space": " \t\n\r\f\v", "xdigit": "0-9A-Fa-f"}
+_CLASSES = {
+    "digit": "0-9",
+    "alpha": "A-Za-z",
+    "alnum": "A-Za-z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "space": " \t\n\r\f\v",
+    "xdigit": "0-9A-Fa-f",
+}
 
 Token = str | Callable[[str], bool] | None
 """A character, a test of one, or None for any number of them."""

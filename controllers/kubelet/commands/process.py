@@ -10,16 +10,15 @@ and `process.error`, and changes the world only through `process.world`: files, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from controllers.kubelet.commands.errors import Exit, NotInterpreted
 from controllers.kubelet.commands.limits import STEPS_PER_SLICE
 from controllers.kubelet.files.tree import Who
 from kctl.apimachinery.clock import Clock, Timer
 
-if TYPE_CHECKING:
-    from controllers.kubelet.commands.world import World
-
+World = Any
+"""world.World, which is made of what is here."""
 Run = Generator[float | None, None, int]
 Write = Callable[[bytes], None]
 
@@ -67,7 +66,7 @@ class Input:
             yield None
         if not self._data:
             return None
-        line, newline, rest = bytes(self._data).partition(b"\n")
+        line, _newline, rest = bytes(self._data).partition(b"\n")
         self._data[:] = rest
         return line
 
@@ -130,7 +129,8 @@ class Process:
         return path if path.startswith("/") else f"{self.cwd.rstrip('/')}/{path}"
 
     def read(self, path: str) -> bytes:
-        return self.world.files.read(self.path(path), self.who)
+        made: bytes = self.world.files.read(self.path(path), self.who)
+        return made
 
     def write(self, path: str, data: bytes, *, append: bool = False) -> None:
         self.world.files.write(self.path(path), data, self.who, append=append, mode=0o666 & ~self.umask)
@@ -141,16 +141,19 @@ class Ended(Protocol):
 
 
 class Execution:
-    """Drives one process to its end: at once as far as it goes, then by the clock and by `wake`. `ended` is called once, with 127 for
-    what nobody can interpret (its words go to the error stream)."""
+    """Drives one process to its end: at once as far as it goes, then by the clock and by `wake`. `ended` is called once. What nobody can
+    interpret goes to `refused`; without that its words go to the error stream, and the exit code is 127."""
 
-    __slots__ = ("_clock", "_ended", "_run", "_running", "_timer", "_waiting", "process")
+    __slots__ = ("_clock", "_ended", "_refused", "_run", "_running", "_timer", "_waiting", "process")
 
-    def __init__(self, process: Process, run: Run, clock: Clock, ended: Callable[[int], None]) -> None:
+    def __init__(
+        self, process: Process, run: Run, clock: Clock, ended: Callable[[int], None], refused: Callable[[str], None] | None = None
+    ) -> None:
         self.process = process
         self._run: Run | None = run
         self._clock = clock
         self._ended = ended
+        self._refused = refused
         self._timer: Timer | None = None
         self._waiting = False
         self._running = False
@@ -197,6 +200,10 @@ class Execution:
             self._end(left.code)
             return
         except NotInterpreted as refused:
+            if self._refused is not None:
+                self._run = None
+                self._refused(str(refused))
+                return
             self.process.complain(f"{self.process.argv[0] if self.process.argv else 'sh'}: a simulated container cannot run {refused}\n")
             self._end(127)
             return

@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from controllers.kubelet.commands import builtins, patterns, syntax
+from controllers.kubelet.commands import builtins, conditions, patterns, syntax
 from controllers.kubelet.commands.errors import Break, Continue, Exit, NotInterpreted, Return
 from controllers.kubelet.commands.expansion import Expander
 from controllers.kubelet.commands.limits import CAPTURE_BYTES, NESTING
@@ -114,9 +114,9 @@ class Shell:
         finally:
             self._depth -= 1
         self.status = code
-        if code and self.stop_on_error and not self._tested and isinstance(node, syntax.Simple | syntax.Pipeline | syntax.Group):
-            if not (isinstance(node, syntax.Pipeline) and node.negated):
-                raise Exit(code)
+        ends = isinstance(node, syntax.Simple | syntax.Group) or (isinstance(node, syntax.Pipeline) and not node.negated)
+        if code and self.stop_on_error and not self._tested and ends:
+            raise Exit(code)
         return code
 
     def _dispatch(self, node: syntax.Command, streams: Streams) -> Generator[Waits, None, int]:
@@ -279,7 +279,7 @@ class Shell:
         for word in node.words[1:-1]:
             pieces = yield from self._expander.pattern(word)
             words.append(("".join(text for text, _ in pieces), pieces))
-        return builtins.double_bracket(self.process, words)
+        return conditions.double_bracket(self.process, words)
 
     def _command(self, words: list[str], assigned: dict[str, str], streams: Streams) -> Generator[Waits, None, int]:
         name = words[0]
@@ -305,7 +305,7 @@ class Shell:
     def run(self, words: list[str], streams: Streams, assigned: dict[str, str] | None = None) -> Generator[Waits, None, int]:
         """A program that is not part of the shell."""
         process = self.process.child(words, streams.out, streams.error, streams.stdin)
-        process.env = {name: self.variables[name] for name in self.exported if name in self.variables} | (assigned or {})
+        process.env = {name: self.variables[name] for name in sorted(self.exported) if name in self.variables} | (assigned or {})
         if process.depth > NESTING:
             raise NotInterpreted("programs that start programs that deep")
         program = self.process.world.find_program(words[0], process)
@@ -336,7 +336,9 @@ class Shell:
                 streams = self._opened(streams, redirect, target)
             except OSError as error:
                 verb = "can't open" if redirect.operator == "<" else "can't create"
-                reason = "nonexistent directory" if error.errno == errno.ENOENT and verb == "can't create" else os.strerror(error.errno or 0)
+                reason = (
+                    "nonexistent directory" if error.errno == errno.ENOENT and verb == "can't create" else os.strerror(error.errno or 0)
+                )
                 if redirect.operator == "<" and error.errno == errno.ENOENT:
                     reason = "no such file"
                 streams.error(f"{self.name}: {verb} {target}: {reason}\n".encode("utf-8", "surrogateescape"))
@@ -358,14 +360,13 @@ class Shell:
 
 def _duplicated(streams: Streams, redirect: syntax.Redirect, target: str) -> Streams:
     if target == "-":
-        return replace(streams, **{_STREAMS[redirect.descriptor]: Input() if redirect.descriptor == 0 else _discard})
+        if redirect.descriptor == 0:
+            return replace(streams, stdin=Input())
+        return replace(streams, error=_discard) if redirect.descriptor == 2 else replace(streams, out=_discard)
     if target not in ("1", "2") or redirect.descriptor == 0:
         raise NotInterpreted(f"a redirection to descriptor {target}")
     write = streams.out if target == "1" else streams.error
     return replace(streams, error=write) if redirect.descriptor == 2 else replace(streams, out=write)
-
-
-_STREAMS = ("stdin", "out", "error")
 
 
 def _discard(data: bytes) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from controllers.kubelet.files.tree import FileSystem, Who
 from kctl.apimachinery.clock import Clock
 
 if TYPE_CHECKING:
     from controllers.kubelet.commands.process import Execution, Input, Process, Run
-    from controllers.kubelet.commands.shell import Shell
 
 Program = Callable[["Process"], "int | Run"]
 
@@ -80,6 +79,8 @@ class World:
     clock: Clock
     hostname: str = "localhost"
     image: str = ""
+    find: Callable[[str, str], Program | None] = lambda image, name: None
+    """What an image carries under a name."""
     random: random.Random = field(default_factory=lambda: random.Random(0))
     network: Network | None = None
     pod: PodFacts = PodFacts()
@@ -91,14 +92,14 @@ class World:
     start: Callable[[Process, Run, Callable[[int], None]], Execution] | None = None
     signalled: Callable[[int], None] = lambda number: None
     """A process of the container sends the first one a signal."""
-    traps: Shell | None = None
+    traps: Any = None
     """The shell that handles SIGTERM; the container asks it before it ends the process."""
 
     def for_terminal(self, *, terminal: bool) -> World:
         """For what somebody runs in the container beside its own process."""
         return replace(self, terminal=terminal, strict=False, traps=None)
 
-    def handler(self, shell: Shell | None) -> None:
+    def handler(self, shell: Any) -> None:
         """`shell` handles signals from now on; None: nobody does."""
         self.traps = shell
 
@@ -108,16 +109,14 @@ class World:
 
     def find_program(self, name: str, process: Process) -> Program | None:
         """By path or by name: a script in the container's files, or what the image carries."""
-        from controllers.kubelet.commands import programs
-
         if "/" in name:
             path = process.path(name)
             script = self._script(path, process)
             if script is not None:
                 return script
             place = next((place for place in _PLACES if path.startswith(place) and "/" not in path[len(place) :]), None)
-            return programs.find(self.image, path if place is None else path[len(place) :])
-        return programs.find(self.image, name)
+            return self.find(self.image, path if place is None else path[len(place) :])
+        return self.find(self.image, name)
 
     def _script(self, path: str, process: Process) -> Program | None:
         """A file with #!, or with text, that may be run."""

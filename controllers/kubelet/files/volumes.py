@@ -178,7 +178,7 @@ def _downward(source: Object, pod: Object, sources: VolumeSources) -> Payload:
     payload: Payload = {}
     for item in source.get("items") or ():
         if "fieldRef" in item:
-            text = _field(pod, str(item["fieldRef"].get("fieldPath") or ""))
+            text: str | None = _field(pod, str(item["fieldRef"].get("fieldPath") or ""))
         else:
             text = resource_value(pod, {}, item.get("resourceFieldRef") or {}, sources.allocatable(pod))
         payload[str(item["path"])] = ((text or "").encode(), _mode(source, item))

@@ -30,7 +30,8 @@ class Call:
 
     @property
     def files(self) -> FileSystem:
-        return self.process.world.files
+        made: FileSystem = self.process.world.files
+        return made
 
     @property
     def who(self) -> Who:

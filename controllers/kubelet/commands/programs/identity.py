@@ -81,12 +81,13 @@ def _full_name(call: Call) -> str:
     try:
         lines = call.files.read("/etc/hosts").decode("utf-8", "replace").splitlines()
     except OSError:
-        return name
+        return str(name)
     for line in lines:
         fields = line.partition("#")[0].split()
         if name in fields[1:]:
-            return fields[1]
-    return name
+            first: str = fields[1]
+            return first
+    return str(name)
 
 
 def _uname(call: Call) -> int:

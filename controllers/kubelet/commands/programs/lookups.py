@@ -87,22 +87,22 @@ def _listing(call: Call, given: Options, entries: Sequence[tuple[str, Node]], *,
     for name, node in entries:
         owner = [] if "g" in given else [str(node.uid) if numeric else user_name(call, node.uid)]
         group = [] if "o" in given else [str(node.gid) if numeric else group_name(call, node.gid)]
-        length = "1, 3" if isinstance(node, Device) else _human(size_of(node)) if "h" in given else str(size_of(node))
+        size = "1, 3" if isinstance(node, Device) else _human(size_of(node)) if "h" in given else str(size_of(node))
         links = 2 + sum(isinstance(each, Directory) for each in node.look().values()) if isinstance(node, Directory) else 1
         shown = _classified(given, name, node) + (f" -> {node.target}" if isinstance(node, Symlink) else "")
-        rows.append((mode_text(node), str(links), [*owner, *group], length, shown))
+        rows.append((mode_text(node), str(links), [*owner, *group], size, shown))
     text = f"total {sum(_blocks(node) for _, node in entries)}\n" if total else ""
     moment = _moment(call.process.world.clock.now())
     if call.gnu:
         widths = [max((len(row[2][at]) for row in rows), default=0) for at in range(len(rows[0][2]))] if rows else []
         linked, sized = max((len(row[1]) for row in rows), default=1), max((len(row[3]) for row in rows), default=1)
-        for permissions, links, owners, length, shown in rows:
+        for permissions, count, owners, length, shown in rows:
             people = " ".join(owner.ljust(width) for owner, width in zip(owners, widths, strict=True))
-            text += f"{permissions} {links:>{linked}} {people} {length:>{sized}} {moment} {shown}\n"
+            text += f"{permissions} {count:>{linked}} {people} {length:>{sized}} {moment} {shown}\n"
         return text
-    for permissions, links, owners, length, shown in rows:
+    for permissions, count, owners, length, shown in rows:
         people = " ".join(f"{owner:<8}" for owner in owners)
-        text += f"{permissions} {links:>4} {people} {length:>9} {moment} {shown}\n"
+        text += f"{permissions} {count:>4} {people} {length:>9} {moment} {shown}\n"
     return text
 
 

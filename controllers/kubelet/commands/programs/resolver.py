@@ -40,7 +40,8 @@ def configuration(process: Process) -> Configuration:
 
 def _lines(process: Process, path: str) -> list[str]:
     try:
-        return process.world.files.read(path).decode("utf-8", "replace").splitlines()
+        made: list[str] = process.world.files.read(path).decode("utf-8", "replace").splitlines()
+        return made
     except OSError:
         return []
 

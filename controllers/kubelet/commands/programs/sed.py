@@ -12,6 +12,7 @@ from controllers.kubelet.commands.patterns import Expression
 from controllers.kubelet.commands.process import Run
 from controllers.kubelet.commands.programs.call import Applet, Call, lines_of, programs
 from controllers.kubelet.commands.programs.grep import compiled
+from controllers.kubelet.commands.programs.sed_words import scripts_of
 
 _MOST_STEPS = 200_000
 
@@ -456,7 +457,7 @@ def _group(matched: re.Match[str], number: int) -> str:
 
 
 def _sed(call: Call) -> Run:
-    scripts = _scripts(call)
+    scripts = scripts_of(call)
     in_place = any(re.fullmatch(r"-[nEr]*i.*|--in-place.*", word) for word in call.arguments)
     suffix = next((word.partition("i")[2] for word in call.arguments if re.fullmatch(r"-[nEr]*i.+", word)), "")
     call.arguments = [re.sub(r"^(-[nEr]*)i.*$", r"\1i", word) if re.fullmatch(r"-[nEr]*i.*", word) else word for word in call.arguments]
@@ -495,20 +496,6 @@ def _sed(call: Call) -> Run:
     editor.edit(lines_of(data), ends_whole=data.endswith(b"\n") or not data)
     call.print("".join(editor.output))
     return editor.code or (2 if code and call.gnu else code)
-
-
-def _scripts(call: Call) -> list[str]:
-    scripts, words = [], call.arguments
-    for at, word in enumerate(words):
-        if word == "--":
-            break
-        if re.fullmatch(r"-[nEri]*e", word) and at + 1 < len(words):
-            scripts.append(words[at + 1])
-        elif word.startswith("--expression="):
-            scripts.append(word[13:])
-        elif re.fullmatch(r"-[nEr]*e.+", word, re.DOTALL) and not word.startswith("--"):
-            scripts.append(word[word.index("e") + 1 :])
-    return scripts
 
 
 _APPLETS: dict[str, Applet] = {"sed": _sed}

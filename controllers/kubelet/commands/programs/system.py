@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from controllers.kubelet.commands import builtins
+from controllers.kubelet.commands import builtins, conditions
 from controllers.kubelet.commands.errors import Exit, NotInterpreted
 from controllers.kubelet.commands.process import LONGEST_SLEEP_SECONDS, Run, run_program
 from controllers.kubelet.commands.programs.call import Applet, Call, programs, text_of
@@ -254,7 +254,7 @@ def _test(call: Call) -> int:
             call.complain("missing ']'")
             return 2
         words = words[:-1]
-    return builtins.evaluate(call.process, words, call.name, lambda text: call.process.complain(text + "\n"))
+    return conditions.evaluate(call.process, words, call.name, lambda text: call.process.complain(text + "\n"))
 
 
 def _echo(call: Call) -> int:

@@ -48,7 +48,16 @@ class Container:
         self.env = {"PATH": "/bin", **(env or {})}
         self.executions: list[Execution] = []
         self.world = World(
-            self.files, who, self.clock, hostname, image, random.Random(1), network, PodFacts("pod-1", "default", "uid", "node-1"), wake_all=self.wake
+            self.files,
+            who,
+            self.clock,
+            hostname,
+            image,
+            programs.find,
+            random.Random(1),
+            network,
+            PodFacts("pod-1", "default", "uid", "node-1"),
+            wake_all=self.wake,
         )
         for path, content in (files or {}).items():
             if "/" in path.strip("/"):

@@ -154,8 +154,8 @@ sed -n '1!G;h;$p' plain
 sed ':a;N;$!ba;s/\\n/,/g' plain
 sed s/x/y/ open
 sed 's/e/E/;ta;s/^/-/;:a' plain
-sed 0 plain
 sed s/a plain
+sed 0 plain
 find sub | sort
 find sub -type f | sort
 find sub -name '*.md'
@@ -280,7 +280,9 @@ def _real(tmp_path: Path, command: str) -> tuple[int, str, str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-    done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20)
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20
+    )
     return done.returncode, done.stdout, done.stderr
 
 
@@ -290,7 +292,9 @@ def _words(command: str) -> list[str]:
 
 def _differs(message: str) -> str:
     """The words of quoting and paths that builds differ in."""
-    lines = [line for line in message.replace("‘", "'").replace("’", "'").splitlines() if "--help" not in line and not line.startswith("Usage:")]
+    lines = [
+        line for line in message.replace("‘", "'").replace("’", "'").splitlines() if "--help" not in line and not line.startswith("Usage:")
+    ]
     return "\n".join(lines)
 
 
