@@ -31,6 +31,8 @@ _MODULES = {
     "digests": "md5sum sha1sum sha256sum sha512sum base64 xxd od hexdump",
     "archives": "tar gzip gunzip zcat",
     "copying": "dd yes",
+    "requests": "curl wget",
+    "servers": "pause nginx httpd httpd-foreground python python3 redis-server redis-cli",
     "identity": "id whoami groups logname hostname uname arch nproc env printenv tty",
     "system": "sleep date ps kill pidof free uptime sync nice nohup timeout which stty clear reset watch "
     "true false test [ expr printf echo pwd",
