@@ -60,10 +60,39 @@ _LONG = {
     "form": "F",
     "proxy": "x",
 }
-_VALUED_LONG = (
-    "connect-timeout retry retry-delay retry-max-time url json resolve interface cacert cert key max-redirs noproxy data-urlencode".split()
+_VALUED_LONG = frozenset(
+    [
+        "connect-timeout",
+        "retry",
+        "retry-delay",
+        "retry-max-time",
+        "url",
+        "json",
+        "resolve",
+        "interface",
+        "cacert",
+        "cert",
+        "key",
+        "max-redirs",
+        "noproxy",
+        "data-urlencode",
+    ]
 )
-_FLAG_LONG = "compressed http1.1 http1.0 http2 retry-connrefused retry-all-errors fail-with-body no-keepalive tcp-nodelay raw no-progress-meter".split()
+_FLAG_LONG = frozenset(
+    [
+        "compressed",
+        "http1.1",
+        "http1.0",
+        "http2",
+        "retry-connrefused",
+        "retry-all-errors",
+        "fail-with-body",
+        "no-keepalive",
+        "tcp-nodelay",
+        "raw",
+        "no-progress-meter",
+    ]
+)
 
 
 @dataclass
