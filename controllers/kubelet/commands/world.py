@@ -79,8 +79,6 @@ class World:
     clock: Clock
     hostname: str = "localhost"
     image: str = ""
-    find: Callable[[str, str], Program | None] = lambda image, name: None
-    """What an image carries under a name."""
     random: random.Random = field(default_factory=lambda: random.Random(0))
     network: Network | None = None
     pod: PodFacts = PodFacts()
@@ -94,6 +92,8 @@ class World:
     """A process of the container sends the first one a signal."""
     traps: Any = None
     """The shell that handles SIGTERM; the container asks it before it ends the process."""
+    find: Callable[[str, str], Program | None] = lambda image, name: None
+    """What an image carries under a name."""
 
     def for_terminal(self, *, terminal: bool) -> World:
         """For what somebody runs in the container beside its own process."""
