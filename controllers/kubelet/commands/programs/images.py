@@ -79,7 +79,7 @@ _IMAGES: Mapping[str, Image] = {
     ),
     "nonewprivs": Image(("/nnp",), tools=NOTHING, own={"/nnp": "servers:no_new_privileges"}),
     "nonroot": Image((), ("sh",), user=1234),
-    "resource-consumer": Image(("/consumer",), own={"/consumer": "servers:resource_consumer"}),
+    "resource-consumer": Image(("/consumer",), own={"/consumer": "consumer:main"}),
     "sample-apiserver": Image(("/sample-apiserver",), tools=NOTHING, own={"/sample-apiserver": "servers:endless"}),
     "regression-issue-74839": Image(("/regression-issue-74839",), tools=NOTHING, own={"/regression-issue-74839": "servers:out_of_window"}),
     "ipc-utils": Image((), ("/bin/sh",)),

@@ -328,17 +328,6 @@ def no_new_privileges(process: Process) -> int:
     return 0
 
 
-def resource_consumer(process: Process) -> Run:
-    from controllers.kubelet.commands.programs.agnhost.dialing import resource_consumer as run
-
-    words = process.argv[1:]
-    port = next(
-        (int(word.rpartition("=")[2]) for word in words if word.startswith(("-port=", "--port=")) and word.rpartition("=")[2].isdigit()),
-        8080,
-    )
-    return (yield from run(process, port))
-
-
 def out_of_window(process: Process) -> Run:
     """regression-issue-74839: it would inject packets out of a connection's window; here there are none to drop."""
     server = Server(process)

@@ -58,7 +58,6 @@ class Container:
             network,
             PodFacts("pod-1", "default", "uid", "node-1"),
             wake_all=self.wake,
-            find=programs.find,
         )
         for path, content in (files or {}).items():
             if "/" in path.strip("/"):

@@ -68,7 +68,7 @@ def test_curl_asks_a_server_in_another_pod(cluster: Cluster) -> None:
 
 def test_dial_goes_on_to_others_over_http_and_udp(cluster: Cluster) -> None:
     netexec(cluster)
-    other, _ = netexec(cluster, "other", "10.244.0.4")
+    netexec(cluster, "other", "10.244.0.4")
     client = cluster.pod("client", "10.244.0.3")
     base = "http://10.244.0.2:8080/dial?request=hostname&host=10.244.0.4&tries=2"
     assert json.loads(client.run("curl", "-s", f"{base}&protocol=http&port=8080").out) == {"responses": ["other", "other"]}

@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from controllers.kubelet.commands.errors import NotInterpreted
 from controllers.kubelet.commands.network import Side
 from controllers.kubelet.commands.process import Process, Run
-from controllers.kubelet.commands.programs import http
 from controllers.kubelet.commands.programs.agnhost.netexec import datagram
+from controllers.kubelet.commands.programs.consumer import resource_consumer
 from controllers.kubelet.commands.programs.fetching import CONNECT_SECONDS, ClientError, Limits, TimedOut, connected
 from controllers.kubelet.commands.programs.golang import Flag, quoted
-from controllers.kubelet.commands.programs.http import Request, Response
 from controllers.kubelet.commands.programs.resolver import lookup
-from controllers.kubelet.commands.programs.servers import serve
 from controllers.kubelet.commands.programs.serving import Server, Task, words_of
 
 
@@ -113,29 +111,6 @@ def _port_forward_tester(process: Process, values: Mapping[str, Flag], arguments
 def _net(process: Process, values: Mapping[str, Flag], arguments: list[str]) -> Run:
     raise NotInterpreted('"agnhost net"')
     yield
-
-
-def resource_consumer(process: Process, port: int) -> Run:
-    """Says what it would consume; simulated usage is set by annotations."""
-
-    def handle(request: Request) -> Response:
-        if request.method != "POST":
-            return http.error("Bad request. Not a POST request", 400)
-        form = request.form
-        amounts = {"/ConsumeCPU": "millicores", "/ConsumeMem": "megabytes"}
-        if request.path == "/GetCurrentStatus":
-            return http.text("Warning: not implemented!\nGetCurrentStatus")
-        unit = amounts.get(request.path)
-        if unit is None:
-            return http.error("unknown function", 404)
-        amount, seconds = form.get(unit, ""), form.get("durationSec", "")
-        if not amount or not seconds:
-            return http.error("not given function argument", 400)
-        if not all(re.fullmatch(r"[-+]?\d{1,12}", each) for each in (amount, seconds)):
-            return http.error("incorrect function argument", 400)
-        return http.text(f"{request.path[1:]}\n{int(amount)} {unit}\n{int(seconds)} durationSec\n")
-
-    return (yield from serve(Server(process), port, handle))
 
 
 def _resource_consumer(process: Process, values: Mapping[str, Flag], arguments: list[str]) -> Run:

@@ -241,7 +241,7 @@ def _tcp_reset(process: Process, values: Mapping[str, Flag], arguments: list[str
 
 def _logs_generator(process: Process, values: Mapping[str, Flag], arguments: list[str]) -> Run:
     total, seconds = int(values["log-lines-total"]), float(values["run-duration"])
-    clock, random = process.world.clock, process.world.random
+    clock, dice = process.world.clock, process.world.random
 
     def log(letter: str, message: str, line: int) -> None:
         now = clock.now()
@@ -252,9 +252,9 @@ def _logs_generator(process: Process, values: Mapping[str, Flag], arguments: lis
         return 255
     letters = "bcdfghjklmnpqrstvwxz2456789"
     for number in range(total):
-        pod = "".join(random.choice(letters) for _ in range(random.randrange(3, 5)))
-        url = f"/api/v1/namespaces/{random.choice(('kube-system', 'default', 'ns'))}/pods/{pod}"
-        log("I", f"{number} {random.choice(('GET', 'POST', 'PUT'))} {url} {random.randrange(200, 600)}", 76)
+        pod = "".join(dice.choice(letters) for _ in range(dice.randrange(3, 5)))
+        url = f"/api/v1/namespaces/{dice.choice(('kube-system', 'default', 'ns'))}/pods/{pod}"
+        log("I", f"{number} {dice.choice(('GET', 'POST', 'PUT'))} {url} {dice.randrange(200, 600)}", 76)
         yield seconds / total
     return 0
 
