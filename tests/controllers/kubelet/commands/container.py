@@ -53,10 +53,10 @@ class Container:
             self.clock,
             hostname,
             image,
-            programs.find,
-            random.Random(1),
-            network,
-            PodFacts("pod-1", "default", "uid", "node-1"),
+            find=programs.find,
+            random=random.Random(1),
+            network=network,
+            pod=PodFacts("pod-1", "default", "uid", "node-1"),
             wake_all=self.wake,
         )
         for path, content in (files or {}).items():
