@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from controllers.kube_scheduler.framework import (
     BindPlugin,
+    DependsOn,
     FilterPlugin,
     PermitPlugin,
     PostBindPlugin,
@@ -16,6 +18,7 @@ from controllers.kube_scheduler.framework import (
     PreFilterPlugin,
     QueueSortPlugin,
     Refusing,
+    RelationPlugin,
     ReservePlugin,
     ScorePlugin,
 )
@@ -60,6 +63,11 @@ class Profile:
         """Every plugin that may refuse a pod, each once."""
         points = (self.pre_enqueue, self.pre_filter, self.filter, self.reserve, self.permit, self.pre_bind)
         return list({id(plugin): plugin for point in points for plugin in point}.values())
+
+    @property
+    def related(self) -> list[RelationPlugin]:
+        """Those that look at pods of the whole cluster; they filter and score."""
+        return [cast(RelationPlugin, plugin) for plugin in self.filter if plugin.depends_on is DependsOn.CLUSTER]
 
     @property
     def reads(self) -> Reads:
