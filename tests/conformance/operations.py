@@ -28,26 +28,25 @@ async def discovered(e2e: Suite, resource: ResourceType) -> None:
         assert f"{resource.plural}/{subresource.name}" in found
 
 
-def labelled(body: Object, name: str) -> Object:
-    meta = body.get("metadata") or {}
-    return {**body, "metadata": {**meta, "generateName": name, "labels": {**meta.get("labels", {}), LABEL: VALUE}}}
+def labelled(body: Object, letter: str) -> Object:
+    meta = body.get("metadata") or {"generateName": f"e2e-{letter}-"}
+    return {**body, "metadata": {**meta, "labels": {LABEL: VALUE}}}
 
 
 async def operations(
     e2e: Suite,
     api_version: str,
     kind: str,
-    body: Object,
-    *,
+    *bodies: Object,
     change: Callable[[Object], Object] = lambda obj: obj,
     status: Extra | None = None,
 ) -> None:
-    """Three objects are made of `body`; `change` is what the update changes beside an annotation, `status` what is done with the
-    first one's status (its path)."""
+    """Three objects are made of `bodies`, which may be one for all of them. `change` is what the update changes beside an annotation,
+    `status` what is done with the first one's status (its path)."""
     resource = built_in(api_version, kind)
     await discovered(e2e, resource)
     collection, everywhere = resource.path(NAMESPACE if resource.namespaced else ""), resource.path()
-    made = [await e2e.create(collection, labelled(body, f"e2e-{letter}-")) for letter in "abc"]
+    made = [await e2e.create(collection, labelled(body, letter)) for body, letter in zip(bodies * (3 // len(bodies)), "abc", strict=True)]
     first = f"{collection}/{objects.name(made[0])}"
     assert objects.uid(await e2e.get(first)) == objects.uid(made[0])
     names = [objects.name(each) for each in made]
