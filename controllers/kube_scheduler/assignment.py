@@ -17,7 +17,7 @@ import heapq
 import itertools
 import random
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -160,6 +160,7 @@ class Run:
             return
         changed = self._cache.changed_since(self._journal)
         self._journal = length
+        self._note_changes(changed)
         names: Sequence[str] = list(self._candidates) if changed is None else list(dict.fromkeys(changed))
         restored = False
         for name in names:
@@ -172,6 +173,9 @@ class Run:
             if feasible:
                 self._push(pod, index)
         self._tidy(pod, rescore=restored)
+
+    def _note_changes(self, names: Sequence[str] | None) -> None:
+        """Of nodes whose pods have changed; None for who knows which."""
 
     def _set_feasible(self, index: int, feasible: bool) -> bool:
         """Whether the scores of other nodes have changed by it."""
@@ -267,12 +271,11 @@ class Assigner:
             self._runs.clear()
 
     def _run(self, pod: PodInfo, only: str = "") -> Run:
-        keys = {key for plugin in self._related for key in plugin.topology_keys(pod)}
-        if not keys:
-            return Run(self._profile, self._cache, pod, self._randomness, only)
-        from controllers.kube_scheduler.relations.grouped_run import GroupedRun  # with the first pod that is related to others
-
-        return GroupedRun(self._profile, self._cache, pod, self._randomness, only)
+        make: Callable[..., Run] = Run
+        if any(plugin.topology_keys(pod) for plugin in self._related):
+            assert self._profile.grouped_run is not None
+            make = self._profile.grouped_run
+        return make(self._profile, self._cache, pod, self._randomness, only)
 
     def _assign_promised(self, pod: PodInfo, node: str) -> Placement | Refusal:
         """The node it was promised first. Others of its shape must leave that node to it, so that it shares no order with them."""

@@ -201,11 +201,14 @@ class RelationPlugin(FilterPlugin, ScorePlugin, Protocol):
         """The labels it goes by for this pod; none where it has nothing to say of it."""
         ...
 
-    def begin(self, state: CycleState) -> None:
-        """Before it is asked to filter for the next pod of the shape."""
+    def begin(self, state: CycleState) -> bool:
+        """Before it is asked to filter for the next pod of the shape. Whether its answers may be others now for every group; else they
+        are only for those that share the value of a label with a node whose pods have changed."""
         ...
 
-    def pre_score(self, state: CycleState, groups: Sequence[FeasibleGroup]) -> None: ...
+    def pre_score(self, state: CycleState, groups: Callable[[], Sequence[FeasibleGroup]]) -> bool:
+        """When other nodes are feasible than before: whether scores may be others now for every group."""
+        ...
 
 
 class ReservePlugin(Refusing, Protocol):

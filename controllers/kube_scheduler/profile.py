@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from controllers.kube_scheduler.framework import (
     BindPlugin,
@@ -43,7 +43,8 @@ DEFAULT_SCHEDULER_NAME = "default-scheduler"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Filters run in order and the first refusal of a node counts."""
+    """Filters run in order and the first refusal of a node counts. `grouped_run` looks for nodes where plugins that look at pods of the
+    whole cluster have something to say of a pod; it comes with them."""
 
     scheduler_name: str
     queue_sort: QueueSortPlugin
@@ -57,6 +58,7 @@ class Profile:
     permit: Sequence[PermitPlugin] = ()
     pre_bind: Sequence[PreBindPlugin] = ()
     post_bind: Sequence[PostBindPlugin] = ()
+    grouped_run: Callable[..., Any] | None = None
 
     @property
     def refusing(self) -> list[Refusing]:

@@ -3,7 +3,7 @@ to be away from it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from controllers.kube_scheduler.cache import Cache, NodeInfo
@@ -29,7 +29,7 @@ _ANTI_AFFINITY = "node(s) didn't match pod anti-affinity rules"
 _THEIRS = "node(s) didn't satisfy existing pods anti-affinity rules"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _State:
     """Live counts, so that it stays true while pods are placed. Each a list of (topology key, counts[, weight])."""
 
@@ -39,6 +39,7 @@ class _State:
     anti_affinity: list[tuple[str, Counts]]
     theirs: list[tuple[str, Counts]]
     scores: list[tuple[str, Counts, int]]
+    first: bool = False
 
 
 class InterPodAffinity:
@@ -105,15 +106,20 @@ class InterPodAffinity:
             return False
         if all(counts.get(labels[key], 0) for key, counts in known.affinity):
             return True
-        return known.begins and not any(counts for _, counts in known.affinity)
+        return known.first
 
     # ---- scores
 
-    def begin(self, state: CycleState) -> None:
-        """Its counts are live."""
+    def begin(self, state: CycleState) -> bool:
+        """The first pod of a kind that wants to be together may go anywhere."""
+        known: _State = state.data[self.name]
+        first = known.begins and not any(counts for _, counts in known.affinity)
+        changed, known.first = first is not known.first, first
+        return changed
 
-    def pre_score(self, state: CycleState, groups: Sequence[FeasibleGroup]) -> None:
+    def pre_score(self, state: CycleState, groups: Callable[[], Sequence[FeasibleGroup]]) -> bool:
         """Its scores do not go by which nodes are feasible."""
+        return False
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         """The weights of the terms, as often as there is a pod in the node's domain."""

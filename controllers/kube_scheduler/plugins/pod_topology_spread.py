@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from controllers.kube_scheduler.cache import Cache, NodeInfo
@@ -119,13 +119,17 @@ class PodTopologySpread:
 
     # ---- DoNotSchedule
 
-    def begin(self, state: CycleState) -> None:
-        """Once before the nodes are asked about, as pods may have been placed since."""
+    def begin(self, state: CycleState) -> bool:
+        """The domain with the fewest decides for all."""
         known: _State = state.data[self.name]
+        changed = False
         for hard in known.hard:
             counts = hard.counts.counts
             few = len(counts) < hard.constraint.min_domains
-            hard.least = 0 if few else min(counts.values(), default=2**31 - 1)
+            least = 0 if few else min(counts.values(), default=2**31 - 1)
+            changed |= least != hard.least
+            hard.least = least
+        return changed
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         known: _State = state.data[self.name]
@@ -139,17 +143,23 @@ class PodTopologySpread:
 
     # ---- ScheduleAnyway
 
-    def pre_score(self, state: CycleState, groups: Sequence[FeasibleGroup]) -> None:
+    def pre_score(self, state: CycleState, groups: Callable[[], Sequence[FeasibleGroup]]) -> bool:
         """How much each constraint weighs goes by the number of its domains among the nodes that are feasible."""
         known: _State = state.data[self.name]
+        if not known.soft:
+            return False
         keys = [soft.constraint.topology_key for soft in known.soft]
-        chosen = [group for group in groups if all(key in group.node.labels for key in keys)]
+        chosen = [group for group in groups() if all(key in group.node.labels for key in keys)]
+        changed = False
         for soft, key in zip(known.soft, keys, strict=True):
             if soft.counts is None:
                 size = sum(group.size for group in chosen)
             else:
                 size = len({group.node.labels[key] for group in chosen})
-            soft.weight = math.log(size + 2)
+            weight = math.log(size + 2)
+            changed |= weight != soft.weight
+            soft.weight = weight
+        return changed
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         known: _State = state.data[self.name]

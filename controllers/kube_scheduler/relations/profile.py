@@ -11,6 +11,7 @@ from controllers.kube_scheduler.plugins.node_affinity import NodeAffinity
 from controllers.kube_scheduler.plugins.pod_topology_spread import PodTopologySpread
 from controllers.kube_scheduler.plugins.taint_toleration import TaintToleration
 from controllers.kube_scheduler.profile import Profile
+from controllers.kube_scheduler.relations.grouped_run import GroupedRun
 from controllers.kube_scheduler.relations.index import RelationIndex
 from controllers.kube_scheduler.relations.terms import Subjects
 from controllers.kube_scheduler.scheduler import Scheduler
@@ -49,4 +50,5 @@ def add(profile: Profile, index: RelationIndex) -> Profile:
         pre_filter=[*profile.pre_filter, spread, affinity],
         filter=[*profile.filter, spread, affinity],
         score=[*profile.score, (spread, SPREAD_WEIGHT), (affinity, AFFINITY_WEIGHT)],
+        grouped_run=GroupedRun,
     )
