@@ -63,6 +63,12 @@ class Context:
     """What plugins want in the audit log; None where nobody keeps one."""
     reinvocation: Reinvocation | None = None
     """Made by the first plugin that may change what others have seen."""
+    beside_loop: bool = False
+    """Validation runs beside the event loop: it may take as long as it takes. On the loop it is Lengthy where that is too long."""
+
+
+class Lengthy(Exception):
+    """It takes longer than the event loop may be held: to be done again beside it."""
 
 
 class Strategy:
