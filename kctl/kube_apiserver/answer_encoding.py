@@ -13,7 +13,7 @@ import orjson
 
 from kctl.apimachinery.field_ownership.managed_fields import default, default_plain, plain_data
 from kctl.apimachinery.status import ApiError
-from kctl.kube_apiserver import list_encoding, media_types, representation
+from kctl.kube_apiserver import entity_tags, list_encoding, media_types, representation
 from kctl.kube_apiserver.media_types import MediaType
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, failure
@@ -36,7 +36,7 @@ def encode(request: Request, answer: ObjectAnswer | ListAnswer | RawAnswer, now:
 
 def _raw(request: Request, answer: RawAnswer) -> Encoded:
     headers = {"Cache-Control": CACHE_CONTROL, **answer.headers}
-    if headers.get("ETag", "") == request.headers.get("if-none-match"):
+    if entity_tags.matches(request.headers.get("if-none-match", ""), headers.get("ETag", "")):
         return 304, headers, b""
     if answer.content_type:
         headers["Content-Type"] = answer.content_type
