@@ -37,7 +37,8 @@ def answer(
     known: str = "",
 ) -> RawAnswer | None:
     """GET of /openapi/...; None where nothing is there. `custom`: the endpoints of the custom resources in `table`. `known`: the tags the
-    client has documents of, from its If-None-Match; for them no document is made. Raises NotAcceptable for clients that take protobuf only."""
+    client has documents of, from its If-None-Match; for them no document is made. Raises NotAcceptable for clients that take protobuf
+    only."""
     rest = path.removeprefix("/openapi").strip("/")
     if rest == "v3":
         content = orjson.dumps(index(table, custom))
