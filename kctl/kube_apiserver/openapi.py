@@ -18,9 +18,9 @@ from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.schema import bundle, enums
 from kctl.apimachinery.status import NotAcceptable
-from kctl.kube_apiserver import entity_tags, openapi_protobuf
+from kctl.kube_apiserver import openapi_protobuf
 from kctl.kube_apiserver.openapi_paths import META, Paths
-from kctl.kube_apiserver.response import RawAnswer
+from kctl.kube_apiserver.response import RawAnswer, has_tag
 
 Document = dict[str, Any]
 _JSON = "application/json"
@@ -52,7 +52,7 @@ def answer(
     _json_acceptable(accept)
     digest = _digest(name, served, custom)
     headers = _tagged(digest) | (_IMMUTABLE if query.get("hash") == digest else {})
-    if entity_tags.matches(known, headers["ETag"]):
+    if has_tag(known, headers["ETag"]):
         return RawAnswer(b"", _JSON, headers=headers)
     if served[0].storage_version:
         return RawAnswer(_custom_document(custom, served), _JSON, headers=headers)
@@ -66,7 +66,7 @@ def _version_2(table: Sequence[ResourceType], accept: str, custom: Sequence[obje
     content_type = openapi_protobuf.CONTENT_TYPE if protobuf else _JSON
     digests = "".join(_digest(name, served, custom) for name, served in sorted(_group_versions(table).items()))
     headers = _tagged(hashlib.sha512(digests.encode()).hexdigest().upper())
-    if entity_tags.matches(known, headers["ETag"]):
+    if has_tag(known, headers["ETag"]):
         return RawAnswer(b"", content_type, headers=headers)
     content = document_v2(table, custom)
     return RawAnswer(openapi_protobuf.document(orjson.loads(content)) if protobuf else content, content_type, headers=headers)

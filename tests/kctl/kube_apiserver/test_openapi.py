@@ -10,7 +10,8 @@ import pytest
 from kctl.apimachinery.resources import ResourceTable
 from kctl.apimachinery.schema import enums
 from kctl.apimachinery.status import NotAcceptable
-from kctl.kube_apiserver import entity_tags, openapi
+from kctl.kube_apiserver import openapi
+from kctl.kube_apiserver.response import has_tag
 
 TABLE = ResourceTable()
 
@@ -114,5 +115,5 @@ def test_who_has_a_document_is_told_so() -> None:
     [('"a"', True), ('"b", "a"', True), ('W/"a"', True), ("*", True), ("", False), ('"b"', False), ("a", False)],
 )
 def test_entity_tags(known: str, same: bool) -> None:
-    assert entity_tags.matches(known, '"a"') is same
-    assert not entity_tags.matches(known, "")
+    assert has_tag(known, '"a"') is same
+    assert not has_tag(known, "")
