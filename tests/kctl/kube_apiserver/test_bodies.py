@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
 from kctl.kube_apiserver.filters.max_in_flight import Bodies
 from kctl.kube_apiserver.request import Request
 from kctl.kube_apiserver.response import Response
-from tests.kctl.kube_apiserver.served import Connection, served
+from tests.kctl.kube_apiserver.served import Connection, served, until
 
 PATH = "/api/v1/namespaces/default/configmaps"
 
@@ -79,3 +80,31 @@ async def test_only_so_many_large_bodies_are_handled_at_a_time(monkeypatch: pyte
         answers = await asyncio.gather(*(each.ask(PATH, "POST", body, content_type="application/json") for each in connections))
         assert {answer.status for answer in answers} == {400}
         assert len(most) == 16 and max(most) <= 24 << 20, max(most)
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "content_type", "status"),
+    [
+        ("POST", "", "application/json", 400),
+        ("POST", "", "application/yaml", 400),
+        ("PUT", "/there", "application/json", 400),
+        ("PATCH", "/there", "application/merge-patch+json", 422),
+        ("PATCH", "/there?fieldManager=m", "application/apply-patch+yaml", 500),
+    ],
+)
+async def test_a_refused_body_is_forgotten_at_once(method: str, name: str, content_type: str, status: int) -> None:
+    """What was read of it is in no cycle: the collector comes by every few minutes only, and a body can be sixty megabytes by then."""
+    async with served() as api:
+        connection = await api.connect()
+        await connection.ask("/api/v1/namespaces", "POST", b'{"metadata":{"name":"default"}}', content_type="application/json")
+        assert (await connection.ask(PATH, "POST", b'{"metadata":{"name":"there"}}', content_type="application/json")).status == 201
+        head = b'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"there"},"data":{"a":['
+        body = head + b",".join([b"[]"] * 10_007) + b"]}}"
+        gc.collect()
+        gc.disable()
+        try:
+            assert (await connection.ask(PATH + name, method, body, content_type=content_type)).status == status
+            assert (await connection.ask(PATH)).status == 200  # the connection is with another request, the thread done
+            await until(lambda: not [each for each in gc.get_objects() if type(each) is list and len(each) == 10_007], "nothing is kept")
+        finally:
+            gc.enable()
