@@ -71,12 +71,12 @@ def _target_port(service: Object, pod: Object, number: int) -> int:
 
 def _refuse_datagrams(ports: Iterable[tuple[int, str]], words: Sequence[str], named: dict[str, int]) -> None:
     numbers: dict[str, set[int]] = {"UDP": set(), "TCP": set()}
-    for number, protocol in ports:
-        numbers.setdefault(protocol, set()).add(number)
+    for declared, protocol in ports:
+        numbers.setdefault(protocol, set()).add(declared)
     for word in words:
         remote = _split(word)[1]
-        number = _number(remote)
-        if (named.get(remote) if number is None else number) in numbers["UDP"] - numbers["TCP"]:
+        number: int | None = _number(remote)
+        if (named.get(remote, 0) if number is None else number) in numbers["UDP"] - numbers["TCP"]:
             raise CommandError(f"UDP protocol is not supported for {remote}")
 
 
@@ -98,8 +98,8 @@ def of_pod(pod: Object, words: Sequence[str]) -> list[str]:
         local, remote = _split(word)
         if not remote:
             raise CommandError("remote port cannot be empty")
-        number = _number(remote)
-        ports.append(_written(local, remote, named[remote]) if number is None else _written(local, remote, number))
+        given = _number(remote)
+        ports.append(_written(local, remote, named[remote] if given is None else given))
     return ports
 
 
