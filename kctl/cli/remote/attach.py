@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.cli.errors import CommandError
+from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
 from kctl.cli.pods_of import chosen_container
 from kctl.cli.remote.command import COMPLETED, InteractiveFlags, pod_of, pod_path, query_of, run_remote, target_of
@@ -50,7 +50,7 @@ class Attach(InteractiveFlags):
         if len(words) > 2:
             raise CommandError(f"expected POD, TYPE/NAME, or TYPE NAME, (at most 2 arguments) saw {len(words)}: [{' '.join(words)}]")
         if self.pod_running_timeout <= 0:
-            raise CommandError("--pod-running-timeout must be higher than zero")
+            raise UsageError("--pod-running-timeout must be higher than zero")
 
     async def run(self) -> None:
         target = await target_of(self.session, self.arguments)

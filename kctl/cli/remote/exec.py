@@ -50,7 +50,7 @@ class Exec(InteractiveFlags):
 
     def validate(self) -> None:
         if self.pod_running_timeout <= 0:
-            raise CommandError("--pod-running-timeout must be higher than zero")
+            raise UsageError("--pod-running-timeout must be higher than zero")
         if not self.target and not self.filename:
             raise CommandError("pod, type/name or --filename must be specified")
         if not self.command:

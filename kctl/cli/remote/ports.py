@@ -43,14 +43,14 @@ def _container_port(pod: Object, name: str) -> int:
     sidecars = [container for container in spec.get("initContainers") or () if container.get("restartPolicy") == "Always"]
     for container in (*(spec.get("containers") or ()), *sidecars):
         for port in container.get("ports") or ():
-            if port.get("name") == name:
+            if port.get("name", "") == name:
                 return int(port["containerPort"])
     raise CommandError(f"Pod '{objects.name(pod)}' does not have a named port '{name}'")
 
 
 def _service_port(service: Object, name: str) -> int:
     for port in objects.spec(service).get("ports") or ():
-        if port.get("name") == name:
+        if port.get("name", "") == name:
             return int(port["port"])
     raise CommandError(f"Service '{objects.name(service)}' does not have a named port '{name}'")
 
@@ -91,7 +91,7 @@ def of_pod(pod: Object, words: Sequence[str]) -> list[str]:
         for container in objects.spec(pod).get("containers") or ()
         for port in container.get("ports") or ()
     ]
-    named = {remote: _container_port(pod, remote) for remote in (_split(word)[1] for word in words) if remote and _number(remote) is None}
+    named = {remote: _container_port(pod, remote) for remote in (_split(word)[1] for word in words) if _number(remote) is None}
     _refuse_datagrams(declared, words, named)
     ports = []
     for word in words:
