@@ -17,7 +17,7 @@ from controllers.runtime.indexer import OWNERS
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
 from controllers.runtime.reconciler import Result
-from controllers.runtime.sources import For, Owns, Source, not_own_status
+from controllers.runtime.sources import For, Owns, OwnStatus, Source
 from kctl.apimachinery import cron, objects, times
 from kctl.apimachinery.cron import Schedule
 from kctl.apimachinery.objects import Object
@@ -112,10 +112,11 @@ class CronJobController(LoopController):
         self._jobs = context.informers.informer(JOBS)
         self._jobs.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
         self._recorder = context.recorder(self.name)
+        self._own_status = OwnStatus()
 
     def wakes(self) -> Sequence[Source]:
         return (
-            For(CRON_JOBS, when=not_own_status),
+            For(CRON_JOBS, when=self._own_status.not_mine),
             Owns(JOBS, by=CRON_JOBS),
         )
 
@@ -131,7 +132,7 @@ class CronJobController(LoopController):
             seconds = await self._run_if_due(cron_job, status)
         if status != objects.status(cron_job):
             try:
-                written = await self._client.update_status(CRON_JOBS, objects.replace(cron_job, status=status))
+                written = await self._client.update_status(CRON_JOBS, self._own_status.in_place(cron_job, status))
             except NotFound:
                 return None
             self._cron_jobs.observe([written])

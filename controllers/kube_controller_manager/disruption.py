@@ -14,7 +14,7 @@ from controllers.runtime import pods
 from controllers.runtime.events import NORMAL, WARNING
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.reconciler import Result
-from controllers.runtime.sources import For, Source, Watches, not_own_status
+from controllers.runtime.sources import For, OwnStatus, Source, Watches
 from kctl.apimachinery import int_or_percent, labels, objects, times
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import (
@@ -141,20 +141,14 @@ class DisruptionController(LoopController):
         self._owners = {kind: informers.informer(resource) for kind, resource in _SCALED.items()}
         self._mapper = RESTMapper(context.client.transport)
         self._recorder = context.recorder("controllermanager")
+        self._own_status = OwnStatus()
 
     def wakes(self) -> Sequence[Source]:
         return (
-            For(POD_DISRUPTION_BUDGETS, when=self._spec_or_grants),
+            For(POD_DISRUPTION_BUDGETS, when=self._own_status.not_mine),
             Watches(PODS, to=self._budgets_of, when=self._matters),
             Watches(PODS, to=lambda pod: (f"{_POD}{objects.key(pod)}",), when=_is_disruption_target),
         )
-
-    @staticmethod
-    def _spec_or_grants(old: Object | None, new: Object | None) -> bool:
-        """Also when the API server has noted a granted eviction."""
-        if not_own_status(old, new):
-            return True
-        return objects.status(old or {}).get("disruptedPods") != objects.status(new or {}).get("disruptedPods")
 
     def _matters(self, old: Object | None, new: Object | None) -> bool:
         return len(self._budgets) > 0 and _changes_health(old, new)
@@ -201,7 +195,7 @@ class DisruptionController(LoopController):
         if status == objects.status(budget):
             return
         try:
-            written = await self._client.update_status(POD_DISRUPTION_BUDGETS, objects.replace(budget, status=status))
+            written = await self._client.update_status(POD_DISRUPTION_BUDGETS, self._own_status.in_place(budget, status))
         except NotFound:
             return
         self._budgets.observe([written])

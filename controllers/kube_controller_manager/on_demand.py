@@ -66,6 +66,10 @@ def _is_written_by_hand(endpoints: Object) -> bool:
     return "endpoints.kubernetes.io/managed-by" not in labels and labels.get("endpointslice.kubernetes.io/skip-mirror") != "true"
 
 
+def _is_of_a_driver(volume: Object) -> bool:
+    return "csi" in (volume.get("spec") or {})
+
+
 def _is_bootstrap_token(secret: Object) -> bool:
     return secret.get("type") == "bootstrap.kubernetes.io/token"
 
@@ -104,6 +108,8 @@ _ENTRIES: Sequence[tuple[str, Factory]] = (
         _VOLUMES,
         at_start="host_path_provisioner.default_class",
     ),
+    _entry("persistentvolume-attach-detach-controller", "attach_detach", "AttachDetachController", _VOLUMES, of=_is_of_a_driver),
+    _entry("simulated-csi-attacher-controller", "simulated_csi_attacher", "SimulatedCsiAttacher", _VOLUMES, of=_is_of_a_driver),
     _entry("persistentvolume-expander-controller", "volume_expand", "VolumeExpandController", _CLAIMS),
     _entry("ephemeral-volume-controller", "ephemeral_volume", "EphemeralVolumeController", pods=_has_ephemeral_volumes),
     _entry("persistentvolumeclaim-protection-controller", "pvc_protection", "PvcProtectionController", _CLAIMS),

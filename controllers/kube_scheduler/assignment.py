@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from controllers.kube_scheduler.cache import Cache, NodeInfo
 from controllers.kube_scheduler.explain import explain
-from controllers.kube_scheduler.framework import CycleState, DependsOn, Status, unresolvable
+from controllers.kube_scheduler.framework import CycleState, DependsOn, Nomination, Status, unresolvable
 from controllers.kube_scheduler.pod_info import PodInfo, PodShape
 from controllers.kube_scheduler.profile import Profile
 from controllers.kube_scheduler.static_scores import StaticScores
@@ -36,10 +36,12 @@ _STALE_ENTRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No node, and why: the text for condition and event, and the plugins whose minds an event may change."""
+    """No node, and why: the text for condition and event, and the plugins whose minds an event may change. With a nomination there
+    will be one, once its victims are gone."""
 
     message: str
     plugins: frozenset[str]
+    nomination: Nomination | None = None
 
 
 class Placement(NamedTuple):
@@ -50,9 +52,9 @@ class Placement(NamedTuple):
 
 
 class Run:
-    """The nodes for one shape, best first. Valid while no node comes, goes or changes; pods may."""
+    """The nodes for one shape, best first. Valid while no node comes, goes or changes; pods may. `only`: the one node to look at."""
 
-    def __init__(self, profile: Profile, cache: Cache, pod: PodInfo, randomness: random.Random) -> None:
+    def __init__(self, profile: Profile, cache: Cache, pod: PodInfo, randomness: random.Random, only: str = "") -> None:
         self._profile = profile
         self._cache = cache
         self.state = CycleState()
@@ -69,7 +71,7 @@ class Run:
         # Of equal nodes the one that has waited longest is next; a random one would be drawn again and again.
         self._turn = itertools.count(1)
         self._heap: list[tuple[int, int, int, int]] = []
-        self._nodes = self._pre_filter(pod)
+        self._nodes = [node for node in self._pre_filter(pod) if not only or node.name == only]
         self.reusable = self.reusable and self.state.reusable
         self._candidates: dict[str, int] = {}
         """Nodes that no static filter refuses, by name: only these can ever do."""
@@ -115,17 +117,32 @@ class Run:
                 if plugin.depends_on is DependsOn.STATIC:
                     return False
         self._candidates[node.name] = index
+        if refusal is None and node.nominated:
+            return self._passes(pod, node)
         return refusal is None
 
     def _passes(self, pod: PodInfo, node: NodeInfo) -> bool:
         """The filters that look at the pods of a candidate, again."""
-        for plugin in self._filters:
-            status = plugin.filter(self.state, pod, node)
-            if status is not None:
-                self._statuses[node.name] = status
-                return False
+        status = self._fits(pod, node)
+        if status is not None:
+            self._statuses[node.name] = status
+            return False
         self._statuses.pop(node.name, None)
         return True
+
+    def _fits(self, pod: PodInfo, node: NodeInfo) -> Status | None:
+        """As the node is, and as it will be with the pods that it was promised to and that come before this one."""
+        awaited = promised_before(pod, node) if node.nominated else ()
+        for view in (node.with_pods(awaited), node) if awaited else (node,):
+            for plugin in self._filters:
+                status = plugin.filter(self.state, pod, view)
+                if status is not None:
+                    return status
+        return None
+
+    def _passes_all(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        """For PostFilter: what a static filter says does not change with the pods on the node."""
+        return self._fits(pod, node) if node.name in self._candidates else self._statuses.get(node.name)
 
     def _push(self, pod: PodInfo, index: int) -> None:
         node = self._nodes[index]
@@ -193,10 +210,20 @@ class Run:
             if self._absent is not None:
                 statuses |= {name: self._absent for name in names if name not in statuses}
             plugins = {status.plugin for status in statuses.values()}
-            words = [plugin.post_filter(self.state, pod, statuses, len(names)) for plugin in self._profile.post_filter]
             reason = self._absent.reasons[0] if self._absent and self._pre_filter_refused else ""
+            words = []
+            for plugin in self._profile.post_filter:
+                outcome = plugin.post_filter(self.state, pod, statuses, len(names), self._cache, self._passes_all)
+                if isinstance(outcome, Nomination):  # for this pod alone
+                    return Refusal(explain(statuses, len(names), [], reason), frozenset(plugins), outcome)
+                words.append(outcome)
             self._refusal = Refusal(explain(statuses, len(names), words, reason), frozenset(plugins))
         return self._refusal
+
+
+def promised_before(pod: PodInfo, node: NodeInfo) -> list[PodInfo]:
+    """Of the pods that wait for the node those that the pod must leave room for: of its own priority or higher."""
+    return [other for other in node.nominated.values() if other.priority >= pod.priority and other.uid != pod.uid]
 
 
 class Assigner:
@@ -209,11 +236,22 @@ class Assigner:
         self._runs: OrderedDict[PodShape, Run] = OrderedDict()
 
     def assign(self, pod: PodInfo) -> Placement | Refusal:
+        promised = self._cache.nomination_of(pod.uid)
+        if promised:
+            return self._assign_promised(pod, promised)
         run = self._runs.get(pod.shape)
         if run is None or not run.reusable or not run.valid:
             run = Run(self._profile, self._cache, pod, self._randomness)
             self._keep(pod.shape, run)
         return run.take(pod)
+
+    def _assign_promised(self, pod: PodInfo, node: str) -> Placement | Refusal:
+        """The node it was promised first. Others of its shape must leave that node to it, so that it shares no order with them."""
+        if self._cache.node(node) is not None:
+            there = Run(self._profile, self._cache, pod, self._randomness, only=node)
+            if there.ranking():
+                return there.take(pod)
+        return Run(self._profile, self._cache, pod, self._randomness).take(pod)
 
     def _keep(self, shape: PodShape, run: Run) -> None:
         self._runs.pop(shape, None)

@@ -7,7 +7,8 @@ pod sees it; the binding is confirmed by the informer, or the assumption is forg
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 
 from controllers.kube_scheduler.pod_info import PodInfo, Resources
@@ -29,6 +30,7 @@ class NodeInfo:
         "labels",
         "name",
         "node",
+        "nominated",
         "non_zero_memory",
         "non_zero_milli_cpu",
         "pods",
@@ -51,6 +53,8 @@ class NodeInfo:
         self.non_zero_milli_cpu = 0
         self.non_zero_memory = 0
         self.pods: dict[str, PodInfo] = {}
+        self.nominated: dict[str, PodInfo] = {}
+        """Pods that were promised this node and wait for others to leave it."""
         self.ports: dict[HostPort, int] = {}
         self.generation = 0
 
@@ -71,6 +75,14 @@ class NodeInfo:
             name: int(image.get("sizeBytes") or 0) for image in status.get("images") or () for name in image.get("names") or ()
         }
         self.generation += 1
+
+    def with_pods(self, pods: Iterable[PodInfo]) -> NodeInfo:
+        """A copy on which these run too."""
+        made = NodeInfo(self.name)
+        made.set_node(self.node or {"metadata": {"name": self.name}})
+        for info in (*self.pods.values(), *pods):
+            made.add_pod(info)
+        return made
 
     def add_pod(self, info: PodInfo) -> None:
         if info.uid in self.pods:
@@ -112,6 +124,7 @@ class Cache:
         self._nodes: dict[str, NodeInfo] = {}
         self._where: dict[str, str] = {}
         self._assumed: set[str] = set()
+        self._nominations: dict[str, str] = {}
         self.nodes_generation = 0
         """Rises when a node comes, goes or changes; not with pods."""
         self.journal_length = 0
@@ -148,7 +161,11 @@ class Cache:
             return
         info.node = None
         self.nodes_generation += 1
-        if not info.pods:
+        self._drop_if_empty(name)
+
+    def _drop_if_empty(self, name: str) -> None:
+        info = self._nodes[name]
+        if info.node is None and not info.pods and not info.nominated:
             del self._nodes[name]
 
     def _entry(self, name: str) -> NodeInfo:
@@ -158,6 +175,8 @@ class Cache:
         return info
 
     def assume(self, info: PodInfo, node: str) -> None:
+        if self._nominations:
+            self.forget_nomination(info.uid)
         self._assumed.add(info.uid)
         self._place(info, node)
 
@@ -197,17 +216,84 @@ class Cache:
 
     def remove_pod(self, uid: str) -> None:
         self._assumed.discard(uid)
+        if self._nominations:
+            self.forget_nomination(uid)
         name = self._where.pop(uid, None)
         if name is None:
             return
-        info = self._nodes[name]
-        info.remove_pod(uid)
+        self._nodes[name].remove_pod(uid)
         self._note(name)
-        if info.node is None and not info.pods:
-            del self._nodes[name]
+        self._drop_if_empty(name)
+
+    def pod(self, uid: str) -> PodInfo | None:
+        """An assigned or assumed pod."""
+        node = self._where.get(uid)
+        return self._nodes[node].pods.get(uid) if node is not None else None
+
+    # ---- promises
+
+    def nominate(self, info: PodInfo, node: str) -> None:
+        self.forget_nomination(info.uid)
+        self._nominations[info.uid] = node
+        self._entry(node).nominated[info.uid] = info
+        self._nominations_changed(node)
+
+    def forget_nomination(self, uid: str) -> None:
+        node = self._nominations.pop(uid, None)
+        if node is not None:
+            self._nodes[node].nominated.pop(uid, None)
+            self._nominations_changed(node)
+            self._drop_if_empty(node)
+
+    def nomination_of(self, uid: str) -> str:
+        """The node it was promised; '' for none."""
+        return self._nominations.get(uid, "")
+
+    def _nominations_changed(self, node: str) -> None:
+        self._nodes[node].generation += 1
+        self._note(node)
+
+    # ---- trials
+
+    @contextmanager
+    def trial(self, node: NodeInfo) -> Iterator[Trial]:
+        """For trying out what a node would be without some of its pods: in the end everything is as it was before, so that nobody who
+        has computed something from it need look again."""
+        generation, journal_length, journal = node.generation, self.journal_length, self._journal
+        self._journal = deque(maxlen=0)
+        trial = Trial(self, node.name)
+        try:
+            yield trial
+        finally:
+            trial.undo()
+            self._journal, self.journal_length, node.generation = journal, journal_length, generation
 
     def is_assumed(self, uid: str) -> bool:
         return uid in self._assumed
 
     def holds(self, uid: str) -> bool:
         return uid in self._where
+
+
+class Trial:
+    """Takes pods off one node of the cache and puts them back."""
+
+    def __init__(self, cache: Cache, node: str) -> None:
+        self._cache = cache
+        self._node = node
+        self._removed: dict[str, tuple[PodInfo, bool]] = {}
+
+    def remove(self, pod: PodInfo) -> None:
+        self._removed[pod.uid] = pod, self._cache.is_assumed(pod.uid)
+        self._cache.remove_pod(pod.uid)
+
+    def put_back(self, pod: PodInfo) -> None:
+        _, assumed = self._removed.pop(pod.uid)
+        if assumed:
+            self._cache.assume(pod, self._node)
+        else:
+            self._cache.add_pod(pod, self._node)
+
+    def undo(self) -> None:
+        for pod, _ in list(self._removed.values()):
+            self.put_back(pod)

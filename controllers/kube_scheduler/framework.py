@@ -142,9 +142,23 @@ class FilterPlugin(Refusing, Protocol):
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Nomination:
+    """The node a pod will get once the victims on it are gone."""
+
+    node: str
+    victims: tuple[PodInfo, ...]
+
+
+Passes = Callable[[CycleState, PodInfo, NodeInfo], Status | None]
+"""All filters for one node as it is now: why not, or None."""
+
+
 class PostFilterPlugin(Plugin, Protocol):
-    def post_filter(self, state: CycleState, pod: PodInfo, statuses: Mapping[str, Status], node_count: int) -> str:
-        """A sentence for the pod's condition, '' for nothing to say."""
+    def post_filter(
+        self, state: CycleState, pod: PodInfo, statuses: Mapping[str, Status], node_count: int, cache: Cache, passes: Passes
+    ) -> Nomination | str:
+        """What would help: then no further plugin is asked. Else a sentence for the pod's condition, '' for nothing to say."""
         ...
 
 

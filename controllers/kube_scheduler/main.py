@@ -30,15 +30,21 @@ class KubeScheduler:
         self._recorder = EventRecorder(client, clock, "default-scheduler")
         self._client = client
         self._clock = clock
-        self.scheduler = Scheduler(
-            default_profile(client), client, self._pods, self._recorder, clock, randomness, with_volumes=self._with_volumes
-        )
+        self._randomness = randomness
+        extensions = {"claims": self._volumes, "priorities": self._preemption}
+        self.scheduler = Scheduler(default_profile(client), client, self._pods, self._recorder, clock, randomness, extensions)
 
-    async def _with_volumes(self) -> Profile:
+    async def _volumes(self) -> Callable[[Profile], Profile]:
         """Imported with the first pod that has claims."""
-        from controllers.kube_scheduler.volume_profile import with_volumes
+        from controllers.kube_scheduler import volume_profile
 
-        return await with_volumes(default_profile(self._client), self._client, self._informers, self._clock, self.scheduler)
+        return await volume_profile.load(self._client, self._informers, self._clock, self.scheduler)
+
+    async def _preemption(self) -> Callable[[Profile], Profile]:
+        """Imported with the first pod of another priority than most."""
+        from controllers.kube_scheduler.preemption import profile
+
+        return await profile.load(self._informers, self._randomness, self.scheduler)
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         await self._informers.start()

@@ -75,6 +75,9 @@ class PodShape:
     images: tuple[str, ...]
     empty_request: bool
     has_claims: bool
+    priority: int
+    needs: frozenset[str]
+    """Which plugins that most clusters never need: `claims`, `priorities`."""
 
 
 def _requests(container: Object, *, non_zero: bool = False) -> Resources:
@@ -159,13 +162,16 @@ def _claims(spec: Object) -> list[Object]:
     return [volume for volume in spec.get("volumes") or () if "persistentVolumeClaim" in volume or "ephemeral" in volume]
 
 
-NODE_ACCOUNTS = Reads(spec=("hostNetwork", "overhead", "resources"), containers=("ports", "resources", "restartPolicy"), claims=True)
-"""What is counted of a pod on its node, whatever plugins there are; and whether it has claims, which need plugins of their own."""
+NODE_ACCOUNTS = Reads(
+    spec=("hostNetwork", "overhead", "priority", "resources"), containers=("ports", "resources", "restartPolicy"), claims=True
+)
+"""What is counted of a pod on its node, whatever plugins there are; and what needs plugins of their own."""
 
 
 def shape_of(spec: Object) -> PodShape:
     request = pod_requests(spec)
     counted = pod_requests(spec, non_zero=True)
+    priority, has_claims = int(spec.get("priority") or 0), bool(_claims(spec))
     empty = not (request.milli_cpu or request.memory or request.ephemeral_storage or request.scalars)
     return PodShape(
         request=request,
@@ -178,7 +184,9 @@ def shape_of(spec: Object) -> PodShape:
         node_name=spec.get("nodeName") or "",
         images=tuple(container.get("image") or "" for container in spec.get("containers") or ()),
         empty_request=empty,
-        has_claims=bool(_claims(spec)),
+        has_claims=has_claims,
+        priority=priority,
+        needs=frozenset(name for name, needed in (("claims", has_claims), ("priorities", priority != 0)) if needed),
     )
 
 
@@ -225,6 +233,10 @@ class PodInfo:
     key: str
     uid: str
     shape: PodShape
+
+    @property
+    def priority(self) -> int:
+        return self.shape.priority
 
     @classmethod
     def of(cls, pod: Object, shapes: Shapes) -> PodInfo:

@@ -9,37 +9,41 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
 from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.events_to_wake import ClusterChange, WakeTable, node_change
-from controllers.kube_scheduler.framework import ClusterEvent, Code, Status
+from controllers.kube_scheduler.framework import ClusterEvent, Code, Nomination, Status
 from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes
 from controllers.kube_scheduler.profile import Profile
 from controllers.kube_scheduler.queue import SchedulingQueue
 from controllers.runtime.events import NORMAL, WARNING, EventRecorder
 from controllers.runtime.informer import Change, Informer
 from controllers.runtime.volumes import claims_of
-from kctl.apimachinery import objects, times
+from kctl.apimachinery import objects
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import PODS
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.client.client import Client
 from kctl.client.errors import ConnectionFailed
-from kctl.client.transport import STRATEGIC_MERGE_PATCH
+
+if TYPE_CHECKING:
+    from controllers.kube_scheduler.pod_writer import PodWriter
 
 log = logging.getLogger(__name__)
 
 _SLICE = 100
 _TERMINAL = ("Succeeded", "Failed")
+Extension = Callable[[], Awaitable[Callable[[Profile], Profile]]]
 _ROOM_WAS_MADE = (ClusterChange(ClusterEvent.ASSIGNED_POD_DELETE),)
 
 
 class Scheduler:
-    """One profile over shared informers. `handle_pods` and `handle_nodes` are its informer handlers."""
+    """One profile over shared informers. `handle_pods` and `handle_nodes` are its informer handlers. `extensions` has, by what a pod
+    may need (`PodShape.needs`), how to load the plugins for it: most clusters never need those, nor the caches behind them."""
 
     def __init__(
         self,
@@ -49,15 +53,18 @@ class Scheduler:
         recorder: EventRecorder,
         clock: Clock,
         randomness: random.Random,
-        with_volumes: Callable[[], Awaitable[Profile]] | None = None,
+        extensions: Mapping[str, Extension] | None = None,
     ) -> None:
         self._randomness = randomness
-        self._client = client
+        self._client, self._clock = client, clock
         self._pods = pods
         self._recorder = recorder
-        self._clock = clock
-        self._with_volumes = with_volumes
-        self._held: dict[str, Object] | None = None
+        self._extensions = dict(extensions or {})
+        self._loading = 0
+        self._held: dict[str, None] = {}
+        """Keys of pods that wait for plugins."""
+        self._preempting: set[str] = set()
+        """Pods (uid) whose victims are being told to go."""
         self.cache = Cache()
         self._wake = asyncio.Event()
         self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set)
@@ -107,6 +114,7 @@ class Scheduler:
         self.queue.remove(uid)
         held = self.cache.holds(uid)
         self.cache.remove_pod(uid)
+        self._preempting.discard(uid)
         return held
 
     def _assigned(self, old: Object | None, pod: Object) -> bool:
@@ -114,6 +122,8 @@ class Scheduler:
         if _is_terminal(pod):
             return self._gone(pod)
         if old is not None and old["spec"] is pod["spec"]:
+            if "deletionTimestamp" in pod["metadata"]:
+                self._leaving(pod)
             return False
         uid, node = objects.uid(pod), pod["spec"]["nodeName"]
         self.queue.remove(uid)
@@ -126,6 +136,12 @@ class Scheduler:
         self.cache.add_pod(info, node)
         return False
 
+    def _leaving(self, pod: Object) -> None:
+        """Who was promised the node waits for it."""
+        info = self.cache.pod(objects.uid(pod))
+        if info is not None:
+            info.pod = pod
+
     def _unassigned(self, old: Object | None, pod: Object) -> None:
         if (pod["spec"].get("schedulerName") or "default-scheduler") != self._profile.scheduler_name:
             return
@@ -134,29 +150,38 @@ class Scheduler:
             self.queue.remove(uid)
         elif not self.cache.is_assumed(uid):
             info = PodInfo.of(pod, self._shapes)
-            if info.shape.has_claims and self._with_volumes is not None:
-                self._hold(pod)
-            elif all(plugin.pre_enqueue(info) is None for plugin in self._profile.pre_enqueue):
+            if info.shape.needs:
+                self._load_for(info)
+            if self._loading:
+                self._held[info.key] = None
+                return
+            if promised := (pod.get("status") or {}).get("nominatedNodeName"):
+                self._promised(info, promised)
+            if all(plugin.pre_enqueue(info) is None for plugin in self._profile.pre_enqueue):
                 self.queue.update(info)
 
-    # ---- volumes, once there is a pod with claims
+    def _promised(self, info: PodInfo, node: str) -> None:
+        """Before a restart, or by somebody else."""
+        if not self.cache.nomination_of(info.uid):
+            self.cache.nominate(info, node)
 
-    def _hold(self, pod: Object) -> None:
-        """Pods with claims wait until the plugins for them are there: most clusters never need those, nor their caches."""
-        if self._held is None:
-            self._held = {}
-            self._background(self._learn_volumes())
-        self._held[objects.key(pod)] = pod
+    # ---- plugins for what few clusters have
 
-    async def _learn_volumes(self) -> None:
-        assert self._with_volumes is not None
-        profile = await self._with_volumes()
-        self._use(profile)
-        held, self._held, self._with_volumes = self._held or {}, None, None
-        for key in held:
-            present = self._pods.get(key)
-            if present is not None and not present["spec"].get("nodeName") and not _is_terminal(present):
-                self._unassigned(None, present)
+    def _load_for(self, info: PodInfo) -> None:
+        for need in sorted(info.shape.needs & self._extensions.keys()):
+            self._loading += 1
+            self._background(self._extend(self._extensions.pop(need)))
+
+    async def _extend(self, load: Extension) -> None:
+        add = await load()
+        self._use(add(self._profile))
+        self._loading -= 1
+        if not self._loading:
+            held, self._held = self._held, {}
+            for key in held:
+                present = self._pods.get(key)
+                if present is not None and not present["spec"].get("nodeName") and not _is_terminal(present):
+                    self._unassigned(None, present)
 
     def claims_changed(self, keys: Collection[str]) -> None:
         """Pods that were refused and use one of them are looked at again."""
@@ -198,6 +223,9 @@ class Scheduler:
         if present is None or objects.uid(present) != info.uid or present["spec"].get("nodeName"):
             self.queue.done(queued)
             return
+        if info.uid in self._preempting:
+            self.queue.refused(queued, queued.unschedulable_plugins)
+            return
         try:
             found = self._assigner.assign(info)
         except Exception as error:  # one pod a plugin cannot digest must not stop the others
@@ -207,6 +235,8 @@ class Scheduler:
             return
         if isinstance(found, Refusal):
             self.queue.refused(queued, found.plugins)
+            if found.nomination is not None:
+                self._preempt(info, found.nomination)
             self._say_why(info, "Unschedulable", found.message)
         elif (status := self._reserve(info, found)) is not None:
             self._refused(queued, found, status)
@@ -243,6 +273,39 @@ class Scheduler:
             await work
         finally:
             del self._tasks[asyncio.current_task()]
+
+    # ---- preemption
+
+    def _preempt(self, info: PodInfo, nomination: Nomination) -> None:
+        """The node is promised at once; whoever of lower priority was promised it before has to look elsewhere."""
+        node = self.cache.node(nomination.node)
+        for other in list(node.nominated.values()) if node is not None else ():
+            if other.priority < info.priority:
+                self.cache.forget_nomination(other.uid)
+                self._background(self._write_status(other, {"nominatedNodeName": None}))
+        self.cache.nominate(info, nomination.node)
+        self._preempting.add(info.uid)
+        self._background(self._evict(info, nomination))
+
+    async def _evict(self, info: PodInfo, nomination: Nomination) -> None:
+        evicted = [victim for victim in nomination.victims if not victim.pod["metadata"].get("deletionTimestamp")]
+        try:
+            await asyncio.gather(*(self._evict_one(info, victim, nomination.node) for victim in evicted))
+        finally:
+            self._preempting.discard(info.uid)
+        if not all(self.cache.holds(victim.uid) for victim in nomination.victims):  # gone already: nobody will say so again
+            self._moved(_ROOM_WAS_MADE)
+
+    async def _evict_one(self, info: PodInfo, victim: PodInfo, node: str) -> None:
+        try:
+            await self._writer.evict(victim.pod, self._profile.scheduler_name)
+        except NotFound:
+            return
+        except (ApiError, ConnectionFailed) as error:
+            log.warning("evicting %s for %s: %s", victim.key, info.key, error)
+            return
+        told = f"Preempted by pod {info.uid} on node {node}"
+        self._recorder.event(victim.pod, NORMAL, "Preempted", told, action="Preempting", related=info.pod)
 
     # ---- binding
 
@@ -297,34 +360,33 @@ class Scheduler:
 
     # ---- saying why
 
+    @cached_property
+    def _writer(self) -> PodWriter:
+        """Imported with the first pod that finds no node."""
+        from controllers.kube_scheduler.pod_writer import PodWriter
+
+        return PodWriter(self._client, self._clock)
+
     async def _set_condition(self, info: PodInfo, reason: str, message: str) -> None:
         present = self._pods.get(info.key)
         if present is None or objects.uid(present) != info.uid:
             return
         old = objects.condition(present, "PodScheduled") or {}
-        if (old.get("status"), old.get("reason"), old.get("message")) == ("False", reason, message):
+        promised = self.cache.nomination_of(info.uid)
+        is_known = (present.get("status") or {}).get("nominatedNodeName", "") == promised
+        if is_known and (old.get("status"), old.get("reason"), old.get("message")) == ("False", reason, message):
             return
-        transition = times.rfc3339(self._clock.now()) if old.get("status") != "False" else old.get("lastTransitionTime")
-        condition = {
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": reason,
-            "message": message,
-            "lastProbeTime": None,
-            "lastTransitionTime": transition,
-            "observedGeneration": objects.generation(present),
-        }
+        condition = self._writer.condition(present, "PodScheduled", "False", reason, message)
+        status: Object = {"conditions": [condition]}
+        if promised:
+            status["nominatedNodeName"] = promised
+        await self._write_status(info, status)
+
+    async def _write_status(self, info: PodInfo, status: Object) -> None:
         try:
-            await self._client.patch(
-                PODS,
-                objects.name(present),
-                {"metadata": {"uid": info.uid}, "status": {"conditions": [condition]}},
-                objects.namespace(present),
-                patch_type=STRATEGIC_MERGE_PATCH,
-                subresource="status",
-            )
+            await self._writer.patch_status(info.pod, status)
         except (ApiError, ConnectionFailed) as error:
-            log.warning("condition of %s: %s", info.key, error)
+            log.warning("status of %s: %s", info.key, error)
 
 
 def _is_terminal(pod: Object) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from controllers.kube_scheduler.framework import ClusterEvent
 from controllers.kube_scheduler.plugins.volume_binding import VolumeBinding
@@ -16,7 +18,7 @@ from kctl.apimachinery.clock import Clock
 from kctl.client.client import Client
 
 
-async def with_volumes(profile: Profile, client: Client, informers: InformerFactory, clock: Clock, scheduler: Scheduler) -> Profile:
+async def load(client: Client, informers: InformerFactory, clock: Clock, scheduler: Scheduler) -> Callable[[Profile], Profile]:
     """`scheduler` is told what changes of claims, volumes and classes."""
     cache = VolumeCache(informers)
     await cache.start(
@@ -24,7 +26,7 @@ async def with_volumes(profile: Profile, client: Client, informers: InformerFact
         lambda: scheduler.storage_changed(ClusterEvent.PERSISTENT_VOLUME),
         lambda: scheduler.storage_changed(ClusterEvent.STORAGE_CLASS),
     )
-    return add(profile, cache, client, clock)
+    return partial(add, cache=cache, client=client, clock=clock)
 
 
 def add(profile: Profile, cache: VolumeCache, client: Client, clock: Clock) -> Profile:

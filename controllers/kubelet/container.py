@@ -5,12 +5,10 @@ It tells its pod worker what changed (`pod.changed`, `pod.container_exited`) and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from controllers.kubelet.by_template import ByTemplate
 from controllers.kubelet.context import KubeletContext, Waiter
-from controllers.kubelet.environment import mount_problem
+from controllers.kubelet.environment import mount_problem, mount_statuses
 from controllers.kubelet.phases import ContainerKind, ContainerPhase
 from controllers.kubelet.probes import KINDS, Prober
 from controllers.kubelet.references import missing_environment
@@ -22,7 +20,7 @@ from controllers.kubelet.restart_policy import (
     go_duration,
 )
 from controllers.kubelet.runtime import Container, ContainerRuntime, Exit, PulledImage, PullFailure, StartFailure
-from kctl.apimachinery import objects, times
+from kctl.apimachinery import times
 from kctl.apimachinery.clock import Timer
 from kctl.apimachinery.objects import Object
 
@@ -59,6 +57,10 @@ class ContainerOwner(Waiter, Protocol):
 
     def container_exited(self, worker: ContainerWorker) -> None: ...
 
+    def container_resized(self) -> None:
+        """One that had to be restarted for its new size runs again."""
+        ...
+
     def event(self, type: str, reason: str, message: str, field_path: str = "") -> None: ...
 
 
@@ -68,6 +70,7 @@ class ContainerWorker:
         "_prober",
         "_pull_backoff_seconds",
         "_timer",
+        "given",
         "handle",
         "image",
         "image_id",
@@ -78,6 +81,7 @@ class ContainerWorker:
         "pod",
         "previous",
         "ready",
+        "respawns",
         "restarts",
         "spec",
         "started",
@@ -100,6 +104,10 @@ class ContainerWorker:
         self.handle: Container | None = None
         self.previous: Container | None = None
         self.stopping = False
+        self.respawns = False
+        """It is stopped to start again with another image or size."""
+        self.given: Object | None = None
+        """The resources it still has while it is stopped for others."""
         self._backoff: Backoff | None = None
         self._pull_backoff_seconds = 0.0
         self._timer: Timer | None = None
@@ -122,8 +130,7 @@ class ContainerWorker:
         return self.phase is ContainerPhase.RUNNING
 
     def _event(self, type: str, reason: str, message: str) -> None:
-        group = "containers" if self.kind is ContainerKind.REGULAR else "initContainers"
-        self.pod.event(type, reason, message, f"spec.{group}{{{self.name}}}")
+        self.pod.event(type, reason, message, f"spec.{self.kind.group}{{{self.name}}}")
 
     # ---- starting
 
@@ -152,7 +159,7 @@ class ContainerWorker:
             return
         self._pull_backoff_seconds = 0.0
         self.image, self.image_id = result.reference, result.image_id
-        self._event("Normal", "Pulled", _pulled_message(str(self.spec.get("image")), result))
+        self._event("Normal", "Pulled", result.told(str(self.spec.get("image"))))
         missing = missing_environment(self.pod.pod, self.spec, self.pod.context.lookup)
         if missing is not None:
             self._wait("CreateContainerConfigError", missing.message)
@@ -168,8 +175,7 @@ class ContainerWorker:
 
     def _start(self) -> None:
         self.phase = ContainerPhase.STARTING
-        init = self.kind is not ContainerKind.REGULAR
-        made = self.pod.runtime.start_container(self.pod.pod, self.spec, self.restarts, self, init=init)
+        made = self.pod.runtime.start_container(self.pod.pod, self.spec, self.restarts, self, init=self.kind.is_init)
         if made.start_failure is not None:
             self._start_failed(made.start_failure)
         self.previous, self.handle = self.handle, made
@@ -233,8 +239,11 @@ class ContainerWorker:
         if "terminated" in self.state:
             self.last_state = self.state
         self.phase = ContainerPhase.RUNNING
-        self.stopping = False
+        self.stopping = self.respawns = False
         self.state = self.pod.context.running_state()
+        if self.given is not None:
+            self.given = None
+            self.pod.container_resized()
         hook = (self.spec.get("lifecycle") or {}).get("postStart")
         error = container.post_start(hook, lambda error: self._post_started_later(container, error)) if hook else ""
         if error is not None:
@@ -258,6 +267,8 @@ class ContainerWorker:
     def _watch_health(self, container: Container, age: float, *, started: bool, ready: bool) -> None:
         """Begin probing; containers without probes are started and ready at once."""
         spec = self.spec
+        if self.kind is ContainerKind.EPHEMERAL:
+            return
         self.started = started or not spec.get("startupProbe")
         self.ready = ready
         if self.kind is ContainerKind.INIT:
@@ -361,18 +372,33 @@ class ContainerWorker:
             self.phase = ContainerPhase.IDLE
 
     def replace_spec(self, spec: Object) -> None:
-        """The pod's spec was changed: another image restarts the container, other changes only show."""
-        image_changed = spec.get("image") != self.spec.get("image")
-        self.spec = spec
+        """The pod's spec was changed: another image restarts the container and another size may, other changes only show."""
+        old, self.spec = self.spec, spec
+        image_changed = spec.get("image") != old.get("image")
         if not image_changed:
+            if spec.get("resources") != old.get("resources") and self._needs_restart(old):
+                self.given = old.get("resources") or _EMPTY
+                self._kill_to_respawn(f"Container {self.name} resize requires restart")
             return
         if self.running and self.handle is not None and not self.stopping:
-            self._event("Normal", "Killing", f"Container {self.name} definition changed, will be restarted")
-            self._kill(self.handle, self.pod.grace_seconds)
+            self._kill_to_respawn(f"Container {self.name} definition changed, will be restarted")
         elif self.phase is ContainerPhase.WAITING and "Image" in str(self.state["waiting"]["reason"]):
             self._cancel_timer()
             self._pull_backoff_seconds = 0.0
             self._begin_again()
+
+    def _needs_restart(self, before: Object) -> bool:
+        if not self.running or self.stopping or not self.spec.get("resizePolicy"):
+            return False
+        from controllers.kubelet.resize import needs_restart
+
+        return needs_restart(self.spec, before)
+
+    def _kill_to_respawn(self, message: str) -> None:
+        assert self.handle is not None
+        self._event("Normal", "Killing", message)
+        self.respawns = True
+        self._kill(self.handle, self.pod.grace_seconds)
 
     def tell_killing(self) -> None:
         self._event("Normal", "Killing", f"Stopping container {self.name}")
@@ -427,8 +453,7 @@ class ContainerWorker:
         self.image = str(status.get("image") or self.image)
         self.image_id = str(status.get("imageID") or "")
         context = self.pod.context
-        init = self.kind is not ContainerKind.REGULAR
-        self.handle = self.pod.runtime.adopt_container(self.pod.pod, self.spec, self.restarts, self, status, init=init)
+        self.handle = self.pod.runtime.adopt_container(self.pod.pod, self.spec, self.restarts, self, status, init=self.kind.is_init)
         if "running" in self.state and self.handle is not None:
             self.phase = ContainerPhase.RUNNING
             age = (context.clock.now() - self.handle.started_at).total_seconds()
@@ -454,47 +479,16 @@ class ContainerWorker:
         spec = self.spec
         resources = spec.get("resources") or _EMPTY
         shown: Object = {"name": self.name, "state": self.state, "lastState": self.last_state, "ready": self.ready}
-        shown |= {"restartCount": self.restarts, "image": self.image, "imageID": self.image_id, "started": self.started}
+        shown |= {"restartCount": self.restarts, "image": self.image, "imageID": self.image_id}
+        if self.kind is not ContainerKind.EPHEMERAL:
+            shown["started"] = self.started
         if self.handle is not None:
             shown["containerID"] = self.handle.container_id
         if resources.get("requests"):
             shown["allocatedResources"] = resources["requests"]
         if self.handle is not None:
-            shown["resources"] = resources
+            shown["resources"] = resources if self.given is None else self.given
         mounts = spec.get("volumeMounts")
         if mounts:
-            shown["volumeMounts"] = _mount_statuses(mounts)
+            shown["volumeMounts"] = mount_statuses(mounts)
         return shown
-
-
-@ByTemplate
-def _mount_statuses(mounts: Sequence[Object]) -> list[Object]:
-    return [_mount_status(mount) for mount in mounts]
-
-
-def _mount_status(mount: Object) -> Object:
-    shown: Object = {"name": mount["name"], "mountPath": mount.get("mountPath", "")}
-    if mount.get("readOnly"):
-        shown |= {"readOnly": True, "recursiveReadOnly": "Disabled"}
-    return shown
-
-
-def _pulled_message(image: str, result: PulledImage) -> str:
-    if result.present:
-        return f'Container image "{image}" already present on machine and can be accessed by the pod'
-    took = go_duration(result.seconds)
-    return f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: {result.size} bytes.'
-
-
-def kind_of(spec: Object, *, init: bool) -> ContainerKind:
-    if not init:
-        return ContainerKind.REGULAR
-    return ContainerKind.SIDECAR if spec.get("restartPolicy") == "Always" else ContainerKind.INIT
-
-
-def workers_for(pod: ContainerOwner, obj: Object) -> tuple[list[ContainerWorker], list[ContainerWorker]]:
-    """(init containers in order, containers)"""
-    spec = objects.spec(obj)
-    first = spec.get("initContainers") or ()
-    init = [ContainerWorker(pod, each, kind_of(each, init=True), True) for each in first]
-    return init, [ContainerWorker(pod, each, ContainerKind.REGULAR, bool(first)) for each in spec.get("containers") or ()]

@@ -119,3 +119,16 @@ def _resource_value(pod: Object, container: Object, reference: Object) -> str | 
     if divisor == "0":
         divisor = "1"
     return str(-(-quantity.milli(amount) // quantity.milli(divisor)))
+
+
+@ByTemplate
+def mount_statuses(mounts: Sequence[Object]) -> list[Object]:
+    """What a container's status shows of its volumeMounts."""
+    return [_mount_status(mount) for mount in mounts]
+
+
+def _mount_status(mount: Object) -> Object:
+    shown: Object = {"name": mount["name"], "mountPath": mount.get("mountPath", "")}
+    if mount.get("readOnly"):
+        shown |= {"readOnly": True, "recursiveReadOnly": "Disabled"}
+    return shown

@@ -20,16 +20,17 @@ from controllers.kubelet.context import KubeletContext, Waiter
 from controllers.kubelet.heartbeat import Heartbeats
 from controllers.kubelet.kubelet import Kubelet
 from controllers.kubelet.node_config import NodeConfig, StaticPod, StaticPodState
-from controllers.kubelet.references import CLAIM, CONFIG_MAP, SECRET, Missing, kinds_of
+from controllers.kubelet.references import ATTACHMENT, CLAIM, CONFIG_MAP, DRIVER, SECRET, VOLUME, Missing, kinds_of
 from controllers.kubelet.runtime import ContainerRuntime
 from controllers.kubelet.simulated_logs import stream_lines
 from controllers.kubelet.simulated_runtime import SimulatedRuntime
 from controllers.kubelet.stages import DEFAULT_PROFILE, Stages
 from controllers.kubelet.static_pods import StaticPodRunner
 from controllers.kubelet.status_writer import StatusWriter
+from controllers.runtime.attachments import CSI_DRIVERS, VOLUME_ATTACHMENTS
 from controllers.runtime.events import EventRecorder
 from controllers.runtime.informer import Change, Informer, InformerFactory
-from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS
+from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
 from kctl.apimachinery import objects, status, user
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
@@ -46,7 +47,13 @@ if TYPE_CHECKING:
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
 
-_LATER = {SECRET: SECRETS, CLAIM: PERSISTENT_VOLUME_CLAIMS}
+_LATER = {
+    SECRET: SECRETS,
+    CLAIM: PERSISTENT_VOLUME_CLAIMS,
+    VOLUME: PERSISTENT_VOLUMES,
+    DRIVER: CSI_DRIVERS,
+    ATTACHMENT: VOLUME_ATTACHMENTS,
+}
 """Caches that are filled when a pod first needs them."""
 
 

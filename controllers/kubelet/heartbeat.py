@@ -96,8 +96,7 @@ class Heartbeats:
     async def _beat_once(self, kubelet: Kubelet) -> None:
         await self._renew(kubelet)
         self._renewals[kubelet.name] = count = self._renewals.get(kubelet.name, 0) + 1
-        healthy = objects.is_condition_true(kubelet.node, "Ready")
-        if count % STATUS_EVERY == 0 or not healthy:
+        if count % STATUS_EVERY == 0 or kubelet.has_to_report:
             try:
                 await kubelet.report_status()
             except (ApiError, ConnectionFailed) as error:

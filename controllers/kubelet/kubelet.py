@@ -49,6 +49,8 @@ class Kubelet:
         """The node is cut off (annotation kctl.dev/kubelet: stopped): no heartbeat, no work, nothing forgotten."""
         self.pod_defaults: Mapping[str, str] = {}
         """Settings that the node's annotations give to its pods."""
+        self._reported: Object | None = None
+        """The node's status that was found to be right."""
         self._state = node_behaviour.RUNNING
         self._annotations: Mapping[str, str] = {}
         self._spawn = spawn
@@ -59,6 +61,8 @@ class Kubelet:
         self._usage = admission.NodeUsage(node_status.amounts(node_status.allocatable(config)))
         self._addresses: PodAddresses | None = None
         self._waiting_for_address: dict[str, PodWorker] = {}
+        self._unsized: dict[str, PodWorker] = {}
+        """Those whose resize is deferred until others leave."""
         self._held: dict[str, Object | None] = {}
 
     # ---- the Node object
@@ -84,15 +88,26 @@ class Kubelet:
     async def report_status(self) -> None:
         """The five-minute report; its heartbeat times show that the kubelet lives."""
         for _ in range(3):
-            ready = self._state != node_behaviour.NOT_READY
-            status = node_status.status(
-                self.config, self.address, self.runtime, self.context.stamp(), objects.status(self.node), ready=ready
-            )
             try:
-                self.node_updated(await self.client.update_status(NODES, {**self.node, "status": status}))
+                self.node_updated(await self.client.update_status(NODES, {**self.node, "status": self._node_status()}))
+                self._reported = objects.status(self.node)
                 return
             except Conflict:
                 self.node_updated(await self.client.get(NODES, self.name))
+
+    def _node_status(self) -> Object:
+        ready = self._state != node_behaviour.NOT_READY
+        old = objects.status(self.node)
+        return node_status.status(self.config, self.address, self.runtime, self.context.stamp(), old, ready=ready)
+
+    @property
+    def has_to_report(self) -> bool:
+        """Whether the status says what is not so, or not all that is: somebody else has written into it."""
+        shown = objects.status(self.node)
+        if shown is self._reported:
+            return False
+        self._reported = shown
+        return node_status.says_more(self._node_status(), shown)
 
     def node_updated(self, node: Object) -> None:
         """Own writes and the informer's news; the pod CIDR arrives this way."""
@@ -170,12 +185,19 @@ class Kubelet:
         worker = self._workers[uid] = PodWorker(self, pod)
         if status.get("startTime") or status.get("phase") in ("Succeeded", "Failed"):
             if status.get("phase") not in ("Succeeded", "Failed"):
-                self._usage.add(pod["spec"])
+                if objects.condition(pod, "PodResizePending") is not None:
+                    from controllers.kubelet import resize
+
+                    resize.recall(worker)
+                    self._unsized[uid] = worker
+                self._usage.add(worker.allocated)
                 worker.counted = True
             self.reserve_address(pod)
             worker.adopt()
             if worker.deleting:
                 worker.terminate()
+            else:
+                worker.retry_resize()
             return
         if worker.deleting:
             worker.terminate()
@@ -209,7 +231,29 @@ class Kubelet:
         """Nothing of it runs any more: its resources are free."""
         if worker.counted:
             worker.counted = False
-            self._usage.remove(worker.pod["spec"])
+            self._usage.remove(worker.allocated)
+            self._unsized.pop(worker.uid, None)
+            self._serve_unsized()
+
+    def try_resize(self, worker: PodWorker, spec: Object) -> tuple[str, str] | None:
+        """Counts the pod with its new size, or says (reason, message) why it has to stay as it is."""
+        from controllers.kubelet import resize
+
+        self._unsized.pop(worker.uid, None)
+        problem = resize.problem(spec, worker.allocated, self._usage)
+        if problem is None:
+            self._usage.remove(worker.allocated)
+            self._usage.add(spec)
+            if self._unsized:
+                self.context.clock.call_later(0.0, self._serve_unsized)
+        elif problem[0] == resize.DEFERRED:
+            self._unsized[worker.uid] = worker
+        return problem
+
+    def _serve_unsized(self) -> None:
+        """There may be room now for pods that want another size."""
+        for worker in list(self._unsized.values()):
+            worker.retry_resize()
 
     def runs(self, pod: Object) -> bool:
         return pod["metadata"]["uid"] in self._workers

@@ -97,18 +97,23 @@ def node_info(config: NodeConfig, runtime: ContainerRuntime) -> Object:
     }
 
 
+_TIMES = {"lastHeartbeatTime": None, "lastTransitionTime": None}
+
+
 def status(config: NodeConfig, address: str, runtime: ContainerRuntime, now: str, old: Object, *, ready: bool = True) -> Object:
-    """The whole status; `old` is the present one, {} at registration."""
+    """The whole status; `old` is the present one, {} at registration. What capacity somebody patched in for extended resources
+    (example.com/gpu) stays, and is allocatable."""
     conditions = list(old.get("conditions") or ())
     for kind, value, reason, message in CONDITIONS if ready else (*CONDITIONS[:-1], NOT_READY):
         said = {"type": kind, "status": value, "lastHeartbeatTime": now, "lastTransitionTime": now, "reason": reason, "message": message}
         conditions = objects.with_condition(conditions, said)
+    extended = {name: value for name, value in (old.get("capacity") or {}).items() if "/" in name}
     kept = {field: value for field, value in old.items() if field in ("volumesInUse", "volumesAttached", "images", "config")}
     return {
         **kept,
         "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": config.name}],
-        "allocatable": _with_extended(old.get("allocatable"), allocatable(config)),
-        "capacity": _with_extended(old.get("capacity"), capacity(config)),
+        "allocatable": extended | allocatable(config),
+        "capacity": extended | capacity(config),
         "conditions": conditions,
         "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
         "nodeInfo": node_info(config, runtime),
@@ -116,10 +121,12 @@ def status(config: NodeConfig, address: str, runtime: ContainerRuntime, now: str
     }
 
 
-def _with_extended(old: Any, own: dict[str, str]) -> dict[str, str]:
-    """Extended resources that somebody patched in (example.com/gpu) stay."""
-    extended = {name: value for name, value in (old or {}).items() if "/" in name}
-    return {**extended, **own}
+def says_more(new: Object, old: Object) -> bool:
+    """Whether a report would change anything but the times of its heartbeats."""
+    return any(old.get(field) != value for field, value in new.items() if field != "conditions") or any(
+        {**condition, **_TIMES} != {**(objects.find_condition(old.get("conditions") or (), condition["type"]) or {}), **_TIMES}
+        for condition in new["conditions"]
+    )
 
 
 def node(config: NodeConfig, address: str, runtime: ContainerRuntime, now: str) -> Object:

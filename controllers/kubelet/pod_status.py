@@ -16,8 +16,9 @@ from controllers.kubelet.phases import ContainerKind
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 
-KUBELET_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
-_KEPT = ("nominatedNodeName", "qosClass", "resize", "resourceClaimStatuses", "ephemeralContainerStatuses")
+_RESIZE_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
+KUBELET_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", *_RESIZE_CONDITIONS)
+_KEPT = ("nominatedNodeName", "qosClass", "resize", "resourceClaimStatuses")
 
 _Condition = tuple[str, str, str, str]
 """type, status, reason, message"""
@@ -35,6 +36,9 @@ class PodState(Protocol):
     context: KubeletContext
     init: list[ContainerWorker]
     containers: list[ContainerWorker]
+    ephemeral: list[ContainerWorker]
+    resize_pending: tuple[str, str] | None
+    told: Object | None
     ip: str
     sandbox: bool
     start_time: str
@@ -56,6 +60,8 @@ class PodState(Protocol):
     def terminal(self) -> bool: ...
     @property
     def initialized(self) -> bool: ...
+    @property
+    def resizing(self) -> bool: ...
 
 
 def build(worker: PodState) -> Object:
@@ -100,16 +106,18 @@ def _add_containers(worker: PodState, status: Object) -> None:
     if len(containers) > 1:
         containers = sorted(containers, key=lambda each: each.name)
     status["containerStatuses"] = [each.status() for each in containers]
+    if worker.ephemeral:
+        status["ephemeralContainerStatuses"] = [each.status() for each in sorted(worker.ephemeral, key=lambda each: each.name)]
 
 
 # ---- phase
 
 
 def phase(worker: PodState) -> str:
-    """As the kubelet's getPhase; a pod that has ended keeps its phase."""
+    """As the kubelet's getPhase; a pod that has ended keeps its phase, by what this kubelet has told of it."""
     if worker.failure is not None and worker.terminal:
         return "Failed"
-    old = objects.status(worker.pod).get("phase")
+    old = (objects.status(worker.pod) if worker.told is None else worker.told).get("phase")
     if old in ("Succeeded", "Failed"):
         return str(old)
     seen = _phase_of_containers(worker)
@@ -157,7 +165,13 @@ def conditions(worker: PodState, shown: str) -> list[_Condition]:
     ended = shown in ("Succeeded", "Failed")
     sandbox = "True" if worker.sandbox and not (worker.stopping and not worker.alive) else "False"
     ready = _containers_ready(worker, shown)
+    resize: list[_Condition] = []
+    if worker.resize_pending is not None and not ended:
+        resize.append(("PodResizePending", "True", *worker.resize_pending))
+    if worker.resizing and not ended:
+        resize.append(("PodResizeInProgress", "True", "", ""))
     return [
+        *resize,
         ("PodReadyToStartContainers", "False" if ended else sandbox, "", ""),
         _initialized(worker, shown),
         _ready(worker, ready) if ready[0] == "True" else ("Ready", *ready),

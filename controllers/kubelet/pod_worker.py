@@ -6,10 +6,11 @@ happens once however many changes led to it. Nothing here awaits: a pod without 
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Protocol
 
 from controllers.kubelet import pod_status
-from controllers.kubelet.container import ContainerWorker, workers_for
+from controllers.kubelet.container import ContainerWorker
 from controllers.kubelet.context import KubeletContext
 from controllers.kubelet.phases import ContainerKind, ContainerPhase
 from controllers.kubelet.references import missing_volume
@@ -21,6 +22,8 @@ from kctl.apimachinery.objects import Object
 from kctl.client.client import Client
 
 DEFAULT_GRACE_SECONDS = 30.0
+RECONCILE_SECONDS = 10.0
+"""After which a kubelet puts right what others have written into a pod's status."""
 _DEADLINE = "DeadlineExceeded"
 _DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
 
@@ -40,6 +43,10 @@ class PodNode(pod_status.NodeAddresses, Protocol):
 
     def event(self, pod: Object, type: str, reason: str, message: str, field_path: str = "") -> None: ...
 
+    def try_resize(self, worker: PodWorker, spec: Object) -> tuple[str, str] | None:
+        """Counts the pod with its new size, or says (reason, message) why it has to stay as it is."""
+        ...
+
     def pod_ended(self, worker: PodWorker) -> None:
         """Nothing of it runs any more."""
         ...
@@ -54,20 +61,24 @@ class PodWorker:
         "_deadline",
         "_grace",
         "_told_mount",
+        "allocated",
         "containers",
         "context",
         "counted",
         "deletion_due",
+        "ephemeral",
         "failure",
         "gone",
         "init",
         "ip",
         "node",
         "pod",
+        "resize_pending",
         "runtime",
         "sandbox",
         "start_time",
         "stopping",
+        "told",
         "uid",
     )
 
@@ -78,6 +89,13 @@ class PodWorker:
         self.pod = pod
         self.uid = str(pod["metadata"].get("uid") or "")
         self.init, self.containers = workers_for(self, pod)
+        self.ephemeral: list[ContainerWorker] = []
+        self.allocated: Object = pod["spec"]
+        """The spec with the resources that the node has given the pod."""
+        self.resize_pending: tuple[str, str] | None = None
+        """(reason, message) why it does not have the size that its spec asks for."""
+        self.told: Object | None = None
+        """The status as this kubelet has written it last."""
         self.ip = ""
         self.sandbox = False
         self.start_time = ""
@@ -126,7 +144,7 @@ class PodWorker:
 
     @property
     def alive(self) -> bool:
-        return any(worker.alive for worker in (*self.init, *self.containers))
+        return any(worker.alive for worker in (*self.sized, *self.ephemeral))
 
     @property
     def terminal(self) -> bool:
@@ -134,7 +152,7 @@ class PodWorker:
         return self.stopping and not self.alive
 
     def container(self, name: str) -> ContainerWorker | None:
-        return next((each for each in (*self.init, *self.containers) if each.name == name), None)
+        return next((each for each in (*self.sized, *self.ephemeral) if each.name == name), None)
 
     # ---- beginning
 
@@ -164,10 +182,11 @@ class PodWorker:
         self.sandbox = bool(status.get("podIP")) and not self.stopping
         known = {
             container["name"]: container
-            for field in ("initContainerStatuses", "containerStatuses")
+            for field in ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
             for container in status.get(field) or ()
         }
-        for worker in (*self.init, *self.containers):
+        self._add_ephemeral()
+        for worker in (*self.sized, *self.ephemeral):
             if worker.name in known:
                 worker.adopt(known[worker.name])
         if self.stopping:
@@ -180,7 +199,7 @@ class PodWorker:
         if not self.sandbox:
             self._set_up()
             return
-        for worker in (*self.init, *self.containers):
+        for worker in self.sized:
             if worker.phase is ContainerPhase.EXITED:
                 self._after_exit(worker, worker.seconds_since_exit())
             elif worker.phase is ContainerPhase.WAITING:
@@ -206,7 +225,7 @@ class PodWorker:
             return
         missing = missing_volume(self.pod, self.context.lookup)
         if missing is not None:
-            if missing.message != self._told_mount:
+            if missing.message and missing.message != self._told_mount:
                 self._told_mount = missing.message
                 self.event("Warning", "FailedMount", missing.message)
             self.context.wait_for(missing, self)
@@ -227,11 +246,11 @@ class PodWorker:
             return
         if not self.sandbox:
             self._set_up()
-            return
-        self._retry()
+        else:
+            self._retry()
 
     def _retry(self) -> None:
-        for worker in (*self.init, *self.containers):
+        for worker in self.sized:
             worker.retry()
         self.advance()
 
@@ -239,13 +258,16 @@ class PodWorker:
 
     def advance(self) -> None:
         """Start every container that may start now, one after the other; each is looked for anew, so it does not matter what
-        the start of one has led to."""
+        the start of one has led to. Ephemeral ones wait for nobody."""
         while (worker := self._next_to_start()) is not None:
             worker.begin()
 
     def _next_to_start(self) -> ContainerWorker | None:
         if self.stopping or not self.sandbox:
             return None
+        for worker in self.ephemeral:
+            if worker.phase is ContainerPhase.IDLE:
+                return worker
         for worker in self.init:
             if worker.phase is ContainerPhase.IDLE:
                 return worker
@@ -277,7 +299,10 @@ class PodWorker:
 
     def _after_exit(self, worker: ContainerWorker, ago_seconds: float) -> None:
         code = worker.exit_code or 0
-        if restarts(worker.spec, self.restart_policy, worker.kind, code):
+        if worker.kind is ContainerKind.EPHEMERAL:
+            return
+        respawns = worker.respawns and self.restart_policy != "Never"
+        if respawns or restarts(worker.spec, self.restart_policy, worker.kind, code):
             worker.schedule_restart(ago_seconds)
         elif worker.kind is ContainerKind.INIT and code == 0:
             self.advance()
@@ -316,6 +341,8 @@ class PodWorker:
                 return
         if after.get("generation") != before.get("generation"):
             self._spec_updated(objects.spec(old))
+        elif pod.get("status") is not old.get("status") and pod.get("status") != self.told and not self.gone:
+            self.context.clock.call_later(RECONCILE_SECONDS, self._reconcile)
         if pod["spec"].get("readinessGates") and not self.stopping:
             self.changed()
         if after.get("annotations") != before.get("annotations") or after.get("labels") != before.get("labels"):
@@ -332,18 +359,51 @@ class PodWorker:
         if new.get("activeDeadlineSeconds") != old.get("activeDeadlineSeconds"):
             age = (self.context.clock.now() - times.parse(self.start_time)).total_seconds() if self.start_time else 0.0
             self._arm_deadline(age)
-        specs = {spec["name"]: spec for field in ("initContainers", "containers") for spec in new.get(field) or ()}
-        for worker in (*self.init, *self.containers):
-            spec = specs.get(worker.name, worker.spec)
-            worker.replace_spec(spec)
+        self._add_ephemeral()
+        self._allocation().allocate(self)
         self.changed()
+        self.advance()
+
+    def _reconcile(self) -> None:
+        """Somebody else has written into the status what is not so."""
+        if not self.gone:
+            self.changed()
+
+    def _add_ephemeral(self) -> None:
+        known = {worker.name for worker in self.ephemeral}
+        for spec in objects.spec(self.pod).get("ephemeralContainers") or ():
+            if spec["name"] not in known:
+                self.ephemeral.append(ContainerWorker(self, spec, ContainerKind.EPHEMERAL, False))
+
+    @property
+    def sized(self) -> list[ContainerWorker]:
+        return [*self.init, *self.containers]
+
+    @property
+    def resizing(self) -> bool:
+        return any(worker.given is not None for worker in self.sized)
+
+    def container_resized(self) -> None:
+        self._allocation().finish(self)
+
+    def retry_resize(self) -> None:
+        """The node may have room now."""
+        if self.resize_pending is not None and not self.stopping:
+            self._allocation().allocate(self)
+            self.changed()
+
+    @staticmethod
+    def _allocation() -> ModuleType:
+        from controllers.kubelet import resize  # few pods' specs are ever changed
+
+        return resize
 
     def _begin_stopping(self, grace: float) -> None:
         self.stopping = True
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        for worker in self.containers:
+        for worker in (*self.containers, *self.ephemeral):
             worker.stop(grace)
         for worker in self.init:
             if worker.kind is ContainerKind.INIT or not any(each.alive for each in self.containers):
@@ -352,7 +412,7 @@ class PodWorker:
 
     def _continue_stopping(self) -> None:
         """Sidecars end after the containers they serve, last started first."""
-        if any(worker.alive for worker in self.containers):
+        if any(worker.alive for worker in (*self.containers, *self.ephemeral)):
             return
         for worker in reversed(self.init):
             if worker.alive:
@@ -386,13 +446,13 @@ class PodWorker:
         if self.gone:
             return
         if not self.stopping:
-            for worker in self.containers:
+            for worker in (*self.containers, *self.ephemeral):
                 if worker.running:
                     worker.tell_killing()
         self.gone = self.stopping = True
         if self._deadline is not None:
             self._deadline.cancel()
-        for worker in (*self.init, *self.containers):
+        for worker in (*self.sized, *self.ephemeral):
             worker.discard()
         self._release_address()
 
@@ -401,7 +461,7 @@ class PodWorker:
         self.stopping = True
         if self._deadline is not None:
             self._deadline.cancel()
-        for worker in (*self.init, *self.containers):
+        for worker in (*self.sized, *self.ephemeral):
             worker.detach()
 
     # ---- what the API shows
@@ -415,8 +475,23 @@ class PodWorker:
         self.node.pod_gone(self)
 
     def build_status(self) -> Object:
-        return pod_status.build(self)
+        self.told = status = pod_status.build(self)
+        return status
 
 
 def revision(obj: Object) -> int:
     return int(obj["metadata"].get("resourceVersion") or 0)
+
+
+def kind_of(spec: Object, *, init: bool) -> ContainerKind:
+    if not init:
+        return ContainerKind.REGULAR
+    return ContainerKind.SIDECAR if spec.get("restartPolicy") == "Always" else ContainerKind.INIT
+
+
+def workers_for(pod: PodWorker, obj: Object) -> tuple[list[ContainerWorker], list[ContainerWorker]]:
+    """(init containers in order, containers)"""
+    spec = objects.spec(obj)
+    first = spec.get("initContainers") or ()
+    init = [ContainerWorker(pod, each, kind_of(each, init=True), True) for each in first]
+    return init, [ContainerWorker(pod, each, ContainerKind.REGULAR, bool(first)) for each in spec.get("containers") or ()]

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from controllers.kubelet.by_template import ByTemplate
-from controllers.runtime import volumes
+from controllers.runtime import attachments, volumes
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 
 CONFIG_MAP = "configmap"
 SECRET = "secret"
 CLAIM = "persistentvolumeclaim"
+VOLUME, DRIVER, ATTACHMENT = "persistentvolume", "csidriver", "volumeattachment"
 _WORD = {CONFIG_MAP: "ConfigMap", SECRET: "Secret"}
 
 Lookup = Callable[[str, str], Object | None]
@@ -20,7 +21,8 @@ Lookup = Callable[[str, str], Object | None]
 
 
 class Missing(NamedTuple):
-    """`key` is namespace/name of what to wait for, `message` the kubelet's words, `volume` '' for the environment."""
+    """`key` is namespace/name of what to wait for, `message` the kubelet's words ('' where it says nothing), `volume` '' for the
+    environment."""
 
     kind: str
     key: str
@@ -31,9 +33,9 @@ class Missing(NamedTuple):
 def missing_volume(pod: Object, lookup: Lookup) -> Missing | None:
     """The first volume that cannot be mounted; claims before all others, as a kubelet needs their volumes to begin at all."""
     if volumes.has_claims(pod):
-        unbound = _unbound_claim(pod, lookup)
-        if unbound is not None:
-            return unbound
+        waited_for = _unbound_claim(pod, lookup) or _unattached_volume(pod, lookup)
+        if waited_for is not None:
+            return waited_for
     namespace = objects.namespace(pod)
     for volume, kind, name, items in _mounted(objects.spec(pod).get("volumes")):
         key = f"{namespace}/{name}"
@@ -78,6 +80,19 @@ def _unbound_claim(pod: Object, lookup: Lookup) -> Missing | None:
             f"failed to process volumes=[{use.volume}]: error processing PVC {key}: {why}"
         )
         return Missing(CLAIM, key, message, use.volume)
+    return None
+
+
+def _unattached_volume(pod: Object, lookup: Lookup) -> Missing | None:
+    """A volume that is not attached to the pod's node yet. Why is the controller's to say."""
+    for use in volumes.uses_of(pod):
+        claim = lookup(CLAIM, f"{objects.namespace(pod)}/{use.claim}") or {}
+        volume = lookup(VOLUME, str(objects.spec(claim).get("volumeName") or ""))
+        if volume is None or not attachments.needs_attaching(volume, lookup(DRIVER, attachments.driver_of(volume))):
+            continue
+        name = attachments.attachment_name(volume, str(objects.spec(pod).get("nodeName") or ""))
+        if not attachments.is_attached(lookup(ATTACHMENT, name)):
+            return Missing(ATTACHMENT, name, "", use.volume)
     return None
 
 
@@ -138,7 +153,7 @@ def _has_key(obj: Object, key: str) -> bool:
 def kinds_of(pod: Object) -> list[str]:
     """Which of the caches that are not filled before they are needed this pod needs: of Secrets, of claims."""
     found = [SECRET] if _uses_secrets(pod) else []
-    return [*found, CLAIM] if volumes.has_claims(pod) else found
+    return [*found, CLAIM, VOLUME, DRIVER, ATTACHMENT] if volumes.has_claims(pod) else found
 
 
 def _uses_secrets(pod: Object) -> bool:

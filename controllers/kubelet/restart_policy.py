@@ -12,7 +12,9 @@ RESET_AFTER_SECONDS = 600.0
 
 
 def restarts(container: Object, pod_policy: str, kind: str, exit_code: int) -> bool:
-    """`kind`: init, sidecar or regular."""
+    """`kind`: init, sidecar, regular or ephemeral."""
+    if kind == "ephemeral":
+        return False
     if kind == "sidecar":
         return True
     for rule in container.get("restartPolicyRules") or ():

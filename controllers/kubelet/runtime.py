@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from controllers.kubelet.restart_policy import go_duration
 from kctl.apimachinery.objects import Object
 
 
@@ -25,6 +26,13 @@ class PulledImage:
     present: bool = True
     seconds: float = 0.0
     size: int = 0
+
+    def told(self, image: str) -> str:
+        """The message of the event Pulled."""
+        if self.present:
+            return f'Container image "{image}" already present on machine and can be accessed by the pod'
+        took = go_duration(self.seconds)
+        return f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: {self.size} bytes.'
 
 
 @dataclass(frozen=True, slots=True)

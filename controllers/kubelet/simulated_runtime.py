@@ -353,6 +353,8 @@ class SimulatedRuntime:
         if latest is not None and latest[0] is pod and latest[1] is container and latest[2] is init and latest[3] is defaults:
             return latest[4]  # asked for at each step of a start
         policy = str(container.get("restartPolicy") or objects.spec(pod).get("restartPolicy") or "Always")
+        if container in (objects.spec(pod).get("ephemeralContainers") or ()):
+            policy = "Always"  # by itself it ends no more than the others do
         kind = ("sidecar" if container.get("restartPolicy") == "Always" else "init") if init else "regular"
         behaviour: Behaviour | str
         try:

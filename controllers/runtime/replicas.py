@@ -17,7 +17,7 @@ from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import Outcome, PodControl, namespace_terminating, pod_from_template
 from controllers.runtime.pod_tally import OwnedPods, Tally
 from controllers.runtime.reconciler import Result
-from controllers.runtime.sources import Follows, For, Source, Watches, not_own_status
+from controllers.runtime.sources import Follows, For, OwnStatus, Source, Watches
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.labels import Selector
 from kctl.apimachinery.objects import Object
@@ -57,13 +57,14 @@ class ReplicasController(LoopController):
         self._owners = context.informers.informer(kind.resource)
         self._pods = context.informers.informer(PODS)
         self._owned = OwnedPods(self._pods, kind.resource.kind)
+        self._own_status = OwnStatus()
         self._claims = Claims(context.client, kind.resource, PODS)
         self._control = PodControl(context.client, self._pods, context.recorder(kind.component))
         self._owners.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
 
     def wakes(self) -> Sequence[Source]:
         return (
-            For(self.kind.resource, when=not_own_status),
+            For(self.kind.resource, when=self._own_status.not_mine),
             Follows(PODS, self._owned.apply),
             Watches(PODS, to=claimants(self._owners, self.kind.selector), when=pods.is_active_orphan),
         )
@@ -138,7 +139,7 @@ class ReplicasController(LoopController):
             new["conditions"] = conditions
         if new != objects.status(owner):
             try:
-                written = await self.context.client.update_status(self.kind.resource, objects.replace(owner, status=new))
+                written = await self.context.client.update_status(self.kind.resource, self._own_status.in_place(owner, new))
             except NotFound:
                 return None
             self._owners.observe([written])

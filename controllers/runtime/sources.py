@@ -7,9 +7,9 @@ changes could matter, never what to do about them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from controllers.runtime.informer import Change, Informer, InformerFactory
@@ -68,6 +68,32 @@ def not_own_status(old: Object | None, new: Object | None) -> bool:
         return True
     before, after = old["metadata"], new["metadata"]
     return any(before.get(field) != after.get(field) for field in ("labels", "deletionTimestamp", "generation"))
+
+
+class OwnStatus:
+    """What a controller has written as the status of its objects, so that these writes do not wake it again. Anyone else's does:
+    upstream's controllers look at an object after every change of it, and put right what they keep in its status. A change counts as
+    one's own when it leaves the status that was written last, whether the watch brings it before the write is answered or after.
+    Keeps one reference for each object, until the object is deleted."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, Mapping[str, Any]] = {}
+
+    def in_place(self, obj: Object, status: Mapping[str, Any]) -> Object:
+        """The object with the status that is about to be written."""
+        self._written[obj["metadata"]["uid"]] = status
+        return objects.replace(obj, status=status)
+
+    def not_mine(self, old: Object | None, new: Object | None) -> bool:
+        """A predicate: anything but a change to the status written last, and nothing else."""
+        if new is None:
+            if old is not None:
+                self._written.pop(old["metadata"]["uid"], None)
+            return True
+        if not_own_status(old, new):
+            return True
+        after = new.get("status")
+        return old is not None and after != self._written.get(new["metadata"]["uid"]) and after != old.get("status")
 
 
 def named(name: str, when: When = always) -> When:

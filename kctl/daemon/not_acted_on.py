@@ -53,10 +53,6 @@ _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
     NotActedOn(
-        ("csidrivers.storage.k8s.io", "volumeattachments.storage.k8s.io"),
-        "volumes are not attached yet: this object is stored only",
-    ),
-    NotActedOn(
         ("customresourcedefinitions.apiextensions.k8s.io",),
         "conversion webhooks are not called yet: versions are converted as by the strategy None",
         concerns=_converts_by_webhook,
@@ -72,7 +68,6 @@ NOT_ACTED_ON = (
         "devices are not allocated yet: this object is stored only",
     ),
     NotActedOn(("storageversionmigrations.storagemigration.k8s.io",), "StorageVersionMigrations are stored only: nothing is migrated yet"),
-    NotActedOn(("priorityclasses.scheduling.k8s.io",), "the scheduler does not preempt pods of lower priority yet"),
     NotActedOn(_PODS, "pod affinity and anti-affinity are not considered by the scheduler yet", concerns=_has_pod_affinity),
     NotActedOn(
         _PODS,

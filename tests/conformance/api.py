@@ -16,6 +16,7 @@ from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
 
 MERGE, JSON = "application/merge-patch+json", "application/json"
+JSON_PATCH, APPLY = "application/json-patch+json", "application/apply-patch+yaml"
 
 
 class Api:
@@ -42,6 +43,15 @@ class Api:
 
     async def patch(self, path: str, body: Any) -> Any:
         return self._good(await self.ask("PATCH", path, body, kind=MERGE))
+
+    async def json_patch(self, path: str, *operations: Any) -> Any:
+        return self._good(await self.ask("PATCH", path, list(operations), kind=JSON_PATCH))
+
+    async def apply(self, path: str, document: str, query: str = "") -> tuple[int, Any]:
+        """Status and body of a server-side apply of YAML."""
+        target = f"{path}?fieldManager=tester{query}"
+        answer = await self.server.handle_raw("PATCH", target, {}, document.encode(), {"Content-Type": APPLY}, ADMIN)
+        return answer.status, orjson.loads(answer.body)
 
     async def delete(self, path: str) -> Any:
         return self._good(await self.ask("DELETE", path))

@@ -11,16 +11,16 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kctl.apimachinery.clock import Clock, RealClock, Timer
 from kctl.apimachinery.user import ADMIN
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
-from store.types import KeyValue
+from store.types import Event, KeyValue
 
 TOKEN = "admin"
 T = TypeVar("T")
@@ -63,12 +63,12 @@ class ServerThread:
         return "".join(traceback.format_stack(frame)) if frame is not None else "the thread has ended"
 
     def written_since(self, revision: int) -> list[str]:
-        """Keys that requests have written; the server itself keeps the status of flow schemas and policies and deletes old events."""
-        changed = self.store._log[revision - self.store._first + 1 :]
+        """Keys that requests have written; the server itself keeps the status of flow schemas, policies and definitions and deletes old
+        events."""
         own = re.compile("/(flowschemas|events)/")
-        return [
-            event.key_value.key for event in changed if not own.search(event.key_value.key) and not _is_status_of_policy(event.key_value)
-        ]
+        log, first = self.store._log, revision - self.store._first + 1
+        changed = [(index, event) for index, event in enumerate(log[first:], first) if not own.search(event.key_value.key)]
+        return [event.key_value.key for index, event in changed if not _is_status(event.key_value, reversed(log[:index]))]
 
     async def start(self) -> None:
         await self.store.start()
@@ -122,8 +122,16 @@ def watched_log() -> Iterator[Tracebacks]:
         logging.getLogger().removeHandler(handler)
 
 
-def _is_status_of_policy(key_value: KeyValue) -> bool:
-    if "/validatingadmissionpolicies/" not in key_value.key or not key_value.value:
+def _is_status(written: KeyValue, before: Iterable[Event]) -> bool:
+    """Of an object whose status the server writes some time after a request has written the rest, or which it deletes once it may go."""
+    if not re.search("/(validatingadmissionpolicies|customresourcedefinitions)/", written.key):
         return False
-    policy = json.loads(key_value.value)
-    return bool((policy.get("status") or {}).get("observedGeneration") == policy["metadata"].get("generation"))
+    old = next((event.key_value.value for event in before if event.key_value.key == written.key), b"")
+    if not written.value:
+        return b'"deletionTimestamp"' in old
+    return bool(old) and _without_status(old) == _without_status(written.value)
+
+
+def _without_status(value: bytes) -> Any:
+    obj = json.loads(value)
+    return {**obj, "status": None, "metadata": {**obj["metadata"], "managedFields": None}}

@@ -28,7 +28,7 @@ from controllers.runtime.informer import Change
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import Outcome, PodControl, namespace_terminating
 from controllers.runtime.reconciler import Result
-from controllers.runtime.sources import Follows, For, Owns, Source, not_own_status
+from controllers.runtime.sources import Follows, For, Owns, OwnStatus, Source
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.labels import Selector
 from kctl.apimachinery.objects import Object
@@ -65,6 +65,7 @@ class DaemonSetController(LoopController):
         self._pods = context.informers.informer(PODS)
         self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
         self._pods.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller, OWNERS)
+        self._own_status = OwnStatus()
         self._claims = Claims(context.client, DAEMON_SETS, PODS)
         self._recorder = context.recorder(self.name)
         self._control = PodControl(context.client, self._pods, self._recorder)
@@ -75,7 +76,7 @@ class DaemonSetController(LoopController):
 
     def wakes(self) -> Sequence[Source]:
         return (
-            For(DAEMON_SETS, when=not_own_status),
+            For(DAEMON_SETS, when=self._own_status.not_mine),
             Owns(PODS, by=DAEMON_SETS, orphans=claimants(self._sets, _selector)),
             Follows(NODES, self._moved_by_nodes),
         )
@@ -232,7 +233,7 @@ class DaemonSetController(LoopController):
         status, following = self._status(fresh, digest, collisions)
         if status != objects.status(daemon_set):
             try:
-                written = await self.context.client.update_status(DAEMON_SETS, objects.replace(daemon_set, status=status))
+                written = await self.context.client.update_status(DAEMON_SETS, self._own_status.in_place(daemon_set, status))
             except NotFound:
                 return None
             self._sets.observe([written])

@@ -42,10 +42,19 @@ class DeploymentController(LoopController):
 
     def wakes(self) -> Sequence[Source]:
         return (
-            For(DEPLOYMENTS, when=_is_not_own_status_write),
+            For(DEPLOYMENTS, when=self._matters),
             Owns(REPLICA_SETS, by=DEPLOYMENTS, orphans=claimants(self._deployments, _selector)),
             Watches(PODS, to=self._recreating, when=deleted),
         )
+
+    def _matters(self, old: Object | None, new: Object | None) -> bool:
+        """An own change of counts does not. The completion of a rollout does: old ReplicaSets beyond the history limit go then."""
+        if self._writer.own_status.not_mine(old, new) or old is None or new is None:
+            return True
+        if old["metadata"].get("annotations") != new["metadata"].get("annotations"):
+            return True
+        progressing = objects.find_condition(objects.status(new).get("conditions") or (), conditions.PROGRESSING)
+        return progressing is not None and progressing.get("reason") in (conditions.NEW_AVAILABLE, conditions.RESUMED)
 
     def _recreating(self, pod: Object) -> list[str]:
         """Only Recreate waits for pods themselves: for the last old one to be gone."""
@@ -169,15 +178,3 @@ def _selector(deployment: Object) -> Selector:
         return labels.from_label_selector(objects.spec(deployment).get("selector"))
     except ApiError:
         return labels.NOTHING
-
-
-def _is_not_own_status_write(old: Object | None, new: Object | None) -> bool:
-    """Anything but a change of counts, about which there is nothing to do. The completion of a rollout is something: old
-    ReplicaSets beyond the history limit go then."""
-    if old is None or new is None or old["metadata"].get("generation") != new["metadata"].get("generation"):
-        return True
-    before, after = old["metadata"], new["metadata"]
-    if any(before.get(field) != after.get(field) for field in ("annotations", "labels", "deletionTimestamp")):
-        return True
-    progressing = objects.find_condition(objects.status(new).get("conditions") or (), conditions.PROGRESSING)
-    return progressing is not None and progressing.get("reason") in (conditions.NEW_AVAILABLE, conditions.RESUMED)

@@ -14,6 +14,7 @@ from controllers.runtime.informer import Informer
 from controllers.runtime.manager import ControllerContext
 from controllers.runtime.pod_control import namespace_terminating
 from controllers.runtime.revisions import hash_of
+from controllers.runtime.sources import OwnStatus
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import DEPLOYMENTS, REPLICA_SETS
@@ -31,12 +32,13 @@ class Writer:
         self._deployments = deployments
         self._replica_sets = replica_sets
         self._recorder = context.recorder("deployment-controller")
+        self.own_status = OwnStatus()
 
     # ---- status
 
     async def write_status(self, deployment: Object, status: dict[str, Any], **annotations: str) -> Object:
         """Returns the Deployment as it is afterwards. The revision annotation travels with the status, as upstream."""
-        changed = objects.replace(deployment, status=status)
+        changed = self.own_status.in_place(deployment, status)
         if annotations:
             changed = objects.with_metadata(
                 changed, annotations={**objects.annotations(deployment), revisions.REVISION: annotations["revision"]}

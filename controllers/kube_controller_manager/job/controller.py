@@ -18,7 +18,7 @@ from controllers.runtime.indexer import OWNERS
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import Outcome, PodControl, namespace_terminating
 from controllers.runtime.reconciler import Result
-from controllers.runtime.sources import For, Owns, Source, not_own_status, owner_keys
+from controllers.runtime.sources import For, Owns, OwnStatus, Source, owner_keys
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.labels import Selector
 from kctl.apimachinery.objects import Object
@@ -62,12 +62,13 @@ class JobController(LoopController):
         self._recorder = context.recorder(self.name)
         self._control = PodControl(context.client, self._pods, self._recorder)
         self._claims = Claims(context.client, JOBS, PODS, finalizer=rules.FINALIZER)
-        self._tracker = Tracker(context.client, self._jobs, self._pods, self._recorder)
+        self._own_status = OwnStatus()
+        self._tracker = Tracker(context.client, self._jobs, self._pods, self._recorder, self._own_status)
         self._failures: dict[str, Failures] = {}
 
     def wakes(self) -> Sequence[Source]:
         return (
-            For(JOBS, when=not_own_status),
+            For(JOBS, when=self._own_status.not_mine),
             Owns(PODS, by=JOBS, orphans=claimants(self._jobs, _selector)),
         )
 

@@ -13,6 +13,7 @@ from controllers.kube_controller_manager.job import conditions, intervals, rules
 from controllers.kube_controller_manager.job.sync import Sync
 from controllers.runtime.events import NORMAL, WARNING, EventRecorder
 from controllers.runtime.informer import Informer
+from controllers.runtime.sources import OwnStatus
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import JOBS, PODS
@@ -24,11 +25,12 @@ MOST_UNCOUNTED = 500
 
 
 class Tracker:
-    def __init__(self, client: Client, jobs: Informer, pods: Informer, recorder: EventRecorder) -> None:
+    def __init__(self, client: Client, jobs: Informer, pods: Informer, recorder: EventRecorder, own_status: OwnStatus) -> None:
         self._client = client
         self._jobs = jobs
         self._pods = pods
         self._recorder = recorder
+        self._own_status = own_status
 
     async def track(self, sync: Sync) -> bool:
         """Counts, writes the status, ends the Job when its time has come. True where there is more to count."""
@@ -87,7 +89,7 @@ class Tracker:
             sync.set("failedIndexes", None if sync.failed_indexes is None else intervals.text_of(sync.failed_indexes))
 
     async def _write(self, sync: Sync) -> None:
-        written = await self._client.update_status(JOBS, objects.replace(sync.job, status=sync.status))
+        written = await self._client.update_status(JOBS, self._own_status.in_place(sync.job, sync.status))
         self._jobs.observe([written])
         sync.job, sync.changed = written, False
         sync.status = dict(objects.status(written))

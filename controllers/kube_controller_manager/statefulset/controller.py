@@ -18,7 +18,7 @@ from controllers.runtime.indexer import OWNERS
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.pod_control import namespace_terminating
 from controllers.runtime.reconciler import Result
-from controllers.runtime.sources import For, Owns, Source, not_own_status
+from controllers.runtime.sources import For, Owns, OwnStatus, Source
 from kctl.apimachinery import labels, objects
 from kctl.apimachinery.labels import Selector
 from kctl.apimachinery.objects import Object
@@ -33,14 +33,6 @@ def _selector(stateful_set: Object) -> Selector:
     return labels.from_label_selector(objects.spec(stateful_set).get("selector"))
 
 
-def _matters(old: Object | None, new: Object | None) -> bool:
-    """Own writes of the status do not, but for the end of an update: its old revision may be one too many then."""
-    if not_own_status(old, new):
-        return True
-    before, after = objects.status(old or {}), objects.status(new or {})
-    return before.get("currentRevision") != after.get("currentRevision")
-
-
 class StatefulSetController(LoopController):
     name = "statefulset-controller"
     pace_seconds = 0.02
@@ -53,6 +45,7 @@ class StatefulSetController(LoopController):
         self._volume_claims = context.informers.informer(_CLAIMS)
         self._pods.add_index(pods.CONTROLLER_INDEX, pods.by_controller, OWNERS)
         self._pods.add_index(pods.ORPHANS_INDEX, pods.by_namespace_without_controller, OWNERS)
+        self._own_status = OwnStatus()
         self._claims = Claims(context.client, STATEFUL_SETS, PODS)
         revisions = context.informers.informer(CONTROLLER_REVISIONS)
         self._history = History(context.client, revisions, STATEFUL_SETS, _HASH_LABEL)
@@ -60,9 +53,16 @@ class StatefulSetController(LoopController):
 
     def wakes(self) -> Sequence[Source]:
         return (
-            For(STATEFUL_SETS, when=_matters),
+            For(STATEFUL_SETS, when=self._matters),
             Owns(PODS, by=STATEFUL_SETS, orphans=claimants(self._sets, _selector)),
         )
+
+    def _matters(self, old: Object | None, new: Object | None) -> bool:
+        """Own writes of the status do not, but for the end of an update: its old revision may be one too many then."""
+        if self._own_status.not_mine(old, new):
+            return True
+        before, after = objects.status(old or {}), objects.status(new or {})
+        return before.get("currentRevision") != after.get("currentRevision")
 
     async def reconcile(self, key: str) -> Result | None:
         stateful_set = self._sets.get(key)
@@ -108,7 +108,7 @@ class StatefulSetController(LoopController):
         status, following = status_of(stateful_set, self._members(stateful_set), revisions, collisions, self.context.clock.now())
         if status != objects.status(stateful_set):
             try:
-                written = await self._client.update_status(STATEFUL_SETS, objects.replace(stateful_set, status=status))
+                written = await self._client.update_status(STATEFUL_SETS, self._own_status.in_place(stateful_set, status))
             except NotFound:
                 return None
             self._sets.observe([written])

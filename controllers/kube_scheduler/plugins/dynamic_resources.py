@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from controllers.kube_scheduler.cache import Cache
-from controllers.kube_scheduler.framework import CycleState, Status, Wake, unresolvable
+from controllers.kube_scheduler.framework import CycleState, Passes, Status, Wake, unresolvable
 from controllers.kube_scheduler.pod_info import PodInfo, Reads
 
 
@@ -19,5 +19,7 @@ class DynamicResources:
             return unresolvable(self.name, "resource claims are not allocated by this scheduler")
         return None
 
-    def post_filter(self, state: CycleState, pod: PodInfo, statuses: Mapping[str, Status], node_count: int) -> str:
+    def post_filter(
+        self, state: CycleState, pod: PodInfo, statuses: Mapping[str, Status], node_count: int, cache: Cache, passes: Passes
+    ) -> str:
         return "no new claims to deallocate"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 from kctl.apimachinery import user
@@ -19,11 +20,13 @@ from kctl.kube_apiserver.admission.cel_environment import Environment
 from kctl.kube_apiserver.admission.plugin import Operation, Server
 from kctl.kube_apiserver.admission.webhooks import review
 from kctl.kube_apiserver.authorization.attributes import Attributes
+from kctl.kube_apiserver.cel import effort
 from kctl.kube_apiserver.cel.authorization import Authorizer, Decision, Question
 from kctl.kube_apiserver.cel.program import BUDGET, PER_CALL_LIMIT, Program
 from kctl.kube_apiserver.cel.values import CelError, CostExceeded, MapValue
 from kctl.kube_apiserver.custom_resources.cel_values import value_of
 from kctl.kube_apiserver.registry.strategy import Context
+from kctl.kube_apiserver.registry.strategy import Lengthy as Lengthy
 
 MATCH_BUDGET = BUDGET // 4
 """Of all match conditions for one request (RuntimeCELCostBudgetMatchConditions)."""
@@ -34,10 +37,6 @@ OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further
 
 class ExpressionError(Exception):
     """An expression that has no result; the text is upstream's."""
-
-
-class Lengthy(Exception):
-    """It takes longer than the event loop may be held: to be done again beside it."""
 
 
 class BudgetSpent(ExpressionError):
@@ -130,6 +129,17 @@ class Evaluation:
         fields = _demanded(question.field_selector)
         verdict = authorization.authorize(Attributes(who, question.verb, *where, fields))
         return Decision(verdict.allowed, verdict.reason)
+
+    @contextmanager
+    def making(self) -> Iterator[None]:
+        """What an expression made becomes JSON meanwhile. Raises Lengthy, and ExpressionError where it has more parts than it may cost."""
+        try:
+            with effort.allowed(PER_CALL_LIMIT if self.quick is None else max(self.quick, 0)):
+                yield
+        except CostExceeded as error:
+            if self.quick is not None:
+                raise Lengthy from None
+            raise ExpressionError(str(error)) from None
 
     def scope(self, environment: Environment, params: Object | None = None, budget: int = BUDGET) -> Scope:
         return Scope(self, environment, params, budget)

@@ -120,11 +120,14 @@ class MutatingAdmissionPolicy(AdmissionPlugin):
         scope = evaluation.scope(environment, of.params)
         if mutation_.get("patchType") == "JSONPatch":
             expression = str((mutation_.get("jsonPatch") or {}).get("expression") or "")
-            return patches.json_patched(scope.run(environment.compile(expression, JSON_PATCHES, patches=True), expression), obj)
+            made = scope.run(environment.compile(expression, JSON_PATCHES, patches=True), expression)
+            with evaluation.making():
+                return patches.json_patched(made, obj)
         expression = str((mutation_.get("applyConfiguration") or {}).get("expression") or "")
         made = scope.run(environment.compile(expression, OBJECT, patches=True), expression)
         tracker = self._server.endpoint(of.seen_as).tracker(evaluation.subresource)
-        return patches.apply_configuration(made, obj, tracker.form.field_type)
+        with evaluation.making():
+            return patches.apply_configuration(made, obj, tracker.form.field_type)
 
 
 def _holds(of: Applied, evaluation: Evaluation) -> bool:

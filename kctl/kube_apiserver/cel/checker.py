@@ -14,6 +14,12 @@ from kctl.kube_apiserver.cel.types import BOOL, DYN, INT, Type, joined, shown, s
 MadeTypes = Callable[[str], Type | None]
 """The types that Name{...} makes a value of, by name; None for one that is not known."""
 MOST_ERRORS = 100
+MOST_TEXT = 256 * 1024
+"""Characters of what is wrong with one expression. cel-go has no such limit: it repeats a line of 16 KB for each of a hundred names."""
+MOST_PARTS = 250
+"""Of a type. A map of maps has four, a few variables that stand for maps of each other have millions."""
+_MOST_SHOWN = 16 * 1024
+"""Characters of the types that a function is told not to take."""
 _TYPES = frozenset({"int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type", "dyn"})
 _TYPE_OF = {"list": ("list", DYN), "map": ("map", DYN, DYN)}
 
@@ -26,20 +32,34 @@ class Checker:
         self._made = made
         self._scopes: list[Mapping[str, Type]] = [variables]
         self._found: list[tuple[int, str]] = []
+        self._count = 0
         self.used: set[str] = set()
         """The variables that occur."""
 
     @property
     def problems(self) -> list[str]:
-        found = sorted(self._found, key=lambda each: each[0])
-        texts = [located(self._text, offset, message) for offset, message in found[:MOST_ERRORS]]
-        if len(found) > MOST_ERRORS:
-            texts.append(f"{len(found) - MOST_ERRORS} more errors were truncated")
-        return texts
+        """One message for each of the first hundred, as cel-go, fewer where they get long: each repeats its line. The rest is counted."""
+        texts: list[str] = []
+        length = 0
+        for offset, message in sorted(self._found[:MOST_ERRORS], key=lambda each: each[0]):
+            if length > MOST_TEXT:
+                break
+            texts.append(located(self._text, offset, message))
+            length += len(texts[-1])
+        more = self._count - len(texts)
+        return [*texts, f"{more} more errors were truncated"] if more else texts
 
     def _say(self, offset: int, message: str) -> Type:
-        self._found.append((offset, message))
+        self._count += 1
+        if self._count <= MOST_ERRORS:
+            self._found.append((offset, message))
         return DYN
+
+    def _bounded(self, node: Node, kind: Type) -> Type:
+        """The type, unless it has too many parts."""
+        if isinstance(kind, str) or _parts(kind, MOST_PARTS) <= MOST_PARTS:
+            return kind
+        return self._say(node.offset, f"type has more than {MOST_PARTS} parts")
 
     def check(self, node: Node) -> Type:
         """The type of the expression; its nodes know theirs afterwards."""
@@ -52,17 +72,18 @@ class Checker:
                 node.type = self._select(node)
             case ListNode():
                 kinds = [self.check(element) for element in node.elements]
-                node.type = ("list", joined([_inside(kind) if index in node.optional else kind for index, kind in enumerate(kinds)]))
+                kind = joined([_inside(kind) if index in node.optional else kind for index, kind in enumerate(kinds)])
+                node.type = self._bounded(node, ("list", kind))
             case MapNode():
                 keys = [self.check(key) for key, _, _ in node.entries]
                 values = [_inside(self.check(value)) if optional else self.check(value) for _, value, optional in node.entries]
-                node.type = ("map", joined(keys), joined(values))
+                node.type = self._bounded(node, ("map", joined(keys), joined(values)))
             case ObjectNode():
                 node.type = self._object(node)
             case Macro():
-                node.type = self._macro(node)
+                node.type = self._bounded(node, self._macro(node))
             case Call():
-                node.type = self._call(node)
+                node.type = self._bounded(node, self._call(node))
         return node.type
 
     def _variable(self, name: str) -> Type | None:
@@ -139,7 +160,7 @@ class Checker:
                 results.append(substituted(overload.result, bound))
         if results:
             return joined(results)
-        names = [shown(arg) for arg in args]
+        names = _shown(args)
         applied = f"{names[0]}.({', '.join(names[1:])})" if is_method else f"({', '.join(names)})"
         return self._say(node.offset, f"found no matching overload for '{node.function}' applied to '{applied}'")
 
@@ -182,6 +203,28 @@ class Checker:
         kind = self.check(node)
         self._scopes.pop()
         return kind
+
+
+def _parts(kind: Type, most: int) -> int:
+    """How many names a type is made of; counting ends where there are more than `most`."""
+    count, waiting = 0, [kind]
+    while waiting and count <= most:
+        part = waiting.pop()
+        count += 1
+        if isinstance(part, tuple) and part[0] != "object":
+            waiting += part[1:]
+    return count
+
+
+def _shown(args: list[Type]) -> list[str]:
+    names: list[str] = []
+    length = 0
+    for arg in args:
+        if length > _MOST_SHOWN:
+            return [*names, "..."]
+        names.append(shown(arg))
+        length += len(names[-1])
+    return names
 
 
 def _inside(kind: Type) -> Type:

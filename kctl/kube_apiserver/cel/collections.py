@@ -9,6 +9,7 @@ import math
 from datetime import timedelta
 from typing import Any
 
+from kctl.kube_apiserver.cel import effort
 from kctl.kube_apiserver.cel.function import Function, Functions, items, product, traverse
 from kctl.kube_apiserver.cel.values import CelError, ListValue, Uint, equal, integer, is_number, no_such_overload, unsigned
 
@@ -87,6 +88,12 @@ def _rounded(change: Any) -> Any:
     return apply
 
 
+def _absolute(value: Any) -> Any:
+    if not is_number(value):
+        raise no_such_overload()
+    return integer(abs(value)) if isinstance(value, int) and not isinstance(value, Uint) else abs(value)
+
+
 def _slice(value: Any, start: Any, end: Any) -> ListValue:
     values = _list(value)
     if not is_number(start) or not is_number(end):
@@ -101,7 +108,9 @@ def _flatten(value: Any, depth: Any = 1) -> ListValue:
         raise CelError("level must be non-negative")
     made: list[Any] = []
     for item in _list(value):
-        made += _flatten(item, depth - 1) if isinstance(item, ListValue) and depth > 0 else [item]
+        parts = _flatten(item, depth - 1) if isinstance(item, ListValue) and depth > 0 else [item]
+        effort.spend(len(parts))
+        made += parts
     return ListValue(made)
 
 
@@ -170,7 +179,7 @@ QUALIFIED: Functions = {
     "math.floor": Function(_rounded(math.floor)),
     "math.trunc": Function(_rounded(math.trunc)),
     "math.round": Function(_rounded(lambda value: math.copysign(math.floor(abs(value) + 0.5), value))),
-    "math.abs": Function(lambda value: integer(abs(value)) if isinstance(value, int) else abs(value)),
+    "math.abs": Function(_absolute),
     "math.isNaN": Function(lambda value: math.isnan(value)),
     "math.isInf": Function(lambda value: math.isinf(value)),
     "math.isFinite": Function(lambda value: math.isfinite(value)),

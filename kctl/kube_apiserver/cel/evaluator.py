@@ -24,6 +24,7 @@ from kctl.kube_apiserver.cel.values import (
     is_number,
     no_such_overload,
     size_of,
+    type_name,
 )
 
 _LIST_COST, _MAP_COST, _OBJECT_COST = 10, 30, 40
@@ -144,7 +145,7 @@ def _map(node: MapNode) -> Eval:
         for key, value, optional in entries:
             name, item = key(run), value(run)
             if not isinstance(name, str | int | bool):
-                raise CelError(f"unsupported key type: {type(name).__name__}")
+                raise CelError(f"unsupported key type: {type_name(name)}")
             if name in made:
                 raise CelError(f"duplicate key: {name}")
             if not optional:
@@ -288,8 +289,8 @@ def _index(operand: Eval, index: Eval, optional: bool) -> Eval:
 
 def _at(value: Any, index: Any) -> Any:
     if isinstance(value, ListValue):
-        if not is_number(index) or index != int(index):
-            raise CelError(f"unsupported index type '{type(index).__name__}' in list")
+        if not is_number(index) or (isinstance(index, float) and not index.is_integer()):
+            raise CelError(f"unsupported index type '{type_name(index)}' in list")
         if not 0 <= index < len(value):
             raise CelError(f"index out of bounds: {int(index)}")
         return value[int(index)]

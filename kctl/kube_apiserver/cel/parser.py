@@ -8,19 +8,26 @@ from collections.abc import Callable
 from kctl.kube_apiserver.cel.ast import Call, Ident, ListNode, Literal, Macro, MapNode, Node, ObjectNode, Select, dotted
 
 LARGEST = 100_000
+_LONGEST_LINE = 16384
+"""Bytes of a line that is shown with what is wrong in it (cel-go's maxSnippetLength)."""
+_MOST_DIGITS = 400
+"""Of a whole number; leading zeros count, too. No valid one has more than twenty others."""
+_WIDE = re.compile(r"[^\x00-\x7f]")
+_NARROW = re.compile(r"[\x00-\x7f]")
+"""What cel-go marks with a wide dot (it counts the bytes of a letter), and with a narrow one."""
 DEEPEST = 80
 """cel-go stops at 250 expressions in one another; each of them is several Python frames here."""
 LONGEST = 200
 """Of a chain of operators or selections, each of which is nested in the one after it."""
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|//[^\n]*)
+    r"""(?P<space>[\t\n\f\r\ ]+|//[^\n]*)
     |(?P<float>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|\.\d+(?:[eE][+-]?\d+)?)
     |(?P<uint>(?:0x[0-9a-fA-F]+|\d+)[uU])
     |(?P<int>0x[0-9a-fA-F]+|\d+)
     |(?P<string>[bBrR]{0,2}(?:\"\"\"(?:[^\\]|\\.)*?\"\"\"|'''(?:[^\\]|\\.)*?'''|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
     |(?P<name>[_a-zA-Z][_a-zA-Z0-9]*|`[^`\n]+`)
     |(?P<mark>&&|\|\||==|!=|<=|>=|[-+*/%!?:.,()\[\]{}<>])""",
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _OPERAND = "expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
 _LEVELS = (("||",), ("&&",), ("<", "<=", ">=", ">", "==", "!=", "in"), ("+", "-"), ("*", "/", "%"))
@@ -64,11 +71,15 @@ class CelSyntaxError(Exception):
 
 
 def located(expression: str, offset: int, message: str) -> str:
-    """A message with the line it is about, as cel-go shows it."""
-    line = expression.count("\n", 0, offset)
-    column = offset - (expression.rfind("\n", 0, offset) + 1)
-    text = (expression.split("\n") or [""])[line]
-    return f"ERROR: <input>:{line + 1}:{column + 1}: {message}\n | {text}\n | {'.' * column}^"
+    """A message with the line it is about and a mark below the place, as cel-go shows them; without, where the line is a long one."""
+    start, end = expression.rfind("\n", 0, offset) + 1, expression.find("\n", offset)
+    column, line = offset - start, expression[start : end if end >= 0 else None].replace("\t", " ")
+    text = f"ERROR: <input>:{expression.count(chr(10), 0, offset) + 1}:{column + 1}: {message}"
+    if len(line.encode("utf-8", "surrogatepass")) > _LONGEST_LINE:
+        return text
+    below = _NARROW.sub(".", _WIDE.sub("\uff0e", line[:column]))
+    mark = "\uff3e" if _WIDE.match(line, column) else "^"
+    return f"{text}\n | {line}\n | {below}{mark}"
 
 
 def parse(expression: str) -> Node:
@@ -244,9 +255,12 @@ class _Parser:
     def _number(self, token: _Token, *, negative: bool = False, offset: int | None = None) -> Node:
         at, sign = token.offset if offset is None else offset, -1 if negative else 1
         if token.kind == "float":
-            return Literal(at, sign * float(token.text), "double")
+            number = sign * float(token.text)
+            if number in (float("inf"), float("-inf")):
+                raise CelSyntaxError(at, "invalid double literal")
+            return Literal(at, number, "double")
         digits = token.text.rstrip("uU") if token.kind == "uint" else token.text
-        value = sign * int(digits, 0 if digits.startswith("0x") else 10)
+        value = sign * (int(digits, 0 if digits.startswith("0x") else 10) if len(digits) <= _MOST_DIGITS else 2**64)
         if token.kind == "uint":
             if value >= 2**64:
                 raise CelSyntaxError(at, "invalid uint literal")

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kctl.kube_apiserver.cel import evaluator
+from kctl.kube_apiserver.cel import effort, evaluator
 from kctl.kube_apiserver.cel.checker import Checker, MadeTypes
 from kctl.kube_apiserver.cel.parser import LONGEST, CelSyntaxError, located, parse
 from kctl.kube_apiserver.cel.types import DYN, Type
-from kctl.kube_apiserver.cel.values import CelError
+from kctl.kube_apiserver.cel.values import CelError, no_such_overload
 
 PER_CALL_LIMIT = 1_000_000
 """What one evaluation may cost (apiserver's celconfig.PerCallLimit)."""
 BUDGET = 10_000_000
 """What all evaluations for one object may cost together (RuntimeCELCostBudget)."""
+
+_UNFORESEEN = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+"""Python's own, from a function that got what it does not take: an expression fails, a request goes on."""
 
 
 class CompileError(Exception):
@@ -55,9 +58,14 @@ class Program:
         """(the value, what it cost). Raises CelError, whose `cost` says what it cost until then."""
         run = evaluator.Run(variables, limit)
         try:
-            return self._evaluate(run), run.cost
+            with effort.allowed(limit):
+                return self._evaluate(run), run.cost
         except CelError as error:
             error.cost = run.cost
             raise
         except RecursionError:
-            raise CelError("expression recursion limit exceeded") from None
+            failed = CelError("expression recursion limit exceeded")
+        except _UNFORESEEN:
+            failed = no_such_overload()
+        failed.cost = run.cost
+        raise failed

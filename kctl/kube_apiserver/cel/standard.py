@@ -30,6 +30,9 @@ from kctl.kube_apiserver.cel.values import (
     unsigned,
 )
 
+_MOST_DIGITS = 4000
+"""Fewer than Python refuses to read."""
+
 
 def text_of(value: Any) -> str:
     """string(x)"""
@@ -173,16 +176,21 @@ def _int(value: Any) -> int:
                 raise CelError("integer overflow")
             return int(value)
         case str():
-            try:
-                number = int(value, 10) if value.strip() == value and "_" not in value else None
-            except ValueError:
-                number = None
-            if number is None or not INT_MIN <= number <= INT_MAX:
+            digits = value[1:] if value[:1] in ("+", "-") else value
+            if not (digits.isascii() and digits.isdigit()):
                 raise CelError(f'strconv.ParseInt: parsing "{value}": invalid syntax')
-            return number
+            return _whole("ParseInt", value, INT_MIN, INT_MAX)
         case datetime():
             return int(value.timestamp() // 1)
     raise no_such_overload()
+
+
+def _whole(function: str, text: str, least: int, most: int) -> int:
+    """The number that is written in digits."""
+    number = int(text) if len(text) <= _MOST_DIGITS or len(text.lstrip("+-0")) <= _MOST_DIGITS else most + 1
+    if not least <= number <= most:
+        raise CelError(f'strconv.{function}: parsing "{text}": value out of range')
+    return number
 
 
 def _uint(value: Any) -> Uint:
@@ -194,9 +202,9 @@ def _uint(value: Any) -> Uint:
                 raise CelError("unsigned integer overflow")
             return Uint(int(value))
         case str():
-            if not value.isdigit() or int(value) > UINT_MAX:
+            if not (value.isascii() and value.isdigit()):
                 raise CelError(f'strconv.ParseUint: parsing "{value}": invalid syntax')
-            return Uint(int(value))
+            return Uint(_whole("ParseUint", value, 0, UINT_MAX))
     raise no_such_overload()
 
 
@@ -208,6 +216,8 @@ def _double(value: Any) -> float:
             return float(value)
         case str():
             try:
+                if "_" in value or value.strip() != value:
+                    raise ValueError
                 return float(value)
             except ValueError:
                 raise CelError(f'strconv.ParseFloat: parsing "{value}": invalid syntax') from None
@@ -285,7 +295,10 @@ def _part(read: Callable[[datetime], int], of_duration: Callable[[timedelta], in
             return of_duration(value)
         if not isinstance(value, datetime) or not isinstance(zone, str):
             raise no_such_overload()
-        return read(value.astimezone(_zone(zone)))
+        try:
+            return read(value.astimezone(_zone(zone)))
+        except OverflowError:
+            raise CelError("timestamp overflow") from None
 
     return apply
 
@@ -294,13 +307,13 @@ def _zone(name: str) -> Any:
     if (name[:1] in "+-" and len(name) == 6) or (len(name) == 5 and name[2] == ":"):
         sign = -1 if name[0] == "-" else 1
         hours, _, minutes = name.lstrip("+-").partition(":")
-        if hours.isdigit() and minutes.isdigit():
+        if hours.isdecimal() and minutes.isdecimal() and int(hours) < 24 and int(minutes) < 60:
             from datetime import timezone
 
             return timezone(sign * timedelta(hours=int(hours), minutes=int(minutes)))
     try:
         return ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise CelError(f"unknown time zone {name}") from None
 
 

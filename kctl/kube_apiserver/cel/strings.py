@@ -9,6 +9,7 @@ from typing import Any
 
 from kctl.apimachinery import names
 from kctl.apimachinery.go_patterns import GoPatternError, compiled
+from kctl.kube_apiserver.cel import effort
 from kctl.kube_apiserver.cel.function import Function, Functions, contains_cost, match_cost, traverse
 from kctl.kube_apiserver.cel.standard import text_of
 from kctl.kube_apiserver.cel.values import CelError, ListValue, MapValue, Optional, TypeValue, Uint, equal, no_such_overload
@@ -65,14 +66,16 @@ def _any_last_index_of(value: Any, *rest: Any) -> int:
 
 def _replace(text: Any, old: Any, new: Any, count: Any = -1) -> str:
     text, old, new, count = _check(text, str), _check(old, str), _check(new, str), _check(count, int)
-    made = text.replace(old, new, count) if count >= 0 else text.replace(old, new)
-    return str(made)
+    times = text.count(old) if count < 0 else min(count, text.count(old))
+    effort.make_text(len(text) + times * len(new))
+    return str(text.replace(old, new, times))
 
 
 def _split(text: Any, separator: Any, limit: Any = -1) -> ListValue:
     text, separator, limit = _check(text, str), _check(separator, str), _check(limit, int)
     if limit == 0:
         return ListValue([])
+    effort.spend(text.count(separator) if limit < 0 else min(limit, text.count(separator)))
     if separator == "":
         parts = list(text) if limit < 0 or limit >= len(text) else [*text[: limit - 1], text[limit - 1 :]]
         return ListValue(parts)
@@ -94,7 +97,9 @@ def _substring(text: Any, start: Any, end: Any = None) -> str:
 
 
 def _join(values: Any, separator: Any = "") -> str:
-    return str(_check(separator, str).join(_check(item, str) for item in _check(values, ListValue)))
+    texts = [_check(item, str) for item in _check(values, ListValue)]
+    effort.make_text(sum(map(len, texts)) + len(texts) * len(_check(separator, str)))
+    return str(separator.join(texts))
 
 
 def _quote(text: Any) -> str:
@@ -120,6 +125,7 @@ def _find_all(text: Any, pattern: Any, limit: Any = -1) -> ListValue:
     for match in expression.finditer(_check(text, str)):
         if 0 <= limit <= len(found):
             break
+        effort.spend(1)
         found.append(match.group(0))
     return ListValue(found)
 
@@ -176,7 +182,9 @@ def _validate(format: Any, text: Any) -> Any:
     return Optional(ListValue(problems)) if problems else Optional(present=False)
 
 
-_CLAUSE = re.compile(r"%(?:(%)|(?:\.(\d+))?([a-zA-Z])|(.?))", re.DOTALL)
+_MOST_PRECISE = 1000
+"""Digits behind the point that a clause may ask for; a double has fewer than that."""
+_CLAUSE = re.compile(r"%(?:(%)|(?:\.([0-9]+))?([a-zA-Z])|(.?))", re.DOTALL)
 
 
 def _formatted(template: Any, args: Any) -> str:
@@ -198,9 +206,19 @@ def _formatted(template: Any, args: Any) -> str:
             raise CelError(f"index {position} out of range")
         value = values[position]
         position += 1
-        return _clause(verb, value, int(found.group(2)) if found.group(2) else None)
+        text = _clause(verb, value, _precision(found.group(2)))
+        effort.make_text(len(text))
+        return text
 
     return _CLAUSE.sub(one, _check(template, str))
+
+
+def _precision(digits: str | None) -> int | None:
+    if digits is None:
+        return None
+    if len(digits) > len(str(_MOST_PRECISE)) or int(digits) > _MOST_PRECISE:
+        raise CelError(f"could not parse formatting clause: precision exceeds {_MOST_PRECISE}")
+    return int(digits)
 
 
 def _clause(verb: str, value: Any, precision: int | None) -> str:
@@ -240,16 +258,23 @@ _CLAUSE_ERRORS = {
 }
 
 
+_SHOWN = 4
+"""Effort for each part of a value that becomes text."""
+
+
 def shown(value: Any) -> str:
     """A value in %s: texts bare, lists and maps with what they hold."""
     match value:
         case None:
             return "null"
         case str():
+            effort.make_text(len(value))
             return value
         case ListValue():
+            effort.spend(_SHOWN * (1 + len(value)))
             return f"[{', '.join(map(shown, value))}]"
         case MapValue():
+            effort.spend(_SHOWN * (1 + len(value)))
             pairs = sorted((shown(key), shown(item)) for key, item in value.items())
             return f"{{{', '.join(f'{key}: {item}' for key, item in pairs)}}}"
         case TypeValue():

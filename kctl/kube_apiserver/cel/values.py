@@ -10,23 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from kctl.kube_apiserver.cel import effort
+from kctl.kube_apiserver.cel.errors import CelError as CelError
+from kctl.kube_apiserver.cel.errors import CostExceeded as CostExceeded
+from kctl.kube_apiserver.cel.errors import no_such_overload as no_such_overload
+
 INT_MIN, INT_MAX, UINT_MAX = -(2**63), 2**63 - 1, 2**64 - 1
-
-
-class CelError(Exception):
-    """An evaluation that failed; the text is cel-go's."""
-
-    cost = 0
-    """What had been spent by then."""
-
-
-class CostExceeded(CelError):
-    def __init__(self) -> None:
-        super().__init__("operation cancelled: actual cost limit exceeded")
-
-
-def no_such_overload() -> CelError:
-    return CelError("no such overload")
 
 
 class Uint(int):
@@ -122,8 +111,10 @@ def hashable(value: Any) -> Any:
         case int() | float():
             return float(value) if float(value) == value else int(value)
         case ListValue():
+            effort.spend(len(value))
             return tuple(map(hashable, value))
         case MapValue():
+            effort.spend(len(value))
             return frozenset((hashable(key), hashable(item)) for key, item in value.items())
     return value
 
@@ -142,8 +133,10 @@ def equal(left: Any, right: Any) -> bool:
         case bool():
             return isinstance(right, bool) and left is right
         case ListValue():
+            effort.spend(1 + len(left))
             return isinstance(right, ListValue) and _lists_equal(left, right)
         case MapValue():
+            effort.spend(1 + len(left))
             return (
                 isinstance(right, MapValue)
                 and len(left) == len(right)
@@ -171,6 +164,7 @@ def _lists_equal(left: ListValue, right: ListValue) -> bool:
 
 def add_lists(left: ListValue, right: ListValue) -> ListValue:
     """By the type of the left one: a union of sets, a merge by keys, or one after the other."""
+    effort.spend(len(left) + len(right))
     if left.kind == "set":
         known = {hashable(item) for item in left}
         return ListValue([*left, *(item for item in right if hashable(item) not in known)], "set")

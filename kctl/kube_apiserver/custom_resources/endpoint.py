@@ -136,15 +136,15 @@ class CustomEndpoint(Endpoint):
         )
 
     def _create_errors(self, context: Context, obj: Object) -> list[FieldError]:
-        return self._custom_strategy.create_errors(obj, self.metadata_errors(obj["metadata"]))
+        return self._custom_strategy.create_errors(context, obj, self.metadata_errors(obj["metadata"]))
 
     def _update_errors(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         meta, before = obj["metadata"], old["metadata"]
         # upstream checks what may not change in its generic code and in the strategy, and reports it twice
         found = 2 * metadata.validate_update(meta, before) + self.metadata_errors(meta, is_create=False)
         if context.subresource == "status":
-            return self._custom_strategy.status_errors(obj, old, found)
-        return self._custom_strategy.update_errors(obj, old, found)
+            return self._custom_strategy.status_errors(context, obj, old, found)
+        return self._custom_strategy.update_errors(context, obj, old, found)
 
     async def create(self, namespace: str, obj: Object, caller: Caller) -> Object:
         if self.definition.terminating:

@@ -17,8 +17,11 @@ from kctl.kube_apiserver.cel.program import BUDGET, PER_CALL_LIMIT, CompileError
 from kctl.kube_apiserver.cel.values import CelError, CostExceeded, Optional
 from kctl.kube_apiserver.custom_resources import cel_values, validation
 from kctl.kube_apiserver.custom_resources.structural import Schema, Structural
+from kctl.kube_apiserver.registry.strategy import Lengthy
 
 LONGEST_MESSAGE = 5 * 1024
+QUICK = 2_000
+"""The cost of what is evaluated on the event loop: some 20 ms."""
 _OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
@@ -33,10 +36,15 @@ class SchemaRules:
 
     def __init__(self, level: _Level) -> None:
         self._level = level
+        self._compiled = False
 
-    def __call__(self, obj: Object, old: Object | None) -> list[FieldError]:
-        walk = _Walk()
+    def __call__(self, obj: Object, old: Object | None, beside_loop: bool = True) -> list[FieldError]:
+        """Raises Lengthy on the event loop: for the first object, and for what costs much."""
+        if not beside_loop and not self._compiled:
+            raise Lengthy
+        walk = _Walk(None if beside_loop else QUICK)
         walk.value(self._level, obj, validation.NEW if old is None else old, "")
+        self._compiled = True
         return walk.errors
 
 
@@ -111,9 +119,12 @@ class _Spent(Exception):
 
 
 class _Walk:
-    def __init__(self) -> None:
+    """`quick`: what the rules may cost before it is Lengthy."""
+
+    def __init__(self, quick: int | None) -> None:
         self.errors: list[FieldError] = []
         self._budget = BUDGET
+        self._quick = quick
 
     def value(self, level: _Level, value: Any, old: Any, path: str) -> None:
         try:
@@ -177,7 +188,7 @@ class _Walk:
         """Also where it could not be told, which is an error of its own."""
         assert rule.program is not None
         try:
-            value, cost = rule.program.run(variables)
+            value, cost = self._evaluated(rule.program, variables, PER_CALL_LIMIT)
         except CelError as error:
             self._spend(error.cost, path)
             text = str(error)
@@ -195,6 +206,22 @@ class _Walk:
         self._spend(cost, path)
         return value is True
 
+    def _evaluated(self, program: Program, variables: Mapping[str, Any], limit: int) -> tuple[Any, int]:
+        """Raises CelError, and Lengthy."""
+        if self._quick is None:
+            return program.run(variables, limit)
+        try:
+            value, cost = program.run(variables, min(limit, self._quick))
+        except CostExceeded:
+            if self._quick < limit:
+                raise Lengthy from None
+            raise
+        except CelError as error:
+            self._quick -= error.cost + 1
+            raise
+        self._quick -= cost + 1
+        return value, cost
+
     def _spend(self, cost: int, path: str) -> None:
         if cost > self._budget:
             self._invalid(path, _OUT_OF_BUDGET)
@@ -211,7 +238,7 @@ class _Walk:
     def _message(self, program: Program, variables: Mapping[str, Any], path: str) -> str:
         """'' where the expression makes none that can be shown."""
         try:
-            value, cost = program.run(variables, min(PER_CALL_LIMIT, self._budget))
+            value, cost = self._evaluated(program, variables, min(PER_CALL_LIMIT, self._budget))
         except CostExceeded:
             self._invalid(path, "messageExpression evaluation failed due to running out of cost budget")
             raise _Spent from None

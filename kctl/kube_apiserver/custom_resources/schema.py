@@ -13,7 +13,7 @@ from kctl.kube_apiserver.custom_resources import embedded_resources
 from kctl.kube_apiserver.custom_resources.settling import Settling, canonical
 from kctl.kube_apiserver.custom_resources.structural import Schema, Structural
 
-Rules = Callable[[Object, Object | None], list[FieldError]]
+Rules = Callable[[Object, Object | None, bool], list[FieldError]]
 """Runs a schema's x-kubernetes-validations on an object and what it was before."""
 _PRESERVING: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 

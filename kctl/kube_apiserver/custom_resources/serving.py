@@ -15,6 +15,7 @@ from kctl.kube_apiserver.custom_resources.replicas import ScalePaths
 from kctl.kube_apiserver.custom_resources.schema import CustomSchema
 from kctl.kube_apiserver.custom_resources.strategy import CustomResourceStrategy
 from kctl.kube_apiserver.registry.registry import Registry
+from kctl.kube_apiserver.storage import Storage, TooOld
 from kctl.kube_apiserver.watch_cache import Entry, WatchCache
 
 _BUILT_IN_GROUPS = frozenset(entry.group for entry in BUILT_IN)
@@ -53,7 +54,7 @@ class Serving:
         before = self._registry.storage.revision
         if not alike:
             cache.read = _Reader(schemas).read
-            await _read_anew(cache)
+            await _read_anew(self._registry.storage, cache)
         endpoints = [self._endpoint(definition, version, cache, schemas) for version in definition.served_versions()]
         self._served[definition.name] = definition, endpoints, schemas
         self._publish()
@@ -134,12 +135,21 @@ class _Reader:
         return schema.settle(obj) if schema is not None else obj
 
 
-async def _read_anew(cache: WatchCache) -> None:
-    """Most of what is stored, with others' turns in between."""
-    for index, entry in enumerate(tuple(cache.entries.values())):
-        _reread(cache, entry)
-        if index % _AT_ONCE == _AT_ONCE - 1:
-            await asyncio.sleep(0)
+async def _read_anew(storage: Storage, cache: WatchCache) -> None:
+    """What is stored, by the new schemas: not what the old ones have made of it, or a default that is no more would stay."""
+    after, more, revision = "", bool(cache.entries), storage.revision
+    while more:
+        try:
+            found, more = await storage.list_at(cache, "", after, revision, _AT_ONCE)
+        except TooOld:
+            revision = storage.revision
+            continue
+        for entry in found:
+            meta = entry.object["metadata"]
+            after = f"{meta['namespace']}/{meta['name']}" if cache.namespaced else meta["name"]
+            present = cache.entries.get(after)
+            if present is not None and present.revision == entry.revision and present.object != entry.object:
+                present.replace(entry.object)
 
 
 def _read_since(cache: WatchCache, revision: int) -> None:

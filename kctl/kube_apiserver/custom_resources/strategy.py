@@ -50,7 +50,7 @@ class CustomResourceStrategy(Strategy):
         elif _content(obj) != _content(old):
             obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
-    def create_errors(self, obj: Object, before: list[FieldError]) -> list[FieldError]:
+    def create_errors(self, context: Context, obj: Object, before: list[FieldError]) -> list[FieldError]:
         """`before`: what is wrong with the metadata."""
         found = before + validation.validate(self._schema.openapi, obj)
         if self._scale is not None:
@@ -58,18 +58,18 @@ class CustomResourceStrategy(Strategy):
         if self._schema.has_embedded:
             found += embedded_resources.errors(obj, self._schema.structural)
         found += list_types.errors(obj, self._schema.structural)
-        return found + self._rule_errors(obj, None, found)
+        return found + self._rule_errors(context, obj, None, found)
 
-    def update_errors(self, obj: Object, old: Object, before: list[FieldError]) -> list[FieldError]:
+    def update_errors(self, context: Context, obj: Object, old: Object, before: list[FieldError]) -> list[FieldError]:
         found = before + validation.validate(self._schema.openapi, obj, old=old)
         if self._scale is not None:
             found += self._scale.spec_errors(obj) + self._scale.status_errors(obj)
         if self._schema.has_embedded:
             found += embedded_resources.errors(obj, self._schema.structural)
         found += self._list_errors(obj, old)
-        return found + self._rule_errors(obj, old, found)
+        return found + self._rule_errors(context, obj, old, found)
 
-    def status_errors(self, obj: Object, old: Object, before: list[FieldError]) -> list[FieldError]:
+    def status_errors(self, context: Context, obj: Object, old: Object, before: list[FieldError]) -> list[FieldError]:
         found = list(before)
         if self._status_schema is not None and "status" in obj:
             was = old.get("status", validation.NEW)
@@ -77,19 +77,19 @@ class CustomResourceStrategy(Strategy):
         if self._scale is not None:
             found += self._scale.status_errors(obj)
         found += self._list_errors(obj, old)
-        return found + self._rule_errors(obj, old, found)
+        return found + self._rule_errors(context, obj, old, found)
 
     def _list_errors(self, obj: Object, old: Object) -> list[FieldError]:
         """Who had duplicates may keep them."""
         found = list_types.errors(obj, self._schema.structural)
         return [] if found and list_types.errors(old, self._schema.structural) else found
 
-    def _rule_errors(self, obj: Object, old: Object | None, found: list[FieldError]) -> list[FieldError]:
+    def _rule_errors(self, context: Context, obj: Object, old: Object | None, found: list[FieldError]) -> list[FieldError]:
         if self._rules is None:
             return []
         if any(error.kind in _BLOCKING for error in found):
             return [field_errors.invalid(validation.NOWHERE, None, _NOT_CHECKED)]
-        return self._rules(obj, old)
+        return self._rules(obj, old, context.beside_loop)
 
     def warnings_on_create(self, context: Context, obj: Object) -> list[str]:
         return _finalizer_warnings(objects.finalizers(obj))

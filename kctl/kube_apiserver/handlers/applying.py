@@ -8,7 +8,6 @@ from typing import Any
 from kctl.apimachinery.field_ownership import managed_fields, server_side_apply
 from kctl.apimachinery.field_ownership.managed_fields import FIELD
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.status import invalid
 from kctl.kube_apiserver.handlers import body
 from kctl.kube_apiserver.handlers.patching import Patcher
 from kctl.kube_apiserver.registry.list_options import parse_bool
@@ -47,8 +46,6 @@ class Applying:
         if not decoded:
             endpoint = self._request.endpoint
             obj = body.decode_patched(self._request, endpoint, obj, self._patcher)
-            if errors := endpoint.strategy.validate_patch(obj):
-                raise invalid(endpoint.resource.group, endpoint.resource.kind, self._request.name, errors)
         else:
             self._patcher.strict_problems(self._request, obj.get("kind", ""), obj.get("apiVersion", ""), self._patcher.problems)
         body.check_name(self._request, obj)

@@ -62,7 +62,12 @@ def decode(request: ResourceRequest, endpoint: Endpoint, subresource: str = "") 
         decoded = schema.decode(typed)
     except DecodeError as error:
         raise BadRequest(schemas.cannot_be_handled(kind, own, str(error))) from None
-    problems = [*duplicates, *(schemas.unknown_field(path) for path in decoded.unknown_fields)]
+    unknown = decoded.unknown_fields
+    if duplicates and unknown and media_type(request.content_type) == JSON:
+        found = go_json.strict_problems(request.raw_body or b"", unknown)
+        problems = [schemas.duplicate_field(path) if again else schemas.unknown_field(path) for path, again in found]
+    else:
+        problems = [*duplicates, *map(schemas.unknown_field, unknown)]
     strict_problems(request, kind, own, problems)
     keep_reset(value, decoded.object)
     return decoded.object

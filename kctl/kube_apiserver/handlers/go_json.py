@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import orjson
@@ -35,29 +35,48 @@ _KEY = re.compile(rb'"\s*+:')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """An object with all its keys, repeated ones too, in the order they stand in."""
+
+
 def _lenient(text: str) -> tuple[Any, list[str]]:
     """What Go takes and orjson does not: half a surrogate pair (which becomes U+FFFD), bytes that are no UTF-8. Finds repeated keys."""
-    repeated: dict[int, list[str]] = {}
+    repeated = False
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
         parsed = dict(items)
-        if len(parsed) != len(items):
-            seen: set[str] = set()
-            repeated[id(parsed)] = [key for key, _ in items if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
+        repeated = repeated or len(parsed) != len(items)
         return parsed
 
+    value = _parsed(text, pairs)
+    if bounds.too_deep(value):
+        raise JsonError(bounds.EXCEEDED)
+    paths = [path for path, again in _keys(_parsed(text, _Pairs)) if again] if repeated else []
+    if "\\ud" in text or "\\uD" in text:
+        value = _without_surrogates(value)
+    return value, list(dict.fromkeys(paths))
+
+
+def _parsed(text: str, pairs: Callable[[list[tuple[str, Any]]], Any]) -> Any:
     try:
-        value = json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_float, object_pairs_hook=pairs)
+        return json.loads(text, parse_constant=_refuse, parse_int=_integer, parse_float=_float, object_pairs_hook=pairs)
     except RecursionError:
         raise JsonError(bounds.EXCEEDED) from None
     except ValueError:
         raise JsonError(explain(text)) from None
-    if bounds.too_deep(value):
-        raise JsonError(bounds.EXCEEDED)
-    paths = list(_paths(value, "", repeated)) if repeated else []
-    if "\\ud" in text or "\\uD" in text:
-        value = _without_surrogates(value)
-    return value, [_SURROGATE.sub("\ufffd", path) for path in paths]
+
+
+def strict_problems(raw: bytes, unknown: Collection[str]) -> list[tuple[str, bool]]:
+    """(path, whether it is there again) of the fields `unknown` to a typed reader and of those given twice, as the reader meets them: what
+    is in an unknown field is passed over."""
+    found: dict[tuple[str, bool], None] = {}
+    for path, again in _keys(_parsed(raw.decode("utf-8", "replace"), _Pairs), frozenset(unknown)):
+        if path in unknown:
+            found[path, False] = None
+        elif again:
+            found[path, True] = None
+    return list(found)
 
 
 def _refuse(name: str) -> Any:
@@ -83,15 +102,32 @@ def _without_surrogates(value: Any) -> Any:
     return [_without_surrogates(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _paths(value: Any, path: str, repeated: dict[int, list[str]]) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key in repeated.get(id(value), ()):
-            yield f"{path}.{key}" if path else key
-        for key, inner in value.items():
-            yield from _paths(inner, f"{path}.{key}" if path else key, repeated)
+def _keys(value: Any, closed: Collection[str] = ()) -> Iterator[tuple[str, bool]]:
+    """(path, whether it was given before) of all keys as they stand in a document of _Pairs; what is in one of `closed` is left out."""
+    waiting: list[Iterator[tuple[str, bool | None, Any]]] = [_members(value, "")]
+    while waiting:
+        member = next(waiting[-1], None)
+        if member is None:
+            waiting.pop()
+            continue
+        path, again, inner = member
+        if again is not None:
+            yield path, again
+        if isinstance(inner, list) and path not in closed:
+            waiting.append(_members(inner, path))
+
+
+def _members(value: Any, path: str) -> Iterator[tuple[str, bool | None, Any]]:
+    """(path, whether it was given before, value) of the keys of an object, or the elements of a list, about which None is said."""
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for key, inner in value:
+            key = _SURROGATE.sub("\ufffd", key)
+            yield (f"{path}.{key}" if path else key), key in seen, inner
+            seen.add(key)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _paths(inner, f"{path}[{index}]", repeated)
+            yield f"{path}[{index}]", None, inner
 
 
 _END = "unexpected end of JSON input"

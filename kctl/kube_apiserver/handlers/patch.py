@@ -9,7 +9,6 @@ from __future__ import annotations
 from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.field_ownership.managed_fields import FIELD
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.status import invalid
 from kctl.kube_apiserver.handlers import body, off_loop, options, patching
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
@@ -52,9 +51,6 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
         elif owners is not None:
             decoded["metadata"][FIELD] = owners
         body.check_name(request, decoded)
-        errors = endpoint.strategy.validate_patch(decoded)
-        if errors:
-            raise invalid(endpoint.resource.group, endpoint.resource.kind, request.name, errors)
         return parts.take_owned(endpoint, caller, subresource, decoded, old)
 
     stored, _ = await endpoint.update(request.namespace, request.name, make, caller, subresource=subresource, patch=True)

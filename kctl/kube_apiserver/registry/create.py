@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from functools import partial
 from typing import Any
 
 from kctl.apimachinery.field_errors import FieldError
@@ -20,7 +21,7 @@ from kctl.kube_apiserver.registry import metadata, ownership
 from kctl.kube_apiserver.registry.admitted_specs import AdmittedSpec
 from kctl.kube_apiserver.registry.guaranteed_update import failure
 from kctl.kube_apiserver.registry.served_resource import ServedResource
-from kctl.kube_apiserver.registry.strategy import Context
+from kctl.kube_apiserver.registry.strategy import Context, Lengthy
 from kctl.kube_apiserver.storage import Exists, StorageError
 
 NAME_RETRIES = 8
@@ -150,10 +151,13 @@ class Create(ServedResource):
             _reset(obj, self.zero, strategy.status_fields)
         strategy.prepare_for_create(context, obj)
         try:
-            if caller.sent_much:
-                refusal = await asyncio.to_thread(self._create_refusal, context, obj)
-            else:
-                refusal = self._create_refusal(context, obj)
+            context.beside_loop = caller.sent_much
+            try:
+                refusal = None if context.beside_loop else self._create_refusal(context, obj)
+            except Lengthy:
+                context.beside_loop = True
+            if context.beside_loop:
+                refusal = await self.clock.beside(partial(self._create_refusal, context, obj))
             if refusal is not None and caller.validates:
                 raise refusal
             if caller.body is not CANONICAL:

@@ -63,6 +63,12 @@ class Context:
     """What plugins want in the audit log; None where nobody keeps one."""
     reinvocation: Reinvocation | None = None
     """Made by the first plugin that may change what others have seen."""
+    beside_loop: bool = False
+    """Validation runs beside the event loop: it may take as long as it takes. On the loop it is Lengthy where that is too long."""
+
+
+class Lengthy(Exception):
+    """It takes longer than the event loop may be held: to be done again beside it."""
 
 
 class Strategy:
@@ -130,10 +136,6 @@ class Strategy:
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         """All problems of an update of the object itself; usually those of `validate` plus immutability."""
         return self.validate(context, obj)
-
-    def validate_patch(self, obj: Object) -> list[FieldError]:
-        """What a PATCH is refused for though an update that stores the same object would not be."""
-        return []
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         return []

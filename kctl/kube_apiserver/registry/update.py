@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from kctl.apimachinery import go_numbers
 from kctl.apimachinery.field_errors import FieldError
@@ -22,7 +23,7 @@ from kctl.kube_apiserver.registry.create import Create
 from kctl.kube_apiserver.registry.get import Get
 from kctl.kube_apiserver.registry.preconditions import wrong_uid
 from kctl.kube_apiserver.registry.served_resource import ServedResource
-from kctl.kube_apiserver.registry.strategy import Context
+from kctl.kube_apiserver.registry.strategy import Context, Lengthy
 from kctl.kube_apiserver.storage import Stale, StorageError
 from kctl.kube_apiserver.watch_cache import Entry
 
@@ -168,10 +169,13 @@ class Update(Create, Get):
         if counts and any(obj.get(part) != old.get(part) for part in strategy.generation_fields):
             meta["generation"] = old_meta.get("generation", 0) + 1
         try:
-            if beside_loop:
-                refusal = await asyncio.to_thread(self._update_refusal, context, obj, old)
-            else:
-                refusal = self._update_refusal(context, obj, old)
+            context.beside_loop = beside_loop
+            try:
+                refusal = None if context.beside_loop else self._update_refusal(context, obj, old)
+            except Lengthy:
+                context.beside_loop = True
+            if context.beside_loop:
+                refusal = await self.clock.beside(partial(self._update_refusal, context, obj, old))
             if refusal is not None:
                 raise refusal
             if caller.body is not CANONICAL:

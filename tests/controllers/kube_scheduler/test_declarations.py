@@ -94,7 +94,7 @@ def answers(plugin: Any, info: PodInfo, cache: Cache) -> list[Any]:
     for node in cache.nodes():
         found += [getattr(plugin, point)(state, info, node) for point in ("filter", "score") if hasattr(plugin, point)]
     if hasattr(plugin, "post_filter"):
-        found.append(plugin.post_filter(state, info, {"a": unschedulable("X", "why")}, 1))
+        found.append(plugin.post_filter(state, info, {"a": unschedulable("X", "why")}, 1, cache, lambda state, pod, node: None))
     if hasattr(plugin, "key"):
         found.append(plugin.key(QueuedPod(info, int(info.pod["spec"].get("priority") or 0), 1.0)))
     return found

@@ -388,6 +388,27 @@ async def test_image_change_restarts_the_container(cluster: Cluster) -> None:
     assert ("Killing", "Container c definition changed, will be restarted") in await cluster.events()
 
 
+async def test_another_image_restarts_what_only_failures_do(cluster: Cluster) -> None:
+    await cluster.create(pod(restartPolicy="OnFailure", annotations={"run-duration": "forever"}))
+    change = [{"op": "replace", "path": "/spec/containers/0/image", "value": "nginx:2"}]
+    await cluster.client.patch(PODS, "p", change, "default", patch_type="application/json-patch+json")
+    await cluster.step(3)
+    assert state(await cluster.pod()) == "running"
+
+
+async def test_what_others_write_into_a_status_is_put_right(cluster: Cluster) -> None:
+    made = await cluster.create(pod())
+    before = objects.status(await cluster.pod())
+    wrong = {"phase": "Failed", "conditions": [{"type": "Ready", "status": "False"}], "message": "not so", "reason": "Nothing"}
+    await cluster.client.patch(PODS, "p", {"status": wrong}, "default", subresource="status")
+    await cluster.step(5)
+    assert objects.status(await cluster.pod())["phase"] == "Failed"
+    await cluster.step(6)
+    after = objects.status(await cluster.pod())
+    assert {**after, "conditions": None} == {**before, "conditions": None}
+    assert conditions({"status": after}) == conditions({"status": before}) and objects.uid(made) == objects.uid(await cluster.pod())
+
+
 async def test_forced_deletion_frees_everything(cluster: Cluster) -> None:
     await cluster.create(pod(containers=[container(resources={"requests": {"cpu": "3"}})]))
     await cluster.delete(grace=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from controllers.kubelet.node_config import NodeConfig
 from kctl.apimachinery import objects
+from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS
 from tests.controllers.kubelet.cluster import Cluster, container, pod, state
 
@@ -119,5 +120,33 @@ async def test_finished_pods_stay_finished() -> None:
         assert b"".join([chunk async for chunk in stream]).startswith(b"simulated container c of pod p")
         await second.delete()
         assert await second.gone()
+    finally:
+        await second.stop()
+
+
+async def test_a_resize_that_had_to_wait_goes_on_waiting() -> None:
+    def sized(cpu: str) -> list[Object]:
+        return [container(resources={"requests": {"cpu": cpu}})]
+
+    def shown(found: Object) -> tuple[str, str | None]:
+        (status,) = objects.status(found)["containerStatuses"]
+        return status["resources"]["requests"]["cpu"], (objects.condition(found, "PodResizePending") or {}).get("reason")
+
+    first = Cluster()
+    await first.start(NODES)
+    await first.create(pod("other", containers=sized("2")))
+    await first.create(pod(containers=sized("1")))
+    change = {"spec": {"containers": sized("3")}}
+    await first.client.patch(PODS, "p", change, "default", subresource="resize")
+    await first.step(1)
+    assert shown(await first.pod()) == ("1", "Deferred")
+    second = await restarted(first)
+    try:
+        await second.step(15)
+        assert shown(await second.pod()) == ("1", "Deferred")
+        await second.delete("other")
+        await second.step(5)
+        assert shown(await second.pod()) == ("3", None)
+        assert [reason for reason, _ in await second.events() if reason.startswith("Resize")][-2:] == ["ResizeStarted", "ResizeCompleted"]
     finally:
         await second.stop()

@@ -9,7 +9,7 @@ import pytest
 from controllers.runtime import sources
 from controllers.runtime.controller import Controller
 from controllers.runtime.informer import Change, InformerFactory
-from controllers.runtime.sources import Follows, For, Owns, Source, Watches
+from controllers.runtime.sources import Follows, For, Owns, OwnStatus, Source, Watches
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.objects import Object
@@ -130,3 +130,16 @@ async def test_a_thousand_changes_of_one_batch_are_one_reconcile() -> None:
     await turns()
     assert counting.calls == 1
     await loop.stop()
+
+
+def test_own_writes_of_a_status_wake_nobody_and_those_of_others_do() -> None:
+    own = OwnStatus()
+    before = {**replica_set("rs"), "status": {"replicas": 1}}
+    written = own.in_place(before, {"replicas": 2})
+    assert not own.not_mine(before, written)
+    foreign = objects.replace(written, status={"replicas": 3})
+    assert own.not_mine(written, foreign)
+    assert not own.not_mine(foreign, own.in_place(foreign, {"replicas": 2}))
+    assert not own.not_mine(foreign, objects.with_metadata(foreign, managedFields=[]))
+    assert own.not_mine(None, foreign) and own.not_mine(written, objects.replace(written, spec={"replicas": 5}))
+    assert own.not_mine(written, None) and own.not_mine(before, written)

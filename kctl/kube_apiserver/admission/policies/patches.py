@@ -11,6 +11,7 @@ from kctl.apimachinery import json_patch
 from kctl.apimachinery.field_ownership import merge, typed
 from kctl.apimachinery.field_ownership.field_schema import FieldType
 from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.cel import effort
 from kctl.kube_apiserver.cel.values import ListValue, MadeObject, MapValue, type_name
 
 _PARTS = ("op", "path", "from")
@@ -21,7 +22,8 @@ class PatchError(Exception):
 
 
 def apply_configuration(made: Any, obj: Object, field_type: FieldType) -> Object:
-    """The object, a value, with what was made (an Object) merged into it. Raises PatchError."""
+    """The object, a value, with what was made (an Object) merged into it. Raises PatchError, and CostExceeded where what was made has more
+    parts than the effort allowed."""
     if not isinstance(made, MadeObject):
         raise PatchError(f"unsupported return type from ApplyConfiguration expression: {type_name(made)}")
     _check_names(made)
@@ -39,7 +41,7 @@ def apply_configuration(made: Any, obj: Object, field_type: FieldType) -> Object
 
 
 def json_patched(made: Any, obj: Object) -> Object:
-    """The object, a value, after the operations that were made (a list of JSONPatches). Raises PatchError."""
+    """The object, a value, after the operations that were made (a list of JSONPatches). Raises PatchError, and CostExceeded."""
     if not isinstance(made, ListValue):
         raise PatchError("type mismatch: JSONPatchType.expression should evaluate to array")
     try:
@@ -82,12 +84,15 @@ def _misnamed(value: Any, path: str) -> Iterator[str]:
         if value.cel_type != path:
             why = "which matches field name path from root Object type"
             yield f'unexpected type name "{value.cel_type}", expected "{path}", {why}'
+        effort.spend(1 + len(value))
         for name, part in value.items():
             yield from _misnamed(part, f"{path}.{name}")
     elif isinstance(value, ListValue):
+        effort.spend(1 + len(value))
         for item in value:
             yield from _misnamed(item, path)
     elif isinstance(value, MapValue):
+        effort.spend(1 + len(value))
         for item in value.values():
             yield from _misnamed(item, path)
 
@@ -96,11 +101,13 @@ def plain(value: Any) -> Any:
     """A value of CEL as JSON has it. Raises PatchError."""
     match value:
         case MapValue():
+            effort.spend(1 + len(value))
             for name in value:
                 if not isinstance(name, str):
                     raise PatchError(f'map key "{name}" is of type {type_name(name)}, not string')
             return {name: plain(part) for name, part in value.items()}
         case ListValue():
+            effort.spend(1 + len(value))
             return [plain(item) for item in value]
         case None | bool() | str() | float():
             return value

@@ -67,6 +67,17 @@ async def test_annotations_from_the_namespace_and_variables(api: Api) -> None:
     assert (await deployment(api))["metadata"]["annotations"] == {"of": "default", "by": "kubernetes-admin"}
 
 
+async def test_what_multiplies_is_no_patch(api: Api) -> None:
+    made, last = "", "[1, 1]"
+    for number in range(22):
+        made += f"cel.bind(v{number}, [{last}, {last}], "
+        last = f"v{number}"
+    value = made + last + ")" * 22
+    await policy(api, patching(f"[JSONPatch{{op: 'add', path: '/data', value: {value}}}]"))
+    code, _, message = await refusal(config_map(api, a="1"))
+    assert (code, "operation cancelled: actual cost limit exceeded" in message) == (403, True), message
+
+
 async def test_a_json_patch(api: Api) -> None:
     made = """[
         JSONPatch{op: "test", path: "/data/a", value: "1"},

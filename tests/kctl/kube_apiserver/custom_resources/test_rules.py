@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
+from kctl.kube_apiserver.cel.program import PER_CALL_LIMIT, Program
 from kctl.kube_apiserver.custom_resources.schema import CustomSchema
 from kctl.kube_apiserver.registry.apiextensions.structural_schema import schema_errors
+from kctl.kube_apiserver.registry.strategy import Lengthy
 from tests.kctl.kube_apiserver.custom_resources.definitions import CRDS, api, definition, spec_schema, version, widget
 
 
@@ -19,7 +22,7 @@ def said(openapi: dict[str, Any], spec: Any, old: Any = None) -> list[str]:
     rules = CustomSchema("Widget", openapi).rules
     assert rules is not None
     whole = {"metadata": {"name": "w"}, "spec": spec}
-    return [str(error) for error in rules(whole, None if old is None else {"metadata": {"name": "w"}, "spec": old})]
+    return [str(error) for error in rules(whole, None if old is None else {"metadata": {"name": "w"}, "spec": old}, True)]
 
 
 INT, TEXT = {"type": "integer"}, {"type": "string"}
@@ -34,6 +37,47 @@ def test_messages_reasons_and_paths() -> None:
     failing = {**rule, "message": "plain", "messageExpression": "'x' + string(1 / (self.a - 1))"}
     assert said(schema(failing, a=INT), {"a": 1}) == ["spec: Invalid value: plain"]
     assert said(schema({**rule, "reason": "FieldValueRequired"}, a=INT), {"a": 1}) == ["spec: Required value: failed rule: self.a > 1"]
+
+
+def test_on_the_event_loop_only_what_is_quick() -> None:
+    rules = CustomSchema("Widget", schema({"rule": "self.l.all(x, self.l.all(y, x + y >= 0))"}, l={"type": "array", "items": INT})).rules
+    assert rules is not None
+
+    def whole(length: int) -> dict[str, Any]:
+        return {"metadata": {"name": "w"}, "spec": {"l": [1] * length}}
+
+    with pytest.raises(Lengthy):  # nothing is compiled yet
+        rules(whole(1), None, False)
+    assert rules(whole(1), None, True) == [] == rules(whole(1), None, False)
+    with pytest.raises(Lengthy):
+        rules(whole(100), None, False)
+    assert rules(whole(100), None, True) == []
+    assert [str(error) for error in rules(whole(1000), None, True)] == [
+        "spec: Invalid value: 'operation cancelled: actual cost limit exceeded': no further validation rules will be run due to call cost "
+        "exceeds limit for rule: self.l.all(x, self.l.all(y, x + y >= 0))"
+    ]
+
+
+async def test_a_costly_rule_is_run_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    costly = {"rule": "lists.range(100).all(x, lists.range(100).all(y, x + y < 200))", "message": "never"}
+    ended: list[bool] = []
+    run = Program.run
+
+    def followed(self: Program, variables: Any, limit: int = PER_CALL_LIMIT) -> Any:
+        result = run(self, variables, limit)
+        ended.append(threading.current_thread() is threading.main_thread())
+        return result
+
+    monkeypatch.setattr(Program, "run", followed)
+    async with api() as call:
+        await call.define(definition(version(schema=schema(costly, {"rule": "self.a > 0"}, a=INT))))
+        for name in ("first", "second"):
+            assert (await call("POST", call.path(), widget(name, {"a": 1}))).status == 201
+            assert ended == [False, False]
+            ended.clear()
+        patch = await call("PATCH", call.path("first"), {"spec": {"a": 2}}, content_type="application/merge-patch+json")
+        assert (patch.status, ended) == (200, [False, False])
+        assert (await call("POST", call.path(), widget("third", {"a": 0}))).json()["message"].endswith("failed rule: self.a > 0")
 
 
 def test_a_rule_that_cannot_be_told_is_an_error_that_says_why() -> None:
