@@ -2,8 +2,7 @@
 
 Upstream runs the whole cycle for each pod. Pods of one shape get the same answers, except on nodes whose pods have changed since;
 so only those are filtered and scored again (the cache keeps a journal of them), and a pod costs O(log nodes). What is chosen
-is what the whole cycle would choose. Where a plugin depends on pods of the whole cluster, the order is made anew for each
-pod (`reusable` is False).
+is what the whole cycle would choose. Where a plugin depends on pods of the whole cluster, nodes are put into groups (grouped_run.py).
 
 An example: a Deployment makes 1,000 equal pods for nodes a, b and c. The first pod makes a `Run`: every node passes the filters and is
 scored, and the heap holds a (90), b (90), c (80). The pod is assumed on a, and the cache notes a in its journal. The second pod finds the
@@ -18,7 +17,7 @@ import heapq
 import itertools
 import random
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,26 +56,27 @@ class Run:
     def __init__(self, profile: Profile, cache: Cache, pod: PodInfo, randomness: random.Random, only: str = "") -> None:
         self._profile = profile
         self._cache = cache
+        self._pod = pod
         self.state = CycleState()
         self._statuses: dict[str, Status] = {}
         self._absent: Status | None = None
         self._pre_filter_refused = False
         self._refusal: Refusal | None = None
         self._nodes_generation, self._journal = cache.nodes_generation, cache.journal_length
-        reach = [plugin.depends_on for plugin in profile.filter]
-        reach += [plugin.depends_on for plugin, _ in profile.score]
-        self.reusable = DependsOn.CLUSTER not in reach
-        self._filters = [plugin for plugin in profile.filter if plugin.depends_on is not DependsOn.STATIC]
-        self._scores = [(plugin, weight) for plugin, weight in profile.score if plugin.depends_on is not DependsOn.STATIC]
+        self._filters = [plugin for plugin in profile.filter if plugin.depends_on is DependsOn.NODE]
+        self._scores = [(plugin, weight) for plugin, weight in profile.score if plugin.depends_on is DependsOn.NODE]
         # Of equal nodes the one that has waited longest is next; a random one would be drawn again and again.
         self._turn = itertools.count(1)
         self._heap: list[tuple[int, int, int, int]] = []
         self._nodes = [node for node in self._pre_filter(pod) if not only or node.name == only]
-        self.reusable = self.reusable and self.state.reusable
+        self.reusable = self.state.reusable
         self._candidates: dict[str, int] = {}
         """Nodes that no static filter refuses, by name: only these can ever do."""
         feasible = [index for index, node in enumerate(self._nodes) if self._consider(pod, index, node)]
-        self._static = StaticScores(profile, self.state, pod, self._nodes, self._candidates.values(), feasible)
+        self._arrange(pod, feasible, randomness)
+
+    def _arrange(self, pod: PodInfo, feasible: Sequence[int], randomness: random.Random) -> None:
+        self._static = StaticScores(self._profile, self.state, pod, self._nodes, self._candidates.values(), feasible)
         for index in randomness.sample(feasible, len(feasible)):
             self._push(pod, index)
 
@@ -105,10 +105,10 @@ class Run:
         return [node for name in sorted(names) if (node := self._cache.node(name)) is not None]
 
     def _consider(self, pod: PodInfo, index: int, node: NodeInfo) -> bool:
-        """All filters in order. Whether the node is feasible; it is a candidate unless a static filter refuses it."""
+        """The filters of one node in order. Whether it is feasible; it is a candidate unless a static filter refuses it."""
         refusal: Status | None = None
         for plugin in self._profile.filter:
-            if refusal is not None and plugin.depends_on is not DependsOn.STATIC:
+            if plugin.depends_on is not DependsOn.STATIC and (refusal is not None or plugin.depends_on is DependsOn.CLUSTER):
                 continue
             status = plugin.filter(self.state, pod, node)
             if status is not None:
@@ -160,6 +160,7 @@ class Run:
             return
         changed = self._cache.changed_since(self._journal)
         self._journal = length
+        self._note_changes(changed)
         names: Sequence[str] = list(self._candidates) if changed is None else list(dict.fromkeys(changed))
         restored = False
         for name in names:
@@ -168,11 +169,21 @@ class Run:
                 continue
             self._refusal = None
             feasible = self._passes(pod, self._nodes[index])
-            restored |= self._static.set_feasible(index, feasible)
+            restored |= self._set_feasible(index, feasible)
             if feasible:
                 self._push(pod, index)
-        if restored or len(self._heap) > _STALE_ENTRIES * len(self._candidates) + 64:
-            self._rebuild(pod, rescore=restored)
+        self._tidy(pod, rescore=restored)
+
+    def _note_changes(self, names: Sequence[str] | None) -> None:
+        """Of nodes whose pods have changed; None for who knows which."""
+
+    def _set_feasible(self, index: int, feasible: bool) -> bool:
+        """Whether the scores of other nodes have changed by it."""
+        return self._static.set_feasible(index, feasible)
+
+    def _tidy(self, pod: PodInfo, *, rescore: bool) -> None:
+        if rescore or len(self._heap) > _STALE_ENTRIES * len(self._candidates) + 64:
+            self._rebuild(pod, rescore=rescore)
 
     def _rebuild(self, pod: PodInfo, *, rescore: bool) -> None:
         """Without stale entries; all scored again where the normalized static scores have changed."""
@@ -205,7 +216,7 @@ class Run:
 
     def _refuse(self, pod: PodInfo) -> Refusal:
         if self._refusal is None:
-            statuses = dict(self._statuses)
+            statuses = self._every_status()
             names = [node.name for node in self._cache.nodes()]
             if self._absent is not None:
                 statuses |= {name: self._absent for name in names if name not in statuses}
@@ -219,6 +230,9 @@ class Run:
                 words.append(outcome)
             self._refusal = Refusal(explain(statuses, len(names), words, reason), frozenset(plugins))
         return self._refusal
+
+    def _every_status(self) -> dict[str, Status]:
+        return dict(self._statuses)
 
 
 def promised_before(pod: PodInfo, node: NodeInfo) -> list[PodInfo]:
@@ -234,24 +248,42 @@ class Assigner:
         self._cache = cache
         self._randomness = randomness
         self._runs: OrderedDict[PodShape, Run] = OrderedDict()
+        self._related = profile.related
+        self._version = 0
 
     def assign(self, pod: PodInfo) -> Placement | Refusal:
+        if self._related:
+            self._look_at_relations()
         promised = self._cache.nomination_of(pod.uid)
         if promised:
             return self._assign_promised(pod, promised)
         run = self._runs.get(pod.shape)
         if run is None or not run.reusable or not run.valid:
-            run = Run(self._profile, self._cache, pod, self._randomness)
+            run = self._run(pod)
             self._keep(pod.shape, run)
         return run.take(pod)
+
+    def _look_at_relations(self) -> None:
+        """Terms of pods that have been placed since may concern shapes that nothing concerned before."""
+        version = sum(plugin.version for plugin in self._related)
+        if version != self._version:
+            self._version = version
+            self._runs.clear()
+
+    def _run(self, pod: PodInfo, only: str = "") -> Run:
+        make: Callable[..., Run] = Run
+        if any(plugin.topology_keys(pod) for plugin in self._related):
+            assert self._profile.grouped_run is not None
+            make = self._profile.grouped_run
+        return make(self._profile, self._cache, pod, self._randomness, only)
 
     def _assign_promised(self, pod: PodInfo, node: str) -> Placement | Refusal:
         """The node it was promised first. Others of its shape must leave that node to it, so that it shares no order with them."""
         if self._cache.node(node) is not None:
-            there = Run(self._profile, self._cache, pod, self._randomness, only=node)
+            there = self._run(pod, only=node)
             if there.ranking():
                 return there.take(pod)
-        return Run(self._profile, self._cache, pod, self._randomness).take(pod)
+        return self._run(pod).take(pod)
 
     def _keep(self, shape: PodShape, run: Run) -> None:
         self._runs.pop(shape, None)

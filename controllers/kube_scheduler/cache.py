@@ -7,7 +7,7 @@ pod sees it; the binding is confirmed by the informer, or the assumption is forg
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
@@ -90,12 +90,11 @@ class NodeInfo:
         self.pods[info.uid] = info
         self._count(info, 1)
 
-    def remove_pod(self, uid: str) -> bool:
+    def remove_pod(self, uid: str) -> PodInfo | None:
         info = self.pods.pop(uid, None)
-        if info is None:
-            return False
-        self._count(info, -1)
-        return True
+        if info is not None:
+            self._count(info, -1)
+        return info
 
     def _count(self, info: PodInfo, sign: int) -> None:
         shape = info.shape
@@ -117,6 +116,10 @@ class NodeInfo:
         return is_free(wanted, self.ports)
 
 
+Observer = Callable[[NodeInfo, PodInfo, int], None]
+"""Is told of each pod that is placed (1) on a node that exists, or leaves it (-1)."""
+
+
 class Cache:
     """All nodes by name, and on which node each assigned or assumed pod counts."""
 
@@ -127,6 +130,7 @@ class Cache:
         self._nominations: dict[str, str] = {}
         self.nodes_generation = 0
         """Rises when a node comes, goes or changes; not with pods."""
+        self.observer: Observer | None = None
         self.journal_length = 0
         self._journal: deque[str] = deque(maxlen=_JOURNAL)
 
@@ -211,7 +215,10 @@ class Cache:
 
     def _place(self, info: PodInfo, node: str) -> None:
         self._where[info.uid] = node
-        self._entry(node).add_pod(info)
+        there = self._entry(node)
+        there.add_pod(info)
+        if self.observer is not None and there.node is not None:
+            self.observer(there, info, 1)
         self._note(node)
 
     def remove_pod(self, uid: str) -> None:
@@ -221,7 +228,10 @@ class Cache:
         name = self._where.pop(uid, None)
         if name is None:
             return
-        self._nodes[name].remove_pod(uid)
+        node = self._nodes[name]
+        info = node.remove_pod(uid)
+        if self.observer is not None and info is not None and node.node is not None:
+            self.observer(node, info, -1)
         self._note(name)
         self._drop_if_empty(name)
 
@@ -229,6 +239,22 @@ class Cache:
         """An assigned or assumed pod."""
         node = self._where.get(uid)
         return self._nodes[node].pods.get(uid) if node is not None else None
+
+    def pods(self) -> Iterator[PodInfo]:
+        """Assigned and assumed ones, and those that nodes are promised to."""
+        for node in self._nodes.values():
+            yield from node.pods.values()
+            yield from node.nominated.values()
+
+    def replace_pod(self, info: PodInfo) -> None:
+        """Something of an assigned pod has changed that others go by."""
+        node = self._where.get(info.uid)
+        if node is not None:
+            assumed = info.uid in self._assumed
+            self.remove_pod(info.uid)
+            self._place(info, node)
+            if assumed:
+                self._assumed.add(info.uid)
 
     # ---- promises
 

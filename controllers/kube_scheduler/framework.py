@@ -16,7 +16,7 @@ It declares beside them what it goes by, and the scheduler derives the rest:
 
     reads        the fields of a pod it looks at. Pods that agree in the fields of all plugins are of one shape and share answers.
     depends_on   what else a Filter or Score depends on: STATIC (the node object alone), NODE (also the pods on that node),
-                 CLUSTER (pods anywhere). Answers are kept and given again accordingly.
+                 CLUSTER (pods anywhere; see RelationPlugin). Answers are kept and given again accordingly.
     wakes        which changes in the cluster can help a pod it refused (EventsToRegister), each with a hint (QueueingHint) that
                  looks closer. Only pods refused by plugins that care are tried again.
 
@@ -26,7 +26,7 @@ scheduling cycle, one pod after the other and without a pause; PreBind and Bind 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, Flag, auto
 from typing import Any, Protocol
@@ -89,6 +89,10 @@ class ClusterEvent(Flag):
     NODE_ALLOCATABLE = auto()
     NODE_LABEL = auto()
     NODE_TAINT = auto()
+    NODE_DELETE = auto()
+    ASSIGNED_POD_ADD = auto()
+    ASSIGNED_POD_UPDATE = auto()
+    """Its labels, or that it is being deleted."""
     ASSIGNED_POD_DELETE = auto()
     PERSISTENT_VOLUME = auto()
     STORAGE_CLASS = auto()
@@ -171,6 +175,39 @@ class ScorePlugin(Plugin, Protocol):
 
     def normalize(self, scores: dict[str, int]) -> dict[str, int]:
         """Node name to score, over all feasible nodes. What becomes of a score depends on it and the maximum of all scores alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FeasibleGroup:
+    """Nodes that are the same to all plugins that look at the whole cluster, by one of them."""
+
+    node: NodeInfo
+    size: int
+
+
+NODE_ITSELF = ""
+"""As a topology key: each node is different."""
+
+
+class RelationPlugin(FilterPlugin, ScorePlugin, Protocol):
+    """A plugin that goes by pods anywhere (CLUSTER). To it nodes with the same values of some labels are the same, so that it is asked
+    about groups of nodes. What PreFilter gives it must stay true while pods come and go, as long as `version` is the same."""
+
+    @property
+    def version(self) -> int: ...
+
+    def topology_keys(self, pod: PodInfo) -> frozenset[str]:
+        """The labels it goes by for this pod; none where it has nothing to say of it."""
+        ...
+
+    def begin(self, state: CycleState) -> bool:
+        """Before it is asked to filter for the next pod of the shape. Whether its answers may be others now for every group; else they
+        are only for those that share the value of a label with a node whose pods have changed."""
+        ...
+
+    def pre_score(self, state: CycleState, groups: Callable[[], Sequence[FeasibleGroup]]) -> bool:
+        """When other nodes are feasible than before: whether scores may be others now for every group."""
         ...
 
 

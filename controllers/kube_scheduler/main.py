@@ -31,7 +31,7 @@ class KubeScheduler:
         self._client = client
         self._clock = clock
         self._randomness = randomness
-        extensions = {"claims": self._volumes, "priorities": self._preemption}
+        extensions = {"claims": self._volumes, "priorities": self._preemption, "relations": self._relations}
         self.scheduler = Scheduler(default_profile(client), client, self._pods, self._recorder, clock, randomness, extensions)
 
     async def _volumes(self) -> Callable[[Profile], Profile]:
@@ -45,6 +45,12 @@ class KubeScheduler:
         from controllers.kube_scheduler.preemption import profile
 
         return await profile.load(self._informers, self._randomness, self.scheduler)
+
+    async def _relations(self) -> Callable[[Profile], Profile]:
+        """Imported with the first pod that says something of others."""
+        from controllers.kube_scheduler.relations import profile
+
+        return await profile.load(self._informers, self.scheduler)
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         await self._informers.start()

@@ -77,7 +77,7 @@ class PodShape:
     has_claims: bool
     priority: int
     needs: frozenset[str]
-    """Which plugins that most clusters never need: `claims`, `priorities`."""
+    """Which plugins that most clusters never need: `claims`, `priorities`, `relations` (to other pods)."""
 
 
 def _requests(container: Object, *, non_zero: bool = False) -> Resources:
@@ -163,7 +163,9 @@ def _claims(spec: Object) -> list[Object]:
 
 
 NODE_ACCOUNTS = Reads(
-    spec=("hostNetwork", "overhead", "priority", "resources"), containers=("ports", "resources", "restartPolicy"), claims=True
+    spec=("affinity", "hostNetwork", "overhead", "priority", "resources", "topologySpreadConstraints"),
+    containers=("ports", "resources", "restartPolicy"),
+    claims=True,
 )
 """What is counted of a pod on its node, whatever plugins there are; and what needs plugins of their own."""
 
@@ -186,8 +188,15 @@ def shape_of(spec: Object) -> PodShape:
         empty_request=empty,
         has_claims=has_claims,
         priority=priority,
-        needs=frozenset(name for name, needed in (("claims", has_claims), ("priorities", priority != 0)) if needed),
+        needs=_needs(spec, has_claims, priority),
     )
+
+
+def _needs(spec: Object, has_claims: bool, priority: int) -> frozenset[str]:
+    affinity = spec.get("affinity") or {}
+    related = affinity.get("podAffinity") or affinity.get("podAntiAffinity") or spec.get("topologySpreadConstraints")
+    needed = (("claims", has_claims), ("priorities", priority != 0), ("relations", related))
+    return frozenset(name for name, is_needed in needed if is_needed)
 
 
 class Shapes:

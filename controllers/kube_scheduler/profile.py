@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 from controllers.kube_scheduler.framework import (
     BindPlugin,
+    DependsOn,
     FilterPlugin,
     PermitPlugin,
     PostBindPlugin,
@@ -16,6 +18,7 @@ from controllers.kube_scheduler.framework import (
     PreFilterPlugin,
     QueueSortPlugin,
     Refusing,
+    RelationPlugin,
     ReservePlugin,
     ScorePlugin,
 )
@@ -40,7 +43,8 @@ DEFAULT_SCHEDULER_NAME = "default-scheduler"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Filters run in order and the first refusal of a node counts."""
+    """Filters run in order and the first refusal of a node counts. `grouped_run` looks for nodes where plugins that look at pods of the
+    whole cluster have something to say of a pod; it comes with them."""
 
     scheduler_name: str
     queue_sort: QueueSortPlugin
@@ -54,12 +58,18 @@ class Profile:
     permit: Sequence[PermitPlugin] = ()
     pre_bind: Sequence[PreBindPlugin] = ()
     post_bind: Sequence[PostBindPlugin] = ()
+    grouped_run: Callable[..., Any] | None = None
 
     @property
     def refusing(self) -> list[Refusing]:
         """Every plugin that may refuse a pod, each once."""
         points = (self.pre_enqueue, self.pre_filter, self.filter, self.reserve, self.permit, self.pre_bind)
         return list({id(plugin): plugin for point in points for plugin in point}.values())
+
+    @property
+    def related(self) -> list[RelationPlugin]:
+        """Those that look at pods of the whole cluster; they filter and score."""
+        return [cast(RelationPlugin, plugin) for plugin in self.filter if plugin.depends_on is DependsOn.CLUSTER]
 
     @property
     def reads(self) -> Reads:

@@ -39,6 +39,9 @@ class SchedulingQueue:
     def __len__(self) -> int:
         return len(self._known)
 
+    def pods(self) -> list[PodInfo]:
+        return [queued.info for queued in (*self._known.values(), *self._in_flight.values())]
+
     @property
     def has_active(self) -> bool:
         return bool(self._active)

@@ -39,6 +39,7 @@ _SLICE = 100
 _TERMINAL = ("Succeeded", "Failed")
 Extension = Callable[[], Awaitable[Callable[[Profile], Profile]]]
 _ROOM_WAS_MADE = (ClusterChange(ClusterEvent.ASSIGNED_POD_DELETE),)
+_PODS_CAME = (ClusterChange(ClusterEvent.ASSIGNED_POD_ADD), ClusterChange(ClusterEvent.ASSIGNED_POD_UPDATE))
 
 
 class Scheduler:
@@ -74,6 +75,9 @@ class Scheduler:
     def _use(self, profile: Profile) -> None:
         self._profile = profile
         self._shapes = Shapes(profile.reads)
+        self._sees_metadata = bool(profile.reads.metadata)
+        for info in (*self.cache.pods(), *self.queue.pods()):
+            info.shape = self._shapes.of(info.pod)
         self._wake_table = WakeTable(profile.refusing)
         self._assigner = Assigner(profile, self.cache, self._randomness)
 
@@ -85,6 +89,7 @@ class Scheduler:
             if new is None:
                 assert old is not None
                 self.cache.remove_node(objects.name(old))
+                helpful.append(ClusterChange(ClusterEvent.NODE_DELETE))
                 continue
             change = node_change(old, new)
             if change:
@@ -93,17 +98,20 @@ class Scheduler:
             self._moved(helpful)
 
     def handle_pods(self, changes: Sequence[Change]) -> None:
-        left = False
+        left = came = False
         for old, new in changes:
             if new is None:
                 assert old is not None
                 left |= self._gone(old)
             elif (new["spec"].get("nodeName")) or _is_terminal(new):
+                came = True
                 left |= self._assigned(old, new)
             else:
                 self._unassigned(old, new)
         if left:
             self._moved(_ROOM_WAS_MADE)
+        if came and self._sees_metadata:
+            self._moved(_PODS_CAME)
 
     def _moved(self, changes: Sequence[ClusterChange]) -> None:
         if self.queue.waiting():
@@ -122,8 +130,8 @@ class Scheduler:
         if _is_terminal(pod):
             return self._gone(pod)
         if old is not None and old["spec"] is pod["spec"]:
-            if "deletionTimestamp" in pod["metadata"]:
-                self._leaving(pod)
+            if "deletionTimestamp" in pod["metadata"] or (self._sees_metadata and objects.labels(old) != objects.labels(pod)):
+                self._relabelled(pod)
             return False
         uid, node = objects.uid(pod), pod["spec"]["nodeName"]
         self.queue.remove(uid)
@@ -131,15 +139,18 @@ class Scheduler:
         if not was_assigned and self.cache.confirm(uid, node):
             return False
         info = PodInfo.of(pod, self._shapes)
+        if "relations" in info.shape.needs:
+            self._load_for(info)
         if was_assigned:
             return self.cache.update_pod(info, node)
         self.cache.add_pod(info, node)
         return False
 
-    def _leaving(self, pod: Object) -> None:
-        """Who was promised the node waits for it."""
-        info = self.cache.pod(objects.uid(pod))
-        if info is not None:
+    def _relabelled(self, pod: Object) -> None:
+        """Or it is leaving, and whoever was promised its node waits for it."""
+        if self._sees_metadata:
+            self.cache.replace_pod(PodInfo.of(pod, self._shapes))
+        elif (info := self.cache.pod(objects.uid(pod))) is not None:
             info.pod = pod
 
     def _unassigned(self, old: Object | None, pod: Object) -> None:

@@ -14,10 +14,9 @@ from kctl.cli.builder import Builder, Selection
 from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError, plain
 from kctl.cli.flags import flag
-from kctl.cli.pods_of import pods_of
+from kctl.cli.pods_of import chosen_container, pods_of
 from kctl.cli.targets import fetch
 
-_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 _SELECTED_TAIL = 10
 EXAMPLES = """
   # Return snapshot logs from pod nginx with only one container
@@ -146,17 +145,7 @@ class Logs(Command):
         ephemeral = [listed["name"] for listed in spec.get("ephemeralContainers") or ()]
         if self.all_containers:
             return [Source(space, name, container) for container in (*init, *main, *ephemeral)]
-        if self.container:
-            if self.container not in (*init, *main, *ephemeral):
-                every = ", ".join([*init, *main, *ephemeral])
-                raise CommandError(f"container {self.container} is not valid for pod {name} out of: {every}")
-            return [Source(space, name, self.container)]
-        preferred = objects.annotations(pod).get(_DEFAULT_CONTAINER, "")
-        chosen = preferred if preferred in main else main[0]
-        if len(main) + len(init) + len(ephemeral) > 1 and not preferred:
-            choices = [*main, *ephemeral, *(f"{container} (init)" for container in init)]
-            self.session.error(f'Defaulted container "{chosen}" out of: {", ".join(choices)}')
-        return [Source(space, name, chosen)]
+        return [Source(space, name, chosen_container(pod, self.container, self.session.error))]
 
     async def run(self) -> None:
         pods = await _pods(self)

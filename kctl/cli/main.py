@@ -65,6 +65,9 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "auth": _at("auth", TROUBLE, "Inspect authorization", "Auth"),
     "describe": _at("describe.command", TROUBLE, "Show details of a specific resource or group of resources", "Describe"),
     "logs": _at("logs", TROUBLE, "Print the logs for a container in a pod", "Logs"),
+    "attach": _at("remote.attach", TROUBLE, "Attach to a running container", "Attach"),
+    "exec": _at("remote.exec", TROUBLE, "Execute a command in a container", "Exec"),
+    "port-forward": _at("remote.port_forward", TROUBLE, "Forward one or more local ports to a pod", "PortForward"),
     "events": _at("events", TROUBLE, "List events", "Events"),
     "diff": _at("diff", ADVANCED, "Diff the live version against a would-be applied version", "Diff"),
     "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin", "Apply"),
@@ -89,13 +92,10 @@ COMMANDS: Final[dict[str, Lazy]] = {
 NOT_YET: Final = frozenset(
     [
         "alpha",
-        "attach",
         "cp",
         "debug",
-        "exec",
         "kuberc",
         "kustomize",
-        "port-forward",
         "proxy",
     ]
 )

@@ -123,7 +123,7 @@ class Answer:
                 return
             head = _head(self._buffer[:end])
             self._buffer = self._buffer[end + 4 :]
-            if head.status >= 200:  # before it there may be 100 Continue and other informational ones
+            if head.status >= 200 or head.status == 101:  # before it there may be 100 Continue and other informational ones
                 self.head = head
                 self._frame(head)
 

@@ -10,12 +10,15 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kctl.client.errors import ConnectionFailed
 from kctl.client.http_codec import Headers, HttpCodec, HttpRequest, WatchLines, is_stream
 from kctl.client.http_messages import Answer, Head, ProtocolError
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
+
+if TYPE_CHECKING:
+    from kctl.client.streaming.upgrade import Upgraded
 
 _READ_BYTES: Final = 256 * 1024
 _IDLE_CONNECTIONS: Final = 16
@@ -57,6 +60,30 @@ class _Connection:
 
     def close(self) -> None:
         self.writer.close()
+
+
+class _UpgradedConnection:
+    """kctl.client.streaming.upgrade.Upgraded over a socket."""
+
+    def __init__(self, connection: _Connection, head: Head) -> None:
+        self._connection = connection
+        self.headers: Mapping[str, str] = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+
+    async def read(self) -> bytes:
+        try:
+            return await self._connection.next_part()
+        except (OSError, EOFError):
+            return b""
+
+    async def write(self, data: bytes) -> None:
+        try:
+            self._connection.writer.write(data)
+            await self._connection.writer.drain()
+        except OSError as failure:
+            raise ConnectionError(str(failure)) from None
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 class HttpsTransport:
@@ -114,6 +141,19 @@ class HttpsTransport:
             self._codec.heard(head)
             data = await self._finish(connection)
         return self._codec.raw_response(head, data)
+
+    async def upgrade(self, method: str, path: str, headers: Mapping[str, str]) -> Upgraded:
+        """Make a connection another protocol's: `headers` name it. Raises UpgradeRefused where the server does not change over."""
+        sent = self._codec.raw(method, path, None, None, {"Connection": "Upgrade", **headers})
+        async with self._failures(sent):
+            connection, head = await self._exchange(sent)
+            self._codec.heard(head)
+            if head.status == 101:
+                return _UpgradedConnection(connection, head)
+            data = await self._finish(connection)
+        from kctl.client.streaming.upgrade import UpgradeRefused
+
+        raise UpgradeRefused(head.status, data)
 
     @asynccontextmanager
     async def _failures(self, sent: HttpRequest) -> AsyncIterator[None]:

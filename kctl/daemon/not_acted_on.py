@@ -6,29 +6,8 @@ Kubernetes cluster without add-ons does nothing either (an Ingress without a con
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.config import NotActedOn
-
-
-def _pod_spec(obj: Object) -> dict[str, Any]:
-    """The spec of a pod, or of the pods that a workload makes."""
-    spec = obj.get("spec") or {}
-    if obj.get("kind") == "CronJob":
-        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    found: dict[str, Any] = (spec.get("template") or {}).get("spec") or {} if "containers" not in spec else spec
-    return found
-
-
-def _has(field: str) -> Callable[[Object], bool]:
-    return lambda obj: bool(_pod_spec(obj).get(field))
-
-
-def _has_pod_affinity(obj: Object) -> bool:
-    affinity = _pod_spec(obj).get("affinity") or {}
-    return bool(affinity.get("podAffinity") or affinity.get("podAntiAffinity"))
 
 
 def _is_remote(obj: Object) -> bool:
@@ -39,16 +18,6 @@ def _converts_by_webhook(obj: Object) -> bool:
     return ((obj.get("spec") or {}).get("conversion") or {}).get("strategy") == "Webhook"
 
 
-_PODS = (
-    "pods",
-    "deployments.apps",
-    "replicasets.apps",
-    "replicationcontrollers",
-    "statefulsets.apps",
-    "daemonsets.apps",
-    "jobs.batch",
-    "cronjobs.batch",
-)
 _RESOURCE = "resource.k8s.io"
 
 NOT_ACTED_ON = (
@@ -68,10 +37,4 @@ NOT_ACTED_ON = (
         "devices are not allocated yet: this object is stored only",
     ),
     NotActedOn(("storageversionmigrations.storagemigration.k8s.io",), "StorageVersionMigrations are stored only: nothing is migrated yet"),
-    NotActedOn(_PODS, "pod affinity and anti-affinity are not considered by the scheduler yet", concerns=_has_pod_affinity),
-    NotActedOn(
-        _PODS,
-        "topologySpreadConstraints are not considered by the scheduler yet",
-        concerns=_has("topologySpreadConstraints"),
-    ),
 )

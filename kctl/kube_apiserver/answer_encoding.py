@@ -16,7 +16,7 @@ from kctl.apimachinery.status import ApiError
 from kctl.kube_apiserver import list_encoding, media_types, representation
 from kctl.kube_apiserver.media_types import MediaType
 from kctl.kube_apiserver.request import Request
-from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, failure
+from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, failure, has_tag
 
 CACHE_CONTROL = "no-cache, private"
 _HUMANS = ("curl/", "wget/", "mozilla/")
@@ -36,7 +36,7 @@ def encode(request: Request, answer: ObjectAnswer | ListAnswer | RawAnswer, now:
 
 def _raw(request: Request, answer: RawAnswer) -> Encoded:
     headers = {"Cache-Control": CACHE_CONTROL, **answer.headers}
-    if headers.get("ETag", "") == request.headers.get("if-none-match"):
+    if has_tag(request.headers.get("if-none-match", ""), headers.get("ETag", "")):
         return 304, headers, b""
     if answer.content_type:
         headers["Content-Type"] = answer.content_type

@@ -38,7 +38,7 @@ class Follower:
         if self._task is not None:
             await self._task
         if self._definitions is not None:
-            self._definitions.stop()
+            await self._definitions.stop()
 
     async def caught_up(self) -> None:
         wanted = self._cache.last_revision

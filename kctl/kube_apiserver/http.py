@@ -14,6 +14,7 @@ from kctl.client.transport import RawResponse
 from kctl.kube_apiserver import answer_encoding, list_encoding, media_types, warning_headers
 from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
 from kctl.kube_apiserver.caller import LARGE
+from kctl.kube_apiserver.filters.max_in_flight import Bodies, too_many
 from kctl.kube_apiserver.request import Request, WireRequest
 from kctl.kube_apiserver.request_info import resolve
 from kctl.kube_apiserver.response import (
@@ -139,6 +140,7 @@ class Listener:
         self._acceptor: Acceptor | None = None
         self._streams: set[asyncio.Task[Any]] = set()
         self._running = 0
+        self._bodies = Bodies()
         self._upgraded = 0
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
@@ -187,12 +189,17 @@ class Listener:
             wire.raw_body = await self._read(incoming)
         except (RequestEntityTooLarge, Timeout) as error:
             return await self._send(incoming, request, failure(error))
+        weight = self._bodies.weight(wire.raw_body, request.content_type)
+        if weight and not await self._bodies.take(weight):
+            return await self._send(incoming, request, too_many())
         try:
             self._running += 1
             try:
                 answer = await self._server.handle(request)
             finally:
                 self._running -= 1
+                if weight:
+                    self._bodies.give_back(weight)
             return await self._send(incoming, request, answer)
         except Exception as error:
             _LOG.exception("answering %s %s", request.method, request.path)

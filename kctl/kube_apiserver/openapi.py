@@ -20,7 +20,7 @@ from kctl.apimachinery.schema import bundle, enums
 from kctl.apimachinery.status import NotAcceptable
 from kctl.kube_apiserver import openapi_protobuf
 from kctl.kube_apiserver.openapi_paths import META, Paths
-from kctl.kube_apiserver.response import RawAnswer
+from kctl.kube_apiserver.response import RawAnswer, has_tag
 
 Document = dict[str, Any]
 _JSON = "application/json"
@@ -29,29 +29,51 @@ _IMMUTABLE = {"Cache-Control": "public, immutable"}
 
 
 def answer(
-    table: Sequence[ResourceType], path: str, accept: str, query: Mapping[str, str], custom: Sequence[object] = ()
+    table: Sequence[ResourceType],
+    path: str,
+    accept: str,
+    query: Mapping[str, str],
+    custom: Sequence[object] = (),
+    known: str = "",
 ) -> RawAnswer | None:
-    """GET of /openapi/...; None where nothing is there. `custom`: the endpoints of the custom resources in `table`. Raises NotAcceptable
-    for clients that take protobuf only."""
+    """GET of /openapi/...; None where nothing is there. `custom`: the endpoints of the custom resources in `table`. `known`: the tags the
+    client has documents of, from its If-None-Match; for them no document is made. Raises NotAcceptable for clients that take protobuf
+    only."""
     rest = path.removeprefix("/openapi").strip("/")
     if rest == "v3":
-        return RawAnswer(orjson.dumps(index(table, custom)), "text/plain; charset=utf-8")
+        content = orjson.dumps(index(table, custom))
+        return RawAnswer(content, "text/plain; charset=utf-8", headers=_tagged(hashlib.sha512(content).hexdigest().upper()))
     if rest == "v2":
-        if any(offer.split(";")[0].strip() in openapi_protobuf.MEDIA_TYPES for offer in accept.split(",")):
-            content = openapi_protobuf.document(orjson.loads(document_v2(table, custom)))
-            return RawAnswer(content, openapi_protobuf.CONTENT_TYPE)
-        _json_acceptable(accept)
-        return RawAnswer(document_v2(table, custom), _JSON)
+        return _version_2(table, accept, custom, known)
     name = rest.removeprefix("v3/")
     served = _group_versions(table).get(name)
     if not rest.startswith("v3/") or served is None:
         return None
     _json_acceptable(accept)
     digest = _digest(name, served, custom)
-    headers = {"ETag": f'"{digest}"', "Vary": "Accept", **(_IMMUTABLE if query.get("hash") == digest else {})}
+    headers = _tagged(digest) | (_IMMUTABLE if query.get("hash") == digest else {})
+    if has_tag(known, headers["ETag"]):
+        return RawAnswer(b"", _JSON, headers=headers)
     if served[0].storage_version:
         return RawAnswer(_custom_document(custom, served), _JSON, headers=headers)
     return RawAnswer(zlib.decompress(_document(name, tuple(served))), _JSON, headers=headers)
+
+
+def _version_2(table: Sequence[ResourceType], accept: str, custom: Sequence[object], known: str) -> RawAnswer:
+    protobuf = any(offer.split(";")[0].strip() in openapi_protobuf.MEDIA_TYPES for offer in accept.split(","))
+    if not protobuf:
+        _json_acceptable(accept)
+    content_type = openapi_protobuf.CONTENT_TYPE if protobuf else _JSON
+    digests = "".join(_digest(name, served, custom) for name, served in sorted(_group_versions(table).items()))
+    headers = _tagged(hashlib.sha512(digests.encode()).hexdigest().upper())
+    if has_tag(known, headers["ETag"]):
+        return RawAnswer(b"", content_type, headers=headers)
+    content = document_v2(table, custom)
+    return RawAnswer(openapi_protobuf.document(orjson.loads(content)) if protobuf else content, content_type, headers=headers)
+
+
+def _tagged(digest: str) -> dict[str, str]:
+    return {"ETag": f'"{digest}"', "Vary": "Accept"}
 
 
 def _json_acceptable(accept: str) -> None:

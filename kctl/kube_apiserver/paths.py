@@ -103,7 +103,8 @@ class Paths:
 
         # documents of megabytes: beside the loop
         table, custom = tuple(self._server.table), self._server.registry.custom
-        found = await asyncio.to_thread(openapi.answer, table, path, request.accept, request.query, custom)
+        known = request.headers.get("if-none-match", "")
+        found = await asyncio.to_thread(openapi.answer, table, path, request.accept, request.query, custom, known)
         return found if found is not None else not_found()
 
     async def _openid(self, request: Request, path: str) -> Response:

@@ -94,6 +94,14 @@ class RawAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def has_tag(known: str, tag: str) -> bool:
+    """`known`: an If-None-Match header, a list of tags, weak ones among them, or `*`. `tag`: the answer's ETag, with its quotes; '' for an
+    answer without one, which matches nothing."""
+    if not known or not tag:
+        return False
+    return known.strip() == "*" or tag.removeprefix("W/") in (each.strip().removeprefix("W/") for each in known.split(","))
+
+
 @dataclass(slots=True)
 class UpgradeAnswer:
     """The connection becomes another protocol's: `serve` gets it once the client has been told, and has it until it returns.

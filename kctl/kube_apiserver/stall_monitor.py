@@ -92,6 +92,7 @@ class _Steps(Generic[T]):
                 except StopIteration as stop:
                     return stop.value  # type: ignore[no-any-return]
                 finally:
+                    argument = None  # an error's traceback leads to this frame: a cycle, which would keep all that the request had parsed
                     took = clock() - began
                     if took > longest:
                         self._report(took)
@@ -102,5 +103,7 @@ class _Steps(Generic[T]):
                     raise
                 except BaseException as error:
                     argument, step = error, self._work.throw
+                finally:
+                    awaited = None  # a future knows the error, too
         finally:
             self._work.close()

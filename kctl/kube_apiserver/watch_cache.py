@@ -192,6 +192,15 @@ class WatchCache:
             self._put(key, entry)
         self._window_start = self.last_revision = revision
 
+    def forget_all(self) -> None:
+        """As it was made: before `load` is called anew."""
+        self.entries = {}
+        self._by_namespace = {}
+        self._order = None
+        self._moved = set()
+        self._window.clear()
+        self._times.clear()
+
     def _put(self, key: str, entry: Entry) -> None:
         self.entries[key] = entry
         namespace, _, _ = key.rpartition("/")

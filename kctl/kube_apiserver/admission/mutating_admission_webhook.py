@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Iterator
 from typing import Any
 
 from kctl.apimachinery import json_patch
+from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType, built_in
 from kctl.apimachinery.status import ApiError
@@ -77,7 +78,7 @@ class MutatingAdmissionWebhook(AdmissionPlugin):
         with self._metrics.timed("admit", hook.name, question.operation.operation) as call:
             try:
                 answer = await self._dispatcher.ask(hook, seen_as, question)
-                changed = bool(answer.patch) and self._change(hook, seen_as, question, answer.patch)
+                changed = bool(answer.patch) and await self._change(hook, seen_as, question, answer.patch)
             except CallFailed as error:
                 if not hook.fails_open:
                     call.refused("calling_webhook_error", error.code)
@@ -93,15 +94,16 @@ class MutatingAdmissionWebhook(AdmissionPlugin):
         if hook.may_be_called_again:
             invoked.may_be_called_again.add(hook.uid)
 
-    def _change(self, hook: Hook, seen_as: ResourceType, question: Question, patch: list[Any]) -> bool:
+    async def _change(self, hook: Hook, seen_as: ResourceType, question: Question, patch: list[Any]) -> bool:
         """Apply a patch to the object, in the version the webhook saw it in; whether that made a difference."""
         obj, operation = question.obj, question.operation
         if obj is None:
             why = f'admission webhook "{hook.name}" attempted to modify the object, which is not supported for this operation'
             raise internal(why)
         try:
-            patched = json_patch.apply(mutation.shown(self._server, operation, seen_as, obj), patch)
-            return mutation.write_back(self._server, question.context, operation, seen_as, obj, patched)
+            plain = managed_fields.plain(await mutation.seen(self._server, operation, seen_as, obj))
+            patched = json_patch.apply(plain, patch)
+            return await mutation.write_back_from(self._server, question.context, operation, seen_as, obj, patched)
         except json_patch.JsonPatchError as error:
             raise internal(error.message) from None
         except ValueError as error:

@@ -22,6 +22,26 @@ def shown(server: Server, operation: Operation, seen_as: ResourceType, obj: Obje
     return managed_fields.plain(converted)
 
 
+async def seen(server: Server, operation: Operation, seen_as: ResourceType, obj: Object) -> Object:
+    """`shown`, not made plain, with whatever conversion takes. Raises ApiError where a webhook that converts fails."""
+    if not is_whole(operation):
+        return obj
+    endpoint = server.endpoint(seen_as)
+    made: Object = await endpoint.served_form(obj) if endpoint.custom else endpoint.from_storage(obj)
+    return made
+
+
+async def write_back_from(
+    server: Server, context: Context, operation: Operation, seen_as: ResourceType, obj: Object, patched: Object
+) -> bool:
+    """`write_back`, of a custom resource in the version of the request. Raises ValueError, ApiError."""
+    if is_whole(operation) and server.endpoint(seen_as).custom and seen_as != operation.resource:
+        decoded = server.endpoint(seen_as).schema().decode(patched).object
+        patched = await server.endpoint(operation.resource).served_form(decoded)
+        seen_as = operation.resource
+    return write_back(server, context, operation, seen_as, obj, patched)
+
+
 def write_back(server: Server, context: Context, operation: Operation, seen_as: ResourceType, obj: Object, patched: Object) -> bool:
     """Make `obj` (private, as it is stored) what it was patched to; whether that made a difference. Raises ValueError for what is no
     such object any more."""

@@ -39,10 +39,11 @@ class Definitions:
         self._registry = registry
         self._cache = registry.storage.cache_of(CUSTOM_RESOURCE_DEFINITIONS)
         self._serving = Serving(registry)
-        self._finalizer = Finalizer(registry)
+        self._finalizer = Finalizer(registry, self._serving)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         self._finalizer.stop()
+        await self._serving.close()
 
     async def look_at(self, waiting: list[str]) -> None:
         """These definitions, and all others of a group where names have changed."""

@@ -2,13 +2,13 @@
 
 What the generic verbs call the stored form is here the served one: requests are admitted, defaulted and validated in the version they are
 made in, and converted when they are written and read (upstream's storage codec). Where a definition has one version, nothing is
-converted and all is as with a built-in kind.
+converted and all is as with a built-in kind. Where a webhook converts, the endpoint's cache is one of objects in its own version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -31,6 +31,10 @@ from kctl.kube_apiserver.registry.strategy import Context
 from kctl.kube_apiserver.storage import Storage
 from kctl.kube_apiserver.watch_cache import Entry, WatchCache
 
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.custom_resources.conversion_webhook import ConversionWebhook
+    from kctl.kube_apiserver.custom_resources.converted_cache import ConvertedCache
+
 
 class CustomEndpoint(Endpoint):
     custom = True
@@ -45,10 +49,13 @@ class CustomEndpoint(Endpoint):
         strategy: CustomResourceStrategy,
         scale: ScalePaths | None,
         parts: RegistryParts,
+        webhook: ConversionWebhook | None = None,
+        view: ConvertedCache | None = None,
     ) -> None:
-        """`schemas`: by the names of all versions, for what is stored in another one."""
+        """`schemas`: by the names of all versions, for what is stored in another one. `webhook` and `view`, which then is the `cache`:
+        where a webhook converts."""
         own, stored = schemas[resource.version], f"{definition.group}/{definition.storage_version}"
-        super().__init__(resource, cache, lambda: strategy, lambda _, subresource: own, None, stored, parts)
+        super().__init__(resource, view or cache, lambda: strategy, lambda _, subresource: own, None, stored, parts)
         self.definition = definition
         self.scale_paths = scale
         self.warnings = definition.warnings(version)
@@ -57,12 +64,19 @@ class CustomEndpoint(Endpoint):
         self.version = version
         self._by_version = schemas
         self._columns: Columns = columns_of(version.get("additionalPrinterColumns"))
-        self.converts = len(definition.versions) > 1
+        self._webhook = webhook
+        self.view = view
+        """What shows this version; requests wait until it has caught up with what is stored."""
+        self.converts = webhook is None and len(definition.versions) > 1
         self.type_prefix = orjson.dumps({"apiVersion": resource.api_version, "kind": resource.kind})[:-1] + b","
         if self.converts:
             from kctl.kube_apiserver.custom_resources.converting_storage import ConvertingStorage
 
             self.storage = cast(Storage, ConvertingStorage(parts.storage, self))
+        elif view is not None:
+            from kctl.kube_apiserver.custom_resources.converting_storage import ViewStorage
+
+            self.storage = cast(Storage, ViewStorage(parts.storage, self, view, self.all_served))
 
     def tracker(self, subresource: str) -> Tracker:
         found = self.trackers.get(subresource)
@@ -109,6 +123,12 @@ class CustomEndpoint(Endpoint):
         """Into a version of this resource: the strategy None changes the apiVersion, and what the version does not know is pruned."""
         return self._by_version[version].prune({**obj, "apiVersion": f"{self.resource.group}/{version}"})
 
+    def unconverted(self) -> CustomEndpoint:
+        """With objects in whatever version they are stored, for who only wants to be rid of them."""
+        self.converts = False
+        self.storage = self.shared.storage
+        return self
+
     def get(self, namespace: str, name: str, revision: int = 0) -> Entry:
         entry = super().get(namespace, name, revision)
         if not self.converts or entry.object.get("apiVersion") == self.resource.api_version:
@@ -122,13 +142,26 @@ class CustomEndpoint(Endpoint):
     async def stored_form(self, obj: Object) -> Object:
         """What is written of a served object: in the version that is stored, complete by that version's schema."""
         version = self.definition.storage_version
-        meta = obj["metadata"]
         if obj["apiVersion"] != self.storage_api_version:
-            obj = self.convert(obj, version)
+            (obj,) = await self.convert_all([obj], version)
+        meta = obj["metadata"]
         return {**self._by_version[version].settle(obj), "metadata": meta}
 
     async def served_form(self, obj: Object) -> Object:
-        return self.from_storage(obj)
+        """What a reader of this version gets of a stored object."""
+        return (await self.all_served([obj]))[0]
+
+    async def all_served(self, objects: Sequence[Object]) -> list[Object]:
+        return await self.convert_all(objects, self.resource.version)
+
+    async def convert_all(self, objects: Sequence[Object], version: str) -> list[Object]:
+        """Into a version of this resource, as the definition says. Raises ApiError where the webhook fails."""
+        api_version = f"{self.resource.group}/{version}"
+        if self._webhook is None:
+            return [obj if obj.get("apiVersion") == api_version else self.convert(obj, version) for obj in objects]
+        converted = await self._webhook.convert(objects, api_version)
+        prune = self._by_version[version].prune
+        return [made if made is obj else prune(made) for obj, made in zip(objects, converted, strict=True)]
 
     def metadata_errors(self, meta: dict[str, Any], *, is_create: bool = True) -> list[FieldError]:
         return metadata.validate(

@@ -11,6 +11,7 @@ from kctl.apimachinery.objects import Condition, Object
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.kube_apiserver.custom_resources import status_writes
 from kctl.kube_apiserver.custom_resources.definition import CLEANUP_FINALIZER, Definition
+from kctl.kube_apiserver.custom_resources.serving import Serving
 from kctl.kube_apiserver.registry.delete import DeleteOptions
 from kctl.kube_apiserver.registry.endpoint import Endpoint
 from kctl.kube_apiserver.registry.registry import Registry
@@ -31,8 +32,9 @@ _NEVER = _terminating("False", "NeverEstablished", "resource was never establish
 class Finalizer:
     """One task for each definition that is being deleted."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, serving: Serving) -> None:
         self._registry = registry
+        self._serving = serving
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, definition: Definition) -> None:
@@ -58,7 +60,7 @@ class Finalizer:
     async def _remove(self, definition: Definition) -> None:
         last = _DONE
         if definition.served:
-            endpoint = next((each for each in self._registry.custom if each.resource.group_resource == definition.name), None)
+            endpoint = self._serving.stored(definition.name)
             if endpoint is not None and endpoint.cache.entries:
                 await self._set(definition.name, _BEGUN)
                 await self._remove_objects(endpoint)

@@ -107,10 +107,11 @@ def _type_fields(text: str, prefix: str, v2: bool, lower: bool = False) -> Docum
 
 
 def _root(schema: Document, prefix: str, v2: bool) -> Document:
+    if v2 and schema.get("x-kubernetes-preserve-unknown-fields"):
+        return {"type": "object"}  # whoever reads more of it forbids the rest
     made = _schema(schema, prefix, v2)
     made.setdefault("type", "object")
-    if not (v2 and schema.get("x-kubernetes-preserve-unknown-fields")):
-        made["properties"] = dict(sorted({**made.get("properties", {}), **_type_fields(_META_TEXT, prefix, v2)}.items()))
+    made["properties"] = dict(sorted({**made.get("properties", {}), **_type_fields(_META_TEXT, prefix, v2)}.items()))
     return made
 
 

@@ -4,7 +4,10 @@ OpenAPI, from the moment its names are accepted until it is gone."""
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Iterable
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery import jsonpath
 from kctl.apimachinery.resources import BUILT_IN
@@ -17,6 +20,11 @@ from kctl.kube_apiserver.custom_resources.strategy import CustomResourceStrategy
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.storage import Storage, TooOld
 from kctl.kube_apiserver.watch_cache import Entry, WatchCache
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.admission.webhooks.transport import WebhookTransport
+    from kctl.kube_apiserver.custom_resources.conversion_webhook import ConversionWebhook
+    from kctl.kube_apiserver.custom_resources.converted_cache import ConvertedCache
 
 _BUILT_IN_GROUPS = frozenset(entry.group for entry in BUILT_IN)
 LARGE_SCHEMA = 300
@@ -31,11 +39,24 @@ class Serving:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._served: dict[str, tuple[Definition, list[CustomEndpoint], dict[str, CustomSchema]]] = {}
+        self._stored: dict[str, CustomEndpoint] = {}
+        """The endpoints of the versions that are stored, served or not, by the names of definitions."""
+        self._transport: WebhookTransport | None = None
 
     def definition(self, name: str) -> Definition | None:
         """As it is served; None where it is not."""
         found = self._served.get(name)
         return found[0] if found is not None else None
+
+    def stored(self, name: str) -> CustomEndpoint | None:
+        """The version that is stored: who deletes all objects needs no conversion."""
+        return self._stored.get(name)
+
+    async def close(self) -> None:
+        for _, endpoints, _ in self._served.values():
+            _end_views(endpoints)
+        if self._transport is not None:
+            await self._transport.close()
 
     async def serve(self, definition: Definition) -> None:
         """Serve it as it is now; what is stored is read by its new schemas."""
@@ -55,9 +76,17 @@ class Serving:
         if not alike:
             cache.read = _Reader(schemas).read
             await _read_anew(self._registry.storage, cache)
-        endpoints = [self._endpoint(definition, version, cache, schemas) for version in definition.served_versions()]
+        webhook = await self._webhook(definition)
+        views = {each.resource.version: each.view for each in present[1]} if present is not None and alike else {}
+        endpoints = [
+            self._endpoint(definition, version, cache, schemas, webhook, views.get(version["name"]))
+            for version in definition.served_versions()
+        ]
         self._served[definition.name] = definition, endpoints, schemas
+        self._stored[definition.name] = self._stored_endpoint(definition, cache, schemas, endpoints)
         self._publish()
+        if present is not None and not alike:
+            _end_views(present[1])
         if not alike:
             _read_since(cache, before)
             if present is not None:
@@ -71,8 +100,11 @@ class Serving:
             self._registry.storage.forget_cache(present[0].group, present[0].plural)
 
     def _withdraw(self, name: str) -> None:
-        if self._served.pop(name, None) is not None:
+        present = self._served.pop(name, None)
+        if present is not None:
+            self._stored.pop(name, None)
             self._publish()
+            _end_views(present[1])
 
     def _publish(self) -> None:
         """By group, then the versions of a group with the most stable first, then by name."""
@@ -80,8 +112,37 @@ class Serving:
         found.sort(key=lambda each: (each.resource.group, version_priority(each.resource.version), each.resource.plural))
         self._registry.set_custom(found)
 
+    def _stored_endpoint(
+        self, definition: Definition, cache: WatchCache, schemas: dict[str, CustomSchema], served: Iterable[CustomEndpoint]
+    ) -> CustomEndpoint:
+        for endpoint in served:
+            if endpoint.resource.version == definition.storage_version and endpoint.view is None:
+                return endpoint
+        stored = next(version for version in definition.versions if version["name"] == definition.storage_version)
+        return self._endpoint(definition, stored, cache, schemas).unconverted()
+
+    async def _webhook(self, definition: Definition) -> ConversionWebhook | None:
+        """Who converts between the versions, where it is not enough to say that an object is of another one."""
+        if definition.conversion.get("strategy") != "Webhook" or len(definition.versions) < 2:
+            return None
+        registry = self._registry
+        for module in ("admission.webhooks.transport", "custom_resources.conversion_webhook", "custom_resources.converted_cache"):
+            await registry.clock.beside(partial(import_module, f"kctl.kube_apiserver.{module}"))
+        from kctl.kube_apiserver.admission.webhooks.transport import WebhookTransport
+        from kctl.kube_apiserver.custom_resources.conversion_webhook import ConversionWebhook
+
+        if self._transport is None:
+            self._transport = WebhookTransport(registry)
+        return ConversionWebhook(self._transport, definition.conversion.get("webhook") or {}, registry.randomness)
+
     def _endpoint(
-        self, definition: Definition, version: dict[str, Any], cache: WatchCache, schemas: dict[str, CustomSchema]
+        self,
+        definition: Definition,
+        version: dict[str, Any],
+        cache: WatchCache,
+        schemas: dict[str, CustomSchema],
+        webhook: ConversionWebhook | None = None,
+        view: ConvertedCache | None = None,
     ) -> CustomEndpoint:
         subresources = version.get("subresources") or {}
         given = subresources.get("scale")
@@ -95,7 +156,20 @@ class Serving:
         except jsonpath.JSONPathError:
             selectable = {}
         strategy = CustomResourceStrategy(schema, schema.rules, scale, selectable, has_status=subresources.get("status") is not None)
-        return CustomEndpoint(definition.resource(version), cache, definition, version, schemas, strategy, scale, self._registry.shared)
+        resource, shared = definition.resource(version), self._registry.shared
+        made = CustomEndpoint(resource, cache, definition, version, schemas, strategy, scale, shared, webhook, view)
+        if webhook is None or view is not None:
+            return made
+        from kctl.kube_apiserver.custom_resources.converted_cache import ConvertedCache
+
+        view = ConvertedCache(cache, made.all_served, self._registry.clock)
+        return CustomEndpoint(resource, cache, definition, version, schemas, strategy, scale, shared, webhook, view)
+
+
+def _end_views(endpoints: Iterable[CustomEndpoint]) -> None:
+    for endpoint in endpoints:
+        if endpoint.view is not None:
+            endpoint.view.end()
 
 
 async def _schemas(definition: Definition) -> dict[str, CustomSchema]:

@@ -11,10 +11,13 @@ import asyncio
 from collections import deque
 
 from kctl.apimachinery.clock import Clock
+from kctl.kube_apiserver.caller import LARGE
 from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
 from kctl.kube_apiserver.response import RawAnswer, Response
 
 WAIT_SECONDS = 1.0
+_YAML = 8
+"""As much as JSON of so many times the length is what YAML takes to be read."""
 _READING = frozenset({"get", "list", "watch"})
 _LONG_RUNNING = frozenset({"watch", "connect"})
 _MASTERS = "system:masters"
@@ -65,6 +68,61 @@ class Slots:
         self.taken -= 1
 
 
+class Bodies:
+    """How much of what clients sent is read and checked at a time: three megabytes of empty lists are sixty once they are parsed, and YAML
+    takes more. Who has no room waits in line; who would make the line too long is refused. One body alone may be larger than the room."""
+
+    def __init__(self, room: int = 24 << 20, longest_line: int = 64 << 20) -> None:
+        self.held = 0
+        self.waiting = 0
+        self._room = room
+        self._longest_line = longest_line
+        self._line: deque[tuple[asyncio.Future[bool], int]] = deque()
+
+    @staticmethod
+    def weight(body: bytes, content_type: str) -> int:
+        """In bytes of JSON; 0 for what is small."""
+        return 0 if len(body) < LARGE else len(body) * (_YAML if "yaml" in content_type else 1)
+
+    async def take(self, weight: int) -> bool:
+        """False where too many wait. Whoever got True gives back what was taken."""
+        if not self._line and self._fits(weight):
+            self.held += weight
+            return True
+        if self.waiting + weight > self._longest_line:
+            return False
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._line.append((place, weight))
+        self.waiting += weight
+        try:
+            return await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.give_back(weight)
+            else:
+                self._line.remove((place, weight))
+                self.waiting -= weight
+                self._next()
+            raise
+
+    def give_back(self, weight: int) -> None:
+        self.held -= weight
+        self._next()
+
+    def _fits(self, weight: int) -> bool:
+        return not self.held or self.held + weight <= self._room
+
+    def _next(self) -> None:
+        while self._line and (self._line[0][0].done() or self._fits(self._line[0][1])):
+            place, weight = self._line[0]
+            if place.done():  # given up; whoever waits there takes it out of the line
+                return
+            self._line.popleft()
+            self.waiting -= weight
+            self.held += weight
+            _settle(place, True)
+
+
 def _settle(place: asyncio.Future[bool], granted: bool) -> None:
     if not place.done():
         place.set_result(granted)
@@ -86,14 +144,14 @@ def with_max_in_flight(handler: Handler, in_flight: InFlight) -> Handler:
                 return await handler(request)
         elif not await slots.take():
             slots.refused += 1
-            return _too_many()
+            return too_many()
         request.on_answered = slots.give_back
         return await handler(request)
 
     return limit
 
 
-def _too_many() -> Response:
+def too_many() -> Response:
     headers = {"Retry-After": "1", "X-Content-Type-Options": "nosniff"}
     text = b"Too many requests, please try again later.\n"
     return RawAnswer(text, "text/plain; charset=utf-8", 429, headers)

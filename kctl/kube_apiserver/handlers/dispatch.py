@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from functools import partial
+from typing import Protocol
 
 from kctl.apimachinery.resources import CUSTOM_RESOURCE_DEFINITIONS
 from kctl.apimachinery.status import MethodNotSupported
@@ -65,6 +66,12 @@ Key = tuple[str, str, str, str, str]
 """group, version, plural, subresource, verb"""
 
 
+class View(Protocol):
+    """Of a custom resource that a webhook converts."""
+
+    async def caught_up(self) -> None: ...
+
+
 class Dispatcher:
     """The end of the chain for requests on resources."""
 
@@ -84,6 +91,9 @@ class Dispatcher:
         if way is None or not (plain or preparation.is_enough(way, request)):
             return self._prepared(request, key, way)
         if request.endpoint.custom:
+            view = getattr(request.endpoint, "view", None)
+            if view is not None and (view.lag or view.ended):
+                return self._viewed(request, view, way)
             _warn(request)
         elif resource == CUSTOM_RESOURCE_DEFINITIONS and request.verb in _CHANGING:
             return self._defined(way.handle(self._registry, request))
@@ -94,6 +104,16 @@ class Dispatcher:
         fetch = partial(preparation.fetch, registry, request, place_of(request), way)
         self._ways[key] = await registry.clock.beside(fetch)
         return await self.dispatch(request)
+
+    async def _viewed(self, request: ResourceRequest, view: View, way: Way) -> Response:
+        """When what is stored is there in the version that is asked for, by the definition as it is then."""
+        await view.caught_up()
+        endpoint = self._registry.endpoint(request.endpoint.resource)
+        if endpoint is not request.endpoint:
+            request.endpoint = endpoint
+            return await self.dispatch(request)
+        _warn(request)
+        return await way.handle(self._registry, request)
 
     async def _defined(self, answer: Awaitable[Response]) -> Response:
         """Whoever writes a definition is answered when it is served, or is told why not."""

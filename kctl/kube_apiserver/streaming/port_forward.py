@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from kctl.apimachinery.clock import Clock
 from kctl.client.kubelet import CannotRun, Forward
+from kctl.client.streaming.pipe import Pipe
+from kctl.client.streaming.spdy_frames import SpdyError
 from kctl.kube_apiserver.streaming.connection import Connection
-from kctl.kube_apiserver.streaming.pipe import Pipe
 from kctl.kube_apiserver.streaming.remote_command import CREATION_SECONDS
 from kctl.kube_apiserver.streaming.spdy import SpdyConnection, Stream
-from kctl.kube_apiserver.streaming.spdy_frames import SpdyError
 
 PROTOCOL = "portforward.k8s.io"
 TUNNEL = "SPDY/3.1+"

@@ -17,11 +17,11 @@ import orjson
 from kctl.apimachinery.clock import Clock, timeout
 from kctl.apimachinery.status import ApiError
 from kctl.client.kubelet import CannotRun, Process, TerminalSize
+from kctl.client.streaming.pipe import Pipe
+from kctl.client.streaming.spdy_frames import SpdyError
 from kctl.kube_apiserver.streaming import exit_status
 from kctl.kube_apiserver.streaming.connection import FINISH_SECONDS, Connection
-from kctl.kube_apiserver.streaming.pipe import Pipe
 from kctl.kube_apiserver.streaming.spdy import SpdyConnection, Stream
-from kctl.kube_apiserver.streaming.spdy_frames import SpdyError
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 _CLOSE = 255

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from kctl.kube_apiserver.streaming import spdy_frames as frames
+from kctl.client.streaming import spdy_frames as frames
+from kctl.client.streaming.pipe import Pipe
 from kctl.kube_apiserver.streaming.connection import Connection
-from kctl.kube_apiserver.streaming.pipe import Pipe
 
 MOST_STREAMS = 1_000
 """Open at a time on one connection."""

@@ -11,6 +11,7 @@ from kctl.apimachinery.resources import ResourceTable
 from kctl.apimachinery.schema import enums
 from kctl.apimachinery.status import NotAcceptable
 from kctl.kube_apiserver import openapi
+from kctl.kube_apiserver.response import has_tag
 
 TABLE = ResourceTable()
 
@@ -94,3 +95,25 @@ def test_enumerations_belong_to_string_fields() -> None:
     assert {key: fields.get(key) for key in enums._ITEMS if "array" not in fields.get(key, "")} == {}
     pod = get("/openapi/v3/api/v1")["components"]["schemas"]["io.k8s.api.core.v1.PodSpec"]["properties"]
     assert pod["restartPolicy"]["enum"] == ["Always", "Never", "OnFailure"]
+
+
+def test_who_has_a_document_is_told_so() -> None:
+    for path in ("/openapi/v2", "/openapi/v3/api/v1"):
+        first = openapi.answer(TABLE, path, "application/json", {})
+        assert first is not None and len(first.body) > 1000
+        tag = first.headers["ETag"]
+        known = openapi.answer(TABLE, path, "application/json", {}, known=f'"other", W/{tag}')
+        assert known is not None and known.body == b"" and known.headers["ETag"] == tag
+        assert first.headers["Vary"] == "Accept"
+    index = openapi.answer(TABLE, "/openapi/v3", "", {})
+    fewer = openapi.answer(tuple(TABLE)[1:], "/openapi/v3", "", {})
+    assert index is not None and fewer is not None and index.headers["ETag"] != fewer.headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("known", "same"),
+    [('"a"', True), ('"b", "a"', True), ('W/"a"', True), ("*", True), ("", False), ('"b"', False), ("a", False)],
+)
+def test_entity_tags(known: str, same: bool) -> None:
+    assert has_tag(known, '"a"') is same
+    assert not has_tag(known, "")

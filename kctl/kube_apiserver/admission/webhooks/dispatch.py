@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
+from kctl.kube_apiserver.admission import mutation
 from kctl.kube_apiserver.admission.plugin import Operation, Server
 from kctl.kube_apiserver.admission.webhooks import review
 from kctl.kube_apiserver.admission.webhooks.errors import CallFailed, no_dry_run, rejection
@@ -47,7 +47,7 @@ class Dispatcher:
         uid = str(uuid.UUID(int=self._randomness.getrandbits(128), version=4))
         try:
             version = review.version_for(hook.facts.get("admissionReviewVersions") or ())
-            body = self._body(version, uid, seen_as, question)
+            body = await self._body(version, uid, seen_as, question)
         except BadReview as error:
             raise CallFailed(hook.name, f"could not create admission objects: {error}", 400) from None
         try:
@@ -65,14 +65,8 @@ class Dispatcher:
             raise rejection(hook.name, answer.result)
         return answer
 
-    def _body(self, version: str, uid: str, seen_as: ResourceType, question: Question) -> bytes:
-        operation = question.operation
-        whole = not operation.subresource or operation.subresource == "status"
-        convert = self._server.endpoint(seen_as).from_storage if whole else _as_it_is
-        obj = convert(question.obj) if question.obj is not None else None
-        old = convert(question.old) if question.old is not None else None
+    async def _body(self, version: str, uid: str, seen_as: ResourceType, question: Question) -> bytes:
+        operation, server = question.operation, self._server
+        obj = await mutation.seen(server, operation, seen_as, question.obj) if question.obj is not None else None
+        old = await mutation.seen(server, operation, seen_as, question.old) if question.old is not None else None
         return orjson.dumps(review.request(version, uid, question.context, operation, seen_as, obj, old), managed_fields.default)
-
-
-def _as_it_is(obj: Any) -> Any:
-    return obj

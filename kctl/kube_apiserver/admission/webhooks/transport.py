@@ -66,8 +66,8 @@ class WebhookTransport:
 
     async def post(self, config: Mapping[str, Any], body: bytes, timeout_seconds: float) -> bytes:
         """The answer's body. Raises CannotReach."""
-        target = self._target(config)
         timeout = f"?timeout={timeout_seconds:g}s"
+        target = self._target(config, timeout)
         try:
             context = self._context(str(config.get("caBundle") or ""))
             return await self._in_time(self._post(target, timeout, context, body), timeout_seconds)
@@ -121,7 +121,7 @@ class WebhookTransport:
                 raise CannotReach(_of_status(response.status, answer), response.status)
             return answer
 
-    def _target(self, config: Mapping[str, Any]) -> _Target:
+    def _target(self, config: Mapping[str, Any], timeout: str) -> _Target:
         service = config.get("service")
         if not service:
             url = str(config.get("url") or "")
@@ -133,7 +133,7 @@ class WebhookTransport:
         try:
             address, address_port = self._resolve(name, namespace, port)
         except CannotReach as error:
-            raise CannotReach(f'Post "{shown}?timeout=10s": {error}') from None
+            raise CannotReach(f'Post "{shown}{timeout}": {error}') from None
         authority = f"[{address}]" if ":" in address else address
         return _Target(shown, f"https://{authority}:{address_port}{path}", host)
 

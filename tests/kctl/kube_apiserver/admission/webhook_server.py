@@ -94,13 +94,19 @@ def _certificate(folder: Path, names: tuple[str, ...]) -> bytes:
     return pem
 
 
-@asynccontextmanager
-async def webhook_server(*names: str) -> AsyncIterator[WebhookServer]:
-    """`names`: DNS names its certificate is for, besides 127.0.0.1."""
+def tls(*names: str) -> tuple[ssl.SSLContext, bytes]:
+    """For a server at 127.0.0.1 and by `names`: its context, and the certificate of its authority as PEM."""
     with tempfile.TemporaryDirectory() as folder:
         pem = _certificate(Path(folder), names)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(Path(folder, "cert.pem"), Path(folder, "key.pem"))
+    return context, pem
+
+
+@asynccontextmanager
+async def webhook_server(*names: str) -> AsyncIterator[WebhookServer]:
+    """`names`: DNS names its certificate is for, besides 127.0.0.1."""
+    context, pem = tls(*names)
     server = WebhookServer(0, base64.b64encode(pem).decode())
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", server.handle)

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import aiohttp
 import pytest
 
-from kctl.kube_apiserver.streaming import port_forward, spdy_frames
+from kctl.client.streaming import spdy_frames
+from kctl.kube_apiserver.streaming import port_forward
 from tests.kctl.kube_apiserver.served import Served, served
 from tests.kctl.kube_apiserver.streaming.kubelets import POD_PATH, pod, with_pods
 

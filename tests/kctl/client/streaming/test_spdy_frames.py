@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from kctl.kube_apiserver.streaming import spdy_frames as frames
-from kctl.kube_apiserver.streaming.spdy_frames import Data, Decoder, Encoder, Frame, GoneAway, Opened, Ping, Reset, SpdyError
+from kctl.client.streaming import spdy_frames as frames
+from kctl.client.streaming.spdy_frames import Data, Decoder, Encoder, Frame, GoneAway, Opened, Ping, Reset, SpdyError
 
 
 def test_the_dictionary_is_that_of_the_specification() -> None:

@@ -1,0 +1,54 @@
+"""The profile with the plugins that look at other pods: PodTopologySpread and InterPodAffinity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from controllers.kube_scheduler.plugins.inter_pod_affinity import InterPodAffinity
+from controllers.kube_scheduler.plugins.node_affinity import NodeAffinity
+from controllers.kube_scheduler.plugins.pod_topology_spread import PodTopologySpread
+from controllers.kube_scheduler.plugins.taint_toleration import TaintToleration
+from controllers.kube_scheduler.profile import Profile
+from controllers.kube_scheduler.relations.grouped_run import GroupedRun
+from controllers.kube_scheduler.relations.index import RelationIndex
+from controllers.kube_scheduler.relations.terms import Subjects
+from controllers.kube_scheduler.scheduler import Scheduler
+from controllers.runtime.informer import Change, InformerFactory
+from kctl.apimachinery import objects
+from kctl.apimachinery.resources import NAMESPACES
+
+SPREAD_WEIGHT = 2
+AFFINITY_WEIGHT = 2
+
+
+async def load(informers: InformerFactory, scheduler: Scheduler) -> Callable[[Profile], Profile]:
+    """Returns when the labels of namespaces are known."""
+    namespaces = informers.informer(NAMESPACES)
+    await informers.start()
+
+    def labels_of(name: str) -> Mapping[str, str]:
+        namespace = namespaces.get(name)
+        return objects.labels(namespace) if namespace is not None else {}
+
+    index = RelationIndex(scheduler.cache, Subjects(), labels_of)
+
+    def changed(changes: Sequence[Change]) -> None:
+        if any(old is None or new is None or objects.labels(old) != objects.labels(new) for old, new in changes):
+            index.forget()
+
+    namespaces.add_handler(changed)
+    return partial(add, index=index)
+
+
+def add(profile: Profile, index: RelationIndex) -> Profile:
+    """The two behind the others, as upstream orders them."""
+    spread, affinity = PodTopologySpread(index, NodeAffinity(), TaintToleration()), InterPodAffinity(index)
+    return replace(
+        profile,
+        pre_filter=[*profile.pre_filter, spread, affinity],
+        filter=[*profile.filter, spread, affinity],
+        score=[*profile.score, (spread, SPREAD_WEIGHT), (affinity, AFFINITY_WEIGHT)],
+        grouped_run=GroupedRun,
+    )
