@@ -15,11 +15,12 @@ from kctl.kube_apiserver import answer_encoding, list_encoding, media_types, war
 from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
 from kctl.kube_apiserver.caller import LARGE
 from kctl.kube_apiserver.filters.max_in_flight import Bodies, too_many
-from kctl.kube_apiserver.request import Request, WireRequest
+from kctl.kube_apiserver.request import Request, Unread, WireRequest
 from kctl.kube_apiserver.request_info import resolve
 from kctl.kube_apiserver.response import (
     ListAnswer,
     ObjectAnswer,
+    PassedAnswer,
     RawAnswer,
     Response,
     TextAnswer,
@@ -112,6 +113,9 @@ async def in_process(
             case WatchAnswer() | TextAnswer():
                 chunks = [chunk async for chunk in _chunks(server, request, answer)]
                 return RawResponse(answer.status, {"Content-Type": "application/json"}, b"".join(chunks))
+            case PassedAnswer():
+                whole = [chunk async for chunk in answer.chunks]
+                return RawResponse(answer.status, dict(answer.headers), b"".join(whole))
             case ObjectAnswer() | ListAnswer() | RawAnswer():
                 return RawResponse(*answer_encoding.encode(request, answer, server.now()))
             case UpgradeAnswer():
@@ -122,13 +126,18 @@ async def in_process(
         request.answered()
 
 
-def _chunks(server: Serving, request: Request, answer: WatchAnswer | TextAnswer) -> AsyncIterator[bytes]:
+def _chunks(server: Serving, request: Request, answer: WatchAnswer | TextAnswer | PassedAnswer) -> AsyncIterator[bytes]:
     match answer:
-        case TextAnswer():
+        case TextAnswer() | PassedAnswer():
             return answer.chunks
         case WatchAnswer():
             return watch_lines(server, request, answer.stream)
     assert_never(answer)
+
+
+def _unread(incoming: web.BaseRequest) -> Unread:
+    body = incoming.content.iter_any() if incoming.body_exists else None
+    return Unread(tuple(incoming.headers.items()), body, incoming.content_length)
 
 
 class Listener:
@@ -186,7 +195,10 @@ class Listener:
 
     async def _answer(self, incoming: web.BaseRequest, wire: WireRequest, request: Request) -> web.StreamResponse:
         try:
-            wire.raw_body = await self._read(incoming)
+            if request.is_passed_on:
+                wire.unread = _unread(incoming)
+            else:
+                wire.raw_body = await self._read(incoming)
         except (RequestEntityTooLarge, Timeout) as error:
             return await self._send(incoming, request, failure(error))
         weight = self._bodies.weight(wire.raw_body, request.content_type)
@@ -195,7 +207,7 @@ class Listener:
         try:
             self._running += 1
             try:
-                answer = await self._server.handle(request)
+                answer = await self._handled(incoming, request)
             finally:
                 self._running -= 1
                 if weight:
@@ -207,9 +219,23 @@ class Listener:
         finally:
             request.answered()
 
+    async def _handled(self, incoming: web.BaseRequest, request: Request) -> Response:
+        """Of what another server answers nobody waits longer than the client does."""
+        if not request.is_passed_on:
+            return await self._server.handle(request)
+        task, protocol = asyncio.current_task(), cast("Protocol", incoming.protocol)
+        assert task is not None
+        self._streams.add(task)
+        protocol.streaming = task
+        try:
+            return await self._server.handle(request)
+        finally:
+            self._streams.discard(task)
+            protocol.streaming = None
+
     async def _send(self, incoming: web.BaseRequest, request: Request, answer: Response) -> web.StreamResponse:
         match answer:
-            case WatchAnswer() | TextAnswer():
+            case WatchAnswer() | TextAnswer() | PassedAnswer():
                 return await self._stream(incoming, request, answer)
             case ListAnswer():
                 try:
@@ -272,12 +298,19 @@ class Listener:
             raise Timeout("Timeout: request did not complete within the allotted timeout") from None
         return bytes(body)
 
-    async def _stream(self, incoming: web.BaseRequest, request: Request, answer: WatchAnswer | TextAnswer) -> web.StreamResponse:
+    async def _stream(
+        self, incoming: web.BaseRequest, request: Request, answer: WatchAnswer | TextAnswer | PassedAnswer
+    ) -> web.StreamResponse:
         from aiohttp import web
 
         stream = answer.stream if isinstance(answer, WatchAnswer) else None
-        kind = "text/plain" if stream is None else answer_encoding.media(request).name
-        headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": kind}, request)
+        passed = isinstance(answer, PassedAnswer)
+        if isinstance(answer, PassedAnswer):
+            headers = _with_warnings({"Cache-Control": CACHE_CONTROL}, request)
+            headers.extend(answer.headers)
+        else:
+            kind = "text/plain" if stream is None else answer_encoding.media(request).name
+            headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": kind}, request)
         outgoing = web.StreamResponse(status=answer.status, headers=headers)
         task = asyncio.current_task()
         assert task is not None
@@ -288,7 +321,7 @@ class Listener:
             stream.on_cut(protocol.abort)
         chunks = _chunks(self._server, request, answer)
         try:
-            if incoming.version >= (1, 1):
+            if incoming.version >= (1, 1) and not passed:
                 outgoing.enable_chunked_encoding()
             await outgoing.prepare(incoming)
             async for chunk in chunks:

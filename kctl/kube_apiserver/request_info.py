@@ -83,7 +83,7 @@ def _on_resource(wire: WireRequest, registry: Registry, group: str, version: str
         if served_by is not None:
             return ResourceRequest(verb=verb, endpoint=served_by, namespace=namespace, name=name, subresource=subresource, **_of_wire(wire))
     elif version in versions:
-        resource = None if "" in rest else registry.table.by_plural(group, version, plural)
+        resource = None if "" in rest and _has_gap(rest, subresource) else registry.table.by_plural(group, version, plural)
         try:
             if resource is None:
                 raise no_such_resource()
@@ -126,6 +126,11 @@ def _taken_apart(wire: WireRequest, group: str, rest: list[str]) -> _Asked:
         elif not name:
             verb = "list"
     return verb, plural, namespace, name, subresource, len(rest)
+
+
+def _has_gap(rest: list[str], subresource: str) -> bool:
+    """What is proxied may have empty parts in its path."""
+    return subresource != "proxy" or "" in rest[: rest.index("proxy")]
 
 
 def _is_namespace_part(rest: list[str]) -> bool:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.filters.audit import Auditing
     from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
+    from kctl.kube_apiserver.streaming.dialing import Dialer
 
 
 class ApiServer:
@@ -89,6 +90,15 @@ class ApiServer:
     @kubelet_connector.setter
     def kubelet_connector(self, connector: KubeletConnector | None) -> None:
         self.parts.kubelets.connector = connector
+
+    @property
+    def dialer(self) -> Dialer | None:
+        """How proxies reach pods and nodes; may be set any time."""
+        return self.parts.kubelets.dialer
+
+    @dialer.setter
+    def dialer(self, dialer: Dialer | None) -> None:
+        self.parts.kubelets.dialer = dialer
 
     def now(self) -> datetime:
         return self.clock.now()

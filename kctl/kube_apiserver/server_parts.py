@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kctl.client.kubelet import KubeletConnector, UsageSource
 from kctl.kube_apiserver.allocators import Allocators
@@ -11,6 +12,9 @@ from kctl.kube_apiserver.authentication.authenticator import Authenticator
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
 from kctl.kube_apiserver.authorization.authorization import Authorization
 from kctl.kube_apiserver.config import ApiServerConfig
+
+if TYPE_CHECKING:
+    from kctl.kube_apiserver.streaming.dialing import Dialer
 
 
 @dataclass(slots=True)
@@ -20,6 +24,8 @@ class KubeletLink:
     connector: KubeletConnector | None = None
     usage: UsageSource | None = None
     """Where pods and nodes are measured: then metrics.k8s.io is served."""
+    dialer: Dialer | None = None
+    """Opens connections to pods and nodes; None where only what this machine listens on can be reached."""
     registering: asyncio.Task[None] | None = None
     """Makes the APIService of that."""
 
