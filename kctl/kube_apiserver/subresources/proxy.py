@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ENDPOINT_SLICES, PODS, SERVICES
-from kctl.apimachinery.status import ApiError, BadRequest, ServiceUnavailable, not_found
+from kctl.apimachinery.status import BadRequest, ServiceUnavailable, not_found
+from kctl.client.kubelet import ProxiedRequest
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.request_info import not_allowed
-from kctl.kube_apiserver.response import Response
+from kctl.kube_apiserver.response import PassedAnswer, Response
 from kctl.kube_apiserver.streaming import tls
 from kctl.kube_apiserver.streaming.dialing import DialedConnection, SocketDialer
 from kctl.kube_apiserver.streaming.proxying import Target, joined, pass_on, redirect_to_root, wants_upgrade
@@ -43,7 +44,7 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
     if plural == "nodes":
         node = request.endpoint.get("", name).object
         if port in ("", str(_kubelet_port(node))):
-            raise ApiError("nodes/proxy is not supported by this server yet", code=501, reason="NotImplemented")
+            return await _to_kubelet(registry, request, name, proxied)
         place = scheme, _node_address(node), _number(port)
     elif plural == "pods":
         place = _of_pod(request.endpoint.get(request.namespace, name).object, scheme, port)
@@ -54,9 +55,7 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
 
 async def _pass_on(registry: Registry, request: ResourceRequest, place: Place, proxied: str) -> Response:
     asked = unquote(request.path)
-    path = joined("", proxied) + ("/" if proxied.endswith("/") and proxied != "/" else "") if proxied else ""
-    if not path.endswith("/") and asked.endswith("/") and not wants_upgrade(request):
-        path += "/"
+    path = _location(request, proxied)
     if not wants_upgrade(request) and (redirect := redirect_to_root(request, path)) is not None:
         return redirect
     scheme, address, port = place
@@ -68,6 +67,34 @@ async def _pass_on(registry: Registry, request: ResourceRequest, place: Place, p
     context = _unverified() if scheme == "https" else None
     target = Target(address, port, path, dial, context, prefix=asked.removesuffix(path))
     return await pass_on(request, target, registry.clock)
+
+
+def _location(request: ResourceRequest, proxied: str) -> str:
+    """The path asked for of the other server; '' for its root without a slash."""
+    path = joined("", proxied) + ("/" if proxied.endswith("/") and proxied != "/" else "") if proxied else ""
+    if not path.endswith("/") and request.path.endswith("/") and not wants_upgrade(request):
+        path += "/"
+    return path
+
+
+async def _to_kubelet(registry: Registry, request: ResourceRequest, node: str, proxied: str) -> Response:
+    path, wire = _location(request, proxied), request.wire
+    connector = registry.parts.kubelets.connector
+    if connector is None:
+        raise ServiceUnavailable(f"the kubelet of node {node} cannot be reached: no kubelets run with this server")
+    if (redirect := redirect_to_root(request, path)) is not None:
+        return redirect
+    assert wire is not None
+    target = quote(path if path.startswith("/") else f"/{path}") + (f"?{wire.raw_query}" if wire.raw_query else "")
+    answer = await connector.proxy(node, ProxiedRequest(request.method, target, wire.headers))
+    headers = list(answer.headers.items())
+    if isinstance(answer.body, bytes):
+        return PassedAnswer(answer.status, [*headers, ("Content-Length", str(len(answer.body)))], _once(answer.body))
+    return PassedAnswer(answer.status, headers, answer.body)
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 @cache
