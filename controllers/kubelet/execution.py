@@ -9,6 +9,8 @@ from controllers.kubelet.commands.errors import NotInterpreted
 from controllers.kubelet.commands.process import Execution, Input
 from controllers.kubelet.life import Life
 from controllers.kubelet.live_container import LiveContainer
+from controllers.kubelet.network.connections import PodConnection, cannot_forward, forward
+from controllers.kubelet.network.pod_networks import PodNetworks
 from controllers.kubelet.pod_worker import PodWorker
 from controllers.kubelet.simulated_runtime import SimulatedContainer
 from controllers.kubelet.terminal_line import TerminalLine
@@ -157,13 +159,18 @@ async def _feed(handle: LiveContainer, terminal: Terminal) -> None:
         handle.feed(b"")
 
 
-def port_forward_to(worker: PodWorker | None, pod: str) -> Forward:
+def port_forward_to(worker: PodWorker | None, pod: str, networks: PodNetworks) -> Forward:
     if worker is None or worker.stopping:
         raise status.InternalError(f'unable to do port forwarding: pod not found ("{pod}")')
 
-    async def forward(port: int, stream: ByteStream) -> None:
-        raise CannotRun(
-            f"failed to connect to localhost:{port} inside the pod: connection refused: its containers are simulated, nothing listens there"
-        )
+    running, host = worker, networks.host_of(worker)
 
-    return forward
+    async def serve(port: int, stream: ByteStream) -> None:
+        networks.serve(running)
+        try:
+            connection = PodConnection(lambda wake: networks.cluster.open_pod(host, port, wake))
+        except OSError as error:
+            raise cannot_forward(port, pod, running.uid, error) from None
+        await forward(connection, stream)
+
+    return serve

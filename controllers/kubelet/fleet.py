@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,8 @@ from kctl.client.client import Client
 from kctl.client.kubelet import NodeUsage, PodUsage
 
 if TYPE_CHECKING:
+    from controllers.kubelet.network.connections import PodConnection
+    from controllers.kubelet.network.pod_networks import PodNetworks
     from controllers.kubelet.pod_worker import PodWorker
     from controllers.kubelet.usage import UsageMeter
     from kctl.client.kubelet import Forward, Process, ProxiedAnswer, ProxiedRequest
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
 
+_BY_ADDRESS = "kubelet.network.address"
 _LATER = {
     SECRET: SECRETS,
     CLAIM: PERSISTENT_VOLUME_CLAIMS,
@@ -108,6 +111,7 @@ class KubeletFleet:
         """Volumes and containers of the last pod that needs no such cache: those of one template are asked about once."""
         self._addresses_given = 0
         self._usage_meter: UsageMeter | None = None
+        self._networks: PodNetworks | None = None
         self._tasks: dict[asyncio.Task[None], None] = {}
 
     # ---- running
@@ -279,6 +283,36 @@ class KubeletFleet:
         kubelet = self._kubelets.get(node)
         return kubelet.client if kubelet is not None else None
 
+    @property
+    def networks(self) -> PodNetworks:
+        if self._networks is None:
+            from controllers.kubelet.network.pod_networks import PodNetworks, addresses_of
+
+            self._informers.informer(PODS).add_index(_BY_ADDRESS, addresses_of)
+            self._networks = PodNetworks(self._clock, self, self._context.randomness)
+        return self._networks
+
+    # ---- NetworkSources
+
+    def pods_at(self, address: str) -> Collection[Object]:
+        return self._informers.informer(PODS).by_index(_BY_ADDRESS, address)
+
+    def running(self, pod: Object) -> PodWorker | None:
+        kubelet = self._kubelets.get(objects.spec(pod).get("nodeName") or "")
+        worker = kubelet.worker(objects.uid(pod)) if kubelet is not None and not kubelet.paused else None
+        return worker if worker is not None and worker.sandbox else None
+
+    def node_at(self, address: str) -> str:
+        return next((name for name, kubelet in self._kubelets.items() if kubelet.address == address), "")
+
+    async def dial(self, address: str, port: int) -> PodConnection:
+        """For kube-apiserver: a TCP connection to an address of the cluster. Raises OSError."""
+        from controllers.kubelet.network.connections import PodConnection
+        from controllers.kubelet.network.pod_networks import API_SERVER_ADDRESS
+
+        network = self.networks.cluster
+        return PodConnection(lambda wake: network.open(address, port, wake=wake, source=API_SERVER_ADDRESS))
+
     def _wait_for(self, missing: Missing, worker: Waiter) -> None:
         self._waiting.setdefault((missing.kind, missing.key), {})[worker.uid] = worker
 
@@ -386,7 +420,7 @@ class KubeletFleet:
         await self._load_execution()
         from controllers.kubelet import execution
 
-        return execution.port_forward_to(self._worker(node, key), f"{pod}_{namespace}")
+        return execution.port_forward_to(self._worker(node, key), f"{pod}_{namespace}", self.networks)
 
     async def proxy(self, node: str, request: ProxiedRequest) -> ProxiedAnswer:
         kubelet = self._kubelets.get(node)

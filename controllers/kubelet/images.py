@@ -6,6 +6,8 @@ import hashlib
 import re
 from functools import lru_cache
 
+from controllers.kubelet.runtime import PulledImage, PullFailure
+
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"\w[\w.-]{0,127}")
 
@@ -51,6 +53,13 @@ def image_id(full: str) -> str:
     return f"{full.rpartition(':')[0]}@sha256:{digest}"
 
 
+def reference_or_nothing(image: str) -> str:
+    try:
+        return reference(image)
+    except InvalidImageName:
+        return ""
+
+
 @lru_cache(maxsize=4096)
 def size(full: str) -> int:
     """A plausible number of bytes, 5 to 200 MB, the same for the same reference."""
@@ -60,3 +69,22 @@ def size(full: str) -> int:
 def unreachable_registry(full: str) -> bool:
     """Hosts under .invalid never resolve (RFC 2606), here as on the Internet."""
     return full.partition("/")[0].partition(":")[0].endswith(".invalid")
+
+
+def pulled(image: str, full: str, setting: str, policy: str, needs_pull: bool, seconds: float) -> PulledImage | PullFailure:
+    """What becomes of a pull, by the setting image-pull; `full` is the reference."""
+    if not needs_pull:
+        return PulledImage(full, image_id(full))
+    if policy == "Never":
+        if setting == "fail":
+            return PullFailure("ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never')
+        return PulledImage(full, image_id(full))
+    unpack = f'failed to pull and unpack image "{full}": failed to resolve reference "{full}"'
+    if unreachable_registry(full):
+        host = full.partition("/")[0]
+        url = f"https://{host}/v2/{full.partition('/')[2].rpartition(':')[0]}/manifests/{full.rpartition(':')[2]}"
+        why = f'failed to do request: Head "{url}": dial tcp: lookup {host.partition(":")[0]}: no such host'
+        return PullFailure("ErrImagePull", f"{unpack}: {why}")
+    if setting == "fail":
+        return PullFailure("ErrImagePull", f"rpc error: code = NotFound desc = {unpack}: {full}: not found")
+    return PulledImage(full, image_id(full), False, seconds, size(full))

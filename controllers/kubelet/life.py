@@ -27,6 +27,9 @@ class Life:
         self.world: World = sandbox.world(container, command, programs.files(image), programs.user(image), out)
         self.world.wake_all = self.wake
         self.world.find = programs.find
+        self.world.network = sandbox.network(self.wake)
+        self.serves = False
+        """It runs what the image runs of itself, though nothing depended on that at first."""
         self._running: list[tuple[Execution, Callable[[int], None]]] = []
         self._waking: Timer | None = None
 

@@ -13,7 +13,7 @@ from controllers.kubelet.commands.termination import path_of, termination_messag
 from controllers.kubelet.life import KILLED, Life
 from controllers.kubelet.live_log import LiveLog
 from controllers.kubelet.runtime import Exit, ProbeOutcome
-from controllers.kubelet.simulated_runtime import LOGGING, PROBING, SHORTEST_RUN_SECONDS, SimulatedContainer, exit_of
+from controllers.kubelet.simulated_runtime import HOOKING, LOGGING, PROBING, SHORTEST_RUN_SECONDS, SimulatedContainer, exit_of
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import Timer
 from kctl.apimachinery.objects import Object
@@ -115,6 +115,8 @@ class LiveContainer(SimulatedContainer):
         hook = (self._spec.get("lifecycle") or {}).get("preStop") or {}
         if "exec" in hook:
             self._run_beside(hook["exec"].get("command") or (), lambda code, output: self._terminate())
+        elif "httpGet" in hook and not self._annotated_hooks():
+            self.network_prober().hook(hook["httpGet"], lambda error: self._terminate())
         else:
             takes = self._pre_stop_seconds() if hook else 0.0
             self._exit_timer = self._runtime.clock.call_later(takes, self._terminate)
@@ -147,6 +149,9 @@ class LiveContainer(SimulatedContainer):
             return None
 
     def post_start(self, hook: Object, done: Callable[[str], None]) -> str | None:
+        if "httpGet" in hook and self._main is not None and not self._annotated_hooks():
+            self.network_prober().hook(hook["httpGet"], done)
+            return None
         if "exec" not in hook or self._main is None:
             return super().post_start(hook, done)
         command = list(hook["exec"].get("command") or ())
@@ -166,9 +171,20 @@ class LiveContainer(SimulatedContainer):
         return None
 
     def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome | None:
-        if "exec" not in probe or self._main is None or self._runtime.settings(self.pod, self._spec).keys() & PROBING:
+        if self._main is None or self._runtime.settings(self.pod, self._spec).keys() & PROBING:
             return super().probe(kind, probe, done)
-        return self._exec_probe(probe, done)
+        if "exec" in probe:
+            return self._exec_probe(probe, done)
+        self.network_prober().probe(kind, probe, done)
+        return None
+
+    def _annotated_hooks(self) -> bool:
+        return bool(self._runtime.settings(self.pod, self._spec).keys() & HOOKING)
+
+    def serve(self) -> None:
+        """It does already."""
+        if self._main is None:
+            super().serve()
 
     def _exec_probe(self, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome | None:
         answered: list[ProbeOutcome] = []

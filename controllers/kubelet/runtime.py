@@ -96,6 +96,10 @@ class Container(Protocol):
         """`kind`: liveness, readiness or startup. None: `done` gets the outcome later."""
         ...
 
+    def serve(self) -> None:
+        """Somebody connects to the pod: whatever of the container would listen does from now on."""
+        ...
+
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         """PodLogOptions as query parameters, without `previous`."""
         ...

@@ -9,11 +9,13 @@ import errno
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from controllers.kubelet.commands.network import PodNetwork
 from controllers.kubelet.commands.world import PodFacts, World
 from controllers.kubelet.environment import environment, expand
 from controllers.kubelet.files import etc, volumes
 from controllers.kubelet.files.root import System, add_mount, root_of, system_mounts
 from controllers.kubelet.files.tree import Budget, Directory, File, FileSystem, Mount, Who
+from controllers.kubelet.network.pod_networks import PodNetworks
 from controllers.kubelet.references import Lookup
 from controllers.kubelet.runtime import RunningPod
 from controllers.kubelet.service_variables import service_variables, visible
@@ -44,6 +46,11 @@ class SandboxSources(Protocol):
     def node_address(self, node: str) -> str: ...
 
     def client(self, node: str) -> Client | None: ...
+
+    @property
+    def networks(self) -> PodNetworks:
+        """Made when first asked for."""
+        ...
 
 
 class PodSandbox:
@@ -117,6 +124,10 @@ class PodSandbox:
         account = str(objects.spec(pod).get("serviceAccountName") or "default")
         answer = await client.create_subresource(SERVICE_ACCOUNTS, account, objects.namespace(pod), "token", request)
         return str(objects.status(answer).get("token") or "")
+
+    def network(self, wake: Callable[[], None]) -> PodNetwork:
+        """As one container sees it."""
+        return self._sources.networks.join(self._worker, wake)
 
     # ---- one container
 
@@ -222,7 +233,8 @@ class Sandboxes:
         return sandbox
 
     def forget(self, uid: str) -> None:
-        self._sandboxes.pop(uid, None)
+        if self._sandboxes.pop(uid, None) is not None:
+            self.sources.networks.leave(uid)
 
     def _folder(self, name: str) -> Directory:
         directory = self._shared.get(name)

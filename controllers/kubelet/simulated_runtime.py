@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
@@ -27,6 +28,8 @@ from kctl.apimachinery.objects import Object
 if TYPE_CHECKING:
     from controllers.kubelet.commands.outcome import Outcome
     from controllers.kubelet.life import Life
+    from controllers.kubelet.network.pod_networks import PodNetworks
+    from controllers.kubelet.network.probing import NetworkProber
     from controllers.kubelet.sandbox import Sandboxes, SandboxSources
 
 NAME = "kctl-sim"
@@ -37,6 +40,7 @@ _SIGKILL = 9
 SHORTEST_RUN_SECONDS = 1.0
 """A kubelet notices the end of a container with its next look; an init container's is noticed at once here."""
 _DECIDING = {"run-duration", "exit-code", "oom-after"}
+HOOKING = {"post-start-duration", "post-start-error", "pre-stop-duration"}
 LOGGING = {"log-lines", "log-interval", "log-message"}
 PROBING = {"startup-delay", "readiness-delay", "readiness-fail-after", "readiness-fail-duration", "liveness-fail-after"}
 
@@ -167,6 +171,47 @@ class SimulatedContainer:
         """What is to be interpreted."""
         raise NotImplementedError
 
+    def serve(self) -> None:
+        """What its command or its image runs begins to listen, now that somebody connects: until then nothing depended on it."""
+        if (self._life is not None and self._life.serves) or self._outcome is not None or self._finished_at is not None:
+            return
+        from controllers.kubelet.commands import programs
+        from controllers.kubelet.commands.errors import NotInterpreted
+
+        line = programs.command_line(str(self._spec.get("image") or ""), self._spec.get("command") or (), self._spec.get("args") or ())
+        if not line or not programs.entrypoint(str(self._spec.get("image") or "")):
+            return
+
+        def drop(data: bytes) -> None:
+            """Its log is what its data say."""
+
+        begun: list[int] = []
+        with contextlib.suppress(NotInterpreted, OSError):
+            life = self.life()
+            life.serves = True
+            sandbox = self._runtime.sandboxes.of(self._listener.pod)
+            words = sandbox.command_line(self._spec, line)
+            life.run(words, drop, drop, lambda code: self._end(exit_of(code, "")) if begun else None, refused=lambda why: None)
+        begun.append(1)
+
+    def reaches_out(self, hook: Object) -> bool:
+        """Whether an httpGet hook goes over the network: to a host of its own, where no annotation says what becomes of it."""
+        return bool((hook.get("httpGet") or {}).get("host")) and not self._runtime.settings(self.pod, self._spec).keys() & HOOKING
+
+    def network_prober(self) -> NetworkProber:
+        from controllers.kubelet.network.probing import NetworkProber
+
+        pod, node = self._listener.pod, self._runtime.node_address(self.pod)
+        field = f"spec.containers{{{self._spec['name']}}}"
+        return NetworkProber(
+            self._runtime.networks.cluster,
+            self._runtime.clock,
+            self._spec,
+            pod.ip or node,
+            node,
+            lambda reason, message: pod.event("Warning", reason, message, field),
+        )
+
     async def prepare(self) -> None:
         """What its files need from the API: ServiceAccount tokens."""
         await self._runtime.sandboxes.of(self._listener.pod).fetch_tokens()
@@ -187,8 +232,11 @@ class SimulatedContainer:
     def stop(self, grace_seconds: float) -> None:
         behaviour, randomness = self._behaviour, self._runtime.randomness
         takes = draw(behaviour.stop_duration, randomness)
-        if (self._spec.get("lifecycle") or {}).get("preStop"):
+        hook = (self._spec.get("lifecycle") or {}).get("preStop")
+        if hook:
             takes += self._pre_stop_seconds()
+            if self.running and self.reaches_out(hook):
+                self.network_prober().hook(hook["httpGet"], lambda error: None)
         self._cancel_timers()
         if takes > grace_seconds:
             takes, result = grace_seconds, Exit(_KILLED, "Error")
@@ -201,6 +249,9 @@ class SimulatedContainer:
         return float(sleep) if sleep else draw(self._behaviour.pre_stop_duration, self._runtime.randomness)
 
     def post_start(self, hook: Object, done: Callable[[str], None]) -> str | None:
+        if self.reaches_out(hook):
+            self.network_prober().hook(hook["httpGet"], done)
+            return None
         sleep = (hook.get("sleep") or {}).get("seconds")
         takes = float(sleep) if sleep else draw(self._behaviour.post_start_duration, self._runtime.randomness)
         error = self._behaviour.post_start_error
@@ -310,6 +361,14 @@ class SimulatedRuntime:
             self._sandboxes = Sandboxes(self._sources, self.clock)
         return self._sandboxes
 
+    @property
+    def networks(self) -> PodNetworks:
+        assert self._sources is not None
+        return self._sources.networks
+
+    def node_address(self, pod: Object) -> str:
+        return self._sources.node_address(str(objects.spec(pod).get("nodeName") or "")) if self._sources is not None else ""
+
     def forget(self, pod: Object) -> None:
         if self._sandboxes is not None:
             self._sandboxes.forget(objects.uid(pod))
@@ -329,7 +388,7 @@ class SimulatedRuntime:
         return (
             behaviour.image_pull != "ok"
             or behaviour.image_pull_duration != (0.0, 0.0)
-            or images.unreachable_registry(_reference(container))
+            or images.unreachable_registry(images.reference_or_nothing(str(container.get("image") or "")))
         )
 
     def pull_image(
@@ -347,30 +406,11 @@ class SimulatedRuntime:
         seconds = draw(behaviour.image_pull_duration, self.randomness)
         if behaviour.image_pull == "slow" and not seconds:
             seconds = _SLOW_PULL_SECONDS
-        result = self._pulled(image, full, behaviour, container, needs_pull, seconds)
+        result = images.pulled(image, full, behaviour.image_pull, str(container.get("imagePullPolicy")), needs_pull, seconds)
         if not needs_pull or seconds <= 0:
             return result
         self.clock.call_later(seconds, lambda: done(result))
         return None
-
-    def _pulled(
-        self, image: str, full: str, behaviour: Behaviour, container: Object, needs_pull: bool, seconds: float
-    ) -> PulledImage | PullFailure:
-        if not needs_pull:
-            return PulledImage(full, images.image_id(full))
-        if container.get("imagePullPolicy") == "Never":
-            if behaviour.image_pull == "fail":
-                return PullFailure("ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never')
-            return PulledImage(full, images.image_id(full))
-        unpack = f'failed to pull and unpack image "{full}": failed to resolve reference "{full}"'
-        if images.unreachable_registry(full):
-            host = full.partition("/")[0]
-            url = f"https://{host}/v2/{full.partition('/')[2].rpartition(':')[0]}/manifests/{full.rpartition(':')[2]}"
-            why = f'failed to do request: Head "{url}": dial tcp: lookup {host.partition(":")[0]}: no such host'
-            return PullFailure("ErrImagePull", f"{unpack}: {why}")
-        if behaviour.image_pull == "fail":
-            return PullFailure("ErrImagePull", f"rpc error: code = NotFound desc = {unpack}: {full}: not found")
-        return PulledImage(full, images.image_id(full), False, seconds, images.size(full))
 
     def _node_settings(self, pod: Object) -> Mapping[str, str]:
         return self._pod_defaults((pod.get("spec") or {}).get("nodeName") or "")
@@ -455,10 +495,3 @@ class SimulatedRuntime:
         else:
             made.ended(times.parse(shown["finishedAt"]) if shown.get("finishedAt") else self.clock.now())
         return made
-
-
-def _reference(container: Object) -> str:
-    try:
-        return images.reference(str(container.get("image") or ""))
-    except images.InvalidImageName:
-        return ""

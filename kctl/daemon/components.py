@@ -138,6 +138,7 @@ class KubeletComponent:
             randomness = context.randomness(self.name)
             self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes)
             context.api_server.kubelet_connector = self.fleet
+            context.api_server.parts.kubelets.dialer = self.fleet
             serving = context.clock.call_later(_AFTER_START_SECONDS, self._serve_metrics) if self._resource_metrics else None
             try:
                 await self.fleet.run(ready, stop)

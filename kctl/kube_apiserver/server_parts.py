@@ -28,6 +28,8 @@ class KubeletLink:
     """Opens connections to pods and nodes; None where only what this machine listens on can be reached."""
     registering: asyncio.Task[None] | None = None
     """Makes the APIService of that."""
+    dialer: Dialer | None = None
+    """To the addresses of simulated pods and their Services."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,11 @@ class Side:
         other.stdin.feed(data)
         self._network.deliver(other._wake)
 
+    def on_room(self, wake: Callable[[], None]) -> None:
+        """`wake` is called whenever the other side has read."""
+        if self._other is not None:
+            self._other.stdin.taken = wake
+
     def finish(self) -> None:
         """Nothing more to say, but still listening: the other side reads to the end."""
         if self._writable:
@@ -117,10 +122,12 @@ def pair(
 class Host:
     """One network namespace: the addresses of a pod, or of a node and all pods that share its network."""
 
-    __slots__ = ("_next", "addresses", "arrivals", "connections", "listeners", "name", "node")
+    __slots__ = ("_next", "addresses", "arrivals", "connections", "listeners", "name", "node", "on_node")
 
-    def __init__(self, name: str, addresses: Sequence[str], node: str) -> None:
+    def __init__(self, name: str, addresses: Sequence[str], node: str, *, on_node: bool = False) -> None:
         self.name = name
+        self.on_node = on_node
+        """It is the node's own network."""
         self.addresses = [normal(address) for address in addresses]
         self.node = node
         self.listeners: dict[tuple[str, int], tuple[Accept, Callable[[], None]]] = {}
@@ -158,14 +165,20 @@ class _NoRoutes:
 
 
 class ClusterNetwork:
-    """All of it. `allows` is asked for every connection between pods: (source, target, port, protocol)."""
+    """All of it. `allows` is asked for every connection between pods: (source, target, port, protocol). `wanted` is told an address
+    before a connection to it fails because nothing listens there: who knows it may join."""
 
     def __init__(
-        self, clock: Clock, routes: Routes | None = None, allows: Callable[[Host | None, Host, int, str], bool] | None = None
+        self,
+        clock: Clock,
+        routes: Routes | None = None,
+        allows: Callable[[Host | None, Host, int, str], bool] | None = None,
+        wanted: Callable[[str], None] = lambda address: None,
     ) -> None:
         self._clock = clock
         self.routes: Routes = routes or _NoRoutes()
         self._allows = allows
+        self._wanted = wanted
         self._hosts: dict[str, Host] = {}
         self._by_address: dict[str, Host] = {}
         self._host_ports: dict[tuple[str, int], list[tuple[str, Host, int]]] = {}
@@ -173,12 +186,15 @@ class ClusterNetwork:
 
     # ---- who is there
 
-    def join(self, name: str, addresses: Sequence[str], node: str, wake: Callable[[], None]) -> PodNetwork:
-        """A pod (namespace/name) or a node whose network pods share: the same name is the same namespace. `wake` is called when
+    def has(self, name: str) -> bool:
+        return name in self._hosts
+
+    def join(self, name: str, addresses: Sequence[str], node: str, wake: Callable[[], None], *, on_node: bool = False) -> PodNetwork:
+        """A pod or a node whose network pods share: the same name is the same namespace. `wake` is called when
         something arrives for the pod."""
         host = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = Host(name, addresses, node)
+            host = self._hosts[name] = Host(name, addresses, node, on_node=on_node)
         for address in host.addresses:
             self._by_address[address] = host
         return PodNetwork(self, host, wake)
@@ -213,29 +229,51 @@ class ClusterNetwork:
         host = self._hosts.get(name)
         if host is None:
             raise _failure(errno.EHOSTUNREACH)
-        return self._connect_to(host, host, "127.0.0.1", port, "TCP", wake, "127.0.0.1")
+        return self._connect_to_itself(host, "127.0.0.1", port, "TCP", wake)
 
     def connect(self, source: Host | None, host: str, port: int, protocol: str, wake: Callable[[], None], address: str = "") -> Side:
         host = normal(host)
         if source is not None and (is_loopback(host) or host in ("0.0.0.0", "::")):
-            return self._connect_to(source, source, host, port, protocol, wake, host)
+            return self._connect_to_itself(source, host, port, protocol, wake)
         behind = self.routes.service(host, port, protocol, source)
         shown = host, port
         if behind is not None:
             host, port = normal(behind[0]), behind[1]
-        target = self._by_address.get(host)
-        if target is not None and (protocol, port) not in target.listeners:
-            target, port = self._forwarded(host, port, protocol, target)
+        target, port = self._listening(host, port, protocol)
         if target is None:
             raise _failure(errno.ETIMEDOUT)
         if self._allows is not None and source is not target and not self._allows(source, target, port, protocol):
             raise _failure(errno.ETIMEDOUT)
         return self._connect_to(source, target, shown[0], port, protocol, wake, address, shown[1])
 
-    def _forwarded(self, host: str, port: int, protocol: str, target: Host) -> tuple[Host, int]:
-        for host_ip, pod, container_port in self._host_ports.get((f"{protocol}/{host}", port), ()):
-            if host_ip in ("", host):
-                return pod, container_port
+    def _connect_to_itself(self, source: Host, host: str, port: int, protocol: str, wake: Callable[[], None]) -> Side:
+        """Over the loopback; a node's leads to the host ports of its pods too."""
+        target = source
+        if (protocol, port) not in source.listeners:
+            self._wanted(source.addresses[0] if source.addresses else host)
+        if source.on_node and (protocol, port) not in source.listeners:
+            for address in source.addresses:
+                target, port = self._forwarded(address, port, protocol, source, wanted=host)
+                if target is not source:
+                    break
+        return self._connect_to(source, target, host, port, protocol, wake, host)
+
+    def _listening(self, address: str, port: int, protocol: str) -> tuple[Host | None, int]:
+        """(who has that address, the port there)"""
+        for attempt in range(2):
+            target = self._by_address.get(address)
+            found, there = self._forwarded(address, port, protocol, target) if target is not None else (None, port)
+            if (found is not None and (protocol, there) in found.listeners) or attempt:
+                return found, there
+            self._wanted(address)
+        return None, port
+
+    def _forwarded(self, address: str, port: int, protocol: str, target: Host, wanted: str = "") -> tuple[Host, int]:
+        """By a hostPort: that of `wanted`, an address of the node itself, else of `address`."""
+        if (protocol, port) not in target.listeners:
+            for host_ip, pod, container_port in self._host_ports.get((f"{protocol}/{address}", port), ()):
+                if host_ip in ("", wanted or address):
+                    return pod, container_port
         return target, port
 
     def _connect_to(

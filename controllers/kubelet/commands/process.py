@@ -32,6 +32,8 @@ class Input:
     def __init__(self, data: bytes = b"", *, closed: bool = True, limit: int = 1024 * 1024) -> None:
         self._data = bytearray(data)
         self.closed = closed
+        self.taken: Callable[[], None] | None = None
+        """Called whenever something was read."""
         self._limit = limit
 
     def feed(self, data: bytes) -> None:
@@ -48,6 +50,8 @@ class Input:
         """All that is there."""
         data = bytes(self._data)
         self._data.clear()
+        if data and self.taken is not None:
+            self.taken()
         return data
 
     def all(self) -> Generator[float | None, None, bytes]:
