@@ -24,12 +24,10 @@ class KubeletLink:
     connector: KubeletConnector | None = None
     usage: UsageSource | None = None
     """Where pods and nodes are measured: then metrics.k8s.io is served."""
-    dialer: Dialer | None = None
-    """Opens connections to pods and nodes; None where only what this machine listens on can be reached."""
     registering: asyncio.Task[None] | None = None
     """Makes the APIService of that."""
     dialer: Dialer | None = None
-    """To the addresses of simulated pods and their Services."""
+    """To the addresses of simulated pods and their Services; None where only what this machine listens on can be reached."""
 
 
 @dataclass(frozen=True, slots=True)
