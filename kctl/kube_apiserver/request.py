@@ -216,5 +216,17 @@ class UnservedRequest(Request):
     error: ApiError | None = None
 
 
+@dataclass(slots=True, kw_only=True)
+class AggregatedRequest(Request):
+    """On a group version that an extension API server serves."""
+
+    group: str
+    version: str
+
+    @property
+    def is_passed_on(self) -> bool:
+        return True
+
+
 Handler = Callable[[Request], Awaitable[Response]]
 """A step of the way of a request: the verbs at its end and every filter in front of them."""

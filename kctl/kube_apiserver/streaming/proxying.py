@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -53,13 +53,15 @@ class Target:
     server_name: str = ""
     prefix: str | None = None
     """The path this server has the other one under: links and redirects are made to lead there. None for what knows where it is."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Sequence[tuple[str, str]] = ()
     """More, which the client cannot give."""
-    dropped: frozenset[str] = frozenset()
-    """Names of headers that the client cannot give, in lower case."""
+    dropped: tuple[str, ...] = ()
+    """How the headers begin that the client cannot give, in lower case."""
     keeps_cors: bool = False
     host_header: str = ""
     """'' passes on the client's."""
+    is_escaped: bool = False
+    """`path` is, as the client has sent it."""
 
     @property
     def authority(self) -> str:
@@ -68,7 +70,7 @@ class Target:
 
     def line(self, query: str) -> str:
         """As it stands on the request line."""
-        path = quote(self.path, safe=_IN_PATHS)
+        path = self.path if self.is_escaped else quote(self.path, safe=_IN_PATHS)
         return (path if path.startswith("/") else f"/{path}") + (f"?{query}" if query else "")
 
 
@@ -129,14 +131,14 @@ async def _ask(exchange: Exchange, request: Request, target: Target, *, upgrades
     assert wire is not None
     unread = wire.unread
     given = unread.headers if unread is not None else tuple(wire.headers.items())
-    refused = _NOT_PASSED | target.dropped
-    kept: Headers = [(key, value) for key, value in given if key.lower() not in refused and not key.lower().startswith("impersonate-")]
+    refused = ("impersonate-", *target.dropped)
+    kept: Headers = [(key, value) for key, value in given if key.lower() not in _NOT_PASSED and not key.lower().startswith(refused)]
     passed = kept if upgrades else end_to_end(kept)
     if not upgrades and "trailers" in wire.headers.get("te", ""):
         passed.append(("Te", "trailers"))
     headers: Headers = [("Host", target.host_header or wire.headers.get("host") or target.authority)]
     headers += _forwarded(passed, wire.source, target)
-    headers += target.headers.items()
+    headers += target.headers
     body, length = (unread.body, unread.length) if unread is not None else (_once(wire.raw_body), len(wire.raw_body))
     if body is None or (length == 0 and request.method in ("GET", "HEAD")):
         if request.method in ("POST", "PUT", "PATCH"):
