@@ -214,6 +214,14 @@ async def test_a_body_larger_than_an_object_may_be_is_passed_on_in_pieces(proxie
             assert await answer.text() == "8000000"
 
 
+async def test_a_client_that_waits_is_told_to_go_on(proxied: Proxied) -> None:
+    connection = await proxied.api.connect()
+    connection.send(f"{POD}/count", "POST", Expect="100-continue", Content_Length="5")
+    assert (await connection.head()).status == 100
+    connection.writer.write(b"hello")
+    assert (await connection.answer()).body == b"5"
+
+
 async def test_a_websocket_is_passed_through(proxied: Proxied) -> None:
     async with aiohttp.ClientSession() as session:
         url = f"http://127.0.0.1:{proxied.api.port}{SERVICE}/socket"
