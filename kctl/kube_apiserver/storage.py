@@ -188,13 +188,13 @@ class Storage:
         for event in events:
             value = event.key_value
             revision = value.mod_revision
-            tag = event.tag
-            cache, key = tag[:2] if isinstance(tag, _Tag) else self._locate(value.key)
+            tag = event.tag if isinstance(event.tag, _Tag) else None
+            cache, key = (tag.cache, tag.key) if tag is not None else self._locate(value.key)
             found = batches.get(cache)
             if found is None:
                 found = batches[cache] = [], {}
             changes, newest = found
-            size = tag.size if isinstance(tag, _Tag) else 0
+            size = tag.size if tag is not None else 0
             if size >= LARGE or key in cache.sizes:
                 cache.note_large(key, revision, size)
             known = newest[key] if key in newest else cache.entries.get(key)
@@ -204,7 +204,7 @@ class Storage:
                 if old is not None:
                     changes.append(Change("DELETED", key, Entry(at_revision(old, revision), revision), old))
             else:
-                obj = _at_revision_in_place(tag.object, revision) if isinstance(tag, _Tag) else _decode(value, cache)
+                obj = _at_revision_in_place(tag.object, revision) if tag is not None else _decode(value, cache)
                 entry = newest[key] = Entry(obj, revision)
                 changes.append(Change("ADDED" if old is None else "MODIFIED", key, entry, old))
         self.revision = events[-1].key_value.mod_revision
