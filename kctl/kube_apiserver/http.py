@@ -46,6 +46,8 @@ _PATIENCE = 100
 """Hundredths of a second that a stopping server waits for what it has begun."""
 _MOST_PARAMETERS = 10_000
 """As Go's net/url, which then takes none of them."""
+_PARSED = 10
+"""What a body is parsed to takes about so many times its length."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODY_SECONDS = 60.0
 """For a body to arrive: upstream's --request-timeout."""
@@ -224,6 +226,8 @@ class Listener:
             return await self._send(incoming, request, failure(InternalError(f"cannot answer: {type(error).__name__}")))
         finally:
             request.answered()
+            if len(wire.raw_body) >= LARGE and self._web is not None:
+                self._web.memory.freed(len(wire.raw_body) * _PARSED, cycles=False)
 
     async def _handled(self, incoming: web.BaseRequest, request: Request) -> Response:
         """Of what another server answers nobody waits longer than the client does."""
