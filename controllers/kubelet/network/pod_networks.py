@@ -61,6 +61,7 @@ class PodNetworks:
         allows: Callable[[Host | None, Host, int, str], bool] | None = None,
     ) -> None:
         self._sources = sources
+        self._pods: dict[str, RunningPod] = {}
         self.cluster = ClusterNetwork(clock, routes, allows, self._wanted)
 
     def join(self, pod: RunningPod, wake: Callable[[], None]) -> PodNetwork:
@@ -72,6 +73,7 @@ class PodNetworks:
             return self.cluster.join(node_host(node), [address], node, wake, on_node=True)
         uid = objects.uid(obj)
         fresh = not self.cluster.has(uid)
+        self._pods[uid] = pod
         made = self.cluster.join(uid, self._addresses(pod), node, wake)
         if fresh:
             for container in objects.spec(obj).get("containers") or ():
@@ -87,7 +89,13 @@ class PodNetworks:
         return node_host(_node_of(worker)) if worker.host_network else worker.uid
 
     def leave(self, uid: str) -> None:
+        self._pods.pop(uid, None)
         self.cluster.leave(uid)
+
+    def pod_of(self, host: Host) -> Object | None:
+        """The present object of the pod whose network it is."""
+        pod = self._pods.get(host.name)
+        return pod.pod if pod is not None else None
 
     def _addresses(self, pod: RunningPod) -> Sequence[str]:
         shown = [str(each.get("ip")) for each in objects.status(pod.pod).get("podIPs") or ()]
