@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from controllers.kubelet.commands.network import ClusterNetwork, Host, PodNetwork, Routes, normal
+from controllers.kubelet.network.api_server import HOST, ApiServerPort
 from controllers.kubelet.pod_worker import PodWorker
 from controllers.kubelet.runtime import RunningPod
 from kctl.apimachinery import objects
@@ -48,6 +49,8 @@ class PodSources(Protocol):
     def node_at(self, address: str) -> str:
         """The node with that address; ''."""
         ...
+
+    def api_server_ports(self, address: str) -> list[int]: ...
 
 
 class PodNetworks:
@@ -106,6 +109,9 @@ class PodNetworks:
         node = self._sources.node_at(address)
         if node:
             self.cluster.join(node_host(node), [address], node, _nobody, on_node=True)
+        for port in self._sources.api_server_ports(address):
+            if not self.cluster.has(f"{HOST}/{address}"):
+                ApiServerPort(self.cluster, address, port)
         for pod in list(self._sources.pods_at(address)):
             worker = self._sources.running(pod)
             if worker is not None and normal(address) in map(

@@ -176,6 +176,13 @@ def test_session_affinity_lasts_its_time() -> None:
     assert asked("10.244.0.99") == ("10.244.5.5", 8080)
 
 
+@pytest.mark.parametrize("label", ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"])
+def test_services_of_another_proxy(label: str) -> None:
+    other = service()
+    other["metadata"]["labels"] = {label: "x"}
+    assert reached(Sources(other, slices=[endpoint_slice(E1)])) == {"nothing"}
+
+
 def test_the_same_randomness_chooses_the_same() -> None:
     sources = Sources(service(), slices=[endpoint_slice(E1, E2)])
 
