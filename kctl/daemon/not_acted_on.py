@@ -26,6 +26,7 @@ NOT_ACTED_ON = (
         "conversion webhooks are not called yet: versions are converted as by the strategy None",
         concerns=_converts_by_webhook,
     ),
+    NotActedOn(("networkpolicies.networking.k8s.io",), "NetworkPolicies are not enforced yet"),
     NotActedOn(("apiservices.apiregistration.k8s.io",), "requests are not passed on to extension API servers yet", concerns=_is_remote),
     NotActedOn(
         ("flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"),
