@@ -182,9 +182,7 @@ class LiveContainer(SimulatedContainer):
         return bool(self._runtime.settings(self.pod, self._spec).keys() & HOOKING)
 
     def serve(self) -> None:
-        """It does already."""
-        if self._main is None:
-            super().serve()
+        """It does already, or cannot."""
 
     def _exec_probe(self, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome | None:
         answered: list[ProbeOutcome] = []
