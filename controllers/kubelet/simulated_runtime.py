@@ -282,8 +282,9 @@ class SimulatedContainer:
 
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         behaviour = self._behaviour
-        if self._outcome is not None and not self._runtime.settings(self.pod, self._spec).keys() & LOGGING:
-            return OutputLog(self._runtime.clock, self.started_at, lambda: self._finished_at, self._outcome.output).stream(options)
+        output = self._known_output()
+        if output is not None and not self._runtime.settings(self.pod, self._spec).keys() & LOGGING:
+            return OutputLog(self._runtime.clock, self.started_at, lambda: self._finished_at, output).stream(options)
         source = LogSource(
             self._runtime.clock,
             self.started_at,
@@ -293,6 +294,17 @@ class SimulatedContainer:
             self._log_template(),
         )
         return source.stream(options)
+
+    def _known_output(self) -> tuple[tuple[float, str], ...] | None:
+        """(seconds since its start, text); None where its data say what it logs."""
+        if self._outcome is not None:
+            return self._outcome.output
+        if self._spec.get("command") or self._spec.get("args"):
+            return None
+        from controllers.kubelet.commands.programs.images import says
+
+        text = says(str(self._spec.get("image") or ""))
+        return ((0.0, text),) if text else None
 
     def _log_template(self) -> str:
         text = self._behaviour.log_message

@@ -27,6 +27,8 @@ class Image:
     own: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     user: int = 0
+    says: str = ""
+    """What its own entry point writes at its start."""
 
 
 _SERVERS = frozenset(["nginx", "httpd", "httpd-foreground", "pause", "python", "python3", "redis-server", "redis-cli"])
@@ -48,7 +50,7 @@ _NGINX_PAGE = b"""<!DOCTYPE html>
 _CURL = frozenset(["curl"])
 
 _IMAGES: Mapping[str, Image] = {
-    "agnhost": Image(("/agnhost",), ("pause",), carries=frozenset(["curl", "dig", "host", "bash", "ss"]), own=_AGNHOST),
+    "agnhost": Image(("/agnhost",), ("pause",), carries=frozenset(["curl", "dig", "host", "bash", "ss"]), own=_AGNHOST, says="Paused\n"),
     "pause": Image(("/pause",), tools=NOTHING, own={"/pause": "servers:pause", "pause": "servers:pause"}),
     "busybox": Image((), ("sh",)),
     "alpine": Image((), ("/bin/sh",)),
@@ -178,3 +180,8 @@ def files(image: str) -> Mapping[str, bytes]:
 
 def user(image: str) -> int:
     return known(family(image)).user
+
+
+def says(image: str) -> str:
+    """What a container that runs nothing but the image's own entry point writes; '' where that is not known."""
+    return known(family(image)).says
