@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+from controllers.kubelet import images
 from controllers.kubelet.behaviour import draw
 from controllers.kubelet.commands import programs
 from controllers.kubelet.commands.errors import NotInterpreted
@@ -27,7 +28,7 @@ def live_command(container: Object) -> tuple[str, ...]:
     image, command, args = str(container.get("image") or ""), container.get("command") or (), container.get("args") or ()
     if not command and not programs.entrypoint(image):
         return ()
-    if not (command or args or container.get("stdin")):
+    if not (command or args or container.get("stdin") or images.ends(image)):
         return ()
     line = programs.command_line(image, command, args)
     if not line or outcome_of(line, path_of(container)) is not None:

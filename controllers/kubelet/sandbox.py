@@ -29,6 +29,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CLUSTER_DNS = "10.96.0.10"
 TERMINATION_LOG = "/dev/termination-log"
 _MOST_SHARED = 10_000
+NONROOT = 65532
+"""The user of images that do not run as root, as most of them have it."""
 
 
 class SandboxSources(Protocol):
@@ -213,6 +215,8 @@ def identity(pod: Object, container: Object, image_user: int) -> Who:
     groups = [*(of_pod.get("supplementalGroups") or ())]
     if of_pod.get("fsGroup") is not None:
         groups.append(of_pod["fsGroup"])
+    if uid is None and not image_user and own.get("runAsNonRoot", of_pod.get("runAsNonRoot")):
+        uid = NONROOT  # an image that is not known: of those that are, none that runs as root got here
     return Who(image_user if uid is None else int(uid), 0 if gid is None else int(gid), tuple(int(group) for group in groups))
 
 

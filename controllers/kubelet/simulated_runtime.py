@@ -19,7 +19,7 @@ from controllers.kubelet.runtime import (
     PullFailure,
     StartFailure,
 )
-from controllers.kubelet.simulated_logs import LogSource, OutputLog
+from controllers.kubelet.simulated_logs import LogSource, OutputLog, known_output
 from controllers.kubelet.stages import Stages
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.clock import Clock, Timer
@@ -282,7 +282,7 @@ class SimulatedContainer:
 
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         behaviour = self._behaviour
-        output = self._known_output()
+        output = known_output(self._spec, self._outcome)
         if output is not None and not self._runtime.settings(self.pod, self._spec).keys() & LOGGING:
             return OutputLog(self._runtime.clock, self.started_at, lambda: self._finished_at, output).stream(options)
         source = LogSource(
@@ -294,17 +294,6 @@ class SimulatedContainer:
             self._log_template(),
         )
         return source.stream(options)
-
-    def _known_output(self) -> tuple[tuple[float, str], ...] | None:
-        """(seconds since its start, text); None where its data say what it logs."""
-        if self._outcome is not None:
-            return self._outcome.output
-        if self._spec.get("command") or self._spec.get("args"):
-            return None
-        from controllers.kubelet.commands.programs.images import says
-
-        text = says(str(self._spec.get("image") or ""))
-        return ((0.0, text),) if text else None
 
     def _log_template(self) -> str:
         text = self._behaviour.log_message
@@ -466,7 +455,7 @@ class SimulatedRuntime:
         self, behaviour: Behaviour, pod: Object, container: Object, attempt: int, listener: ContainerListener, container_id: str
     ) -> SimulatedContainer:
         outcome = None
-        if container.get("command") or container.get("args") or container.get("stdin"):
+        if container.get("command") or container.get("args") or container.get("stdin") or images.ends(str(container.get("image"))):
             outcome = self._outcome(pod, container)
             if outcome is None and self._sources is not None and not self.settings(pod, container).keys() & _DECIDING:
                 live = import_module("controllers.kubelet.live_container")  # which builds on this module

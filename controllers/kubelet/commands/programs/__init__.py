@@ -33,6 +33,7 @@ _MODULES = {
     "copying": "dd yes",
     "requests": "curl wget",
     "servers": "pause nginx httpd httpd-foreground python python3 redis-server redis-cli",
+    "kernel": "sysctl ip",
     "identity": "id whoami groups logname hostname uname arch nproc env printenv tty",
     "system": "sleep date ps kill pidof free uptime sync nice nohup timeout which stty clear reset watch "
     "true false test [ expr printf echo pwd",

@@ -185,3 +185,7 @@ def user(image: str) -> int:
 def says(image: str) -> str:
     """What a container that runs nothing but the image's own entry point writes; '' where that is not known."""
     return known(family(image)).says
+
+
+def is_known(image: str) -> bool:
+    return family(image).partition(":")[0] in _IMAGES
