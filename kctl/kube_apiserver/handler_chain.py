@@ -40,9 +40,12 @@ def build_handler_chain(
     import kctl.kube_apiserver.filters.request_attributes  # noqa: F401
     from kctl.kube_apiserver.filters.authentication import with_authentication
     from kctl.kube_apiserver.filters.impersonation import with_impersonation
-    from kctl.kube_apiserver.filters.max_in_flight import with_max_in_flight
+    from kctl.kube_apiserver.filters.max_in_flight import Bodies, with_body, with_max_in_flight
     from kctl.kube_apiserver.filters.panic_recovery import with_panic_recovery
 
+    if audit is not None:
+        handler = audit.noted(handler)
+    handler = with_body(handler, Bodies())
     handler = _shared(handler, parts.config, parts.authorization, clock, audit)
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
@@ -68,6 +71,8 @@ def build_in_process_chain(
     audit: Auditing | None = None,
 ) -> Handler:
     """For components of this daemon and embedded commands: they are who they say, and their requests are already taken apart."""
+    if audit is not None:
+        handler = audit.noted(handler)
     handler = _shared(handler, config, authorization, clock, audit)
     if audit is not None:
         handler = audit.around(handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,7 +15,6 @@ from kctl.client.transport import RawResponse
 from kctl.kube_apiserver import answer_encoding, list_encoding, media_types, warning_headers
 from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
 from kctl.kube_apiserver.caller import LARGE
-from kctl.kube_apiserver.filters.max_in_flight import Bodies, too_many
 from kctl.kube_apiserver.request import Request, WireRequest
 from kctl.kube_apiserver.request_info import resolve
 from kctl.kube_apiserver.response import (
@@ -45,6 +45,7 @@ _PATIENCE = 100
 """Hundredths of a second that a stopping server waits for what it has begun."""
 _MOST_PARAMETERS = 10_000
 """As Go's net/url, which then takes none of them."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODY_SECONDS = 60.0
 """For a body to arrive: upstream's --request-timeout."""
 
@@ -140,7 +141,6 @@ class Listener:
         self._acceptor: Acceptor | None = None
         self._streams: set[asyncio.Task[Any]] = set()
         self._running = 0
-        self._bodies = Bodies()
         self._upgraded = 0
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> int:
@@ -171,6 +171,11 @@ class Listener:
     async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
         from aiohttp import web
 
+        expected = incoming.headers.get("Expect")
+        if expected and expected.lower() != "100-continue":
+            refused = web.Response(status=417)  # Go's answer, before any handler
+            refused.force_close()
+            return refused
         if incoming.method == "OPTIONS" and incoming.raw_path == "*":
             return web.Response()  # Go's answer, before any handler
         headers = _headers(incoming.headers)
@@ -185,21 +190,14 @@ class Listener:
         return await self._server.stalls.timed(request, self._answer(incoming, wire, request))
 
     async def _answer(self, incoming: web.BaseRequest, wire: WireRequest, request: Request) -> web.StreamResponse:
-        try:
-            wire.raw_body = await self._read(incoming)
-        except (RequestEntityTooLarge, Timeout) as error:
-            return await self._send(incoming, request, failure(error))
-        weight = self._bodies.weight(wire.raw_body, request.content_type)
-        if weight and not await self._bodies.take(weight):
-            return await self._send(incoming, request, too_many())
+        if incoming.body_exists:
+            wire.arriving = partial(self._read, incoming)
         try:
             self._running += 1
             try:
                 answer = await self._server.handle(request)
             finally:
                 self._running -= 1
-                if weight:
-                    self._bodies.give_back(weight)
             return await self._send(incoming, request, answer)
         except Exception as error:
             _LOG.exception("answering %s %s", request.method, request.path)
@@ -243,7 +241,10 @@ class Listener:
         if incoming.method == "HEAD":
             body = b""
         headers = _with_warnings(answered, request) if request.warnings or request.audit is not None else answered
-        return web.Response(status=status, headers=headers, body=body)
+        response = web.Response(status=status, headers=headers, body=body)
+        if request.wire is not None and request.wire.arriving is not None and "expect" in request.headers:
+            response.force_close()  # whether the body comes, nobody can know
+        return response
 
     async def _send_list(self, incoming: web.BaseRequest, request: Request, answer: ListAnswer) -> web.StreamResponse:
         from kctl.kube_apiserver.list_http import accepts_gzip
@@ -255,12 +256,17 @@ class Listener:
         return await self._lists.send(incoming, answer.status, headers, chunks, gzip, slow=media.name == media_types.YAML)
 
     async def _read(self, incoming: web.BaseRequest) -> bytes:
+        """A client that waits for it is told to go on. Raises BadRequest for what does not come as announced."""
+        from aiohttp import web
+        from aiohttp.http_exceptions import HttpProcessingError
+
         limit = self._server.config.max_request_bytes
         too_large = f"Request entity too large: limit is {limit}"
         if (incoming.content_length or 0) > limit:
             raise RequestEntityTooLarge(too_large)
-        if not incoming.body_exists:
-            return b""
+        if incoming.headers.get("Expect") and incoming.version >= (1, 1):
+            await incoming.writer.write(_CONTINUE)
+            incoming.writer.output_size = 0  # the answer has not begun
         body = bytearray()
         try:
             async with asyncio.timeout(_BODY_SECONDS):
@@ -270,6 +276,8 @@ class Listener:
                         raise RequestEntityTooLarge(too_large)
         except TimeoutError:
             raise Timeout("Timeout: request did not complete within the allotted timeout") from None
+        except (ConnectionError, web.RequestPayloadError, HttpProcessingError):
+            raise BadRequest("unexpected EOF") from None  # told to nobody where the client is gone
         return bytes(body)
 
     async def _stream(self, incoming: web.BaseRequest, request: Request, answer: WatchAnswer | TextAnswer) -> web.StreamResponse:

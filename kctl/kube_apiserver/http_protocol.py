@@ -15,7 +15,7 @@ from typing import Any, cast
 import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod, LineTooLong
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from kctl.kube_apiserver.memory import MemoryReturn
 from kctl.kube_apiserver.request_info import not_allowed
@@ -76,9 +76,12 @@ class Protocol(RequestHandler):
         if self._refused:
             return
         in_head = self._body is None or self._body.is_eof()
-        before = self._request_count
+        before, body = self._request_count, self._body
         super().data_received(data)
         if self._request_count != before:
+            if not in_head and not body.is_eof() and isinstance(self._messages[-1][0], _ErrInfo):
+                self._break_off(body)
+                return
             self._body = self._messages[-1][1]
             self._head_bytes = 0
             if self._head_timer is not None:
@@ -86,6 +89,13 @@ class Protocol(RequestHandler):
                 self._head_timer = None
         elif in_head and data and not self._upgraded and self._payload_parser is None:
             self._count_head(len(data))
+
+    def _break_off(self, body: Any) -> None:
+        """What came as part of a body is none: aiohttp would answer that once the request is, which waits for its body."""
+        self._messages.pop()
+        body.set_exception(web.RequestPayloadError())
+        body.feed_eof()
+        self.close()
 
     def _count_head(self, received: int) -> None:
         """Part of a head has come, and not its end."""

@@ -24,7 +24,7 @@ _NOTHING: Mapping[str, str] = {}
 
 @dataclass(slots=True)
 class WireRequest:
-    """An HTTP request as it came: nobody has decided anything about it. `raw_body` is set when it has arrived."""
+    """An HTTP request as it came: nobody has decided anything about it."""
 
     method: str = "GET"
     path: str = "/"
@@ -34,6 +34,9 @@ class WireRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case."""
     raw_body: bytes = b""
+    """Set by the filter with_body when it has arrived."""
+    arriving: Callable[[], Awaitable[bytes]] | None = None
+    """Reads a body that is still on its way; None where there is none."""
     client_certificate: Mapping[str, Any] | None = None
     error: ApiError | None = None
     """What it is refused with, whatever it is about."""

@@ -1,7 +1,8 @@
 """Writes what the policy wants of a request when it is received, when the answer begins (of long-running ones) and when it is over.
 
-Three filters share one event, which hangs on the request: `around` makes it, outside of impersonation (who really asks decides how closely
-is logged); `decided`, just outside of authorization, notes what that says; `refused`, outside of authentication, logs wrong credentials.
+Four filters share one event, which hangs on the request: `around` makes it, outside of impersonation (who really asks decides how closely
+is logged); `decided`, just outside of authorization, notes what that says; `noted` the body, which only those that may ask get to send;
+`refused`, outside of authentication, logs wrong credentials.
 """
 
 from __future__ import annotations
@@ -65,6 +66,24 @@ class Auditing:
 
         return note
 
+    def noted(self, handler: Handler) -> Handler:
+        """Beside the loop where the body is large."""
+
+        async def much(request: ResourceRequest, event: AuditEvent) -> Response:
+            event.sent(await self._clock.beside(partial(_body, request)), request.verb == "patch")
+            return await handler(request)
+
+        def note(request: Request) -> Awaitable[Response]:
+            event = request.audit
+            if event is None or not isinstance(request, ResourceRequest):
+                return handler(request)
+            if request.sent_much():
+                return much(request, event)
+            event.sent(request.body if request.wire is None else _body(request), request.verb == "patch")
+            return handler(request)
+
+        return note
+
     def refused(self, handler: Handler) -> Handler:
         async def audit(request: Request) -> Response:
             try:
@@ -102,7 +121,6 @@ class Auditing:
     async def _logged(self, handler: Handler, request: Request, event: AuditEvent) -> Response:
         who = request.user
         self._write(event, "RequestReceived")
-        _note_body(request, event)
         try:
             answer = await handler(request)
         except ApiError as error:
@@ -170,12 +188,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _note_body(request: Request, event: AuditEvent) -> None:
-    if isinstance(request, ResourceRequest):
-        is_patch = request.verb == "patch"
-        event.sent(request.body if request.wire is None else _body(request), is_patch)
 
 
 def _body(request: Request) -> Any:

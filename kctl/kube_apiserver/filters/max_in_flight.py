@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from kctl.apimachinery.clock import Clock
 from kctl.kube_apiserver.caller import LARGE
-from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
+from kctl.kube_apiserver.request import Handler, Request, ResourceRequest, WireRequest
 from kctl.kube_apiserver.response import RawAnswer, Response
 
 WAIT_SECONDS = 1.0
@@ -149,6 +150,32 @@ def with_max_in_flight(handler: Handler, in_flight: InFlight) -> Handler:
         return await handler(request)
 
     return limit
+
+
+def with_body(handler: Handler, bodies: Bodies) -> Handler:
+    """A body is read once it is known who asks and that they may: whoever may not is answered by the head alone, and nobody can make the
+    server keep megabytes for them. Raises RequestEntityTooLarge, and Timeout for what does not arrive in time."""
+
+    def read(request: Request) -> Awaitable[Response]:
+        wire = request.wire
+        if wire is None or wire.arriving is None:
+            return handler(request)
+        return arrived(request, wire, wire.arriving)
+
+    async def arrived(request: Request, wire: WireRequest, arriving: Callable[[], Awaitable[bytes]]) -> Response:
+        wire.raw_body = await arriving()
+        wire.arriving = None
+        weight = bodies.weight(wire.raw_body, request.content_type)
+        if not weight:
+            return await handler(request)
+        if not await bodies.take(weight):
+            return too_many()
+        try:
+            return await handler(request)
+        finally:
+            bodies.give_back(weight)
+
+    return read
 
 
 def too_many() -> Response:

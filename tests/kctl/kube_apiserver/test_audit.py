@@ -222,23 +222,42 @@ FIELDS = (
 
 async def test_the_order_of_fields_is_upstream_s(audited: Make) -> None:
     async with audited({"level": "RequestResponse"}) as server:
-        body = {"metadata": {"name": "a", "labels": {"b": "c"}}, "data": {"text": "<&>"}, "kind": "ConfigMap", "apiVersion": "v1"}
-        assert await server.ask("POST", f"{MAPS}?fieldManager=a&x=y", body=body, Impersonate_User="jane", User_Agent="k" * 2000) == 403
+        body = {"metadata": {"name": "A", "labels": {"b": "c"}}, "data": {"text": "<&>"}, "kind": "ConfigMap", "apiVersion": "v1"}
+        may = {
+            "metadata": {"name": "jane"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admins"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}],
+        }
+        roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+        rule = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+        assert await server.ask("POST", roles, body={"metadata": {"name": "admins"}, "rules": [rule]}) == 201
+        bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings"
+        assert await server.ask("POST", bindings, body=may) == 201
+        jane = {"Impersonate_User": "jane", "User_Agent": "k" * 2000}
+        assert await server.ask("POST", f"{MAPS}?fieldManager=a&x=y", body=body, **jane) == 422
         await server.events()
-        lines = server.path.read_text().splitlines()
+        lines = server.path.read_text().splitlines()[-2:]
     received, complete = (json.loads(line) for line in lines)
     assert list(complete) == FIELDS.split()
     later = ("impersonatedUser", "authenticationMetadata", "responseStatus", "requestObject", "responseObject", "annotations")
     assert list(received) == [field for field in FIELDS.split() if field not in later]
     assert received["stageTimestamp"] == received["requestReceivedTimestamp"]
     assert received["objectRef"] == {"resource": "configmaps", "namespace": "default", "apiVersion": "v1"}
-    assert list(complete["objectRef"].items())[:3] == [("resource", "configmaps"), ("namespace", "default"), ("name", "a")]
+    assert list(complete["objectRef"].items())[:3] == [("resource", "configmaps"), ("namespace", "default"), ("name", "A")]
     assert complete["authenticationMetadata"] == {"impersonationConstraint": "impersonate:user-info"}
     assert list(complete["responseStatus"]) == ["metadata", "status", "message", "reason", "details", "code"]
     assert complete["responseObject"]["kind"] == "Status" and complete["requestObject"] == body
     assert len(complete["userAgent"]) == 1024 + len("...TRUNCATED")
     assert "\\u003c\\u0026\\u003e" in lines[1] and "x=y" in complete["requestURI"]
-    assert complete["annotations"]["authorization.k8s.io/decision"] == "forbid"
+    assert complete["annotations"]["authorization.k8s.io/decision"] == "allow"
+
+
+async def test_the_body_of_who_may_not_is_not_read(audited: Make) -> None:
+    """Upstream decodes, and notes, what comes after authorization."""
+    async with audited({"level": "RequestResponse"}) as server:
+        assert await server.ask("POST", MAPS, JANE, body={"metadata": {"name": "a"}}) == 403
+        _, complete = await server.events()
+    assert complete["responseObject"]["kind"] == "Status" and "requestObject" not in complete and "name" not in complete["objectRef"]
 
 
 async def test_why_it_was_allowed(audited: Make) -> None:

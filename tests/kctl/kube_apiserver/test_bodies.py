@@ -8,7 +8,7 @@ import gc
 import pytest
 
 from kctl.kube_apiserver.filters.max_in_flight import Bodies
-from kctl.kube_apiserver.request import Request
+from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response
 from tests.kctl.kube_apiserver.served import Connection, served, until
 
@@ -62,9 +62,11 @@ async def test_a_line_that_is_too_long_is_refused() -> None:
 
 async def test_only_so_many_large_bodies_are_handled_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async with served() as api:
-        handle, under_way, most = api.server.handle, list[int](), list[int]()
+        await (await api.connect()).ask(PATH, "POST", b"{}", content_type="application/json")  # which makes the way ready
+        dispatcher = api.server._dispatcher
+        handle, under_way, most = dispatcher.dispatch, list[int](), list[int]()
 
-        async def followed(request: Request) -> Response:
+        async def followed(request: ResourceRequest) -> Response:
             under_way.append(len(request.raw_body or b""))
             most.append(sum(under_way))
             try:
@@ -74,7 +76,7 @@ async def test_only_so_many_large_bodies_are_handled_at_a_time(monkeypatch: pyte
             finally:
                 under_way.remove(len(request.raw_body or b""))
 
-        monkeypatch.setattr(api.server, "handle", followed)
+        monkeypatch.setattr(dispatcher, "dispatch", followed)
         body = b'{"metadata":{"name":"x"},"data":[' + b" " * 2_900_000 + b"]}"
         connections: list[Connection] = [await api.connect() for _ in range(16)]
         answers = await asyncio.gather(*(each.ask(PATH, "POST", body, content_type="application/json") for each in connections))
