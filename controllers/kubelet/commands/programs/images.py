@@ -48,6 +48,7 @@ _NGINX_PAGE = b"""<!DOCTYPE html>
 </html>
 """
 _CURL = frozenset(["curl"])
+_ALPINE = frozenset(["alpine", "agnhost", "kitten", "nautilus", "nonewprivs"])
 
 _IMAGES: Mapping[str, Image] = {
     "agnhost": Image(("/agnhost",), ("pause",), carries=frozenset(["curl", "dig", "host", "bash", "ss"]), own=_AGNHOST, says="Paused\n"),
@@ -175,7 +176,24 @@ def command_line(image: str, command: Sequence[str], args: Sequence[str]) -> tup
 
 def files(image: str) -> Mapping[str, bytes]:
     """What the image's root holds beside the folders that every one has: path > content."""
-    return known(family(image)).files
+    name = family(image)
+    system = _system_of(name)
+    return known(name).files if system is None else {"/etc/os-release": system, **known(name).files}
+
+
+@lru_cache(maxsize=64)
+def _system_of(name: str) -> bytes | None:
+    """/etc/os-release of an image whose base is known."""
+    repository = name.partition(":")[0]
+    if name.endswith(":alpine") or repository in _ALPINE:
+        title, identity = "Alpine Linux", "alpine"
+    elif repository in ("ubuntu", "centos", "fedora"):
+        title, identity = {"ubuntu": "Ubuntu", "centos": "CentOS Linux", "fedora": "Fedora Linux"}[repository], repository
+    elif repository in _IMAGES and known(name).tools == GNU:
+        title, identity = "Debian GNU/Linux", "debian"
+    else:
+        return None
+    return f'NAME="{title}"\nID={identity}\nPRETTY_NAME="{title}"\n'.encode()
 
 
 def user(image: str) -> int:
