@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,11 @@ from controllers.kubelet.references import (
     CLAIM,
     CONFIG_MAP,
     DRIVER,
+    ENDPOINT_SLICE,
+    NAMESPACE,
+    NETWORK_POLICY,
+    OF_THE_NETWORK,
+    POD,
     SECRET,
     SERVICE,
     VOLUME,
@@ -45,7 +50,16 @@ from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOL
 from kctl.apimachinery import objects, status, user
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import CONFIG_MAPS, NODES, PODS, SECRETS, SERVICES
+from kctl.apimachinery.resources import (
+    CONFIG_MAPS,
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    NODES,
+    PODS,
+    SECRETS,
+    SERVICES,
+    built_in,
+)
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
 from kctl.client.kubelet import NodeUsage, PodUsage
@@ -60,7 +74,6 @@ if TYPE_CHECKING:
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
 
-_BY_ADDRESS = "kubelet.network.address"
 _LATER = {
     SECRET: SECRETS,
     CLAIM: PERSISTENT_VOLUME_CLAIMS,
@@ -68,6 +81,9 @@ _LATER = {
     DRIVER: CSI_DRIVERS,
     ATTACHMENT: VOLUME_ATTACHMENTS,
     SERVICE: SERVICES,
+    ENDPOINT_SLICE: ENDPOINT_SLICES,
+    NETWORK_POLICY: built_in("networking.k8s.io/v1", "NetworkPolicy"),
+    NAMESPACE: NAMESPACES,
 }
 """Caches that are filled when a pod first needs them."""
 
@@ -286,32 +302,30 @@ class KubeletFleet:
     @property
     def networks(self) -> PodNetworks:
         if self._networks is None:
-            from controllers.kubelet.network.pod_networks import PodNetworks, addresses_of
+            from controllers.kubelet.network.assembly import network_of
 
-            self._informers.informer(PODS).add_index(_BY_ADDRESS, addresses_of)
-            self._networks = PodNetworks(self._clock, self, self._context.randomness)
+            self._networks = network_of(self._clock, self._cache_of, self._kubelets, self._context.randomness)
         return self._networks
 
-    # ---- NetworkSources
-
-    def pods_at(self, address: str) -> Collection[Object]:
-        return self._informers.informer(PODS).by_index(_BY_ADDRESS, address)
-
-    def running(self, pod: Object) -> PodWorker | None:
-        kubelet = self._kubelets.get(objects.spec(pod).get("nodeName") or "")
-        worker = kubelet.worker(objects.uid(pod)) if kubelet is not None and not kubelet.paused else None
-        return worker if worker is not None and worker.sandbox else None
-
-    def node_at(self, address: str) -> str:
-        return next((name for name, kubelet in self._kubelets.items() if kubelet.address == address), "")
+    def _cache_of(self, kind: str) -> Informer | None:
+        return self._informers.informer(PODS) if kind == POD else self._caches.get(kind)
 
     async def dial(self, address: str, port: int) -> PodConnection:
         """For kube-apiserver: a TCP connection to an address of the cluster. Raises OSError."""
+        await self._fill_for_network()
         from controllers.kubelet.network.connections import PodConnection
         from controllers.kubelet.network.pod_networks import API_SERVER_ADDRESS
 
         network = self.networks.cluster
         return PodConnection(lambda wake: network.open(address, port, wake=wake, source=API_SERVER_ADDRESS))
+
+    async def _fill_for_network(self) -> None:
+        missing = [kind for kind in OF_THE_NETWORK if kind not in self._caches and kind not in self._filling]
+        if missing:
+            self._filling.update(missing)
+            await self._fill(missing)
+        for kind in OF_THE_NETWORK:  # which another pod may be waiting for
+            await self._informers.informer(_LATER[kind]).wait_for_sync()
 
     def _wait_for(self, missing: Missing, worker: Waiter) -> None:
         self._waiting.setdefault((missing.kind, missing.key), {})[worker.uid] = worker
@@ -401,9 +415,7 @@ class KubeletFleet:
         from controllers.kubelet import execution
 
         worker = self._worker(node, key)
-        if SERVICE not in self._caches and SERVICE not in self._filling:
-            self._filling.add(SERVICE)
-            await self._fill([SERVICE])
+        await self._fill_for_network()
         return execution.exec_in(worker, container, command)
 
     async def attach(self, node: str, namespace: str, pod: str, container: str) -> Process:
@@ -418,6 +430,7 @@ class KubeletFleet:
         key = f"{namespace}/{pod}"
         self._reach(node, f"portForward/{key}")
         await self._load_execution()
+        await self._fill_for_network()
         from controllers.kubelet import execution
 
         return execution.port_forward_to(self._worker(node, key), f"{pod}_{namespace}", self.networks)

@@ -14,6 +14,10 @@ CONFIG_MAP = "configmap"
 SECRET = "secret"
 CLAIM = "persistentvolumeclaim"
 SERVICE = "service"
+POD = "pod"
+ENDPOINT_SLICE, NETWORK_POLICY, NAMESPACE = "endpointslice", "networkpolicy", "namespace"
+OF_THE_NETWORK = (SERVICE, ENDPOINT_SLICE, NETWORK_POLICY, NAMESPACE)
+"""What a program that runs may meet."""
 VOLUME, DRIVER, ATTACHMENT = "persistentvolume", "csidriver", "volumeattachment"
 _WORD = {CONFIG_MAP: "ConfigMap", SECRET: "Secret"}
 
@@ -152,7 +156,7 @@ def _has_key(obj: Object, key: str) -> bool:
 
 
 def kinds_of(pod: Object) -> list[str]:
-    """Which of the caches that are not filled before they are needed this pod needs: of Secrets, of claims, of Services."""
+    """Which of the caches that are filled when they are first needed this pod needs: of Secrets, claims, what the network is made of."""
     spec = objects.spec(pod)
     kinds = _kinds_in(spec.get("containers"), spec.get("initContainers"), spec.get("volumes"))
     return [*kinds, CLAIM, VOLUME, DRIVER, ATTACHMENT] if volumes.has_claims(pod) else kinds
@@ -163,7 +167,7 @@ def _kinds_in(containers: Sequence[Object] | None, init: Sequence[Object] | None
     every = [*(init or ()), *(containers or ())]
     kinds = [SECRET] if _uses_secrets(every, volumes or ()) else []
     if any(container.get("command") or container.get("args") for container in every):
-        kinds.append(SERVICE)  # its variables tell of them
+        kinds += OF_THE_NETWORK  # its variables tell of services too
     return kinds
 
 

@@ -26,7 +26,6 @@ from kctl.apimachinery.resources import SERVICE_ACCOUNTS
 from kctl.client.client import Client
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-CLUSTER_DNS = "10.96.0.10"
 TERMINATION_LOG = "/dev/termination-log"
 _MOST_SHARED = 10_000
 NONROOT = 65532
@@ -69,7 +68,7 @@ class PodSandbox:
         self.hostname = etc.hostname(self.pod)
         self._etc = {
             "/etc/hosts": File(etc.hosts(self.pod, self.addresses).encode()),
-            "/etc/resolv.conf": File(etc.resolv_conf(self.pod, [CLUSTER_DNS]).encode()),
+            "/etc/resolv.conf": File(etc.resolv_conf(self.pod, [etc.CLUSTER_DNS]).encode()),
             "/etc/hostname": File(f"{self.hostname}\n".encode()),
         }
 

@@ -302,6 +302,14 @@ class ClusterNetwork:
             self.deliver(woken)
         return near
 
+    def reaches(self, source: Host, address: str) -> bool:
+        if is_loopback(address) or address in source.addresses:
+            return True
+        if address not in self._by_address:
+            self._wanted(address)
+        target = self._by_address.get(address)
+        return target is not None and (self._allows is None or self._allows(source, target, 0, "ICMP"))
+
     def deliver(self, wake: Callable[[], None]) -> None:
         if self._depth >= _DEEPEST:
             self._clock.call_later(0.0, wake)
@@ -370,6 +378,10 @@ class PodNetwork:
         if not 0 < port < 65536:
             raise _failure(errno.EADDRNOTAVAIL)
         return self._cluster.connect(self.host, host, port, protocol, self._wake)
+
+    def reaches(self, address: str) -> bool:
+        """Whether a ping is answered."""
+        return self._cluster.reaches(self.host, normal(address))
 
     def resolve(self, name: str, type: str) -> list[str]:
         return self._cluster.routes.resolve(name, type)

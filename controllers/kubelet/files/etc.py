@@ -11,6 +11,7 @@ from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 
 CLUSTER_DOMAIN = "cluster.local"
+CLUSTER_DNS = "10.96.0.10"
 NODE_NAMESERVER = "169.254.169.254"
 """Of a simulated node itself: what dnsPolicy Default gives."""
 _LONGEST_HOSTNAME = 63

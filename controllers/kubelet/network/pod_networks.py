@@ -6,7 +6,6 @@ begins with the first connection to it.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
@@ -19,22 +18,6 @@ from kctl.apimachinery.objects import Object
 
 API_SERVER_ADDRESS = "10.0.0.1"
 """Where the control plane is, as pods see who connects from there: the nodes' addresses come after it."""
-
-
-class NetworkSources(Protocol):
-    """What the network asks of the kubelets."""
-
-    def pods_at(self, address: str) -> Collection[Object]:
-        """Those that live under a pod's address, or that use a node's."""
-        ...
-
-    def running(self, pod: Object) -> PodWorker | None: ...
-
-    def node_address(self, node: str) -> str: ...
-
-    def node_at(self, address: str) -> str:
-        """The node with that address; ''."""
-        ...
 
 
 def addresses_of(pod: Object) -> list[str]:
@@ -51,18 +34,32 @@ def addresses_of(pod: Object) -> list[str]:
     return own
 
 
+class PodSources(Protocol):
+    """What it asks of the kubelets."""
+
+    def pods_at(self, address: str) -> Collection[Object]:
+        """By what `addresses_of` yields."""
+        ...
+
+    def running(self, pod: Object) -> PodWorker | None: ...
+
+    def node_address(self, node: str) -> str: ...
+
+    def node_at(self, address: str) -> str:
+        """The node with that address; ''."""
+        ...
+
+
 class PodNetworks:
-    """The one network of a control plane's simulated pods."""
+    """The one network of a control plane's simulated pods. `routes` and `allows` as ClusterNetwork has them."""
 
     def __init__(
         self,
         clock: Clock,
-        sources: NetworkSources,
-        randomness: random.Random,
+        sources: PodSources,
         routes: Routes | None = None,
         allows: Callable[[Host | None, Host, int, str], bool] | None = None,
     ) -> None:
-        self.randomness = randomness
         self._sources = sources
         self.cluster = ClusterNetwork(clock, routes, allows, self._wanted)
 

@@ -230,7 +230,9 @@ async def test_a_writer_waits_for_who_reads_slowly(cluster: Cluster) -> None:
     network = cluster.fleet.networks.cluster
     host = await address(cluster)
     taken: list[Any] = []
-    joined = cluster.fleet.networks.join(cluster.fleet.running(await cluster.pod()), lambda: None)  # type: ignore[arg-type]
+    worker = cluster.fleet._kubelets["n1"].worker(objects.uid(await cluster.pod()))
+    assert worker is not None
+    joined = cluster.fleet.networks.join(worker, lambda: None)
     joined.listen(5, "TCP", taken.append)
     connection = PodConnection(lambda wake: network.open(host, 5, wake=wake))
     writing = asyncio.get_running_loop().create_task(connection.write(b"x" * 20_000_000))

@@ -32,6 +32,8 @@ _MODULES = {
     "archives": "tar gzip gunzip zcat",
     "copying": "dd yes",
     "requests": "curl wget",
+    "naming": "dig nslookup host getent",
+    "connecting": "nc ncat netcat ping",
     "servers": "pause nginx httpd httpd-foreground python python3 redis-server redis-cli",
     "kernel": "sysctl ip",
     "identity": "id whoami groups logname hostname uname arch nproc env printenv tty",

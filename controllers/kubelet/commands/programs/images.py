@@ -32,7 +32,7 @@ class Image:
 
 
 _SERVERS = frozenset(["nginx", "httpd", "httpd-foreground", "pause", "python", "python3", "redis-server", "redis-cli"])
-_EXTRAS = frozenset(["curl", "dig", "host", "bash", "gawk", "mawk", "xxd", "ss", "ncat", "telnet"])
+_EXTRAS = frozenset(["curl", "dig", "host", "netcat", "bash", "gawk", "mawk", "xxd", "ss", "ncat", "telnet"])
 """What an image has only where it says so."""
 
 _AGNHOST = dict.fromkeys(("/agnhost", "/agnhost-2", "agnhost", "agnhost-2"), "agnhost.main:main")
@@ -51,7 +51,13 @@ _CURL = frozenset(["curl"])
 _ALPINE = frozenset(["alpine", "agnhost", "kitten", "nautilus", "nonewprivs"])
 
 _IMAGES: Mapping[str, Image] = {
-    "agnhost": Image(("/agnhost",), ("pause",), carries=frozenset(["curl", "dig", "host", "bash", "ss"]), own=_AGNHOST, says="Paused\n"),
+    "agnhost": Image(
+        ("/agnhost",),
+        ("pause",),
+        carries=frozenset(["curl", "dig", "host", "netcat", "ncat", "bash", "ss"]),
+        own=_AGNHOST,
+        says="Paused\n",
+    ),
     "pause": Image(("/pause",), tools=NOTHING, own={"/pause": "servers:pause", "pause": "servers:pause"}),
     "busybox": Image((), ("sh",)),
     "alpine": Image((), ("/bin/sh",)),

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controllers.kubelet.commands.process import Process
+from controllers.kubelet.files.etc import CLUSTER_DNS, NODE_NAMESERVER
 
 _MOST_SEARCHES = 32
+_MOST_ALIASES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,15 @@ def hosts(process: Process, name: str) -> list[str]:
     return made
 
 
+def said_of(process: Process, address: str) -> list[str]:
+    """The names that /etc/hosts gives an address, on its first line that has it."""
+    for line in _lines(process, "/etc/hosts"):
+        fields = line.partition("#")[0].split()
+        if fields[:1] == [address]:
+            return fields[1:]
+    return []
+
+
 def candidates(settings: Configuration, name: str) -> Iterator[str]:
     """The full names to try, in this order."""
     if name.endswith("."):
@@ -78,10 +89,49 @@ def candidates(settings: Configuration, name: str) -> Iterator[str]:
         yield name
 
 
-def query(process: Process, name: str, type: str) -> list[str]:
-    """The records of a full name."""
+def asks_cluster(process: Process, server: str = "") -> bool:
+    """Whether cluster DNS is who answers. Raises NoServer for an address where no name server is."""
+    servers = [server] if server else list(configuration(process).nameservers)
+    for each in servers:
+        if each == CLUSTER_DNS:
+            return True
+        if each == NODE_NAMESERVER:
+            return False
+    raise NoServer
+
+
+class NoServer(Exception):
+    """Nobody answers."""
+
+
+Record = tuple[str, str, str]
+"""(owner, type, value) as dig prints them."""
+
+
+def query(process: Process, name: str, type: str, server: str = "") -> list[Record]:
+    """The records that answer a question for a full name, the aliases before them; [] where there are none. Raises NoServer."""
     network = process.world.network
-    return network.resolve(name.rstrip(".").lower(), type) if network is not None else []
+    made: list[Record] = []
+    name = name.rstrip(".").lower()
+    if network is None or not asks_cluster(process, server):
+        return []
+    for _ in range(_MOST_ALIASES):
+        found = network.resolve(name, type)
+        if found or type == "CNAME":
+            return [*made, *((name, type, value) for value in found)]
+        aliases = network.resolve(name, "CNAME")
+        if not aliases:
+            break
+        made.append((name, "CNAME", aliases[0]))
+        name = aliases[0].rstrip(".").lower()
+    return made
+
+
+def _values(process: Process, name: str, type: str) -> list[str]:
+    try:
+        return [value for _, kind, value in query(process, name, type) if kind == type]
+    except NoServer:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution") from None
 
 
 def lookup(process: Process, name: str, *, ipv6: bool = True) -> list[str]:
@@ -94,7 +144,7 @@ def lookup(process: Process, name: str, *, ipv6: bool = True) -> list[str]:
     if name == "localhost":
         return ["127.0.0.1"]
     for full in candidates(configuration(process), name):
-        addresses = query(process, full, "A") + (query(process, full, "AAAA") if ipv6 else [])
+        addresses = _values(process, full, "A") + (_values(process, full, "AAAA") if ipv6 else [])
         if addresses:
             return addresses
     raise socket.gaierror(socket.EAI_NONAME, "Name does not resolve")

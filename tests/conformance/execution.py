@@ -1,0 +1,84 @@
+"""The exec subresource as a client of the API uses it: over WebSocket messages, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+from urllib.parse import quote
+
+import orjson
+
+from kctl.apimachinery.user import ADMIN
+from kctl.kube_apiserver.http import wire_request
+from kctl.kube_apiserver.request_info import resolve
+from kctl.kube_apiserver.response import UpgradeAnswer
+from tests.conformance.api import Api
+
+_PROTOCOL = "v5.channel.k8s.io"
+_UPGRADE = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-protocol": _PROTOCOL}
+
+
+class Executed(NamedTuple):
+    code: int
+    output: str
+    error: str
+    message: str
+    """Of the final status."""
+
+
+class _Client:
+    """kube_apiserver's Connection, whose client only reads."""
+
+    def __init__(self) -> None:
+        self.channels: dict[int, bytes] = {}
+
+    async def receive(self) -> bytes:
+        await asyncio.Event().wait()
+        return b""
+
+    async def send(self, data: bytes) -> None:
+        self.channels[data[0]] = self.channels.get(data[0], b"") + data[1:]
+
+    async def finish(self) -> None:
+        return
+
+
+async def execute(api: Api, pod: str, command: list[str], container: str = "") -> Executed:
+    """`pod` is its path. What the command waits for passes in the cluster's time."""
+    query = "".join(f"&command={quote(word)}" for word in command) + (f"&container={container}" if container else "")
+    wire = wire_request("GET", f"{pod}/exec?stdout=true&stderr=true{query}", _UPGRADE)
+    wire.raw_body, wire.user = b"", ADMIN
+    request = resolve(wire, api.server.registry)
+    try:
+        answer = await api.server.handle(request)
+        assert isinstance(answer, UpgradeAnswer), answer
+        client = _Client()
+        await answer.serve(client)
+    finally:
+        request.answered()
+    status = orjson.loads(client.channels.get(3, b"{}"))
+    causes = (status.get("details") or {}).get("causes") or ()
+    code = next((int(each["message"]) for each in causes if each.get("reason") == "ExitCode"), 0 if status["status"] == "Success" else -1)
+    return Executed(code, client.channels.get(1, b"").decode(), client.channels.get(2, b"").decode(), str(status.get("message") or ""))
+
+
+async def output_of(api: Api, pod: str, script: str, container: str = "") -> str:
+    """What a shell there prints; it must succeed."""
+    done = await execute(api, pod, ["/bin/sh", "-x", "-c", script], container)
+    assert done.code == 0, done
+    return done.output
+
+
+async def fetched(api: Api, pod: str, path: str) -> tuple[int, bytes]:
+    """(status, body) of a GET of the pod's server at port 80, on the way that pods/proxy takes to it."""
+    dialer = api.server.parts.kubelets.dialer
+    assert dialer is not None
+    address = str((await api.get(pod))["status"]["podIP"])
+    connection = await dialer.dial(address, 80)
+    await connection.write(f"GET /{path} HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
+    data = b""
+    while piece := await connection.read(65536):
+        data += piece
+    connection.close()
+    head, _, body = data.partition(b"\r\n\r\n")
+    return int(head.split(b" ")[1]), body
