@@ -171,9 +171,7 @@ class LiveContainer(SimulatedContainer):
         return bool(self._runtime.settings(self.pod, self._spec).keys() & HOOKING)
 
     def serve(self) -> None:
-        """It does already."""
-        if self._main is None:
-            super().serve()
+        """It does already, or cannot."""
 
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         if (self._life is None and self._main is None) or self._runtime.settings(self.pod, self._spec).keys() & LOGGING:

@@ -173,13 +173,13 @@ class SimulatedContainer:
         raise NotImplementedError
 
     def serve(self) -> None:
-        """What its command or its image runs begins to listen, now that somebody connects: until then nothing depended on it."""
-        if (self._life is not None and self._life.serves) or self._outcome is not None or self._finished_at is not None:
+        """What its image runs begins to listen, now that somebody connects: until then nothing depended on it."""
+        if (self._life is not None and self._life.serves) or self._spec.get("command") or self._finished_at is not None:
             return
         from controllers.kubelet.commands import programs
         from controllers.kubelet.commands.errors import NotInterpreted
 
-        line = programs.command_line(str(self._spec.get("image") or ""), self._spec.get("command") or (), self._spec.get("args") or ())
+        line = programs.command_line(str(self._spec.get("image") or ""), (), self._spec.get("args") or ())
         if not line or not programs.entrypoint(str(self._spec.get("image") or "")):
             return
 

@@ -27,7 +27,7 @@ class KubeletLink:
     registering: asyncio.Task[None] | None = None
     """Makes the APIService of that."""
     dialer: Dialer | None = None
-    """To the addresses of simulated pods and their Services."""
+    """To the addresses of simulated pods and their Services; None where only what this machine listens on can be reached."""
 
 
 @dataclass(frozen=True, slots=True)

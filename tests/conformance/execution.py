@@ -27,17 +27,20 @@ class Executed(NamedTuple):
 
 
 class _Client:
-    """kube_apiserver's Connection, whose client only reads."""
+    """kube_apiserver's Connection, whose client only reads, and goes when it has the final status."""
 
     def __init__(self) -> None:
         self.channels: dict[int, bytes] = {}
+        self._over = asyncio.Event()
 
     async def receive(self) -> bytes:
-        await asyncio.Event().wait()
+        await self._over.wait()
         return b""
 
     async def send(self, data: bytes) -> None:
         self.channels[data[0]] = self.channels.get(data[0], b"") + data[1:]
+        if data[0] == 3:
+            self._over.set()
 
     async def finish(self) -> None:
         return

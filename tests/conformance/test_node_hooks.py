@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from kctl.apimachinery.objects import Object
-from tests.conformance.running import AGNHOST, agnhost, log
+from kctl.apimachinery.user import ADMIN
+from tests.conformance.running import AGNHOST, agnhost, busybox, log, phase_is
 from tests.conformance.suite import PODS, Suite, container, is_ready, pod, suite
 
 pytestmark = pytest.mark.virtual_time
@@ -68,3 +69,27 @@ async def test_hooks_that_ask_over_http(hook: str) -> None:
         address, node = await handler(e2e)
         asked: Any = {"path": f"/dial?host={address}&port=8080&request={quote(f'echo?msg={hook.lower()}')}", "port": 8080}
         await run(e2e, container("c", PAUSE, lifecycle={hook: {"httpGet": asked}}), node)
+
+
+async def test_a_server_is_told_of_the_end() -> None:
+    """[sig-node] PreStop should call prestop when killing a pod [Conformance]"""
+    async with suite(2) as e2e:
+        await e2e.create(PODS, pod("server", containers=[agnhost("agnhost-container", "nettest", ports=[{"containerPort": 8080}])]))
+        made = await e2e.until(f"{PODS}/server", phase_is("Running"))
+        url = f"http://{made['status']['podIP']}:8080/write"
+        command = ["wget", "-O-", '--post-data={"Source": "prestop"}', url]
+        tester = busybox("tester", "sleep", "600", lifecycle={"preStop": {"exec": {"command": command}}})
+        await e2e.create(PODS, pod("tester", containers=[tester]))
+        await e2e.until(f"{PODS}/tester", phase_is("Running"))
+        await e2e.delete(f"{PODS}/tester")
+
+        async def received() -> int:
+            answer = await e2e.server.handle_raw("GET", f"{PODS}/server/proxy/read", {}, None, {}, ADMIN)
+            found = re.search(rb'"prestop": *(\d+)', answer.body)
+            return int(found.group(1)) if answer.status == 200 and found else 0
+
+        for _ in range(60):
+            if await received():
+                break
+            await e2e.settle(1)
+        assert await received()

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from controllers.kubelet.commands import world
 from controllers.kubelet.commands.process import Input
+from controllers.kubelet.files.etc import CLUSTER_DNS
 from kctl.apimachinery.clock import Clock
 
 BUFFER_BYTES = 16 * 1024 * 1024
@@ -79,8 +80,9 @@ class Side:
         return self._other is not None and self._other.stdin.full
 
     def write(self, data: bytes) -> None:
+        """What the other side has only finished writing can still be answered; where it has closed nobody reads."""
         other = self._other
-        if not self._writable or other is None or (other.protocol == "TCP" and not other._writable and not other.stdin.closed):
+        if not self._writable or other is None or (other.protocol == "TCP" and not other._writable and other.stdin.closed):
             raise _failure(errno.EPIPE)
         if self.refused:
             raise _failure(errno.ECONNREFUSED)
@@ -143,6 +145,11 @@ class Host:
         """Its own of the same family."""
         wanted = ":" in like
         return next((each for each in self.addresses if (":" in each) is wanted), "::1" if wanted else "127.0.0.1")
+
+
+DNS_HOST = Host("kube-dns", [CLUSTER_DNS], "")
+"""Who answers names: no pod, but connections to it are asked about as to one."""
+DNS_PORT = 53
 
 
 class Routes(Protocol):
@@ -315,6 +322,11 @@ class ClusterNetwork:
         target = self._by_address.get(address)
         return target is not None and (self._allows is None or self._allows(source, target, 0, "ICMP"))
 
+    def resolve(self, source: Host, name: str, type: str) -> list[str]:
+        if self._allows is not None and not any(self._allows(source, DNS_HOST, DNS_PORT, protocol) for protocol in ("UDP", "TCP")):
+            raise _failure(errno.ETIMEDOUT)
+        return self.routes.resolve(name, type)
+
     def deliver(self, wake: Callable[[], None]) -> None:
         if self._depth >= _DEEPEST:
             self._clock.call_later(0.0, wake)
@@ -389,4 +401,5 @@ class PodNetwork:
         return self._cluster.reaches(self.host, normal(address))
 
     def resolve(self, name: str, type: str) -> list[str]:
-        return self._cluster.routes.resolve(name, type)
+        """Raises OSError ETIMEDOUT where the pod may not ask."""
+        return self._cluster.resolve(self.host, name, type)

@@ -1,4 +1,4 @@
-"""Puts the simulated network together: pods, kube-proxy's routes, cluster DNS. Imported with the first pod that needs it."""
+"""Puts the simulated network together: pods, kube-proxy's routes, cluster DNS, policies. Imported with the first pod that needs it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from controllers.kubelet.network.cluster_names import ClusterNames
 from controllers.kubelet.network.pod_networks import PodNetworks
+from controllers.kubelet.network.policies import NetworkPolicies
 from controllers.kubelet.network.service_routes import ServiceRoutes
 from controllers.kubelet.network.sources import NetworkSources
 from controllers.runtime.informer import Informer
@@ -30,4 +31,7 @@ def network_of(
 ) -> PodNetworks:
     """The caches fill when a pod needs them; `kubelets` by their nodes' names."""
     sources = NetworkSources(cache_of, kubelets)
-    return PodNetworks(clock, sources, _Routes(clock, sources, random.Random(randomness.getrandbits(64))))
+    routes = _Routes(clock, sources, random.Random(randomness.getrandbits(64)))
+    policies = NetworkPolicies(sources, lambda host: made.pod_of(host))
+    made = PodNetworks(clock, sources, routes, policies.allows)
+    return made

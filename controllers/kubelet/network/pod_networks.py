@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from controllers.kubelet.commands.network import ClusterNetwork, Host, PodNetwork, Routes, normal
+from controllers.kubelet.network.api_server import HOST, ApiServerPort
 from controllers.kubelet.pod_worker import PodWorker
 from controllers.kubelet.runtime import RunningPod
 from kctl.apimachinery import objects
@@ -49,6 +50,8 @@ class PodSources(Protocol):
         """The node with that address; ''."""
         ...
 
+    def api_server_ports(self, address: str) -> list[int]: ...
+
 
 class PodNetworks:
     """The one network of a control plane's simulated pods. `routes` and `allows` as ClusterNetwork has them."""
@@ -61,6 +64,7 @@ class PodNetworks:
         allows: Callable[[Host | None, Host, int, str], bool] | None = None,
     ) -> None:
         self._sources = sources
+        self._pods: dict[str, RunningPod] = {}
         self.cluster = ClusterNetwork(clock, routes, allows, self._wanted)
 
     def join(self, pod: RunningPod, wake: Callable[[], None]) -> PodNetwork:
@@ -72,6 +76,7 @@ class PodNetworks:
             return self.cluster.join(node_host(node), [address], node, wake, on_node=True)
         uid = objects.uid(obj)
         fresh = not self.cluster.has(uid)
+        self._pods[uid] = pod
         made = self.cluster.join(uid, self._addresses(pod), node, wake)
         if fresh:
             for container in objects.spec(obj).get("containers") or ():
@@ -87,7 +92,13 @@ class PodNetworks:
         return node_host(_node_of(worker)) if worker.host_network else worker.uid
 
     def leave(self, uid: str) -> None:
+        self._pods.pop(uid, None)
         self.cluster.leave(uid)
+
+    def pod_of(self, host: Host) -> Object | None:
+        """The present object of the pod whose network it is."""
+        pod = self._pods.get(host.name)
+        return pod.pod if pod is not None else None
 
     def _addresses(self, pod: RunningPod) -> Sequence[str]:
         shown = [str(each.get("ip")) for each in objects.status(pod.pod).get("podIPs") or ()]
@@ -98,6 +109,9 @@ class PodNetworks:
         node = self._sources.node_at(address)
         if node:
             self.cluster.join(node_host(node), [address], node, _nobody, on_node=True)
+        for port in self._sources.api_server_ports(address):
+            if not self.cluster.has(f"{HOST}/{address}"):
+                ApiServerPort(self.cluster, address, port)
         for pod in list(self._sources.pods_at(address)):
             worker = self._sources.running(pod)
             if worker is not None and normal(address) in map(

@@ -19,6 +19,7 @@ from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 
 SERVICE_NAME = "kubernetes.io/service-name"
+_NOT_OURS = {"service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"}
 _AFFINITY_SECONDS = 10800.0
 _MOST_AFFINITIES = 100_000
 _ZONE = "topology.kubernetes.io/zone"
@@ -39,9 +40,10 @@ class ServiceSources(Protocol):
 
 
 def service_addresses(service: Object) -> Iterator[str]:
-    """Under what a Service is found: its addresses, and protocol/port of its node ports."""
+    """Under what a Service is found: its addresses, and protocol/port of its node ports. What is labelled as another proxy's is none of
+    kube-proxy's."""
     spec = objects.spec(service)
-    if spec.get("type") == "ExternalName":
+    if spec.get("type") == "ExternalName" or objects.labels(service).keys() & _NOT_OURS:
         return
     for address in (*cluster_addresses(service), *_external_addresses(service)):
         yield normal(address)

@@ -34,6 +34,8 @@ class NetworkSources:
         self._cache_of = cache_of
         self._kubelets = kubelets
         self._indexed: set[str] = set()
+        self._nodes: dict[str, str] = {}
+        """Address > name, as of the last look."""
 
     def _found(self, index: str, value: str) -> Collection[Object]:
         kind, function = _INDEXES[index]
@@ -65,7 +67,11 @@ class NetworkSources:
         return worker if worker is not None and worker.sandbox else None
 
     def node_at(self, address: str) -> str:
-        return next((name for name, kubelet in self._kubelets.items() if kubelet.address == address), "")
+        name = self._nodes.get(address, "")
+        if len(self._nodes) != len(self._kubelets) or (name and name not in self._kubelets):
+            self._nodes = {kubelet.address: each for each, kubelet in self._kubelets.items()}
+            name = self._nodes.get(address, "")
+        return name
 
     def node_address(self, node: str) -> str:
         kubelet = self._kubelets.get(node)
@@ -85,6 +91,16 @@ class NetworkSources:
 
     def slices_of(self, namespace: str, service: str) -> Collection[Object]:
         return self._found("network.owners", f"{namespace}/{service}")
+
+    def api_server_ports(self, address: str) -> list[int]:
+        """Where kube-apiserver listens, if that address is one of its endpoints."""
+        return [
+            int(port["port"])
+            for each in self.slices_of("default", "kubernetes")
+            if any(address in endpoint["addresses"] for endpoint in each.get("endpoints") or ())
+            for port in each.get("ports") or ()
+            if port.get("port")
+        ]
 
     def slices_at(self, address: str) -> Collection[Object]:
         return self._found("network.endpoints", address)

@@ -11,6 +11,7 @@ import pytest
 from controllers.kubelet.network.connections import PodConnection
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import built_in
 from kctl.client.kubelet import CannotRun
 from tests.controllers.kubelet.cluster import Cluster, conditions, container, pod, state
 
@@ -190,6 +191,23 @@ async def test_pods_ask_one_another(cluster: Cluster) -> None:
     log = b"".join([piece async for piece in await cluster.fleet.logs("n1", "default", "p", "c", {})]).decode()  # type: ignore[union-attr]
     assert log.startswith(f"{own}:")
     assert log.endswith("Connection refused\nfailed\n")
+
+
+async def test_policies_hold_what_they_do_not_allow(cluster: Cluster) -> None:
+    resource = built_in("networking.k8s.io/v1", "NetworkPolicy")
+    await cluster.create(pod("server", containers=[netexec()]))
+    url = f"http://{await address(cluster, 'server')}:8080/hostname"
+    script = f"while true; do wget -q -T 2 -O - {url} || echo no; echo; sleep 8; done"
+    await cluster.create(pod(containers=[container(image="busybox:1.37", command=["sh", "-c", script])]))
+    meta = {"name": "deny", "namespace": "default"}
+    body: Object = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": {"podSelector": {}}}
+    await cluster.client.create(resource, body)
+    await cluster.step(13)
+    await cluster.client.delete(resource, "deny", "default")
+    await cluster.step(10)
+    log = b"".join([piece async for piece in await cluster.fleet.logs("n1", "default", "p", "c", {})]).decode()  # type: ignore[union-attr]
+    assert [line for line in log.splitlines() if line] == ["server", "wget: download timed out", "no", "server"]
+    assert conditions(await cluster.pod("server"))["Ready"] == "True"
 
 
 class _Stream:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controllers.kubelet.commands.process import Process
+from controllers.kubelet.commands.world import Network
 from controllers.kubelet.files.etc import CLUSTER_DNS, NODE_NAMESERVER
 
 _MOST_SEARCHES = 32
@@ -116,15 +117,22 @@ def query(process: Process, name: str, type: str, server: str = "") -> list[Reco
     if network is None or not asks_cluster(process, server):
         return []
     for _ in range(_MOST_ALIASES):
-        found = network.resolve(name, type)
+        found = _resolved(network, name, type)
         if found or type == "CNAME":
             return [*made, *((name, type, value) for value in found)]
-        aliases = network.resolve(name, "CNAME")
+        aliases = _resolved(network, name, "CNAME")
         if not aliases:
             break
         made.append((name, "CNAME", aliases[0]))
         name = aliases[0].rstrip(".").lower()
     return made
+
+
+def _resolved(network: Network, name: str, type: str) -> list[str]:
+    try:
+        return network.resolve(name, type)
+    except OSError:
+        raise NoServer from None
 
 
 def _values(process: Process, name: str, type: str) -> list[str]:
