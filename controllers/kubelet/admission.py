@@ -6,7 +6,7 @@ The scheduler has already looked; this catches pods bound by hand (spec.nodeName
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -108,6 +108,9 @@ class NodeUsage:
 def problem(pod: Object, node_labels: Mapping[str, str], node_name: str, usage: NodeUsage) -> tuple[str, str] | None:
     """(reason, message) why the node refuses the pod, None where it takes it."""
     spec = objects.spec(pod)
+    sysctls = (spec.get("securityContext") or {}).get("sysctls")
+    if sysctls and (forbidden := forbidden_sysctl(spec, sysctls)):
+        return ("SysctlForbidden", f"forbidden sysctl: {forbidden}")
     capacity = usage.allocatable.get("pods", 110)
     if usage.pods + 1 > capacity:
         return _out_of("pods", 1, usage.pods, capacity)
@@ -126,3 +129,34 @@ def problem(pod: Object, node_labels: Mapping[str, str], node_name: str, usage: 
 def _out_of(resource: str, requested: int, used: int, capacity: int) -> tuple[str, str]:
     figures = f"requested: {requested}, used: {used}, capacity: {capacity}"
     return (f"OutOf{resource}", f"Node didn't have enough resource: {resource}, {figures}")
+
+
+_SAFE_SYSCTLS = frozenset(
+    {
+        "kernel.shm_rmid_forced",
+        "net.ipv4.ip_local_port_range",
+        "net.ipv4.tcp_syncookies",
+        "net.ipv4.ping_group_range",
+        "net.ipv4.ip_unprivileged_port_start",
+        "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.tcp_keepalive_time",
+        "net.ipv4.tcp_fin_timeout",
+        "net.ipv4.tcp_keepalive_intvl",
+        "net.ipv4.tcp_keepalive_probes",
+        "net.ipv4.tcp_rmem",
+        "net.ipv4.tcp_wmem",
+    }
+)
+"""Those a kubelet allows without --allowed-unsafe-sysctls (pkg/kubelet/sysctl/safe_sysctls.go)."""
+
+
+def forbidden_sysctl(spec: Object, sysctls: Sequence[Object]) -> str:
+    """Why the first of them that a kubelet does not take is not taken; ''."""
+    for each in sysctls:
+        name = str(each.get("name")).replace("/", ".")
+        if name not in _SAFE_SYSCTLS:
+            return f'"{name}" not allowlisted'
+        shared = "hostNetwork" if name.startswith("net.") else "hostIPC"
+        if spec.get(shared):
+            return f'"{name}" not allowed with host {"net" if shared == "hostNetwork" else "IPC"} enabled'
+    return ""

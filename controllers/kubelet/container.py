@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from controllers.kubelet.context import KubeletContext, Waiter
-from controllers.kubelet.environment import mount_problem, mount_statuses
+from controllers.kubelet.environment import config_problem, mount_statuses
 from controllers.kubelet.phases import ContainerKind, ContainerPhase
 from controllers.kubelet.probes import KINDS, Prober
 from controllers.kubelet.references import missing_environment
@@ -166,7 +166,7 @@ class ContainerWorker:
             self._event("Warning", "Failed", f"Error: {missing.message}")
             self.pod.context.wait_for(missing, self.pod)
             return
-        problem = mount_problem(self.pod.pod, self.spec, self.pod.context.lookup, self.pod.ip)
+        problem = config_problem(self.pod.pod, self.spec, self.pod.context.lookup, self.pod.ip)
         if problem:
             self._wait("CreateContainerConfigError", problem)
             self._event("Warning", "Failed", f"Error: {problem}")

@@ -32,6 +32,17 @@ def expand(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
     return _REFERENCE.sub(value, text), missing
 
 
+def config_problem(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> str:
+    """Why a container cannot be configured, in the kubelet's words; '' where it can."""
+    problem = mount_problem(pod, container, lookup, pod_ip)
+    contexts = (container.get("securityContext"), objects.spec(pod).get("securityContext"))
+    if problem or not any(context and "runAsNonRoot" in context for context in contexts):
+        return problem
+    from controllers.kubelet.non_root import root_problem
+
+    return root_problem(pod, container)
+
+
 def mount_problem(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> str:
     """Why a mount's subPathExpr cannot be used, in the kubelet's words; '' where all can."""
     mounts = _expanded(container.get("volumeMounts"))

@@ -88,3 +88,12 @@ def pulled(image: str, full: str, setting: str, policy: str, needs_pull: bool, s
     if setting == "fail":
         return PullFailure("ErrImagePull", f"rpc error: code = NotFound desc = {unpack}: {full}: not found")
     return PulledImage(full, image_id(full), False, seconds, size(full))
+
+
+_ENDING = ("nonewprivs",)
+
+
+@lru_cache(maxsize=4096)
+def ends(image: str) -> bool:
+    """What the image runs of itself does something and ends: it is to be run. All others serve, or wait, until they are stopped."""
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0] in _ENDING

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+from controllers.kubelet import images
+from controllers.kubelet.attended_container import run_beside, run_hook, run_probe
 from controllers.kubelet.behaviour import draw
 from controllers.kubelet.commands import programs
 from controllers.kubelet.commands.errors import NotInterpreted
@@ -15,11 +19,10 @@ from controllers.kubelet.live_log import LiveLog
 from controllers.kubelet.runtime import Exit, ProbeOutcome
 from controllers.kubelet.simulated_runtime import HOOKING, LOGGING, PROBING, SHORTEST_RUN_SECONDS, SimulatedContainer, exit_of
 from kctl.apimachinery import objects
-from kctl.apimachinery.clock import Timer
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.status import ApiError
 
 _LOG_LINES = 80
-_LONGEST_PROBE_OUTPUT = 10 * 1024
 
 
 def live_command(container: Object) -> tuple[str, ...]:
@@ -27,7 +30,7 @@ def live_command(container: Object) -> tuple[str, ...]:
     image, command, args = str(container.get("image") or ""), container.get("command") or (), container.get("args") or ()
     if not command and not programs.entrypoint(image):
         return ()
-    if not (command or args or container.get("stdin")):
+    if not (command or args or container.get("stdin") or images.ends(image)):
         return ()
     line = programs.command_line(image, command, args)
     if not line or outcome_of(line, path_of(container)) is not None:
@@ -38,14 +41,29 @@ def live_command(container: Object) -> tuple[str, ...]:
 class LiveContainer(SimulatedContainer):
     """Where a command turns out not to be interpretable, the container goes on as one without a command."""
 
-    __slots__ = ("_command", "_input", "_log", "_main", "_stopping")
+    __slots__ = ("_command", "_given_up", "_input", "_log", "_main", "_preparing", "_stopping")
 
     def begin_with(self, command: Sequence[str]) -> None:
         self._command = tuple(command)
         self._log = LiveLog(self._runtime.clock)
         self._input = Input(closed=not self._spec.get("stdin"))
         self._main: Execution | None = None
-        self._stopping = False
+        self._stopping = self._given_up = False
+        self._preparing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Once its volumes are all there: the tokens among them are asked for."""
+        if not self._runtime.sandboxes.of(self._listener.pod).lacks_tokens(self._spec):
+            super().start()
+            return
+        self._preparing = asyncio.get_running_loop().create_task(self._prepare_and_start())
+
+    async def _prepare_and_start(self) -> None:
+        with contextlib.suppress(ApiError):  # it will see that they are not there
+            await self.prepare()
+        self._preparing = None
+        delay = draw(self._behaviour.start_delay, self._runtime.randomness)
+        self._exit_timer = self._runtime.clock.call_later(delay, self._begin_later)
 
     @property
     def interpreted(self) -> bool:
@@ -58,14 +76,15 @@ class LiveContainer(SimulatedContainer):
             life = self._life = Life(sandbox, self._spec, words, self._runtime.clock, self._log.write)
             life.world.random.seed(self._runtime.randomness.getrandbits(32))
             life.world.terminal = bool(self._spec.get("tty"))
-            self._main = life.run(words, self._log.write, self._log.write, self._exited, stdin=self._input, refused=self._refused)
+            main = life.run(words, self._log.write, self._log.write, self._exited, stdin=self._input, refused=self._refused)
+            self._main = None if self._given_up else main
         except NotInterpreted as why:
             self._refused(str(why))
         except OSError as why:
             self._refused(f"its volume mounts ({why.strerror}: {why.filename})")
 
     def _refused(self, why: str) -> None:
-        self._main = None
+        self._main, self._given_up = None, True
         if self._life is not None:
             self._life.end()
         name = self._spec["name"]
@@ -104,6 +123,9 @@ class LiveContainer(SimulatedContainer):
 
     def stop(self, grace_seconds: float) -> None:
         if self._main is None:
+            if self._preparing is not None:
+                self._preparing.cancel()
+                self._preparing = None
             super().stop(grace_seconds)
             return
         if self._stop_timer is not None:
@@ -114,7 +136,7 @@ class LiveContainer(SimulatedContainer):
         self._stopping = True
         hook = (self._spec.get("lifecycle") or {}).get("preStop") or {}
         if "exec" in hook:
-            self._run_beside(hook["exec"].get("command") or (), lambda code, output: self._terminate())
+            run_beside(self._life, list(hook["exec"].get("command") or ()), lambda code, output: self._terminate())
         elif "httpGet" in hook and not self._annotated_hooks():
             self.network_prober().hook(hook["httpGet"], lambda error: self._terminate())
         else:
@@ -129,52 +151,19 @@ class LiveContainer(SimulatedContainer):
         result = exit_of(self._behaviour.stop_exit_code, "")
         self._exit_timer = self._runtime.clock.call_later(takes, lambda: self._end(result))
 
-    def _run_beside(self, command: Sequence[str], ended: Callable[[int, str], None]) -> Execution | None:
-        """A hook's or a probe's command; `ended` gets its exit code and what it wrote. What cannot be interpreted succeeds."""
-        output = bytearray()
-
-        def write(data: bytes) -> None:
-            output.extend(data[: max(_LONGEST_PROBE_OUTPUT - len(output), 0)])
-
-        def over(code: int) -> None:
-            ended(code, output.decode(errors="replace"))
-
-        if self._life is None:
-            ended(0, "")
-            return None
-        try:
-            return self._life.run(command, write, write, over, refused=lambda why: over(0))
-        except NotInterpreted:
-            ended(0, "")
-            return None
-
     def post_start(self, hook: Object, done: Callable[[str], None]) -> str | None:
         if "httpGet" in hook and self._main is not None and not self._annotated_hooks():
             self.network_prober().hook(hook["httpGet"], done)
             return None
         if "exec" not in hook or self._main is None:
             return super().post_start(hook, done)
-        command = list(hook["exec"].get("command") or ())
-        answered: list[str] = []
-        waits: list[bool] = []
-
-        def ended(code: int, output: str) -> None:
-            error = f"command '{' '.join(command)}' exited with {code}: {output}" if code else ""
-            answered.append(error)
-            if waits:
-                done(error)
-
-        self._run_beside(command, ended)
-        if answered:
-            return answered[0]
-        waits.append(True)
-        return None
+        return run_hook(self._life, hook["exec"], done)
 
     def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome | None:
         if self._main is None or self._runtime.settings(self.pod, self._spec).keys() & PROBING:
             return super().probe(kind, probe, done)
         if "exec" in probe:
-            return self._exec_probe(probe, done)
+            return run_probe(self._life, probe, self._runtime.clock, done)
         self.network_prober().probe(kind, probe, done)
         return None
 
@@ -183,33 +172,6 @@ class LiveContainer(SimulatedContainer):
 
     def serve(self) -> None:
         """It does already, or cannot."""
-
-    def _exec_probe(self, probe: Object, done: Callable[[ProbeOutcome], None]) -> ProbeOutcome | None:
-        answered: list[ProbeOutcome] = []
-        waits: list[Timer] = []
-
-        def ended(code: int, output: str) -> None:
-            if answered:
-                return
-            answered.append(ProbeOutcome(code == 0, output.rstrip("\n")))
-            if waits:
-                waits[0].cancel()
-                done(answered[0])
-
-        command = list(probe["exec"].get("command") or ())
-        execution = self._run_beside(command, ended)
-        if answered or execution is None:
-            return answered[0]
-        seconds = float(probe.get("timeoutSeconds") or 1)
-
-        def timed_out() -> None:
-            execution.kill()
-            if not answered:
-                answered.append(ProbeOutcome(False, f'command timed out: "{" ".join(command)}" timed out after {seconds:g}s'))
-                done(answered[0])
-
-        waits.append(self._runtime.clock.call_later(seconds, timed_out))
-        return None
 
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         if (self._life is None and self._main is None) or self._runtime.settings(self.pod, self._spec).keys() & LOGGING:
@@ -242,6 +204,9 @@ class LiveContainer(SimulatedContainer):
         super().detach()
 
     def _stop_everything(self) -> None:
+        if self._preparing is not None:
+            self._preparing.cancel()
+            self._preparing = None
         main, self._main = self._main, None
         if main is not None:
             main.kill()

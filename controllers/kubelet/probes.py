@@ -174,3 +174,23 @@ class Prober:
         elif not success:
             self.stop()
             self._target.on_probe_gave_up(probe.kind, probe.spec)
+
+
+def attended(container: Object, known: bool) -> bool:
+    """Commands are to be run in it beside its own: of hooks, and of probes where it is known what it does itself."""
+    handlers = [*(container.get("lifecycle") or {}).values()] if "lifecycle" in container else []
+    if known:
+        handlers += [container.get(field) or {} for field in KINDS.values()]
+    return any("exec" in handler for handler in handlers if handler)
+
+
+def probe_failure(probe: Object, address: str) -> str:
+    """The output of a failing probe, as the kubelet's probers word it."""
+    if "httpGet" in probe:
+        return "HTTP probe failed with statuscode: 503"
+    if "tcpSocket" in probe:
+        host = probe["tcpSocket"].get("host") or address
+        return f"dial tcp {host}:{probe['tcpSocket'].get('port')}: connect: connection refused"
+    if "grpc" in probe:
+        return 'service unhealthy (responded with "NOT_SERVING")'
+    return ""

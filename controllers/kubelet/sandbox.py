@@ -6,7 +6,7 @@ What outlives a pod (the folders of claims and of hosts) is held for the process
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from controllers.kubelet.commands.network import PodNetwork
@@ -28,6 +28,8 @@ from kctl.client.client import Client
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TERMINATION_LOG = "/dev/termination-log"
 _MOST_SHARED = 10_000
+NONROOT = 65532
+"""The user of images that do not run as root, as most of them have it."""
 
 
 class SandboxSources(Protocol):
@@ -104,16 +106,25 @@ class PodSandbox:
     def _token(self, audience: str, seconds: int) -> str:
         return self._tokens.get((audience, seconds), "")
 
+    def lacks_tokens(self, container: Object) -> bool:
+        """One that it mounts is not there yet."""
+        mounted = {str(mount.get("name")) for mount in container.get("volumeMounts") or ()}
+        return any(key not in self._tokens for name, key in self._wanted_tokens() if name in mounted)
+
+    def _wanted_tokens(self) -> Iterator[tuple[str, tuple[str, int]]]:
+        """Volume > (audience, seconds)."""
+        for volume in objects.spec(self._worker.pod).get("volumes") or ():
+            for source in (volume.get("projected") or {}).get("sources") or ():
+                wanted = source.get("serviceAccountToken")
+                if wanted is not None:
+                    yield str(volume["name"]), (str(wanted.get("audience") or ""), int(wanted.get("expirationSeconds") or 3600))
+
     async def fetch_tokens(self) -> None:
         """Those of its projected volumes that are not there yet."""
         client = self._sources.client(self.node)
-        pod = self._worker.pod
-        for volume in objects.spec(pod).get("volumes") or ():
-            for source in (volume.get("projected") or {}).get("sources") or ():
-                wanted = source.get("serviceAccountToken")
-                key = (str((wanted or {}).get("audience") or ""), int((wanted or {}).get("expirationSeconds") or 3600))
-                if wanted is not None and client is not None and key not in self._tokens:
-                    self._tokens[key] = await self._fetch(client, pod, *key)
+        for _, key in list(self._wanted_tokens()):
+            if client is not None and key not in self._tokens:
+                self._tokens[key] = await self._fetch(client, self._worker.pod, *key)
 
     @staticmethod
     async def _fetch(client: Client, pod: Object, audience: str, seconds: int) -> str:
@@ -212,6 +223,8 @@ def identity(pod: Object, container: Object, image_user: int) -> Who:
     groups = [*(of_pod.get("supplementalGroups") or ())]
     if of_pod.get("fsGroup") is not None:
         groups.append(of_pod["fsGroup"])
+    if uid is None and not image_user and own.get("runAsNonRoot", of_pod.get("runAsNonRoot")):
+        uid = NONROOT  # an image that is not known: of those that are, none that runs as root got here
     return Who(image_user if uid is None else int(uid), 0 if gid is None else int(gid), tuple(int(group) for group in groups))
 
 

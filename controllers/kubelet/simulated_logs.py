@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from controllers.kubelet.node_config import LogLine
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
+
+if TYPE_CHECKING:
+    from controllers.kubelet.commands.outcome import Outcome
 
 _MOST_LINES = 10_000
 """As a rotated log file: only the newest of an endless log are kept."""
@@ -164,6 +169,19 @@ class OutputLog(LogSource):
 
     def _lines(self, begin: int, end: int) -> list[LogLine]:
         return self._written[begin:end]
+
+
+def known_output(container: Object, outcome: Outcome | None) -> tuple[tuple[float, str], ...] | None:
+    """What it writes, (seconds since its start, text): as its command's `outcome`, or as what its image runs of itself; None where
+    neither is known."""
+    if outcome is not None:
+        return outcome.output
+    if container.get("command") or container.get("args"):
+        return None
+    from controllers.kubelet.commands.programs.images import says
+
+    text = says(str(container.get("image") or ""))
+    return ((0.0, text),) if text else None
 
 
 def _lines_of(output: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from controllers.kubelet import images
 from controllers.kubelet.behaviour import Behaviour, BehaviourError, Seconds, any_settings, draw, settings_of
+from controllers.kubelet.probes import attended, probe_failure
 from controllers.kubelet.runtime import (
     ContainerListener,
     Exit,
@@ -19,7 +20,7 @@ from controllers.kubelet.runtime import (
     PullFailure,
     StartFailure,
 )
-from controllers.kubelet.simulated_logs import LogSource, OutputLog
+from controllers.kubelet.simulated_logs import LogSource, OutputLog, known_output
 from controllers.kubelet.stages import Stages
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.clock import Clock, Timer
@@ -195,8 +196,12 @@ class SimulatedContainer:
         begun.append(1)
 
     def reaches_out(self, hook: Object) -> bool:
-        """Whether an httpGet hook goes over the network: to a host of its own, where no annotation says what becomes of it."""
-        return bool((hook.get("httpGet") or {}).get("host")) and not self._runtime.settings(self.pod, self._spec).keys() & HOOKING
+        """Whether an httpGet hook goes over the network: to a host of its own, or to what listens in its pod, where no annotation
+        says what becomes of it."""
+        action = hook.get("httpGet")
+        if not action or self._runtime.settings(self.pod, self._spec).keys() & HOOKING:
+            return False
+        return bool(action.get("host")) or self.network_prober().is_served(action)
 
     def network_prober(self) -> NetworkProber:
         from controllers.kubelet.network.probing import NetworkProber
@@ -282,8 +287,9 @@ class SimulatedContainer:
 
     def logs(self, options: Mapping[str, str]) -> AsyncIterator[bytes]:
         behaviour = self._behaviour
-        if self._outcome is not None and not self._runtime.settings(self.pod, self._spec).keys() & LOGGING:
-            return OutputLog(self._runtime.clock, self.started_at, lambda: self._finished_at, self._outcome.output).stream(options)
+        output = known_output(self._spec, self._outcome)
+        if output is not None and not self._runtime.settings(self.pod, self._spec).keys() & LOGGING:
+            return OutputLog(self._runtime.clock, self.started_at, lambda: self._finished_at, output).stream(options)
         source = LogSource(
             self._runtime.clock,
             self.started_at,
@@ -317,18 +323,6 @@ def _span(after: Seconds | None, lasts: Seconds | None) -> list[tuple[float, flo
 
 def exit_of(code: int, message: str) -> Exit:
     return Exit(code, "Error" if code else "Completed", message)
-
-
-def probe_failure(probe: Object, address: str) -> str:
-    """The output of a failing probe, as the kubelet's probers word it."""
-    if "httpGet" in probe:
-        return "HTTP probe failed with statuscode: 503"
-    if "tcpSocket" in probe:
-        host = probe["tcpSocket"].get("host") or address
-        return f"dial tcp {host}:{probe['tcpSocket'].get('port')}: connect: connection refused"
-    if "grpc" in probe:
-        return 'service unhealthy (responded with "NOT_SERVING")'
-    return ""
 
 
 class SimulatedRuntime:
@@ -454,14 +448,19 @@ class SimulatedRuntime:
         self, behaviour: Behaviour, pod: Object, container: Object, attempt: int, listener: ContainerListener, container_id: str
     ) -> SimulatedContainer:
         outcome = None
-        if container.get("command") or container.get("args") or container.get("stdin"):
+        made: SimulatedContainer
+        if container.get("command") or container.get("args") or container.get("stdin") or images.ends(str(container.get("image"))):
             outcome = self._outcome(pod, container)
             if outcome is None and self._sources is not None and not self.settings(pod, container).keys() & _DECIDING:
                 live = import_module("controllers.kubelet.live_container")  # which builds on this module
                 if command := live.live_command(container):
-                    made: SimulatedContainer = live.LiveContainer(self, behaviour, pod, container, attempt, listener, container_id, None)
+                    made = live.LiveContainer(self, behaviour, pod, container, attempt, listener, container_id, None)
                     made.begin_with(command)
                     return made
+        if self._sources is not None and attended(container, outcome is not None):
+            attending = import_module("controllers.kubelet.attended_container")
+            made = attending.AttendedContainer(self, behaviour, pod, container, attempt, listener, container_id, outcome)
+            return made
         return SimulatedContainer(self, behaviour, pod, container, attempt, listener, container_id, outcome)
 
     def start_container(

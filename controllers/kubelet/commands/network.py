@@ -196,6 +196,11 @@ class ClusterNetwork:
     def has(self, name: str) -> bool:
         return name in self._hosts
 
+    def is_served(self, address: str, port: int) -> bool:
+        """Something listens there on TCP already."""
+        host = self._by_address.get(normal(address))
+        return host is not None and ("TCP", port) in host.listeners
+
     def join(self, name: str, addresses: Sequence[str], node: str, wake: Callable[[], None], *, on_node: bool = False) -> PodNetwork:
         """A pod or a node whose network pods share: the same name is the same namespace. `wake` is called when
         something arrives for the pod."""

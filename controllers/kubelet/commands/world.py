@@ -115,7 +115,7 @@ class World:
             if script is not None:
                 return script
             place = next((place for place in _PLACES if path.startswith(place) and "/" not in path[len(place) :]), None)
-            return self.find(self.image, path if place is None else path[len(place) :])
+            return self.find(self.image, path) or (None if place is None else self.find(self.image, path[len(place) :]))
         return self.find(self.image, name)
 
     def _script(self, path: str, process: Process) -> Program | None:

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from controllers.kubelet.commands.programs import images
 from controllers.kubelet.environment import field_value, resource_value
 from controllers.kubelet.files.tree import Budget, Directory, File, Mount, Node, Symlink
 from controllers.kubelet.references import CONFIG_MAP, SECRET, Lookup
@@ -19,6 +20,8 @@ from kctl.apimachinery.objects import Object
 Payload = dict[str, tuple[bytes, int]]
 """Path > (content, mode)."""
 
+_HOST_HOSTS = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+"""/etc/hosts of a simulated node itself."""
 _DATA = "..data"
 _MEMORY = "tmpfs"
 _DISK = "ext4"
@@ -65,16 +68,40 @@ def _mount(volume: Object, pod: Callable[[], Object], sources: VolumeSources, bu
 def _shared_mount(volume: Object, pod: Object, sources: VolumeSources, group: int | None) -> Mount:
     namespace, node = objects.namespace(pod), objects.spec(pod).get("nodeName")
     if "hostPath" in volume:
-        return Mount(sources.shared(f"host/{node}/{str(volume['hostPath'].get('path') or '/').strip('/')}"), _DISK)
+        return Mount(_host_node(volume["hostPath"], f"host/{node}", sources.shared), _DISK)
+    if "image" in volume:
+        return Mount(_image_root(str(volume["image"].get("reference") or "")), _DISK, read_only=True)
     if "persistentVolumeClaim" in volume:
         source = volume["persistentVolumeClaim"]
         directory, read_only = sources.shared(f"claim/{namespace}/{source.get('claimName')}"), bool(source.get("readOnly"))
     elif "ephemeral" in volume:
         directory, read_only = sources.shared(f"claim/{namespace}/{objects.name(pod)}-{volume['name']}"), False
-    else:  # a driver's: inline CSI, NFS, an image
-        directory, read_only = Directory(mode=0o777), "image" in volume
+    else:  # a driver's: inline CSI, NFS
+        directory, read_only = Directory(mode=0o777), False
     _give_to_group(directory, group, 0o660)
     return Mount(directory, _DISK, read_only)
+
+
+def _host_node(source: Object, host: str, shared: Callable[[str], Directory]) -> Node:
+    """A folder of the node, or a file where the type asks for one."""
+    path = str(source.get("path") or "/").strip("/")
+    if source.get("type") not in ("File", "FileOrCreate"):
+        return shared(f"{host}/{path}")
+    folder, _, name = path.rpartition("/")
+    return shared(f"{host}/{folder}").entries.setdefault(name, File(_HOST_HOSTS if path == "etc/hosts" else b""))
+
+
+def _image_root(reference: str) -> Directory:
+    root = Directory()
+    for path, content in images.files(reference).items():
+        *folders, name = path.strip("/").split("/")
+        at = root
+        for folder in folders:
+            below = at.entries.setdefault(folder, Directory())
+            assert isinstance(below, Directory), "the data of an image"
+            at = below
+        at.entries[name] = File(content)
+    return root
 
 
 # ---- volumes made of API objects

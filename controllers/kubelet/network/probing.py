@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from controllers.kubelet.commands.network import ClusterNetwork, is_loopback
 from controllers.kubelet.network.asking import Get, dial_failure, http_target, port_of
-from controllers.kubelet.restart_policy import go_duration
+from controllers.kubelet.network.health_call import HealthCall
 from controllers.kubelet.runtime import ProbeOutcome
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
@@ -34,7 +34,7 @@ class NetworkProber:
         self._source = source
         self._warn = warn
 
-    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> Get | None:
+    def probe(self, kind: str, probe: Object, done: Callable[[ProbeOutcome], None]) -> Get | HealthCall | None:
         """`done` gets the outcome later. What is returned can be cancelled."""
         seconds = float(probe.get("timeoutSeconds") or 1)
         if "httpGet" in probe:
@@ -53,7 +53,7 @@ class NetworkProber:
             action = probe["tcpSocket"]
             self._connect(str(action.get("host") or self._address), port_of(action.get("port"), self._container), kind, seconds, done)
         else:
-            self._call(int(probe["grpc"].get("port") or 0), seconds, done)
+            return self._call(probe["grpc"], seconds, done)
         return None
 
     def _later(self, done: Callable[[ProbeOutcome], None], outcome: ProbeOutcome, seconds: float = 0.0) -> None:
@@ -79,11 +79,12 @@ class NetworkProber:
             wait = seconds if error.errno == errno.ETIMEDOUT else 0.0
             self._later(done, ProbeOutcome(False, dial_failure(host, port, error)), wait)
 
-    def _call(self, port: int, seconds: float, done: Callable[[ProbeOutcome], None]) -> None:
-        """grpc: a client goes on trying until the time is over; no program here speaks HTTP/2 to it."""
+    def _call(self, action: Object, seconds: float, done: Callable[[ProbeOutcome], None]) -> HealthCall:
+        port = int(action.get("port") or 0)
         address = f"{self._address}:{port}" if ":" not in self._address else f"[{self._address}]:{port}"
-        words = f'timeout: failed to connect service "{address}" within {go_duration(seconds)}: context deadline exceeded'
-        self._later(done, ProbeOutcome(False, words), seconds)
+        return HealthCall(
+            self._network, self._clock, (self._address, port, self._source), address, str(action.get("service") or ""), seconds, done
+        )
 
     def _dialled(self, host: str, port: int) -> OSError | None:
         try:
@@ -91,6 +92,10 @@ class NetworkProber:
         except OSError as error:
             return error
         return None
+
+    def is_served(self, action: Object) -> bool:
+        """Something listens in the pod where an httpGet goes."""
+        return self._network.is_served(self._address, port_of(action.get("port"), self._container))
 
     def hook(self, action: Object, done: Callable[[str], None]) -> None:
         """A lifecycle hook's httpGet: any answer will do. `done` gets '' or why there was none."""

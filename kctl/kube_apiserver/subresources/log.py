@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from kctl.apimachinery import objects
 from kctl.apimachinery.field_errors import FieldError, forbidden, invalid
 from kctl.apimachinery.objects import Object
@@ -10,7 +12,7 @@ from kctl.apimachinery.status import invalid as invalid_status
 from kctl.kube_apiserver.registry.list_options import parse_int
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
-from kctl.kube_apiserver.response import RawAnswer, Response, TextAnswer
+from kctl.kube_apiserver.response import RawAnswer, Response, TextAnswer, UpgradeAnswer
 
 
 async def handle(registry: Registry, request: ResourceRequest) -> Response:
@@ -26,7 +28,20 @@ async def handle(registry: Registry, request: ResourceRequest) -> Response:
         raise ServiceUnavailable(f"the kubelet of node {node} cannot be reached: no kubelets run with this server")
     options = {key: value for key, value in request.query.items() if key != "container"}
     chunks = await connector.logs(node, request.namespace, request.name, container, options)
+    if request.headers.get("upgrade", "").lower() == "websocket" and "upgrade" in request.headers.get("connection", "").lower():
+        return _messages(request, chunks)
     return TextAnswer(chunks)
+
+
+def _messages(request: ResourceRequest, chunks: AsyncIterator[bytes]) -> Response:
+    from kctl.kube_apiserver.streaming import log_messages
+
+    named = [part.strip() for part in request.headers.get("sec-websocket-protocol", "").split(",") if part.strip()]
+    protocol = next((name for name in (named or [""]) if name in log_messages.PROTOCOLS), None)
+    if protocol is None:
+        return RawAnswer(b"", "", 403)
+    as_text = log_messages.PROTOCOLS[protocol]
+    return UpgradeAnswer("websocket", log_messages.serve(chunks, as_text=as_text), protocol, as_text=as_text)
 
 
 def container_of(pod: Object, wanted: str) -> str:

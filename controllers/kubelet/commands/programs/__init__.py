@@ -35,6 +35,7 @@ _MODULES = {
     "naming": "dig nslookup host getent",
     "connecting": "nc ncat netcat ping",
     "servers": "pause nginx httpd httpd-foreground python python3 redis-server redis-cli",
+    "kernel": "sysctl ip",
     "identity": "id whoami groups logname hostname uname arch nproc env printenv tty",
     "system": "sleep date ps kill pidof free uptime sync nice nohup timeout which stty clear reset watch "
     "true false test [ expr printf echo pwd",

@@ -27,6 +27,8 @@ class Image:
     own: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     user: int = 0
+    says: str = ""
+    """What its own entry point writes at its start."""
 
 
 _SERVERS = frozenset(["nginx", "httpd", "httpd-foreground", "pause", "python", "python3", "redis-server", "redis-cli"])
@@ -46,9 +48,16 @@ _NGINX_PAGE = b"""<!DOCTYPE html>
 </html>
 """
 _CURL = frozenset(["curl"])
+_ALPINE = frozenset(["alpine", "agnhost", "kitten", "nautilus", "nonewprivs"])
 
 _IMAGES: Mapping[str, Image] = {
-    "agnhost": Image(("/agnhost",), ("pause",), carries=frozenset(["curl", "dig", "host", "netcat", "ncat", "bash", "ss"]), own=_AGNHOST),
+    "agnhost": Image(
+        ("/agnhost",),
+        ("pause",),
+        carries=frozenset(["curl", "dig", "host", "netcat", "ncat", "bash", "ss"]),
+        own=_AGNHOST,
+        says="Paused\n",
+    ),
     "pause": Image(("/pause",), tools=NOTHING, own={"/pause": "servers:pause", "pause": "servers:pause"}),
     "busybox": Image((), ("sh",)),
     "alpine": Image((), ("/bin/sh",)),
@@ -173,8 +182,34 @@ def command_line(image: str, command: Sequence[str], args: Sequence[str]) -> tup
 
 def files(image: str) -> Mapping[str, bytes]:
     """What the image's root holds beside the folders that every one has: path > content."""
-    return known(family(image)).files
+    name = family(image)
+    system = _system_of(name)
+    return known(name).files if system is None else {"/etc/os-release": system, **known(name).files}
+
+
+@lru_cache(maxsize=64)
+def _system_of(name: str) -> bytes | None:
+    """/etc/os-release of an image whose base is known."""
+    repository = name.partition(":")[0]
+    if name.endswith(":alpine") or repository in _ALPINE:
+        title, identity = "Alpine Linux", "alpine"
+    elif repository in ("ubuntu", "centos", "fedora"):
+        title, identity = {"ubuntu": "Ubuntu", "centos": "CentOS Linux", "fedora": "Fedora Linux"}[repository], repository
+    elif repository in _IMAGES and known(name).tools == GNU:
+        title, identity = "Debian GNU/Linux", "debian"
+    else:
+        return None
+    return f'NAME="{title}"\nID={identity}\nPRETTY_NAME="{title}"\n'.encode()
 
 
 def user(image: str) -> int:
     return known(family(image)).user
+
+
+def says(image: str) -> str:
+    """What a container that runs nothing but the image's own entry point writes; '' where that is not known."""
+    return known(family(image)).says
+
+
+def is_known(image: str) -> bool:
+    return family(image).partition(":")[0] in _IMAGES

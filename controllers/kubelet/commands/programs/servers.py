@@ -322,9 +322,9 @@ def perl(process: Process) -> Run:
 
 
 def no_new_privileges(process: Process) -> int:
-    """The nonewprivs image: a set-uid program that says who it runs as. With allowPrivilegeEscalation it would be root, which the
-    world's user already tells: nothing here can raise its rights."""
-    process.print(f"Effective uid: {process.who.uid}\n")
+    """The nonewprivs image: a program with set-uid that says who it runs as, root unless allowPrivilegeEscalation is false."""
+    held = b"NoNewPrivs:\t1" in process.world.files.read("/proc/self/status")
+    process.print(f"Effective uid: {process.who.uid if held else 0}\n")
     return 0
 
 

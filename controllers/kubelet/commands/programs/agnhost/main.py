@@ -17,6 +17,7 @@ _MODULES: Mapping[str, str] = {
     "netexec": "netexec",
     "small": "pause serve-hostname liveness test-webserver porter fake-gitserver no-snat-test http-echo tcp-reset logs-generator stress",
     "guestbook": "guestbook",
+    "testing": "nettest grpc-health-checking",
     "dialing": "connect port-forward-tester net resource-consumer",
 }
 _NOT_SIMULATED = (
@@ -25,12 +26,10 @@ _NOT_SIMULATED = (
     "external-metrics",
     "fake-metrics-server",
     "fake-registry-server",
-    "grpc-health-checking",
     "h2c-server",
     "inclusterclient",
     "mtlsclient",
     "mtlsserver",
-    "nettest",
     "no-snat-test-proxy",
     "openidmetadata",
     "pod-certificate-signer",
