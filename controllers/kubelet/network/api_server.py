@@ -1,5 +1,5 @@
-"""kube-apiserver as pods meet it at the endpoints of the Service `kubernetes`: a port that speaks TLS, which nothing in the simulated
-network does, so that a plain request is answered as Go's server answers one."""
+"""kube-apiserver as pods meet it at the endpoints of the Service `kubernetes`: a port that speaks TLS. Requests of pods do not get
+through to it: a plain one is answered as Go's server answers one, the hello of a TLS client ends the connection."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import contextlib
 
 from controllers.kubelet.commands import world
 from controllers.kubelet.commands.network import ClusterNetwork
+from controllers.kubelet.commands.tls import TO_PLAIN_CLIENTS
 
 HOST = "kube-apiserver"
-_ANSWER = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
 
 class ApiServerPort:
@@ -22,9 +22,11 @@ class ApiServerPort:
     def _arrived(self) -> None:
         waiting: list[world.Connection] = []
         for connection in self._connections:
-            if connection.stdin.take():
-                with contextlib.suppress(OSError):
-                    connection.write(_ANSWER)
+            data = connection.stdin.take()
+            if data:
+                if data[:1] != b"\x16":
+                    with contextlib.suppress(OSError):
+                        connection.write(TO_PLAIN_CLIENTS)
                 connection.close()
             elif connection.stdin.closed:
                 connection.close()
