@@ -41,7 +41,7 @@ async def test_a_service_and_a_pod() -> None:
             service,
             command=["/agnhost", "porter"],
             env=[{"name": name, "value": value} for name, value in SERVED.items()],
-            ports=[{"name": name, "containerPort": port} for name, port in PORTS.items()],
+            ports=[{"containerPort": 80}, *({"name": name, "containerPort": port} for name, port in PORTS.items())],
             readinessProbe=probe,
         )
         template = {"metadata": {"labels": labels}, "spec": {"containers": [served]}}
