@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from controllers.kubelet.network.pod_networks import PodNetworks
     from controllers.kubelet.pod_worker import PodWorker
     from controllers.kubelet.usage import UsageMeter
-    from kctl.client.kubelet import Forward, Process
+    from kctl.client.kubelet import Forward, Process, ProxiedAnswer, ProxiedRequest
 
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
@@ -439,6 +439,26 @@ class KubeletFleet:
         from controllers.kubelet import execution
 
         return execution.port_forward_to(self._worker(node, key), f"{pod}_{namespace}", self.networks)
+
+    async def proxy(self, node: str, request: ProxiedRequest) -> ProxiedAnswer:
+        kubelet = self._kubelets.get(node)
+        if kubelet is None or kubelet.paused:
+            host = kubelet.address if kubelet is not None else node
+            raise status.ServiceUnavailable(f"error trying to reach service: dial tcp {host}:10250: connect: connection refused")
+        await self._clock.beside(partial(import_module, "controllers.kubelet.kubelet_http"))
+        from controllers.kubelet import kubelet_http
+
+        meter = self._meter()
+        sources = kubelet_http.NodeSources(
+            node,
+            meter.counters(node),
+            lambda: kubelet.node,
+            lambda: meter.pods_of(node),
+            lambda pod: meter.usage(pod, kubelet.pod_defaults),
+            lambda: meter.node_usage(node, kubelet.pod_defaults),
+            partial(self.logs, node),
+        )
+        return await kubelet_http.answer(sources, request)
 
     async def _load_execution(self) -> None:
         """Beside the event loop; most clusters never need it."""

@@ -7,10 +7,10 @@ two looks it stands still."""
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from controllers.kubelet.behaviour import BehaviourError, parse_setting, settings_of
 from controllers.kubelet.usage_course import Amount, Course
@@ -20,6 +20,9 @@ from kctl.apimachinery import objects, quantity, times
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.client.kubelet import ContainerUsage, NodeUsage, PodUsage
+
+if TYPE_CHECKING:
+    from controllers.kubelet.kubelet_metrics import Counters
 
 WINDOW_SECONDS = 15
 SETTINGS = ("cpu-usage", "memory-usage", "cpu-load")
@@ -84,11 +87,20 @@ class UsageMeter:
     def __init__(self, pods: Informer, clock: Clock) -> None:
         self._pods = pods
         self._clock = clock
+        self._counters: dict[str, Counters] = {}
         pods.add_index(pod_facts.CONTROLLER_INDEX, pod_facts.by_controller)
         pods.add_index(pod_facts.NODE_INDEX, pod_facts.by_node)
 
+    def pods_of(self, node: str) -> Sequence[Object]:
+        return list(self._pods.by_index(pod_facts.NODE_INDEX, node))
+
     def usage(self, pod: Object, defaults: Mapping[str, str]) -> PodUsage | None:
         return usage_of(pod, defaults, self._clock.now(), self._sharers)
+
+    def counters(self, node: str) -> Counters:
+        from controllers.kubelet.kubelet_metrics import Counters
+
+        return self._counters.setdefault(node, Counters(self._clock.now()))
 
     def _sharers(self, pod: Object) -> int:
         owners = pod_facts.by_controller(pod)

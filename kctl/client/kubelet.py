@@ -91,7 +91,7 @@ class ProxiedRequest:
 class ProxiedAnswer:
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | AsyncIterator[bytes]
 
 
 class KubeletConnector(Protocol):
@@ -112,6 +112,10 @@ class KubeletConnector(Protocol):
         ...
 
     async def port_forward(self, node: str, namespace: str, pod: str) -> Forward: ...
+
+    async def proxy(self, node: str, request: ProxiedRequest) -> ProxiedAnswer:
+        """What the kubelet serves itself under that path: /healthz, /pods, /metrics, ..."""
+        ...
 
 
 class UsageSource(Protocol):

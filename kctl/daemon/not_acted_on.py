@@ -10,10 +10,6 @@ from kctl.apimachinery.objects import Object
 from kctl.kube_apiserver.config import NotActedOn
 
 
-def _is_remote(obj: Object) -> bool:
-    return bool((obj.get("spec") or {}).get("service"))
-
-
 def _converts_by_webhook(obj: Object) -> bool:
     return ((obj.get("spec") or {}).get("conversion") or {}).get("strategy") == "Webhook"
 
@@ -26,8 +22,6 @@ NOT_ACTED_ON = (
         "conversion webhooks are not called yet: versions are converted as by the strategy None",
         concerns=_converts_by_webhook,
     ),
-    NotActedOn(("networkpolicies.networking.k8s.io",), "NetworkPolicies are not enforced yet"),
-    NotActedOn(("apiservices.apiregistration.k8s.io",), "requests are not passed on to extension API servers yet", concerns=_is_remote),
     NotActedOn(
         ("flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"),
         "API priority and fairness is not applied yet: this object is stored only",

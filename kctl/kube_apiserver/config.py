@@ -64,6 +64,12 @@ class ApiServerConfig:
     """PEM of the CA clients trust, for whoever publishes it."""
     cluster_signing_key: bytes = field(default=b"", repr=False)
     """PEM of its private key, for whoever signs certificates."""
+    requestheader_client_ca: bytes = b""
+    """--requestheader-client-ca-file: PEM of who signs for proxies that say for whom they ask."""
+    proxy_client_certificate: bytes = b""
+    """--proxy-client-cert-file: PEM of this server's certificate for extension API servers."""
+    proxy_client_key: bytes = field(default=b"", repr=False)
+    """--proxy-client-key-file."""
     warnings_on_write: Callable[[ResourceType, Object], Sequence[str]] | None = None
     """What the components beside this server would say to an object that was created or changed."""
     not_acted_on: tuple[NotActedOn, ...] = ()

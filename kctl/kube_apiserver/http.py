@@ -15,11 +15,12 @@ from kctl.client.transport import RawResponse
 from kctl.kube_apiserver import answer_encoding, list_encoding, media_types, warning_headers
 from kctl.kube_apiserver.answer_encoding import CACHE_CONTROL
 from kctl.kube_apiserver.caller import LARGE
-from kctl.kube_apiserver.request import Request, WireRequest
+from kctl.kube_apiserver.request import Request, Unread, WireRequest
 from kctl.kube_apiserver.request_info import resolve
 from kctl.kube_apiserver.response import (
     ListAnswer,
     ObjectAnswer,
+    PassedAnswer,
     RawAnswer,
     Response,
     TextAnswer,
@@ -45,6 +46,8 @@ _PATIENCE = 100
 """Hundredths of a second that a stopping server waits for what it has begun."""
 _MOST_PARAMETERS = 10_000
 """As Go's net/url, which then takes none of them."""
+_PARSED = 10
+"""What a body is parsed to takes about so many times its length."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODY_SECONDS = 60.0
 """For a body to arrive: upstream's --request-timeout."""
@@ -113,6 +116,9 @@ async def in_process(
             case WatchAnswer() | TextAnswer():
                 chunks = [chunk async for chunk in _chunks(server, request, answer)]
                 return RawResponse(answer.status, {"Content-Type": "application/json"}, b"".join(chunks))
+            case PassedAnswer():
+                whole = [chunk async for chunk in answer.chunks]
+                return RawResponse(answer.status, dict(answer.headers), b"".join(whole))
             case ObjectAnswer() | ListAnswer() | RawAnswer():
                 return RawResponse(*answer_encoding.encode(request, answer, server.now()))
             case UpgradeAnswer():
@@ -123,13 +129,27 @@ async def in_process(
         request.answered()
 
 
-def _chunks(server: Serving, request: Request, answer: WatchAnswer | TextAnswer) -> AsyncIterator[bytes]:
+def _chunks(server: Serving, request: Request, answer: WatchAnswer | TextAnswer | PassedAnswer) -> AsyncIterator[bytes]:
     match answer:
-        case TextAnswer():
+        case TextAnswer() | PassedAnswer():
             return answer.chunks
         case WatchAnswer():
             return watch_lines(server, request, answer.stream)
     assert_never(answer)
+
+
+def _unread(incoming: web.BaseRequest) -> Unread:
+    body = _arriving(incoming) if incoming.body_exists else None
+    return Unread(tuple(incoming.headers.items()), body, incoming.content_length)
+
+
+async def _arriving(incoming: web.BaseRequest) -> AsyncIterator[bytes]:
+    """A client that waits for it is told to go on."""
+    if incoming.headers.get("Expect") and incoming.version >= (1, 1):
+        await incoming.writer.write(_CONTINUE)
+        incoming.writer.output_size = 0  # the answer has not begun
+    async for chunk in incoming.content.iter_any():
+        yield chunk
 
 
 class Listener:
@@ -190,12 +210,14 @@ class Listener:
         return await self._server.stalls.timed(request, self._answer(incoming, wire, request))
 
     async def _answer(self, incoming: web.BaseRequest, wire: WireRequest, request: Request) -> web.StreamResponse:
-        if incoming.body_exists:
+        if request.is_passed_on:
+            wire.unread = _unread(incoming)
+        elif incoming.body_exists:
             wire.arriving = partial(self._read, incoming)
         try:
             self._running += 1
             try:
-                answer = await self._server.handle(request)
+                answer = await self._handled(incoming, request)
             finally:
                 self._running -= 1
             return await self._send(incoming, request, answer)
@@ -204,10 +226,26 @@ class Listener:
             return await self._send(incoming, request, failure(InternalError(f"cannot answer: {type(error).__name__}")))
         finally:
             request.answered()
+            if len(wire.raw_body) >= LARGE and self._web is not None:
+                self._web.memory.freed(len(wire.raw_body) * _PARSED, cycles=False)
+
+    async def _handled(self, incoming: web.BaseRequest, request: Request) -> Response:
+        """Of what another server answers nobody waits longer than the client does."""
+        if not request.is_passed_on:
+            return await self._server.handle(request)
+        task, protocol = asyncio.current_task(), cast("Protocol", incoming.protocol)
+        assert task is not None
+        self._streams.add(task)
+        protocol.streaming = task
+        try:
+            return await self._server.handle(request)
+        finally:
+            self._streams.discard(task)
+            protocol.streaming = None
 
     async def _send(self, incoming: web.BaseRequest, request: Request, answer: Response) -> web.StreamResponse:
         match answer:
-            case WatchAnswer() | TextAnswer():
+            case WatchAnswer() | TextAnswer() | PassedAnswer():
                 return await self._stream(incoming, request, answer)
             case ListAnswer():
                 try:
@@ -280,12 +318,19 @@ class Listener:
             raise BadRequest("unexpected EOF") from None  # told to nobody where the client is gone
         return bytes(body)
 
-    async def _stream(self, incoming: web.BaseRequest, request: Request, answer: WatchAnswer | TextAnswer) -> web.StreamResponse:
+    async def _stream(
+        self, incoming: web.BaseRequest, request: Request, answer: WatchAnswer | TextAnswer | PassedAnswer
+    ) -> web.StreamResponse:
         from aiohttp import web
 
         stream = answer.stream if isinstance(answer, WatchAnswer) else None
-        kind = "text/plain" if stream is None else answer_encoding.media(request).name
-        headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": kind}, request)
+        passed = isinstance(answer, PassedAnswer)
+        if isinstance(answer, PassedAnswer):
+            headers = _with_warnings({"Cache-Control": CACHE_CONTROL}, request)
+            headers.extend(answer.headers)
+        else:
+            kind = "text/plain" if stream is None else answer_encoding.media(request).name
+            headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": kind}, request)
         outgoing = web.StreamResponse(status=answer.status, headers=headers)
         task = asyncio.current_task()
         assert task is not None
@@ -296,7 +341,7 @@ class Listener:
             stream.on_cut(protocol.abort)
         chunks = _chunks(self._server, request, answer)
         try:
-            if incoming.version >= (1, 1):
+            if incoming.version >= (1, 1) and not passed:
                 outgoing.enable_chunked_encoding()
             await outgoing.prepare(incoming)
             async for chunk in chunks:

@@ -192,4 +192,4 @@ class Server(web.Server):
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         self.open -= 1
         super().connection_lost(handler, exc)
-        self.memory.freed(_CONNECTION_BYTES)
+        self.memory.freed(_CONNECTION_BYTES, cycles=True)

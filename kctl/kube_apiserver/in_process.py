@@ -15,7 +15,7 @@ from kctl.kube_apiserver.caller import CANONICAL, Body, manager_of
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 from kctl.kube_apiserver.registry.watch import Bookmark, WatchFailure, WatchStream
 from kctl.kube_apiserver.request import ResourceRequest
-from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, RawAnswer, Response, TextAnswer, UpgradeAnswer, WatchAnswer
+from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, PassedAnswer, RawAnswer, Response, TextAnswer, UpgradeAnswer, WatchAnswer
 from kctl.kube_apiserver.serving import Serving
 from kctl.kube_apiserver.watch_cache import Change
 
@@ -63,6 +63,8 @@ class InProcessTransport:
                 return ApiResponse(answer.status, {}, request.warnings, text=answer.chunks)
             case RawAnswer():  # pods/log of a pod without a node: no content
                 return ApiResponse(answer.status, {}, request.warnings)
+            case PassedAnswer():
+                return ApiResponse(answer.status, {}, request.warnings, text=answer.chunks)
             case UpgradeAnswer():
                 raise BadRequest("there is no connection here that could be upgraded")
         assert_never(answer)

@@ -1,7 +1,7 @@
 """Memory back to the system, for a server that runs for weeks.
 
-glibc keeps what was freed in the middle of its heap; after a thousand clients have left, or five thousand pods, that is most of what the
-process holds. malloc_trim gives it back, in a thread, since it may take some hundredths of a second.
+glibc keeps what was freed in the middle of its heap; after a thousand clients have left, five thousand pods, or a few bodies of megabytes,
+that is most of what the process holds. malloc_trim gives it back, in a thread, since it may take some hundredths of a second.
 
 Python frees what nobody refers to at once, and cycles when its collector comes by. The daemon's comes by for the rounds here only: objects
 are trees, a request leaves no cycle, and looking at all of them as often as Python does by default costs a tenth of all CPU. Closed
@@ -41,6 +41,7 @@ class MemoryReturn:
 
     def __init__(self) -> None:
         self._freed = 0
+        self._cycles = False
         self._timer: asyncio.TimerHandle | None = None
         self._round: asyncio.TimerHandle | None = None
         self._pause = 0.0
@@ -55,14 +56,18 @@ class MemoryReturn:
             if timer is not None:
                 timer.cancel()
 
-    def freed(self, size: int) -> None:
+    def freed(self, size: int, *, cycles: bool) -> None:
+        """About how much, and whether Python's collector must first find it."""
         self._freed += size
+        self._cycles |= cycles
         if self._freed >= WORTH_IT and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._young)
 
     def _young(self) -> None:
         self._timer, self._freed = None, 0
-        gc.collect(1)  # a closed connection is a cycle of its transport and its callbacks
+        if self._cycles:
+            self._cycles = False
+            gc.collect(1)  # a closed connection is a cycle of its transport and its callbacks
         asyncio.get_running_loop().run_in_executor(None, trim)
 
     def _begin_round(self) -> None:

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from importlib import import_module
+from typing import Any, cast
 
 import orjson
 
 from kctl.kube_apiserver import health
 from kctl.kube_apiserver.handlers.dispatch import Dispatcher
 from kctl.kube_apiserver.metrics import Metrics
-from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedRequest
+from kctl.kube_apiserver.request import AggregatedRequest, Request, ResourceRequest, UnservedRequest
 from kctl.kube_apiserver.request_info import no_such_resource, not_allowed
 from kctl.kube_apiserver.response import ObjectAnswer, RawAnswer, Response
 from kctl.kube_apiserver.serving import Serving
@@ -33,11 +34,20 @@ class Paths:
         match request:
             case ResourceRequest():
                 return await self._dispatcher.dispatch(request)
+            case AggregatedRequest():
+                return await self._aggregated(request)
             case UnservedRequest():
                 if request.error is not None:
                     raise request.error
                 return not_found()
         return await self._other(request)
+
+    async def _aggregated(self, request: AggregatedRequest) -> Response:
+        await self._load("aggregation.passing")
+        from kctl.kube_apiserver.aggregation import passing
+
+        registry = self._server.registry
+        return await passing.handle(registry, cast(Any, registry.aggregated), request)
 
     async def _other(self, request: Request) -> Response:
         if not request.path.startswith("/"):  # CONNECT host:port
@@ -79,18 +89,21 @@ class Paths:
         from kctl.kube_apiserver import discovery
 
         table, parts = self._server.table, path[1:].split("/")
+        more = await self._extension("discovery") if parts[0] == "apis" and len(parts) < 3 else None
         if len(parts) == 1:
             aggregated = discovery.wants_aggregated(request.accept)
             if aggregated:
                 document = discovery.aggregated(table, core=parts[0] == "api")
-                return RawAnswer(orjson.dumps(document), aggregated)
+                return RawAnswer(orjson.dumps(document if more is None else more.aggregated(document, self._extensions)), aggregated)
             legacy = discovery.api_versions(self._address()) if parts[0] == "api" else discovery.api_group_list(table)
-            return ObjectAnswer(legacy)
+            return ObjectAnswer(legacy if more is None else more.group_list(legacy, self._extensions))
         found = None
         if parts[0] == "api" and len(parts) == 2:
             found = discovery.api_resource_list(table, "", parts[1])
         elif parts[0] == "apis" and len(parts) == 2:
             found = discovery.api_group(table, parts[1])
+            if more is not None:
+                found = more.group(found, parts[1], self._extensions)
         elif parts[0] == "apis" and len(parts) == 3:
             found = discovery.api_resource_list(table, parts[1], parts[2])
             if found is None and table.versions(parts[1]) and not table.is_custom(parts[1]):
@@ -104,8 +117,40 @@ class Paths:
         # documents of megabytes: beside the loop
         table, custom = tuple(self._server.table), self._server.registry.custom
         known = request.headers.get("if-none-match", "")
+        more = await self._extension("openapi")
+        if more is not None and (theirs := await self._extensions_openapi(more, request, path, known)) is not None:
+            return theirs
         found = await asyncio.to_thread(openapi.answer, table, path, request.accept, request.query, custom, known)
         return found if found is not None else not_found()
+
+    @property
+    def _extensions(self) -> Any:
+        """The Aggregator, which is loaded with the first extension API server."""
+        return self._server.registry.aggregated
+
+    async def _extension(self, module: str) -> Any:
+        """What merges their documents with ours; None where there is no extension API server."""
+        if self._extensions is None:
+            return None
+        await self._load(f"aggregation.{module}")
+        return import_module(f"kctl.kube_apiserver.aggregation.{module}")
+
+    async def _extensions_openapi(self, more: Any, request: Request, path: str, known: str) -> Response | None:
+        from kctl.kube_apiserver import openapi
+
+        table, custom, wire = tuple(self._server.table), self._server.registry.custom, request.wire
+        parts = path.split("/")[2:]
+        if parts[0] == "v3" and len(parts) == 4 and parts[1] == "apis":
+            raw_query = wire.raw_query if wire is not None else ""
+            found: Response | None = await more.document(self._extensions, parts[2], parts[3], raw_query, request.accept, known)
+            return found
+        if parts == ["v3"]:
+            own = await asyncio.to_thread(openapi.answer, table, path, request.accept, request.query, custom, "")
+            return more.index(own, self._extensions) if own is not None else None
+        if parts == ["v2"] and "protobuf" not in request.accept:
+            own = await asyncio.to_thread(openapi.answer, table, path, request.accept, request.query, custom, "")
+            return await asyncio.to_thread(more.merged_v2, own, self._extensions) if own is not None else None
+        return None
 
     async def _openid(self, request: Request, path: str) -> Response:
         await self._load("openid")

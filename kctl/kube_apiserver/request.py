@@ -4,7 +4,7 @@ in-process and over HTTPS alike. request_info.py makes the second of the first; 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.audit.event import AuditEvent
 
 _NOTHING: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Of a request that is passed on: all its headers as they came, and its body (None for none), which is still arriving; `length` None
+    where nobody knows how much."""
+
+    headers: Sequence[tuple[str, str]]
+    body: AsyncIterator[bytes] | None
+    length: int | None
 
 
 @dataclass(slots=True)
@@ -46,6 +56,8 @@ class WireRequest:
     """Whom the way in knows to ask; over TLS nobody, until the filter authentication has looked."""
     raw_query: str = ""
     """As it came, for what takes a parameter several times and what is passed on."""
+    unread: Unread | None = None
+    """Then there is no `raw_body`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +82,11 @@ class Request:
     """The verb of the constrained impersonation by which `user` came to be who they are; '' where nobody is impersonated that way."""
     on_answered: Callable[[], None] | None = None
     """What is to be done when the whole answer has been sent; see `answered`."""
+
+    @property
+    def is_passed_on(self) -> bool:
+        """To another server, body and all."""
+        return False
 
     @property
     def in_process(self) -> bool:
@@ -152,6 +169,10 @@ class ResourceRequest(Request):
         self.on_answered = None
 
     @property
+    def is_passed_on(self) -> bool:
+        return self.subresource == "proxy"
+
+    @property
     def resource(self) -> ResourceType:
         return self.endpoint.resource
 
@@ -196,6 +217,18 @@ class UnservedRequest(Request):
     name: str = ""
     subresource: str = ""
     error: ApiError | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class AggregatedRequest(Request):
+    """On a group version that an extension API server serves."""
+
+    group: str
+    version: str
+
+    @property
+    def is_passed_on(self) -> bool:
+        return True
 
 
 Handler = Callable[[Request], Awaitable[Response]]

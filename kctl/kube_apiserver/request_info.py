@@ -13,7 +13,7 @@ from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, BadRequest, MethodNotSupported, NotFound
 from kctl.kube_apiserver.registry.list_options import parse_bool
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.request import Request, ResourceRequest, UnservedRequest, WireRequest
+from kctl.kube_apiserver.request import AggregatedRequest, Request, ResourceRequest, UnservedRequest, WireRequest
 
 _OBJECT_VERBS = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -51,6 +51,14 @@ def resolve(wire: WireRequest, registry: Registry) -> Request:
         return UnservedRequest(verb=wire.method.lower(), error=wire.error, **_of_wire(wire))
     if len(parts) > 2 and parts[0] == "api":
         return _on_resource(wire, registry, "", parts[1], parts[2:])
+    if (
+        registry.aggregated is not None
+        and len(parts) > 2
+        and parts[0] == "apis"
+        and registry.aggregated.way(parts[1], parts[2]) is not None
+    ):
+        verb = _taken_apart(wire, parts[1], [unquote(part) for part in parts[3:]])[0] if len(parts) > 3 else wire.method.lower()
+        return AggregatedRequest(verb=verb, group=parts[1], version=parts[2], **_of_wire(wire))
     if len(parts) > 3 and parts[0] == "apis":
         return _on_resource(wire, registry, parts[1], parts[2], parts[3:])
     return Request(verb=wire.method.lower(), **_of_wire(wire))
@@ -83,7 +91,7 @@ def _on_resource(wire: WireRequest, registry: Registry, group: str, version: str
         if served_by is not None:
             return ResourceRequest(verb=verb, endpoint=served_by, namespace=namespace, name=name, subresource=subresource, **_of_wire(wire))
     elif version in versions:
-        resource = None if "" in rest else registry.table.by_plural(group, version, plural)
+        resource = None if "" in rest and _has_gap(rest, subresource) else registry.table.by_plural(group, version, plural)
         try:
             if resource is None:
                 raise no_such_resource()
@@ -126,6 +134,11 @@ def _taken_apart(wire: WireRequest, group: str, rest: list[str]) -> _Asked:
         elif not name:
             verb = "list"
     return verb, plural, namespace, name, subresource, len(rest)
+
+
+def _has_gap(rest: list[str], subresource: str) -> bool:
+    """What is proxied may have empty parts in its path."""
+    return subresource != "proxy" or "" in rest[: rest.index("proxy")]
 
 
 def _is_namespace_part(rest: list[str]) -> bool:

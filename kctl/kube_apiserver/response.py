@@ -84,6 +84,16 @@ class TextAnswer:
 
 
 @dataclass(slots=True)
+class PassedAnswer:
+    """What another server answered, passed on as it comes (proxies, aggregated APIs): of its headers those that are for the client, names
+    in any case, several with one name where it gave several."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(slots=True)
 class RawAnswer:
     """A body that is encoded already: health, metrics, OpenAPI, aggregated discovery. With an ETag among the headers a client that
     has this body is told so (304). `content_type` '' where there is no body."""
@@ -112,10 +122,12 @@ class UpgradeAnswer:
     serve: Callable[[Connection], Awaitable[None]]
     subprotocol: str = ""
     as_text: bool = False
+    raw: bool = False
+    """The handshake has been answered by somebody else, in `headers`; whatever the protocol, `serve` gets bytes."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Response = ObjectAnswer | ListAnswer | WatchAnswer | TextAnswer | RawAnswer | UpgradeAnswer
+Response = ObjectAnswer | ListAnswer | WatchAnswer | TextAnswer | PassedAnswer | RawAnswer | UpgradeAnswer
 
 
 def failure(error: ApiError) -> ObjectAnswer:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import SERVICES, ResourceTable, ResourceType
 from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.user import User
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.filters.audit import Auditing
     from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
+    from kctl.kube_apiserver.streaming.dialing import Dialer
 
 
 class ApiServer:
@@ -76,6 +80,7 @@ class ApiServer:
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
         self._policy_status: asyncio.Task[None] | None = None
+        self._aggregation: asyncio.Task[None] | None = None
         self._definitions: Follower | None = None
         self.bound_port = 0
         self._housekeeping: Housekeeping | None = None
@@ -89,6 +94,15 @@ class ApiServer:
     @kubelet_connector.setter
     def kubelet_connector(self, connector: KubeletConnector | None) -> None:
         self.parts.kubelets.connector = connector
+
+    @property
+    def dialer(self) -> Dialer | None:
+        """How proxies reach pods and nodes; may be set any time."""
+        return self.parts.kubelets.dialer
+
+    @dialer.setter
+    def dialer(self, dialer: Dialer | None) -> None:
+        self.parts.kubelets.dialer = dialer
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -114,6 +128,7 @@ class ApiServer:
             self._roles = Settling(self.registry, self.authorization)
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
         self._policy_status = asyncio.create_task(self._keep_policy_status())
+        self._aggregation = asyncio.create_task(self._keep_aggregator())
         from kctl.kube_apiserver import definitions_follower
 
         self.registry.definitions = self._definitions = definitions_follower.Follower(self.registry)
@@ -128,6 +143,19 @@ class ApiServer:
         from kctl.kube_apiserver import policy_status
 
         await policy_status.keep(self.registry, watcher)
+
+    async def _keep_aggregator(self) -> None:
+        """Waits for the first APIService of an extension API server before it loads what leads there."""
+        cache = self.storage.cache("apiregistration.k8s.io", "apiservices", False)
+        watcher = cache.subscribe(None, "")
+        seen: Sequence[Object] = [entry.object for entry in cache.entries.values()]
+        while not any(obj["spec"].get("service") for obj in seen):
+            batch = await watcher.next()
+            if batch is None:
+                return
+            seen = [change.entry.object for change in batch]
+        module = await self.clock.beside(partial(import_module, "kctl.kube_apiserver.aggregation.aggregator"))
+        await module.Aggregator(self.registry).run(watcher)
 
     def transport(self, user: User) -> Transport:
         """The in-process way in for what a person wrote: bodies are checked as over HTTPS."""
@@ -207,6 +235,8 @@ class ApiServer:
             await self._flow_schemas
         if self._policy_status is not None:
             await self._policy_status
+        if self._aggregation is not None:
+            await self._aggregation
         if self._definitions is not None:
             await self._definitions.stop()
         if self._listener is not None:

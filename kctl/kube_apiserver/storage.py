@@ -18,6 +18,7 @@ from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
+from kctl.kube_apiserver.caller import LARGE
 from kctl.kube_apiserver.watch_cache import FRESH_SECONDS, PREFIX, Change, Entry, WatchCache, at_revision
 from store.errors import Compacted, Conflict, KeyExists, KeyNotFound, StoreClosed, StoreError
 from store.etcd import Etcd as Etcd
@@ -27,6 +28,8 @@ from store.types import Event, KeyValue
 _LOG = logging.getLogger(__name__)
 _HISTORY_REVISIONS = 1000
 """How much of the store's history is read at a time."""
+LARGEST_VALUE = 4 << 20
+"""Bytes of an object's JSON. etcd takes requests of 1.5 MiB, in which the protobuf of most objects is a half to two thirds of that."""
 
 
 class _Tag(NamedTuple):
@@ -35,6 +38,8 @@ class _Tag(NamedTuple):
     cache: WatchCache
     key: str
     object: Object
+    size: int
+    """Bytes of its JSON."""
 
 
 class StorageError(Exception):
@@ -59,6 +64,13 @@ class TooOld(StorageError):
 
 class Unavailable(StorageError):
     """The store is closed."""
+
+
+class TooLarge(StorageError):
+    """Of an object that etcd would not take, either."""
+
+    def __init__(self) -> None:
+        super().__init__("etcdserver: request is too large")
 
 
 class Damaged(StorageError):
@@ -176,12 +188,15 @@ class Storage:
         for event in events:
             value = event.key_value
             revision = value.mod_revision
-            tag = event.tag
-            cache, key = tag[:2] if isinstance(tag, _Tag) else self._locate(value.key)
+            tag = event.tag if isinstance(event.tag, _Tag) else None
+            cache, key = (tag.cache, tag.key) if tag is not None else self._locate(value.key)
             found = batches.get(cache)
             if found is None:
                 found = batches[cache] = [], {}
             changes, newest = found
+            size = tag.size if tag is not None else 0
+            if size >= LARGE or key in cache.sizes:
+                cache.note_large(key, revision, size)
             known = newest[key] if key in newest else cache.entries.get(key)
             old = known.object if known is not None else None
             if event.type == "DELETE":
@@ -189,7 +204,7 @@ class Storage:
                 if old is not None:
                     changes.append(Change("DELETED", key, Entry(at_revision(old, revision), revision), old))
             else:
-                obj = _at_revision_in_place(tag.object, revision) if isinstance(tag, _Tag) else _decode(value, cache)
+                obj = _at_revision_in_place(tag.object, revision) if tag is not None else _decode(value, cache)
                 entry = newest[key] = Entry(obj, revision)
                 changes.append(Change("ADDED" if old is None else "MODIFIED", key, entry, old))
         self.revision = events[-1].key_value.mod_revision
@@ -207,17 +222,25 @@ class Storage:
 
     async def create(self, cache: WatchCache, key: str, obj: Object) -> Object:
         """Store a new object, whose metadata dict must be the caller's own and have no resourceVersion; the object with
-        one. Raises Exists."""
+        one. Raises Exists, TooLarge."""
+        value = _encode(obj)
+        size = len(value)
+        if size > LARGEST_VALUE:
+            raise TooLarge
         try:
-            revision = await self._store.create(self._store_key(cache, key), _encode(obj), tag=_Tag(cache, key, obj))
+            revision = await self._store.create(self._store_key(cache, key), value, tag=_Tag(cache, key, obj, size))
         except StoreError as error:
             raise _translate(error) from error
         return _at_revision_in_place(obj, revision)
 
     async def update(self, cache: WatchCache, key: str, obj: Object, revision: int) -> Object:
-        """Replace the object that is at `revision`. Raises Stale, Missing."""
+        """Replace the object that is at `revision`. Raises Stale, Missing, TooLarge."""
+        value = _encode(obj)
+        size = len(value)
+        if size > LARGEST_VALUE:
+            raise TooLarge
         try:
-            stored = await self._store.update(self._store_key(cache, key), _encode(obj), revision, tag=_Tag(cache, key, obj))
+            stored = await self._store.update(self._store_key(cache, key), value, revision, tag=_Tag(cache, key, obj, size))
         except StoreError as error:
             raise _translate(error) from error
         return _at_revision_in_place(obj, stored)

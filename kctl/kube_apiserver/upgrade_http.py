@@ -147,7 +147,7 @@ async def upgrade(
     if transport is None:
         raise ConnectionResetError("the client is gone")
     connection: _WebSocket | _Bytes
-    if answer.protocol == "websocket":
+    if answer.protocol == "websocket" and not answer.raw:
         subprotocols = (answer.subprotocol,) if answer.subprotocol else ()
         socket = web.WebSocketResponse(protocols=subprotocols, compress=False, max_msg_size=MESSAGE_BYTES, autoping=True, decode_text=False)
         outgoing: web.StreamResponse = socket

@@ -16,6 +16,7 @@ import orjson
 
 from kctl.apimachinery.field_ownership.managed_fields import default
 from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.caller import LARGE
 
 PREFIX = "/registry/"
 WINDOW, SMALLEST_WINDOW = 2000, 100
@@ -23,6 +24,8 @@ WINDOW, SMALLEST_WINDOW = 2000, 100
 FRESH_SECONDS = 75.0
 """As upstream: a little more than from one bookmark to the next. What is older goes, but for the smallest window; so a burst of changes
 does not hold its objects for ever."""
+WINDOW_BYTES = 16 << 20
+"""Of large changes in the window, in JSON: what is older is read from the store, too."""
 MAX_BACKLOG = 50_000
 """Changes a watcher may lag behind before its watch is ended (it resumes or lists again)."""
 MAX_BACKLOG_BYTES = 16 << 20
@@ -177,6 +180,11 @@ class WatchCache:
         self._times: deque[float] = deque()
         """When each change of the window came."""
         self._window_start = 0
+        self._large: deque[tuple[int, int]] = deque()
+        """Revision and size of the large changes in the window."""
+        self._large_bytes = 0
+        self.sizes: dict[str, int] = {}
+        """Of the large objects, by key."""
         self.last_revision = 0
         """No change of this resource is newer: the revision of its newest one, or the store's where none has happened since the
         start (what is gone by then left no entry to tell)."""
@@ -200,6 +208,9 @@ class WatchCache:
         self._moved = set()
         self._window.clear()
         self._times.clear()
+        self._large.clear()
+        self._large_bytes = 0
+        self.sizes.clear()
 
     def _put(self, key: str, entry: Entry) -> None:
         self.entries[key] = entry
@@ -235,13 +246,24 @@ class WatchCache:
         for watcher in tuple(self._watchers):
             watcher.push(changes)
 
+    def note_large(self, key: str, revision: int, size: int) -> None:
+        """A change that is applied next makes an object large, or takes the place of a large one, which the window then keeps. `size` in
+        bytes of JSON; 0 of what is deleted."""
+        held = max(size, self.sizes.pop(key, 0))
+        if size >= LARGE:
+            self.sizes[key] = size
+        self._large.append((revision, held))
+        self._large_bytes += held
+
     def forget(self, now: float) -> None:
-        """Changes that are too many or too old."""
+        """Changes that are too many, too old or too large."""
         window, times = self._window, self._times
         oldest = now - FRESH_SECONDS
-        while len(window) > WINDOW or (len(window) > SMALLEST_WINDOW and times[0] < oldest):
+        while len(window) > WINDOW or (len(window) > SMALLEST_WINDOW and times[0] < oldest) or self._large_bytes > WINDOW_BYTES:
             self._window_start = window.popleft().entry.revision
             times.popleft()
+            if self._large and self._large[0][0] <= self._window_start:
+                self._large_bytes -= self._large.popleft()[1]
 
     def _note_order(self, key: str) -> None:
         """`key` has come or gone."""

@@ -52,6 +52,8 @@ UPSTREAMS_OWN_500 = re.compile(
             # bindings to what is no node, an eviction that two budgets count
             *_TARGETS,
             rf"\[{_TARGETS[0]}, {_TARGETS[1]}\]",
+            # what etcd does not take
+            r"etcdserver: request is too large",
             r"This pod has more than one PodDisruptionBudget, which the eviction subresource does not support\.",
         )
     ),

@@ -43,9 +43,12 @@ class Tracker:
         self._blank: shapes.Blank | None = None
         self._known: dict[Any, _Outcome] = {}
 
-    def created(self, obj: Object, manager: str, now: str, given: ManagedFields | None = None) -> ManagedFields | None:
-        """Of a new object without managedFields; `given` is what its maker says of who owns what."""
-        if given is not None:
+    def created(
+        self, obj: Object, manager: str, now: str, given: ManagedFields | None = None, *, apart: bool = False
+    ) -> ManagedFields | None:
+        """Of a new object without managedFields; `given` is what its maker says of who owns what. `apart`: without what is remembered,
+        for large objects, of which nothing is, and for other threads than the loop's."""
+        if given is not None or apart:
             return self._worked_out(self.form.zero, obj, given, manager, now)
         private: list[str] = []
         try:
@@ -61,10 +64,15 @@ class Tracker:
             return self._worked_out(self.form.zero, obj, None, manager, now)
         return self._remember(key, pool, self._worked_out(self.form.zero, obj, None, manager, now))
 
-    def updated(self, old: Object, new: Object, current: ManagedFields | None, manager: str, now: str) -> ManagedFields | None:
-        """After `manager` made `new` of `old`, which had `current`; nobody is tracked where nobody was. `now` is RFC 3339."""
+    def updated(
+        self, old: Object, new: Object, current: ManagedFields | None, manager: str, now: str, *, apart: bool = False
+    ) -> ManagedFields | None:
+        """After `manager` made `new` of `old`, which had `current`; nobody is tracked where nobody was. `now` is RFC 3339. `apart`: as
+        of `created`."""
         if current is None:
             return None
+        if apart:
+            return self._worked_out(old, new, current, manager, now)
         private: list[str] = []
         try:
             shape = shapes.of_change(old, new, self._type, private)

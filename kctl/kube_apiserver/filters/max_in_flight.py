@@ -73,7 +73,7 @@ class Bodies:
     """How much of what clients sent is read and checked at a time: three megabytes of empty lists are sixty once they are parsed, and YAML
     takes more. Who has no room waits in line; who would make the line too long is refused. One body alone may be larger than the room."""
 
-    def __init__(self, room: int = 24 << 20, longest_line: int = 64 << 20) -> None:
+    def __init__(self, room: int = 8 << 20, longest_line: int = 64 << 20) -> None:
         self.held = 0
         self.waiting = 0
         self._room = room

@@ -136,12 +136,12 @@ class Create(ServedResource):
         return known.managed
 
     async def _admit_create(self, context: Context, obj: Object, operation: Operation, caller: Caller) -> Object:
-        strategy, meta = self.strategy, obj["metadata"]
+        strategy = self.strategy
         if caller.sent_much:
-            await asyncio.to_thread(strategy.default, context, obj)
+            await asyncio.to_thread(self._default_and_own, context, obj, caller)
         else:
             strategy.default(context, obj)
-        ownership.own_new(self, obj, caller, meta["creationTimestamp"])
+            ownership.own_new(self, obj, caller, obj["metadata"]["creationTimestamp"])
         pending = self.shared.admission.admit(context, obj, None, operation)
         if pending is not None:
             await pending
@@ -169,6 +169,10 @@ class Create(ServedResource):
             strategy.after_delete(context, obj)
             raise
         return obj
+
+    def _default_and_own(self, context: Context, obj: Object, caller: Caller) -> None:
+        self.strategy.default(context, obj)
+        ownership.own_new(self, obj, caller, obj["metadata"]["creationTimestamp"], apart=True)
 
     def _create_refusal(self, context: Context, obj: Object) -> ApiError | None:
         errors = self._create_errors(context, obj)

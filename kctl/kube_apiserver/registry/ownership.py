@@ -13,9 +13,9 @@ from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.registry.served_resource import ServedResource
 
 
-def own_new(served: ServedResource, obj: Object, caller: Caller, now: str) -> None:
+def own_new(served: ServedResource, obj: Object, caller: Caller, now: str, *, apart: bool = False) -> None:
     """Note in the metadata of a new object, in the form it is stored in, who made it. What the request says of managedFields counts as
-    what was there before."""
+    what was there before. `apart`: in a thread of its own, as of large objects."""
     meta = obj["metadata"]
     if caller.applies:
         return
@@ -26,12 +26,14 @@ def own_new(served: ServedResource, obj: Object, caller: Caller, now: str) -> No
         obj = served.from_storage(obj)
     elif served.strategy.annotates:
         obj = served.strategy.versioned(obj)
-    made = (served.trackers[""] if "" in served.trackers else served.tracker("")).created(obj, caller.manager, now, before)
+    made = (served.trackers[""] if "" in served.trackers else served.tracker("")).created(obj, caller.manager, now, before, apart=apart)
     if made is not None:
         meta[FIELD] = made
 
 
-def own_update(served: ServedResource, obj: Object, old: Object, caller: Caller, subresource: str, now: str) -> None:
+def own_update(
+    served: ServedResource, obj: Object, old: Object, caller: Caller, subresource: str, now: str, *, apart: bool = False
+) -> None:
     """Note in the metadata of `obj` (private), which takes the place of `old`, what the caller has changed."""
     if caller.applies:
         return
@@ -48,7 +50,7 @@ def own_update(served: ServedResource, obj: Object, old: Object, caller: Caller,
     elif served.strategy.annotates:
         obj = served.strategy.versioned(obj)
     tracked = served.trackers[subresource] if subresource in served.trackers else served.tracker(subresource)
-    kept = tracked.updated(old, obj, current, caller.manager, now)
+    kept = tracked.updated(old, obj, current, caller.manager, now, apart=apart)
     if kept is not None:
         meta[FIELD] = kept
 

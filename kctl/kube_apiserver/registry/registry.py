@@ -27,6 +27,14 @@ class Following(Protocol):
         ...
 
 
+class Aggregating(Protocol):
+    """Whoever knows the extension API servers."""
+
+    def way(self, group: str, version: str) -> object | None:
+        """None for what none of them serves."""
+        ...
+
+
 class Registry:
     """`parts` are what else of the server its handlers and strategies may use."""
 
@@ -52,6 +60,8 @@ class Registry:
         self.custom: tuple[Endpoint, ...] = ()
         self.definitions: Following | None = None
         """Who serves what is defined, once somebody does."""
+        self.aggregated: Aggregating | None = None
+        """Once there is an extension API server."""
 
     def set_custom(self, endpoints: Iterable[Endpoint]) -> None:
         """Exactly these custom resources are served from now on, in this order."""

@@ -154,10 +154,10 @@ class Update(Create, Get):
         context = self.context(namespace, caller, subresource)
         _restore(obj, old, self, subresource)
         if beside_loop:
-            await asyncio.to_thread(strategy.default, context, obj)
+            await asyncio.to_thread(self._default_and_own_change, context, obj, old, caller)
         else:
             strategy.default(context, obj)
-        ownership.own_update(self, obj, old, caller, subresource, context.now.isoformat()[:19] + "Z")
+            ownership.own_update(self, obj, old, caller, subresource, context.now.isoformat()[:19] + "Z")
         pending = self.shared.admission.admit(context, obj, old, operation)
         if pending is not None:
             await pending
@@ -187,6 +187,10 @@ class Update(Create, Get):
             self._settle(namespace, caller, obj, old, stored=False)
             raise
         return obj
+
+    def _default_and_own_change(self, context: Context, obj: Object, old: Object, caller: Caller) -> None:
+        self.strategy.default(context, obj)
+        ownership.own_update(self, obj, old, caller, context.subresource, context.now.isoformat()[:19] + "Z", apart=True)
 
     def _update_refusal(self, context: Context, obj: Object, old: Object) -> ApiError | None:
         errors = self._update_errors(context, obj, old)

@@ -64,7 +64,7 @@ class SocketDialer:
     object of a simulated cluster has their address in it."""
 
     async def dial(self, address: str, port: int) -> DialedConnection:
-        if not _is_own(address):
+        if not is_own(address):
             raise OSError(errno.EHOSTUNREACH, "no route to host")
         return await open_socket(address, port)
 
@@ -74,7 +74,8 @@ async def open_socket(host: str, port: int) -> SocketConnection:
     return SocketConnection(*await asyncio.open_connection(host, port, limit=_READ_AHEAD_BYTES))
 
 
-def _is_own(address: str) -> bool:
+def is_own(address: str) -> bool:
+    """Whether this machine has the address."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

@@ -43,11 +43,11 @@ async def _settle(calls: Calls, trims: int) -> None:
 
 async def test_it_waits_until_it_is_worth_it(calls: Calls) -> None:
     returned = MemoryReturn()
-    returned.freed(memory.WORTH_IT - 1)
+    returned.freed(memory.WORTH_IT - 1, cycles=True)
     await asyncio.sleep(0.05)
     assert calls.trims == 0
-    returned.freed(1)
-    returned.freed(memory.WORTH_IT)
+    returned.freed(1, cycles=False)
+    returned.freed(memory.WORTH_IT, cycles=False)
     await _settle(calls, 1)
     assert (calls.trims, calls.collections) == (1, [1])
     returned.stop()

@@ -76,3 +76,18 @@ def test_encoding_has_no_type_and_is_made_once() -> None:
     assert found.item() is found.item()
     assert found.item().startswith(b'{"metadata":{"name":"x"')
     assert found.encoded(b'{"kind":"ConfigMap","apiVersion":"v1",').startswith(b'{"kind":"ConfigMap","apiVersion":"v1","metadata"')
+
+
+def test_the_window_forgets_what_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What went before a large change went, too; a deletion holds what it deleted; a small object is nobody's matter."""
+    monkeypatch.setattr(watch_cache, "WINDOW_BYTES", 100_000)
+    cache = filled("a/1", "a/2")
+    for revision, key, size in ((3, "a/3", 60_000), (4, "a/4", 0), (5, "a/5", 30_000)):
+        if size:
+            cache.note_large(key, revision, size)
+        cache.apply([Change("ADDED", key, entry(key, revision), None)])
+    assert [change.entry.revision for change in cache.since(2) or ()] == [3, 4, 5]
+    cache.note_large("a/5", 6, 0)
+    cache.apply([Change("DELETED", "a/5", entry("a/5", 6), cache.entries["a/5"].object)])
+    assert cache.since(2) is None and [change.entry.revision for change in cache.since(3) or ()] == [4, 5, 6]
+    assert cache.sizes == {"a/3": 60_000}

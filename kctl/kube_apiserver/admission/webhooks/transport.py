@@ -13,13 +13,11 @@ import binascii
 import re
 import socket
 import ssl
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from kctl.apimachinery import objects
-from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ENDPOINT_SLICES, SERVICES
+from kctl.kube_apiserver import service_addresses
 from kctl.kube_apiserver.admission.plugin import Server
 
 if TYPE_CHECKING:
@@ -131,35 +129,11 @@ class WebhookTransport:
         host = f"{name}.{namespace}.svc"
         shown = f"https://{host}:{port}{path}"
         try:
-            address, address_port = self._resolve(name, namespace, port)
-        except CannotReach as error:
+            address, address_port = service_addresses.resolve(self._server, name, namespace, port)
+        except service_addresses.CannotResolve as error:
             raise CannotReach(f'Post "{shown}{timeout}": {error}') from None
         authority = f"[{address}]" if ":" in address else address
         return _Target(shown, f"https://{authority}:{address_port}{path}", host)
-
-    def _resolve(self, name: str, namespace: str, port: int) -> tuple[str, int]:
-        service = self._server.get_cached(SERVICES, namespace, name)
-        if service is None:
-            raise CannotReach(f'service "{name}" not found')
-        spec = objects.spec(service)
-        if spec.get("type") == "ExternalName":
-            return str(spec.get("externalName") or ""), port
-        own = next((entry for entry in spec.get("ports") or () if entry.get("port") == port), None)
-        if own is None:
-            raise CannotReach(f'no service port {port} found for service "{name}"')
-        found = next(self._endpoints(name, namespace, own), None)
-        if found is None:
-            raise CannotReach(f'no endpoints available for service "{name}"')
-        return found
-
-    def _endpoints(self, name: str, namespace: str, port: Object) -> Iterator[tuple[str, int]]:
-        for part in self._server.list_cached(ENDPOINT_SLICES, namespace):
-            if objects.labels(part).get("kubernetes.io/service-name") != name:
-                continue
-            numbers = [entry["port"] for entry in part.get("ports") or () if (entry.get("name") or "") == (port.get("name") or "")]
-            for endpoint in part.get("endpoints") or () if numbers else ():
-                if (endpoint.get("conditions") or {}).get("ready") is not False:
-                    yield from ((str(address), int(numbers[0])) for address in endpoint.get("addresses") or ())
 
     def _context(self, bundle: str) -> ssl.SSLContext:
         found = self._contexts.get(bundle)

@@ -25,6 +25,7 @@ from store.memory import MemoryStore
 class Api:
     server: ApiServer
     client: Client
+    store: MemoryStore
 
     async def create(self, api_version: str, kind: str, name: str, namespace: str = "default", **parts: Any) -> Object:
         resource = built_in(api_version, kind)
@@ -48,11 +49,16 @@ class Api:
 
 
 class UnhurriedStore(MemoryStore):
-    """Others have their turn while it writes, as with one on a disk."""
+    """Others have their turn while it writes, as with one on a disk. `updated`: the keys, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.updated: list[str] = []
 
     async def update(self, key: str, value: bytes, mod_revision: int, *, tag: object = None) -> int:
         for _ in range(10):
             await asyncio.sleep(0)
+        self.updated.append(key)
         return await super().update(key, value, mod_revision, tag=tag)
 
 
@@ -61,7 +67,7 @@ async def _serving(store: MemoryStore) -> AsyncIterator[Api]:
     await store.start()
     server = ApiServer(store, clock=RealClock(), randomness=random.Random(3))
     await server.start()
-    made = Api(server, Client(server.transport(ADMIN)))
+    made = Api(server, Client(server.transport(ADMIN)), store)
     await made.create("v1", "ServiceAccount", "default")
     yield made
     await server.stop()

@@ -9,7 +9,7 @@ from kctl.apimachinery.resources import PODS, SERVICE_ACCOUNTS, built_in
 from kctl.apimachinery.status import InternalError
 from kctl.apimachinery.user import ADMIN
 from kctl.client.client import Client
-from kctl.client.kubelet import ByteStream, CannotRun, Forward, Process, Terminal
+from kctl.client.kubelet import ByteStream, CannotRun, Forward, Process, ProxiedAnswer, ProxiedRequest, Terminal
 from kctl.kube_apiserver.server import ApiServer
 
 POD_PATH = "/api/v1/namespaces/default/pods/web"
@@ -56,6 +56,9 @@ class ScriptedKubelet:
                 await stream.write(data.upper())
 
         return forward
+
+    async def proxy(self, node: str, request: ProxiedRequest) -> ProxiedAnswer:
+        return ProxiedAnswer(200, {"Content-Type": "text/plain"}, f"{node} {request.method} {request.target}".encode())
 
 
 async def hello(terminal: Terminal) -> int:
