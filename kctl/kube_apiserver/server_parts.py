@@ -29,7 +29,7 @@ class KubeletLink:
     registering: asyncio.Task[None] | None = None
     """Makes the APIService of that."""
     dialer: Dialer | None = None
-"""To the addresses of simulated pods and their Services; None where only what this machine listens on can be reached."""
+    """To the addresses of simulated pods and their Services; None where only what this machine listens on can be reached."""
     tls: ssl.SSLContext | None = None
     """Of the server's port, where it has one: programs in simulated pods meet the same certificate."""
 
