@@ -65,6 +65,7 @@ from kctl.client.client import Client
 from kctl.client.kubelet import NodeUsage, PodUsage
 
 if TYPE_CHECKING:
+    from controllers.kubelet.network.api_server import ApiForPods
     from controllers.kubelet.network.connections import PodConnection
     from controllers.kubelet.network.pod_networks import PodNetworks
     from controllers.kubelet.pod_worker import PodWorker
@@ -128,6 +129,8 @@ class KubeletFleet:
         self._addresses_given = 0
         self._usage_meter: UsageMeter | None = None
         self._networks: PodNetworks | None = None
+        self.api: Callable[[], ApiForPods] | None = None
+        """kube-apiserver as pods meet it, where there is one for them."""
         self._tasks: dict[asyncio.Task[None], None] = {}
 
     # ---- running
@@ -161,6 +164,8 @@ class KubeletFleet:
         for runner in self._static.values():
             await runner.stop()
         await self._heartbeats.stop()
+        if self._networks is not None:
+            await self._networks.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -304,7 +309,7 @@ class KubeletFleet:
         if self._networks is None:
             from controllers.kubelet.network.assembly import network_of
 
-            self._networks = network_of(self._clock, self._cache_of, self._kubelets, self._context.randomness)
+            self._networks = network_of(self._clock, self._cache_of, self._kubelets, self._context.randomness, self.api)
         return self._networks
 
     def _cache_of(self, kind: str) -> Informer | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from controllers.kube_controller_manager.main import KubeControllerManager
     from controllers.kube_scheduler.main import KubeScheduler
     from controllers.kubelet.fleet import KubeletFleet
+    from controllers.kubelet.network.api_server import ApiForPods
     from store.etcd import Etcd
 
 SMALL_CLUSTER_CIDR, SMALL_CLUSTER_NODES = "10.244.0.0/16", 250
@@ -139,12 +140,18 @@ class KubeletComponent:
             self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes)
             context.api_server.kubelet_connector = self.fleet
             context.api_server.parts.kubelets.dialer = self.fleet
+            self.fleet.api = self._pod_api
             serving = context.clock.call_later(_AFTER_START_SECONDS, self._serve_metrics) if self._resource_metrics else None
             try:
                 await self.fleet.run(ready, stop)
             finally:
                 if serving is not None:
                     serving.cancel()
+
+    def _pod_api(self) -> ApiForPods:
+        from kctl.daemon.pod_api import PodApi
+
+        return PodApi(self._context.api_server)
 
     def _serve_metrics(self) -> None:
         """No start waits for it, or pays for it."""

@@ -22,7 +22,6 @@ NOT_ACTED_ON = (
         "conversion webhooks are not called yet: versions are converted as by the strategy None",
         concerns=_converts_by_webhook,
     ),
-    NotActedOn(("networkpolicies.networking.k8s.io",), "NetworkPolicies are not enforced yet"),
     NotActedOn(
         ("flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"),
         "API priority and fairness is not applied yet: this object is stored only",

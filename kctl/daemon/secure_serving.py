@@ -37,6 +37,7 @@ class SecureServing(KubeApiserverComponent):
     async def listen(self) -> None:
         """The port wanted; where none was asked for 6443, or any free one if that is taken."""
         context, wanted = server_ssl_context(self._pki), self._wanted
+        self._server.parts.kubelets.tls = context
         if wanted == DEFAULT_PORT_OR_FREE:
             try:
                 self.port = await self._server.serve(self._host, DEFAULT_PORT, context)

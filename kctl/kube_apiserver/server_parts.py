@@ -14,6 +14,8 @@ from kctl.kube_apiserver.authorization.authorization import Authorization
 from kctl.kube_apiserver.config import ApiServerConfig
 
 if TYPE_CHECKING:
+    import ssl
+
     from kctl.kube_apiserver.streaming.dialing import Dialer
 
 
@@ -28,6 +30,8 @@ class KubeletLink:
     """Makes the APIService of that."""
     dialer: Dialer | None = None
     """To the addresses of simulated pods and their Services; None where only what this machine listens on can be reached."""
+    tls: ssl.SSLContext | None = None
+    """Of the server's port, where it has one: programs in simulated pods meet the same certificate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,18 +70,3 @@ async def output_of(api: Api, pod: str, script: str, container: str = "") -> str
     done = await execute(api, pod, ["/bin/sh", "-x", "-c", script], container)
     assert done.code == 0, done
     return done.output
-
-
-async def fetched(api: Api, pod: str, path: str) -> tuple[int, bytes]:
-    """(status, body) of a GET of the pod's server at port 80, on the way that pods/proxy takes to it."""
-    dialer = api.server.parts.kubelets.dialer
-    assert dialer is not None
-    address = str((await api.get(pod))["status"]["podIP"])
-    connection = await dialer.dial(address, 80)
-    await connection.write(f"GET /{path} HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
-    data = b""
-    while piece := await connection.read(65536):
-        data += piece
-    connection.close()
-    head, _, body = data.partition(b"\r\n\r\n")
-    return int(head.split(b" ")[1]), body

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from kctl.apimachinery.objects import Object
-from tests.conformance.execution import execute, fetched
+from kctl.apimachinery.user import ADMIN
+from tests.conformance.execution import execute
 from tests.conformance.suite import CORE, NAMESPACE, PODS, Suite, container, is_ready, suite
 
 pytestmark = pytest.mark.virtual_time
@@ -64,8 +65,8 @@ async def found(e2e: Suite, scripts: Sequence[tuple[str, list[str]]], contents: 
     await e2e.until(f"{PODS}/{name}", lambda pod: (pod.get("status") or {}).get("phase") == "Running")
     for file in [each for _, files in scripts for each in files]:
         for _ in range(30):
-            got = await fetched(e2e, f"{PODS}/{name}", f"results/{file}")
-            if got == (200, f"{contents}\n".encode()):
+            got = await e2e.server.handle_raw("GET", f"{PODS}/{name}/proxy/results/{file}", {}, None, {}, ADMIN)
+            if (got.status, got.body) == (200, f"{contents}\n".encode()):
                 break
             await e2e.settle(5)
         else:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -55,19 +56,32 @@ def test_refusals(kubectl: Kubectl, pod: str) -> None:
     assert kubectl("exec", "nope", "--", "true")[2] == 'Error from server (NotFound): pods "nope" not found\n'
 
 
-def test_a_port_nothing_listens_on(kubectl: Kubectl, pod: str) -> None:
-    process = subprocess.Popen(
-        [*kubectl.command, "port-forward", pod, ":81"], env=kubectl.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@contextlib.contextmanager
+def forwarded(kubectl: Kubectl, pod: str, port: int) -> Iterator[tuple[socket.socket, IO[str]]]:
+    """(a connection, what kubectl complains of)"""
+    command = [*kubectl.command, "port-forward", pod, f":{port}"]
+    process = subprocess.Popen(command, env=kubectl.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None and process.stderr is not None
-        port = int(process.stdout.readline().split(":")[1].split()[0])
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
-            assert client.recv(100) == b""
-        assert "an error occurred forwarding 81 -> 81" in process.stderr.readline()
+        local = int(process.stdout.readline().split(":")[1].split()[0])
+        with socket.create_connection(("127.0.0.1", local), timeout=30) as client:
+            yield client, process.stderr
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_port_that_is_served(kubectl: Kubectl, pod: str) -> None:
+    with forwarded(kubectl, pod, 80) as (client, _):
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        got = b"".join(iter(lambda: client.recv(65536), b""))
+    assert got.startswith(b"HTTP/1.1 200 OK\r\n") and b"Welcome to nginx!" in got
+
+
+def test_a_port_nothing_listens_on(kubectl: Kubectl, pod: str) -> None:
+    with forwarded(kubectl, pod, 81) as (client, complaints):
+        assert client.recv(100) == b""
+        assert "an error occurred forwarding 81 -> 81" in complaints.readline()
 
 
 def test_the_python_client(live: LivePair, pod: str) -> None:

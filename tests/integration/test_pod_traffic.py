@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.conformance.suite import APPS, PODS, container, is_ready, suite, template
@@ -54,6 +56,22 @@ async def test_kube_apiserver_is_where_its_service_leads() -> None:
         opened = await shell(e2e, asking, "nc -zv -w 2 kubernetes.default 443")
         assert "Connection to kubernetes.default 443 port [tcp/*] succeeded!" in opened.error
         assert (await shell(e2e, asking, "curl -s kubernetes.default:443")).output == "Client sent an HTTP request to an HTTPS server.\n"
+        base = "https://kubernetes.default"
+        assert (await shell(e2e, asking, f"curl -sk {base}/healthz")).output == "ok"
+        nobody = json.loads((await shell(e2e, asking, f"curl -sk {base}/api/v1/namespaces/e2e/pods")).output)
+        assert nobody["code"] == 403 and "system:anonymous" in nobody["message"]
+        secrets = "/var/run/secrets/kubernetes.io/serviceaccount"
+        script = f'curl -sk -H "Authorization: Bearer $(cat {secrets}/token)" {base}/api/v1/namespaces/$(cat {secrets}/namespace)/pods'
+        known = json.loads((await shell(e2e, asking, script)).output)
+        assert known["code"] == 403 and "system:serviceaccount:e2e:default" in known["message"]
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+        subjects = [{"kind": "ServiceAccount", "name": "default", "namespace": "e2e"}]
+        bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/e2e/rolebindings"
+        await e2e.create(bindings, {"metadata": {"name": "view"}, "roleRef": role, "subjects": subjects})
+        listed = json.loads((await shell(e2e, asking, script)).output)
+        assert [each["metadata"]["name"] for each in listed["items"]] == ["execpod"]
+        endless = await shell(e2e, asking, script + "?watch=true")
+        assert "has no end" in endless.output
 
 
 async def test_a_container_that_restarts_listens_again() -> None:

@@ -9,6 +9,7 @@ import errno
 import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urljoin, urlsplit
 
 from controllers.kubelet.commands.network import ClusterNetwork, Side, joined
@@ -16,6 +17,8 @@ from controllers.kubelet.commands.programs import http
 from controllers.kubelet.commands.programs.http import Request, Response
 from controllers.kubelet.commands.programs.resolver import is_address
 from controllers.kubelet.commands.programs.serving import received
+from controllers.kubelet.commands.tls import TlsFailed, TlsSide, of_client
+from controllers.kubelet.commands.world import Connection
 from kctl.apimachinery.clock import Clock, Timer
 from kctl.apimachinery.objects import Object
 
@@ -69,6 +72,19 @@ def http_target(action: Object, container: Object, address: str, source: str, ag
     return Target(scheme, host, port, path if path.startswith("/") else f"/{path}", [*headers, ("Connection", "close")], source)
 
 
+def _exchanged(side: Side, request: bytes, scheme: str) -> Generator[object, None, object]:
+    """Kubelets do not verify certificates."""
+    buffer = http.Buffer()
+    reading = http.read_response(buffer, "GET")
+    if scheme != "https":
+        side.write(request)
+        return (yield from received(reading, buffer, side))
+    secured = TlsSide(side, of_client(verifies=False), server=False)
+    yield from secured.handshake()
+    secured.write(request)
+    return (yield from received(reading, buffer, cast(Connection, secured)))
+
+
 def dial_failure(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.ETIMEDOUT:
         return f"dial tcp {joined(host, port)}: i/o timeout"
@@ -115,15 +131,11 @@ class Get:
             return
         try:
             side = self._side = self._network.open(target.host, target.port, "TCP", self._wake, target.source)
-            if target.scheme == "https":  # nobody in the simulated network speaks TLS
-                self._end(None, "http: server gave HTTP response to HTTPS client")
-                return
-            buffer = http.Buffer()
-            self._reading = received(http.read_response(buffer, "GET"), buffer, side)
-            side.write(http.encode_request(Request("GET", target.path, "HTTP/1.1", list(target.headers))))
+            request = http.encode_request(Request("GET", target.path, "HTTP/1.1", list(target.headers)))
+            self._reading = _exchanged(side, request, target.scheme)
         except OSError as error:
             if error.errno != errno.ETIMEDOUT:
-                self._end(None, dial_failure(target.host, target.port, error) if self._side is None else "EOF")
+                self._end(None, dial_failure(target.host, target.port, error))
             return  # else nobody answers until the time is over
         self._wake()
 
@@ -142,8 +154,10 @@ class Get:
         except StopIteration as done:
             assert isinstance(done.value, Response)
             self._received(done.value)
-        except http.BadMessage as bad:
-            self._end(None, str(bad) if str(bad) != "EOF" else "EOF")
+        except (http.BadMessage, TlsFailed, OSError) as failed:
+            plain = isinstance(failed, TlsFailed) and failed.plain
+            words = "http: server gave HTTP response to HTTPS client" if plain else "EOF" if isinstance(failed, OSError) else str(failed)
+            self._end(None, words)
 
     def _received(self, response: Response) -> None:
         location = response.header("Location")

@@ -16,6 +16,7 @@ from kctl.apimachinery.clock import Clock
 
 if TYPE_CHECKING:
     from controllers.kubelet.kubelet import Kubelet
+    from controllers.kubelet.network.api_server import ApiForPods
 
 
 class _Routes(ServiceRoutes):
@@ -27,11 +28,15 @@ class _Routes(ServiceRoutes):
 
 
 def network_of(
-    clock: Clock, cache_of: Callable[[str], Informer | None], kubelets: Mapping[str, Kubelet], randomness: random.Random
+    clock: Clock,
+    cache_of: Callable[[str], Informer | None],
+    kubelets: Mapping[str, Kubelet],
+    randomness: random.Random,
+    api: Callable[[], ApiForPods] | None,
 ) -> PodNetworks:
     """The caches fill when a pod needs them; `kubelets` by their nodes' names."""
     sources = NetworkSources(cache_of, kubelets)
     routes = _Routes(clock, sources, random.Random(randomness.getrandbits(64)))
     policies = NetworkPolicies(sources, lambda host: made.pod_of(host))
-    made = PodNetworks(clock, sources, routes, policies.allows)
+    made = PodNetworks(clock, sources, routes, policies.allows, api)
     return made

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from controllers.kubelet.commands.network import ClusterNetwork, Host, PodNetwork, Routes, normal
-from controllers.kubelet.network.api_server import HOST, ApiServerPort
+from controllers.kubelet.network.api_server import ApiForPods, ApiServerPort
 from controllers.kubelet.pod_worker import PodWorker
 from controllers.kubelet.runtime import RunningPod
 from kctl.apimachinery import objects
@@ -62,8 +62,12 @@ class PodNetworks:
         sources: PodSources,
         routes: Routes | None = None,
         allows: Callable[[Host | None, Host, int, str], bool] | None = None,
+        api: Callable[[], ApiForPods] | None = None,
     ) -> None:
+        self._clock = clock
         self._sources = sources
+        self._api = api
+        self._api_ports: dict[tuple[str, int], ApiServerPort] = {}
         self._pods: dict[str, RunningPod] = {}
         self.cluster = ClusterNetwork(clock, routes, allows, self._wanted)
 
@@ -85,6 +89,10 @@ class PodNetworks:
                         protocol, host_ip = str(port.get("protocol") or "TCP"), str(port.get("hostIP") or "")
                         self.cluster.map_host_port(address, host_ip, int(port["hostPort"]), protocol, uid, int(port["containerPort"]))
         return made
+
+    async def stop(self) -> None:
+        for port in self._api_ports.values():
+            await port.stop()
 
     @staticmethod
     def host_of(worker: PodWorker) -> str:
@@ -109,9 +117,10 @@ class PodNetworks:
         node = self._sources.node_at(address)
         if node:
             self.cluster.join(node_host(node), [address], node, _nobody, on_node=True)
-        for port in self._sources.api_server_ports(address):
-            if not self.cluster.has(f"{HOST}/{address}"):
-                ApiServerPort(self.cluster, address, port)
+        if self._api is not None:
+            for port in self._sources.api_server_ports(address):
+                if (address, port) not in self._api_ports:
+                    self._api_ports[address, port] = ApiServerPort(self.cluster, self._clock, self._api(), address, port)
         for pod in list(self._sources.pods_at(address)):
             worker = self._sources.running(pod)
             if worker is not None and normal(address) in map(

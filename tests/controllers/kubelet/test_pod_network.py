@@ -59,6 +59,8 @@ async def ask(cluster: Cluster, host: str, port: int, path: str) -> str:
             'Get "https://{ip}:8080/": http: server gave HTTP response to HTTPS client',
             id="https",
         ),
+        pytest.param({"httpGet": {"path": "/", "port": 443, "scheme": "HTTPS"}}, "", id="tls"),
+        pytest.param({"httpGet": {"path": "/", "port": 443}}, "HTTP probe failed with statuscode: 400", id="plain-to-tls"),
         pytest.param({"httpGet": {"path": "/redirect?location=/healthz", "port": 8080}}, "", id="redirect"),
         pytest.param(
             {"httpGet": {"path": "/redirect?location=/echo?code=500", "port": 8080}},
@@ -83,7 +85,8 @@ async def ask(cluster: Cluster, host: str, port: int, path: str) -> str:
 )
 async def test_a_readiness_probe_asks_what_listens_in_the_pod(cluster: Cluster, action: Object, message: str) -> None:
     served = netexec(readinessProbe=probe(**action), ports=[{"name": "web", "containerPort": 8080}])
-    await cluster.create(pod(containers=[served]))
+    secure = container("tls", image=AGNHOST, args=["porter"], env=[{"name": "SERVE_TLS_PORT_443", "value": "secret"}])
+    await cluster.create(pod(containers=[served, secure]))
     await cluster.step(3)
     found = await cluster.pod()
     said = [text for reason, text in await cluster.events() if reason == "Unhealthy"]

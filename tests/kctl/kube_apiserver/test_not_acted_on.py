@@ -105,9 +105,9 @@ async def test_components_are_not_warned(server: ApiServer) -> None:
 @pytest.mark.parametrize(
     ("group", "plural", "namespace", "rest"),
     [
-        ("networking.k8s.io", "networkpolicies", "default", {"spec": {"podSelector": {}}}),
+        ("resource.k8s.io", "deviceclasses", "", {"spec": {}}),
     ],
-    ids=["networkpolicies"],
+    ids=["deviceclasses"],
 )
 async def test_whole_kinds_over_http(server: ApiServer, group: str, plural: str, namespace: str, rest: dict[str, Any]) -> None:
     """A read is no reason to warn."""

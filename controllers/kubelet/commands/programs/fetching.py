@@ -6,6 +6,7 @@ import errno
 import socket
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urlsplit
 
 from controllers.kubelet.commands.network import Side, joined
@@ -14,6 +15,7 @@ from controllers.kubelet.commands.programs import http
 from controllers.kubelet.commands.programs.http import Request, Response
 from controllers.kubelet.commands.programs.resolver import lookup
 from controllers.kubelet.commands.programs.serving import received
+from controllers.kubelet.commands.world import Connection
 
 Waits = float | None
 CONNECT_SECONDS = 130.0
@@ -127,10 +129,15 @@ class Exchange:
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
     limits: Limits = Limits()
+    verifies: bool = True
+    """Over https: the server's certificate."""
+    authority: bytes | None = None
+    """The PEM text of whom it trusts to have signed that; otherwise nobody."""
 
 
 def fetch(process: Process, exchange: Exchange) -> Generator[Waits, None, tuple[Response, Side]]:
-    """(the response, the connection it came over, which is closed). Raises OSError, socket.gaierror, TimedOut, http.BadMessage."""
+    """(the response, the connection it came over, which is closed). Raises OSError, socket.gaierror, TimedOut, http.BadMessage,
+    tls.TlsFailed."""
     limits = exchange.limits
     connect = limits.connect_seconds if not limits.total_seconds else min(limits.connect_seconds, limits.total_seconds)
     connection, _ = yield from connected(process, exchange.url.host, exchange.url.port, "TCP", Limits(connect))
@@ -138,15 +145,28 @@ def fetch(process: Process, exchange: Exchange) -> Generator[Waits, None, tuple[
     try:
         headers = _complete(exchange)
         request = Request(exchange.method, exchange.url.target, "HTTP/1.1", headers, exchange.body)
-        connection.write(http.encode_request(request))
-        buffer = http.Buffer()
-        reading = received(http.read_response(buffer, exchange.method), buffer, connection)
-        response = yield from waiting(reading, deadline, lambda: TimedOut(connecting=False))
+        exchanging = _exchanged(exchange, connection, http.encode_request(request))
+        response = yield from waiting(exchanging, deadline, lambda: TimedOut(connecting=False))
         assert isinstance(response, Response)
         return response, connection
     finally:
         deadline.cancel()
         connection.close()
+
+
+def _exchanged(exchange: Exchange, connection: Side, request: bytes) -> Generator[Waits, None, Response]:
+    buffer = http.Buffer()
+    reading = http.read_response(buffer, exchange.method)
+    if exchange.url.scheme != "https":
+        connection.write(request)
+        return (yield from received(reading, buffer, connection))  # type: ignore[no-any-return]
+    from controllers.kubelet.commands import tls
+
+    context = tls.of_client(exchange.authority, verifies=exchange.verifies)
+    secured = tls.TlsSide(connection, context, server=False, name=exchange.url.host)
+    yield from secured.handshake()
+    secured.write(request)
+    return (yield from received(reading, buffer, cast(Connection, secured)))  # type: ignore[no-any-return]
 
 
 def _complete(exchange: Exchange) -> list[tuple[str, str]]:

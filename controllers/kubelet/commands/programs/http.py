@@ -207,6 +207,8 @@ def _head(buffer: Buffer) -> Generator[None, None, tuple[str, Headers] | None]:
     while True:
         while buffer.data[:2] == b"\r\n":
             buffer.take(2)
+        if buffer.data[:1] == b"\x16":  # a TLS client's hello
+            raise BadMessage("malformed HTTP request")
         end = buffer.data.find(b"\r\n\r\n")
         short = buffer.data.find(b"\n\n")
         if end >= 0 or short >= 0:

@@ -17,6 +17,7 @@ from controllers.kubelet.commands.programs import http
 from controllers.kubelet.commands.programs.call import Applet, Call, programs
 from controllers.kubelet.commands.programs.fetching import Exchange, Limits, TimedOut, Url, fetch, parse_url
 from controllers.kubelet.commands.programs.http import Response
+from controllers.kubelet.commands.tls import TlsFailed, of_client
 
 Waits = float | None
 _MOST_REDIRECTS = 50
@@ -233,8 +234,24 @@ def _exchange(call: Call, options: _Options, text: str) -> Generator[Waits, None
         headers.append(("Content-Type", "application/x-www-form-urlencoded"))
     if options.data and not body and method == "POST":
         headers.append(("Content-Length", "0"))
+    authority = None
+    if "cacert" in options.values:
+        try:
+            authority = call.process.read(options.values["cacert"])
+            of_client(authority)
+        except OSError:
+            raise CurlError(77, f"error setting certificate file: {options.values['cacert']}") from None
     limits = Limits(_seconds(options.values.get("connect-timeout", "")) or Limits().connect_seconds, _seconds(options.values.get("m", "")))
-    return Exchange(url, options.values.get("X", method), headers, body, limits)
+    return Exchange(url, options.values.get("X", method), headers, body, limits, "k" not in options.flags, authority)
+
+
+def _tls_error(failed: TlsFailed) -> CurlError:
+    """As curl with OpenSSL words it."""
+    if failed.unverified:
+        return CurlError(60, f"SSL certificate problem: {failed.unverified}")
+    if failed.plain:
+        return CurlError(35, "TLS connect error: error:0A00010B:SSL routines::wrong version number")
+    return CurlError(35, f"TLS connect error: {failed}")
 
 
 def _body(call: Call, options: _Options) -> Generator[Waits, None, bytes]:
@@ -287,10 +304,10 @@ def _fetched(call: Call, options: _Options, exchange: Exchange) -> Generator[Wai
 def _sent(call: Call, exchange: Exchange) -> Generator[Waits, None, tuple[Response, Side]]:
     url, limits = exchange.url, exchange.limits
     start = call.process.world.clock.monotonic()
-    if url.scheme == "https":
-        raise CurlError(35, "TLS is not simulated")
     try:
         return (yield from fetch(call.process, exchange))
+    except TlsFailed as failed:
+        raise _tls_error(failed) from None
     except socket.gaierror:
         raise CurlError(6, f"Could not resolve host: {url.host}") from None
     except TimedOut as late:
@@ -399,14 +416,18 @@ def _downloaded(call: Call, given: dict[str, str], text: str, headers: list[tupl
     method = "POST" if "d" in given else "HEAD" if "s" in given and call.gnu else "GET"
     for _ in range(20):
         sent = [("User-Agent", given.get("U", "Wget/1.21.4" if call.gnu else "Wget")), *headers, ("Connection", "close")]
-        exchange = Exchange(url, method, sent, given.get("d", "").encode(), Limits(seconds, seconds))
-        if url.scheme == "https":
-            raise NotInterpreted("wget over TLS")
+        verifies = call.gnu and "k" not in given
+        if url.scheme == "https" and not call.gnu and "q" not in given:
+            call.complain("note: TLS certificate validation not implemented")
+        exchange = Exchange(url, method, sent, given.get("d", "").encode(), Limits(seconds, seconds), verifies)
         try:
             response, side = yield from fetch(call.process, exchange)
         except socket.gaierror:
             call.complain(f"unable to resolve host address '{url.host}'" if call.gnu else f"bad address '{url.host}'")
             return 4 if call.gnu else 1
+        except TlsFailed as failed:
+            call.complain(f"cannot verify {url.host}'s certificate: {failed.unverified}" if failed.unverified else f"SSL error: {failed}")
+            return 5 if call.gnu else 1
         except TimedOut:
             call.complain("download timed out")
             return 4 if call.gnu else 1

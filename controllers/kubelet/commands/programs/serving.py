@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Generator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from controllers.kubelet.commands.errors import Exit
 from controllers.kubelet.commands.network import PodNetwork, Side
@@ -14,6 +14,9 @@ from controllers.kubelet.commands.programs import http
 from controllers.kubelet.commands.programs.http import Request, Response
 from controllers.kubelet.commands.world import Connection
 from kctl.apimachinery.clock import Timer
+
+if TYPE_CHECKING:
+    import ssl
 
 Waits = float | None
 Task = Generator[Waits, None, Any]
@@ -54,6 +57,23 @@ class Server:
 
     def http(self, port: int, handler: Handler) -> None:
         self.listen(port, "TCP", lambda connection: self.http_connection(connection, handler))
+
+    def https(self, port: int, handler: Handler, context: ssl.SSLContext | None = None) -> None:
+        """With a certificate of its own where there is no `context`."""
+
+        def serve(connection: Side) -> Task:
+            from controllers.kubelet.commands import tls
+
+            secured = tls.TlsSide(connection, context or tls.self_signed(), server=True)
+            try:
+                yield from secured.handshake()
+            except tls.TlsFailed as failed:
+                self.log(f"http: TLS handshake error from {connection.peer}: {failed}")
+                return
+            yield from self.http_connection(cast(Side, secured), handler)
+            secured.finish()
+
+        self.listen(port, "TCP", serve)
 
     def spawn(self, task: Task) -> None:
         self._tasks.append((task, None))

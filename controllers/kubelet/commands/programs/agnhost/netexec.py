@@ -6,6 +6,7 @@ import errno
 import re
 import socket
 from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING
 
 from controllers.kubelet.commands.errors import Exit, NotInterpreted
 from controllers.kubelet.commands.network import Side, joined
@@ -17,6 +18,9 @@ from controllers.kubelet.commands.programs.http import Request, Response
 from controllers.kubelet.commands.programs.resolver import lookup
 from controllers.kubelet.commands.programs.servers import as_json
 from controllers.kubelet.commands.programs.serving import Server, Task, words_of
+
+if TYPE_CHECKING:
+    import ssl
 
 Waits = float | None
 Answer = Generator[Waits, None, Response]
@@ -294,15 +298,27 @@ def _first(side: Side) -> Generator[Waits, None, bytes]:
         yield None
 
 
+def _certificate(process: Process, certificate: str, key: str) -> ssl.SSLContext:
+    """That of the container's files; the image's own is made when it is used. Raises OSError."""
+    from controllers.kubelet.commands import tls
+
+    if (certificate, key) == ("/localhost.crt", "/localhost.key"):
+        return tls.self_signed()
+    return tls.loaded(process.read(certificate), process.read(key))
+
+
 def _run(process: Process, values: Mapping[str, Flag], arguments: list[str]) -> Run:
     netexec = _Netexec(process, values)
     server = netexec.server
     port, udp, sctp = int(values["http-port"]), int(values["udp-port"]), int(values["sctp-port"])
-    if values["tls-cert-file"]:
-        raise NotInterpreted("netexec with TLS")
-    server.log(f"Started HTTP server on port {port}")
     try:
-        server.http(port, netexec.handle)
+        if values["tls-cert-file"]:
+            context = _certificate(process, str(values["tls-cert-file"]), str(values["tls-private-key-file"]))
+            server.log(f"Started HTTPS server on port {port}")
+            server.https(port, netexec.handle, context)
+        else:
+            server.log(f"Started HTTP server on port {port}")
+            server.http(port, netexec.handle)
         if udp != -1:
             server.listen(udp, "UDP", lambda side: netexec.datagrams(side, "UDP"))
             server.log(f"Started UDP server on port  {udp}")

@@ -163,7 +163,7 @@ def _porter_port(server: Server, protocol: str, port: int, value: str, *, as_obj
             server.log("Started SCTP server")
             server.listen(port, "SCTP", lambda side: _said_and_closed(server.process, side, value, "Sending response", server))
         else:
-            server.log(f"tls server on port {quoted(str(port))} is not simulated")
+            server.https(port, handle)
     except OSError as error:
         server.log(f"server on port {quoted(str(port))} failed: listen tcp 0.0.0.0:{port}: bind: {words_of(error)}")
 
