@@ -8,14 +8,49 @@ import pytest
 
 from kctl.apimachinery.objects import Object
 from tests.conformance.running import BUSYBOX, busybox, execute, once, phase_is
-from tests.conformance.suite import PODS, container, pod, suite
+from tests.conformance.suite import PODS, container, is_ready, pod, suite
 
 pytestmark = pytest.mark.virtual_time
+
+RESTARTS = """
+f=/restart-count/restartCount
+count=$(echo 'hello' >> $f ; wc -l $f | awk {'print $1'})
+if [ $count -eq 1 ]; then
+	exit 1
+fi
+if [ $count -eq 2 ]; then
+	exit 0
+fi
+while true; do sleep 1; done
+"""
+"""It fails at its first run, succeeds at its second, and then runs for ever."""
 
 
 def status_of(made: Object) -> Object:
     statuses = made["status"].get("containerStatuses") or [{"state": {}, "restartCount": 0}]
     return dict(statuses[0])
+
+
+@pytest.mark.parametrize(
+    ("policy", "phase", "state", "restarts", "ready"),
+    [
+        ("Always", "Running", "running", 2, True),
+        ("OnFailure", "Succeeded", "terminated", 1, False),
+        ("Never", "Failed", "terminated", 0, False),
+    ],
+)
+async def test_restarts(policy: str, phase: str, state: str, restarts: int, ready: bool) -> None:
+    """[sig-node] Container Runtime blackbox test when starting a container that exits should run with the expected status [NodeConformance] [Conformance]"""  # noqa: E501
+    async with suite(1) as e2e:
+        mounts = [{"name": "restart-count", "mountPath": "/restart-count"}]
+        made = busybox("terminate-cmd", "sh", "-c", RESTARTS, volumeMounts=mounts)
+        volumes = [{"name": "restart-count", "emptyDir": {"medium": "Memory"}}]
+        await e2e.create(PODS, pod("terminate-cmd", restartPolicy=policy, containers=[made], volumes=volumes))
+        await e2e.until(f"{PODS}/terminate-cmd", lambda each: status_of(each)["restartCount"] == restarts)
+        shown = await e2e.until(f"{PODS}/terminate-cmd", phase_is(phase))
+        assert is_ready(shown) is ready and list(status_of(shown)["state"]) == [state]
+        await e2e.delete(f"{PODS}/terminate-cmd")
+        await e2e.gone(f"{PODS}/terminate-cmd")
 
 
 FALLBACK = {"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "FallbackToLogsOnError"}

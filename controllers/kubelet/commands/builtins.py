@@ -5,16 +5,38 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from typing import Protocol
 
-from controllers.kubelet.commands import conditions
+from controllers.kubelet.commands import conditions, syntax
 from controllers.kubelet.commands.errors import Break, Continue, Exit, NotInterpreted, Return
 from controllers.kubelet.commands.limits import ARGUMENTS
 from controllers.kubelet.commands.parser import parse
+from controllers.kubelet.commands.process import Process, Streams
 
-Shell = Any
-Streams = Any
-"""Of shell, which is made of what is here."""
+Waits = float | None
+
+
+class Shell(Protocol):
+    """What built-in commands ask of their shell (`shell.Shell`)."""
+
+    process: Process
+    name: str
+    positional: list[str]
+    variables: dict[str, str]
+    exported: set[str]
+    functions: dict[str, syntax.Command]
+    status: int
+    no_unset: bool
+    stop_on_error: bool
+    trace: bool
+    pipe_fail: bool
+
+    def execute(self, node: syntax.Command, streams: Streams) -> Generator[Waits, None, int]: ...
+
+    def run(self, words: list[str], streams: Streams) -> Generator[Waits, None, int]: ...
+
+    def set_trap(self, action: str | None, signal: str) -> bool: ...
+
 
 Result = int | Generator[float | None, None, int]
 _NAME = re.compile(r"[A-Za-z_]\w*")

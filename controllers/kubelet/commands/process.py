@@ -9,18 +9,51 @@ and `process.error`, and changes the world only through `process.world`: files, 
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from controllers.kubelet.commands.errors import Exit, NotInterpreted
 from controllers.kubelet.commands.limits import STEPS_PER_SLICE
-from controllers.kubelet.files.tree import Who
+from controllers.kubelet.files.tree import FileSystem, Who
 from kctl.apimachinery.clock import Clock, Timer
 
-World = Any
-"""world.World, which is made of what is here."""
 Run = Generator[float | None, None, int]
 Write = Callable[[bytes], None]
+
+
+class SignalHandler(Protocol):
+    def signal(self, number: int) -> bool:
+        """Whether it handles the signal, when it next looks."""
+        ...
+
+
+class World(Protocol):
+    """What surrounds processes, as they see it (`world.World`)."""
+
+    files: FileSystem
+    who: Who
+    clock: Clock
+    hostname: str
+    image: str
+    random: random.Random
+    network: Any
+    """`world.Network`, which is made of what is here; None where there is none."""
+    pod: Any
+    terminal: bool
+    strict: bool
+    env: Mapping[str, str]
+    traps: SignalHandler | None
+
+    def signalled(self, number: int) -> None: ...
+
+    def handler(self, shell: SignalHandler | None) -> None: ...
+
+    def wake(self) -> None: ...
+
+    def find_program(self, name: str, process: Process) -> Callable[[Process], int | Run] | None: ...
+
 
 LONGEST_SLEEP_SECONDS = 100 * 365 * 86400.0
 SIGKILL, SIGTERM = 9, 15
@@ -73,6 +106,15 @@ class Input:
         line, _newline, rest = bytes(self._data).partition(b"\n")
         self._data[:] = rest
         return line
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Of one command of a shell."""
+
+    stdin: Input
+    out: Write
+    error: Write
 
 
 class Process:

@@ -10,24 +10,17 @@ import errno
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from controllers.kubelet.commands import builtins, conditions, patterns, syntax
 from controllers.kubelet.commands.errors import Break, Continue, Exit, NotInterpreted, Return
 from controllers.kubelet.commands.expansion import Expander
 from controllers.kubelet.commands.limits import CAPTURE_BYTES, NESTING
 from controllers.kubelet.commands.parser import parse
-from controllers.kubelet.commands.process import SIGTERM, Input, Process, Run, Steps, Write, run_program
+from controllers.kubelet.commands.process import SIGTERM, Input, Process, Run, Steps, Streams, run_program
 
 Waits = float | None
 _SIGNALS = {"EXIT": 0, "0": 0, "HUP": 1, "1": 1, "INT": 2, "2": 2, "QUIT": 3, "3": 3, "TERM": SIGTERM, "15": SIGTERM}
-
-
-@dataclass(frozen=True, slots=True)
-class Streams:
-    stdin: Input
-    out: Write
-    error: Write
 
 
 class Shell:

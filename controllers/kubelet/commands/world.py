@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from controllers.kubelet.files.tree import FileSystem, Who
 from kctl.apimachinery.clock import Clock
 
 if TYPE_CHECKING:
-    from controllers.kubelet.commands.process import Execution, Input, Process, Run
+    from controllers.kubelet.commands.process import Execution, Input, Process, Run, SignalHandler
 
 Program = Callable[["Process"], "int | Run"]
 
@@ -90,7 +90,7 @@ class World:
     start: Callable[[Process, Run, Callable[[int], None]], Execution] | None = None
     signalled: Callable[[int], None] = lambda number: None
     """A process of the container sends the first one a signal."""
-    traps: Any = None
+    traps: SignalHandler | None = None
     """The shell that handles SIGTERM; the container asks it before it ends the process."""
     find: Callable[[str, str], Program | None] = lambda image, name: None
     """What an image carries under a name."""
@@ -99,7 +99,7 @@ class World:
         """For what somebody runs in the container beside its own process."""
         return replace(self, terminal=terminal, strict=False, traps=None)
 
-    def handler(self, shell: Any) -> None:
+    def handler(self, shell: SignalHandler | None) -> None:
         """`shell` handles signals from now on; None: nobody does."""
         self.traps = shell
 

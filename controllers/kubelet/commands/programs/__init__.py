@@ -27,6 +27,7 @@ _MODULES = {
     "lines": "cut tr sort uniq seq paste",
     "grep": "grep egrep fgrep",
     "sed": "sed",
+    "awk": "awk gawk mawk",
     "finding": "find xargs",
     "digests": "md5sum sha1sum sha256sum sha512sum base64 xxd od hexdump",
     "archives": "tar gzip gunzip zcat",
