@@ -1,0 +1,96 @@
+"""One process at a time: a key with a lease, which every write of the owner is conditional on.
+
+A process that is cut off from etcd cannot know whether another has taken over; so it is not asked to. Its writes fail where the key is no
+longer the one it made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import Any
+
+from store.errors import StoreError
+from store.etcd_cluster import messages
+from store.etcd_cluster.connection import Connection
+
+SECONDS = 10
+"""How long a process that was killed keeps others out."""
+PATIENCE = 15.0
+"""Seconds for which a new one waits for it."""
+_PAUSE_SECONDS = 0.25
+
+
+class InUse(StoreError):
+    """Another process works with these keys."""
+
+
+class Owner:
+    def __init__(self, connection: Connection, key: bytes) -> None:
+        self._connection = connection
+        self._key = key
+        self._lease = 0
+        self._revision = 0
+
+    async def take(self) -> None:
+        """Waits for the lease of an owner that does not renew it. Raises InUse."""
+        granted = await self._call("Lease/LeaseGrant", messages.LeaseGrantRequest(TTL=SECONDS), messages.LeaseGrantResponse)
+        self._lease = granted.ID
+        holder = f"process {os.getpid()} on {socket.gethostname()}"
+        put = messages.PutRequest(key=self._key, value=holder.encode(), lease=self._lease)
+        request = messages.TxnRequest(
+            compare=[messages.Compare(result=messages.EQUAL, target=messages.CREATE, key=self._key, create_revision=0)],
+            success=[messages.RequestOp(request_put=put)],
+            failure=[messages.RequestOp(request_range=messages.RangeRequest(key=self._key))],
+        )
+        for _ in range(max(round(PATIENCE / _PAUSE_SECONDS), 1)):
+            answer = await self._connection.call("KV/Txn", request, messages.TxnResponse, repeatable=True)
+            if answer.succeeded or (mine := self._mine(answer)):
+                self._revision = answer.header.revision if answer.succeeded else mine
+                return
+            await self._renew()
+            await asyncio.sleep(_PAUSE_SECONDS)
+        stored = answer.responses[0].response_range.kvs
+        await self.give_up()
+        raise InUse(f"in use by {stored[0].value.decode(errors='replace') if stored else 'another process'}")
+
+    def _mine(self, answer: Any) -> int:
+        """The key's revision, where the answer to the request that made it was lost."""
+        stored = answer.responses[0].response_range.kvs
+        return int(stored[0].create_revision) if stored and stored[0].lease == self._lease else 0
+
+    async def keep(self) -> None:
+        """Renew the lease, until cancelled. Members that do not answer are asked again: whether it is too late, the next write tells."""
+        while True:
+            await asyncio.sleep(SECONDS / 4)
+            try:
+                await self._renew()
+            except StoreError:
+                continue
+
+    async def _renew(self) -> None:
+        await self._connection.call_stream(
+            "Lease/LeaseKeepAlive", messages.LeaseKeepAliveRequest(ID=self._lease), messages.LeaseKeepAliveResponse
+        )
+
+    async def give_up(self) -> None:
+        """The key goes with its lease."""
+        if self._lease:
+            await self._call("Lease/LeaseRevoke", messages.LeaseRevokeRequest(ID=self._lease), messages.LeaseRevokeResponse)
+
+    def compare(self) -> Any:
+        """What a write of the owner's is conditional on."""
+        return messages.Compare(result=messages.EQUAL, target=messages.CREATE, key=self._key, create_revision=self._revision)
+
+    def question(self) -> Any:
+        """For the answer to a write that was refused."""
+        return messages.RequestOp(request_range=messages.RangeRequest(key=self._key))
+
+    def replaced(self, response: Any) -> bool:
+        """Whether that answer says that somebody else is the owner now, or nobody."""
+        stored = response.response_range.kvs
+        return not stored or stored[0].create_revision != self._revision
+
+    async def _call(self, path: str, request: Any, answer: Any) -> Any:
+        return await self._connection.call(path, request, answer, repeatable=True)
