@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery.clock import Clock
@@ -27,7 +28,8 @@ def store_of(config: ClusterConfig, paths: ClusterPaths, clock: Clock) -> Etcd:
     except ImportError as error:
         raise StoreError(f"{error}: a cluster on etcd needs grpcio and protobuf: pip install 'kctl[etcd]'") from error
     address = Address.parse(config.store, ca_file=config.etcd_cafile, certificate_file=config.etcd_certfile, key_file=config.etcd_keyfile)
-    return EtcdClusterStore(address, layout=KubernetesLayout(), exclusive=True)
+    owner = f"cluster {config.name} on {socket.gethostname()} ({paths.directory})"  # whose lock this process has
+    return EtcdClusterStore(address, layout=KubernetesLayout(), owner=owner)
 
 
 def wrong_store(config: ClusterConfig) -> str:

@@ -37,6 +37,8 @@ _FIELDS: dict[str, str] = {
     "LeaseRevokeResponse": "header 1 ResponseHeader",
     "LeaseKeepAliveRequest": "ID 1 int64",
     "LeaseKeepAliveResponse": "header 1 ResponseHeader, ID 2 int64, TTL 3 int64",
+    "LeaseTimeToLiveRequest": "ID 1 int64",
+    "LeaseTimeToLiveResponse": "header 1 ResponseHeader, ID 2 int64, TTL 3 int64",
     "StatusRequest": "",
     "StatusResponse": "header 1 ResponseHeader, version 2 string, dbSize 3 int64, leader 4 uint64, errors 8 *string",
     "AuthenticateRequest": "name 1 string, password 2 string",
@@ -101,5 +103,6 @@ WatchRequest, WatchCreateRequest, WatchResponse = message("WatchRequest"), messa
 LeaseGrantRequest, LeaseGrantResponse = message("LeaseGrantRequest"), message("LeaseGrantResponse")
 LeaseRevokeRequest, LeaseRevokeResponse = message("LeaseRevokeRequest"), message("LeaseRevokeResponse")
 LeaseKeepAliveRequest, LeaseKeepAliveResponse = message("LeaseKeepAliveRequest"), message("LeaseKeepAliveResponse")
+LeaseTimeToLiveRequest, LeaseTimeToLiveResponse = message("LeaseTimeToLiveRequest"), message("LeaseTimeToLiveResponse")
 StatusRequest, StatusResponse = message("StatusRequest"), message("StatusResponse")
 AuthenticateRequest, AuthenticateResponse = message("AuthenticateRequest"), message("AuthenticateResponse")

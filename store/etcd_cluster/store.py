@@ -50,7 +50,8 @@ class _Write:
 
 class EtcdClusterStore:
     """Keeps its keys in the cluster at `address`, under `namespace` (as etcd's own clients have namespaces), laid out by `layout`.
-    `exclusive`: only one such process at a time; another one's `start` fails, and who was cut off too long writes no more.
+    `owner`: only one such process at a time; another one's `start` fails, and who was cut off too long writes no more. Whoever starts
+    with the same words takes over at once.
     `patience`: seconds after which a call that no member has answered is given up."""
 
     def __init__(
@@ -59,7 +60,7 @@ class EtcdClusterStore:
         *,
         namespace: str = "",
         layout: Layout | None = None,
-        exclusive: bool = False,
+        owner: str = "",
         patience: float = TOTAL_SECONDS,
     ) -> None:
         self._patience = patience
@@ -79,7 +80,7 @@ class EtcdClusterStore:
         self._order = itertools.count()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lost = asyncio.Event()
-        self._exclusive = exclusive
+        self._identity = owner
         self._owner: Owner | None = None
 
     @property
@@ -115,8 +116,8 @@ class EtcdClusterStore:
         major, minor = (int(number) if number.isdecimal() else 0 for number in [*status.version.split("."), "0"][:2])
         if major != 3 or minor < 4:
             raise StoreError(f"etcd {status.version} is not supported: 3.4 or a later 3 is needed")
-        if self._exclusive:
-            self._owner = Owner(self._connection, self._scope.owner)
+        if self._identity:
+            self._owner = Owner(self._connection, self._scope.owner, self._identity)
             await self._owner.take()
         asked = messages.RangeRequest(key=self._scope.start, range_end=self._scope.end, count_only=True)
         found = await self._connection.call("KV/Range", asked, messages.RangeResponse, repeatable=True)

@@ -34,9 +34,9 @@ def _namespace() -> str:
 
 @asynccontextmanager
 async def opened(
-    address: str, namespace: str = "", *, exclusive: bool = False, layout: Layout | None = None, **files: str
+    address: str, namespace: str = "", *, owner: str = "", layout: Layout | None = None, **files: str
 ) -> AsyncIterator[EtcdClusterStore]:
-    made = EtcdClusterStore(Address.parse(address, **files), namespace=namespace, exclusive=exclusive, layout=layout)
+    made = EtcdClusterStore(Address.parse(address, **files), namespace=namespace, owner=owner, layout=layout)
     await made.start()
     try:
         yield made
@@ -243,23 +243,25 @@ async def test_without_a_majority_writes_fail_and_go_on_after_it(three: list[Mem
 # ---- one owner
 
 
-async def test_there_is_one_owner(member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.etcd_cluster.owner.SECONDS", 1)
-    monkeypatch.setattr("store.etcd_cluster.owner.PATIENCE", 0.5)
+async def test_there_is_one_owner(member: Member) -> None:
     namespace, address = _namespace(), f"etcd://{member.address}"
-    async with opened(address, namespace, exclusive=True) as first:
+    async with opened(address, namespace, owner="one") as first:
         await first.create("/a", b"")
-        second = EtcdClusterStore(Address.parse(address), namespace=namespace, exclusive=True)
-        with pytest.raises(StoreError, match=r"in use by process \d+ on "):
+        second = EtcdClusterStore(Address.parse(address), namespace=namespace, owner="two")
+        with pytest.raises(StoreError, match=r"in use by process \d+ of one"):
             await second.start()
         await first.create("/b", b"")
-    async with opened(address, namespace, exclusive=True) as third:
-        assert [stored.key for stored in (await third.range("/", "0")).key_values] == ["/a", "/b"]
+        async with opened(address, namespace, owner="one") as heir:
+            await heir.create("/c", b"")
+            with pytest.raises(StoreLost):
+                await first.create("/d", b"")
+    async with opened(address, namespace, owner="one") as third:
+        assert [stored.key for stored in (await third.range("/", "0")).key_values] == ["/a", "/b", "/c"]
 
 
 async def test_who_is_no_longer_the_owner_writes_nothing(member: Member) -> None:
     namespace, address = _namespace(), f"etcd://{member.address}"
-    async with opened(address, namespace, exclusive=True) as store:
+    async with opened(address, namespace, owner="one") as store:
         first = await store.create("/a", b"")
         etcdctl(member, "del", f"{namespace}/kctl.dev/owner")
         with pytest.raises(StoreLost, match="another process may have taken over"):
@@ -295,7 +297,7 @@ async def test_users() -> None:
     with members(1) as (member,):
         for command in (("user", "add", "root:secret"), ("user", "grant-role", "root", "root"), ("auth", "enable")):
             etcdctl(member, *command)
-        async with opened(f"etcd://root:secret@{member.address}", exclusive=True) as store:
+        async with opened(f"etcd://root:secret@{member.address}", owner="one") as store:
             heard: list[Event] = []
             store.listen("/", heard.extend)
             await store.create("/a", b"")
