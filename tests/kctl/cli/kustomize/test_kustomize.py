@@ -102,7 +102,9 @@ def test_bases_read_again_and_again_are_counted(tmp_path: Path, monkeypatch: pyt
     for depth in range(12):
         both = "\n".join(f"- ../b{depth + 1}/{side}" for side in ("l", "r")) if depth < 11 else "- pod.yaml"
         for side in ("l", "r"):
-            kustomization(tmp_path / f"b{depth}" / side, "resources:\n" + both.replace("../", "../../") + f"\nnamePrefix: {side}-\n", pod=POD)
+            kustomization(
+                tmp_path / f"b{depth}" / side, "resources:\n" + both.replace("../", "../../") + f"\nnamePrefix: {side}-\n", pod=POD
+            )
     with pytest.raises(CommandError, match="is too large"):
         build(str(tmp_path / "b0" / "l"))
 
@@ -126,5 +128,8 @@ def test_what_runs_programs_is_refused_by_name(flags: tuple[str, ...], tmp_path:
 def test_commands_take_a_kustomization(tmp_path: Path) -> None:
     folder = kustomization(tmp_path, "resources: [pod.yaml]\nnamePrefix: my-\n", pod=POD)
     streams = Streams(io.StringIO(), io.StringIO(), io.StringIO())
-    code = run(["label", "-k", str(folder), "a=b", "--local", "-s", "http://127.0.0.1:1", "-o", "jsonpath={.metadata.name} {.metadata.labels.a}"], Session(streams))
+    code = run(
+        ["label", "-k", str(folder), "a=b", "--local", "-s", "http://127.0.0.1:1", "-o", "jsonpath={.metadata.name} {.metadata.labels.a}"],
+        Session(streams),
+    )
     assert (code, streams.out.getvalue(), streams.err.getvalue()) == (0, "my-p b", "")
