@@ -54,6 +54,8 @@ class Paths:
             return not_found()
         path = request.path.rstrip("/") or "/"
         first = path.split("/")[1]
+        if path == "/kctl.dev/clock":
+            return await self._clock(request)
         answer = _ANSWERS.get(first)
         if answer is None:
             return not_found()
@@ -76,6 +78,12 @@ class Paths:
         if path != "/metrics":
             return not_found()
         return RawAnswer((await self._metrics.text()).encode(), "text/plain; version=0.0.4; charset=utf-8")
+
+    async def _clock(self, request: Request) -> Response:
+        await self._load("clock_control")
+        from kctl.kube_apiserver import clock_control
+
+        return await clock_control.answer(self._server.clock, request)
 
     async def _version(self, request: Request, path: str) -> Response:
         await self._load("version")
