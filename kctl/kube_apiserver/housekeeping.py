@@ -81,8 +81,9 @@ class Housekeeping:
     async def expire_events(self) -> int:
         """Delete the Events last seen more than an hour ago; how many there were."""
         now = self._registry.clock.now()
+        latest = times.rfc3339(now - EVENT_TTL)
         endpoint = self._registry.endpoint(EVENTS)
-        expired = [entry.object["metadata"] for entry in endpoint.cache.unordered() if _is_expired(entry.object, now)]
+        expired = [entry.object["metadata"] for entry in endpoint.cache.unordered() if _is_expired(entry.object, now, latest)]
         for start in range(0, len(expired), _BATCH):
             await asyncio.gather(*(self._delete(meta["namespace"], meta["name"]) for meta in expired[start : start + _BATCH]))
         return len(expired)
@@ -95,11 +96,13 @@ class Housekeeping:
             return
 
 
-def _is_expired(event: Object, now: datetime) -> bool:
-    """Timestamps that cannot be read count as old as the object."""
+def _is_expired(event: Object, now: datetime, latest: str) -> bool:
+    """Timestamps that cannot be read count as old as the object. `latest`: what is seen in a later second need not be read."""
     seen = [event["metadata"].get("creationTimestamp"), event.get("lastTimestamp"), event.get("eventTime")]
     seen.append((event.get("series") or {}).get("lastObservedTime"))
     newest = max((text for text in seen if text), default="")
+    if newest[:19] > latest[:19] and newest.endswith("Z"):
+        return False
     try:
         return bool(newest) and now - times.parse(newest) > EVENT_TTL
     except ValueError:
