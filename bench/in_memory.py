@@ -47,8 +47,8 @@ async def _measure(runs: int, nodes: int) -> tuple[list[float], list[float]]:
 
 
 def cron_day(nodes: int = 3, seed: int = 7) -> Figures:
-    """A day of a CronJob that runs every minute, in simulated time, with scheduler, kubelets and heartbeats: twice with one seed. `same` is 1
-    where both days had the same history of writes."""
+    """A day of a CronJob that runs every minute, in simulated time, with scheduler, kubelets and heartbeats: twice with one seed. `same` is
+    1 where both days had the same history of writes."""
     began, cpu = time.perf_counter(), time.process_time()
     first = virtual_time.run(_day(nodes, seed))
     took, spent = time.perf_counter() - began, time.process_time() - cpu

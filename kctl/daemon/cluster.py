@@ -27,11 +27,12 @@ from kctl.daemon.nodes import simulated_nodes
 from kctl.daemon.paths import ClusterPaths, siblings
 from kctl.daemon.secure_serving import SecureServing
 from kctl.daemon.static_pods import static_pods
+from kctl.daemon.stores import store_of
 from kctl.daemon.supervisor import ComponentCrashed, ComponentState
 from kctl.kube_apiserver.config import ApiServerConfig
 
 if TYPE_CHECKING:
-    from store.sqlite import SqliteStore
+    from store.etcd import Etcd
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Cluster:
         make_private(self._paths)
         handler = logs.install(self._paths.logs, verbose=verbose)
         try:
-            store = self._store()
+            store = store_of(self._config, self._paths, self._machine)
             clock = ClusterClock(self._paths.clock, self._machine, self._config.speed, partial(_come_to_rest, store))
             clock.start()
             try:
@@ -77,15 +78,10 @@ class Cluster:
             lock.release()
             handler.close()
 
-    def _store(self) -> SqliteStore:
-        from store.sqlite import SqliteStore
-
-        return SqliteStore(self._paths.state, self._machine)
-
     async def _serve(
         self,
         lock: ClusterLock,
-        store: SqliteStore,
+        store: Etcd,
         clock: Clock,
         stop: asyncio.Event,
         on_component: Callable[[str], None],
@@ -109,7 +105,7 @@ class Cluster:
         finally:
             await plane.stop()
 
-    def _control_plane(self, config: ClusterConfig, keys: pki.Pki, store: SqliteStore, clock: Clock) -> ControlPlane:
+    def _control_plane(self, config: ClusterConfig, keys: pki.Pki, store: Etcd, clock: Clock) -> ControlPlane:
         def state_of(name: str) -> ComponentState | None:
             return plane.states.get(name)
 
@@ -142,8 +138,8 @@ class Cluster:
         replace(self._config, starts=starts, served_port=served).save(self._paths.settings)
 
 
-async def _come_to_rest(store: SqliteStore) -> None:
-    """When nothing is left to do at the present time, neither on the loop nor in the writer's thread."""
+async def _come_to_rest(store: Etcd) -> None:
+    """When nothing is left to do at the present time, neither on the loop nor where the store writes to."""
     loop = asyncio.get_running_loop()
     if not isinstance(loop, QuietLoop):
         await asyncio.sleep(0)

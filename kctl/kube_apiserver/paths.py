@@ -102,9 +102,9 @@ class Paths:
         more = await self._extension("discovery") if parts[0] == "apis" and len(parts) < 3 else None
         if len(parts) == 1:
             aggregated = discovery.wants_aggregated(request.accept)
-            if aggregated and more is None:
-                return RawAnswer(self._own_discovery(core=parts[0] == "api"), aggregated)
             if aggregated:
+                if more is None:
+                    return RawAnswer(self._own_discovery(core=parts[0] == "api"), aggregated)
                 document = discovery.aggregated(table, core=False)
                 return RawAnswer(orjson.dumps(more.aggregated(document, self._extensions)), aggregated)
             legacy = discovery.api_versions(self._address()) if parts[0] == "api" else discovery.api_group_list(table)
