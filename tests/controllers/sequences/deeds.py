@@ -19,6 +19,8 @@ NAMES = ("a", "b", "c")
 SCALED: tuple[ResourceType, ...] = (DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS)
 WORKLOADS: tuple[ResourceType, ...] = (*SCALED, DAEMON_SETS, JOBS, CRON_JOBS)
 _LATE_SECONDS = 5.0
+_COLLECTED_SECONDS = 120.0
+"""By then pods of a node that was removed are gone."""
 Deed = Callable[[], Awaitable[None]]
 
 
@@ -31,6 +33,7 @@ class Deeds:
         self.chance = chance
         self.done: list[str] = []
         self._images = 0
+        self._late_until = 0.0
         self._deeds: tuple[tuple[int, Deed], ...] = (
             (6, self.create),
             (5, self.scale),
@@ -158,14 +161,14 @@ class Deeds:
     async def delete(self) -> None:
         resource, obj = await self._any(*WORKLOADS)
         policy = self.chance.choice(("Background", "Foreground", "Orphan"))
-        self.witness.disturbed_at = self.clock.monotonic()
+        self.witness.disturbed()
         await self.client.delete(resource, objects.name(obj), SPACE, propagation_policy=policy)
         self.note(f"delete {resource.kind} {objects.name(obj)} ({policy})")
 
     async def delete_pod(self) -> None:
         _, pod = await self._any(PODS)
         grace = self.chance.choice((None, 0, 1))
-        self.witness.disturbed_at = self.clock.monotonic()
+        self.witness.disturbed()
         await self.client.delete(PODS, objects.name(pod), SPACE, grace_period_seconds=grace)
         self.note(f"delete Pod {objects.name(pod)} (grace {grace})")
 
@@ -180,7 +183,7 @@ class Deeds:
 
     async def lose_node(self) -> None:
         name = objects.name(await self._node(lost=False))
-        self.witness.disturbed_at = float("inf")
+        self.witness.disturbed(float("inf"))
         await self.client.patch(NODES, name, {"metadata": {"annotations": {"kctl.dev/kubelet": "stopped"}}})
         self.note(f"lose {name}")
 
@@ -200,7 +203,7 @@ class Deeds:
         if len(nodes) < 3:
             raise NotFound("too few are left")
         name = objects.name(self.chance.choice(nodes))
-        self.witness.disturbed_at = float("inf")
+        self.witness.disturbed(_COLLECTED_SECONDS)
         await self.client.delete(NODES, name)
         self.note(f"remove {name}")
 
@@ -218,12 +221,17 @@ class Deeds:
         self.note(f"break watches{' (expired)' if expired else ''}")
 
     async def late_watches(self) -> None:
+        """Without lost answers: who neither is told that a pod was made nor sees it makes another one, here as in Kubernetes."""
+        self.manager.faults.lost_answers = 0.0
         self.manager.faults.late_seconds = _LATE_SECONDS
+        self._late_until = float("inf")
         # late, a list that began before, and the time in which it is acted on
         self.witness.lag_seconds = 3 * _LATE_SECONDS + PATIENCE_SECONDS
         self.note("watches are late")
 
     async def lose_answers(self) -> None:
+        if self.clock.monotonic() < self._late_until:
+            raise NotFound("watches are late")
         self.manager.faults.lost_answers = 0.2
         self.note("answers are lost")
 
@@ -232,6 +240,8 @@ class Deeds:
         self.note("writes are refused")
 
     async def all_well(self) -> None:
+        if self.manager.faults.late_seconds:
+            self._late_until = self.clock.monotonic() + 2 * _LATE_SECONDS
         self.manager.faults.end()
         self.note("all is well between manager and server")
 

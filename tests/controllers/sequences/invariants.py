@@ -66,8 +66,8 @@ class Witness:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.lag_seconds = PATIENCE_SECONDS
-        self.disturbed_at = float("-inf")
-        """When a pod was last killed, or a node lost, by somebody else than a controller."""
+        self._disturbed_until = float("-inf")
+        """Somebody else than a controller has killed a pod, or taken a node away."""
         self.broken: list[str] = []
         self.objects: dict[str, dict[str, Object]] = {kind: {} for kind in _FOLLOWED.values()}
         """By kind and uid."""
@@ -137,7 +137,11 @@ class Witness:
     @property
     def is_calm(self) -> bool:
         """Nobody but controllers has taken pods away of late."""
-        return self._clock.monotonic() - self.disturbed_at > self.lag_seconds + PATIENCE_SECONDS
+        return self._clock.monotonic() - self._disturbed_until > self.lag_seconds + PATIENCE_SECONDS
+
+    def disturbed(self, seconds: float = 0.0) -> None:
+        """Now, and for so long."""
+        self._disturbed_until = max(self._disturbed_until, self._clock.monotonic() + seconds)
 
     # ---- the rules
 

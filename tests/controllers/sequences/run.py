@@ -56,6 +56,7 @@ async def _sequence(seed: int, count: int) -> Report:
         await deeds.restore(NODES)
         report.deeds = deeds.done
         report.broken += await _settled(clock, client)
+        witness.disturbed(float("inf"))
         report.broken += await _emptied(clock, client, store)
     report.broken += witness.broken
     report.writes = witness.writes
