@@ -8,7 +8,7 @@ import pytest
 
 from tests.controllers.sequences.run import run
 
-SEEDS = range(24)
+SEEDS = range(12)
 
 
 @pytest.fixture(autouse=True)
