@@ -26,6 +26,8 @@ FILES = (
     "kubeconfig.new",
     "kubeconfig.tmp",
     "kubeconfig.lock",
+    "clock.json.new",
+    "clock.json",
     "cluster.json.new",
     "cluster.tmp",
     "cluster.json",

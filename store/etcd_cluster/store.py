@@ -149,8 +149,7 @@ class EtcdClusterStore:
     async def close(self) -> None:
         if self._closed is not None and not isinstance(self._closed, StoreLost):
             return
-        while self._tasks and self._closed is None:
-            await asyncio.wait(self._tasks)
+        await self.written()
         self._shut(StoreClosed("the store is closed"))
         for task in self._background:
             task.cancel()
@@ -235,6 +234,12 @@ class EtcdClusterStore:
         task.add_done_callback(self._written)
         revision = await asyncio.shield(task)
         return [revision] * len(operations)
+
+    async def written(self) -> bool:
+        waited = bool(self._tasks)
+        while self._tasks and self._closed is None:
+            await asyncio.wait(self._tasks)
+        return waited
 
     def _written(self, task: asyncio.Task[int]) -> None:
         self._tasks.discard(task)
