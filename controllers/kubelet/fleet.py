@@ -159,7 +159,9 @@ class KubeletFleet:
         nodes.add_handler(self._nodes_changed)
         config_maps.add_handler(lambda changes: self._appeared(CONFIG_MAP, changes))
         if self._processes is not None:
-            await self._recall_processes(self._processes, pods)
+            if self._processes.are_asked_for(pods.list()):
+                await self._fill([RUNTIME_CLASS])
+            await self._processes.keep_only(self, map(objects.uid, pods.list()))
         self._reserve_addresses(pods.list())
         pods.add_handler(self._pods_changed)
         await asyncio.gather(*(self._start_static(kubelet) for kubelet in kubelets if kubelet.config.static_pods))
@@ -201,18 +203,9 @@ class KubeletFleet:
         kubelet = self._kubelets.get(node)
         return kubelet.pod_defaults if kubelet is not None else {}
 
-    # ---- pods that are processes
-
     def _runtime_of(self, others: ContainerRuntime, pod: Object) -> ContainerRuntime:
         assert self._processes is not None
         return self._processes.runtime(self) if self._processes.concerns(pod, self._look_up) else others
-
-    async def _recall_processes(self, processes: ProcessPods, pods: Informer) -> None:
-        """An earlier kubelet has left some."""
-        if processes.left_some() or any("runtimeClassName" in objects.spec(pod) for pod in pods.list()):
-            self._filling.add(RUNTIME_CLASS)
-            await self._fill([RUNTIME_CLASS])
-        await processes.keep_only(self, map(objects.uid, pods.list()))
 
     async def _start_static(self, kubelet: Kubelet) -> None:
         runner = self._static[kubelet.name] = StaticPodRunner(kubelet)

@@ -22,16 +22,23 @@ HANDLERS = (SIMULATED, PROCESS)
 
 
 class ProcessPods:
-    """`folder` is the runtime's, `images` its map; `default` the handler of pods without a runtimeClassName."""
+    """`folder` and `isolation` are the runtime's, `images` its map; `default` the handler of pods without a runtimeClassName."""
 
     def __init__(
-        self, folder: Path, clock: Clock, randomness: random.Random, images: Mapping[str, str] | None = None, default: str = SIMULATED
+        self,
+        folder: Path,
+        clock: Clock,
+        randomness: random.Random,
+        images: Mapping[str, str] | None = None,
+        default: str = SIMULATED,
+        isolation: str = "any",
     ) -> None:
         self._folder = folder
         self._clock = clock
         self._randomness = randomness
         self._images = images or {}
         self._default = default
+        self._isolation = isolation
         self._runtime: ProcessRuntime | None = None
 
     def concerns(self, pod: Object, lookup: Lookup) -> bool:
@@ -53,7 +60,7 @@ class ProcessPods:
         if self._runtime is None:
             from controllers.kubelet.process_runtime.runtime import ProcessRuntime
 
-            self._runtime = ProcessRuntime(self._clock, self._randomness, sources, self._folder, self._images)
+            self._runtime = ProcessRuntime(self._clock, self._randomness, sources, self._folder, self._images, isolation=self._isolation)
         return self._runtime
 
     @property
@@ -61,13 +68,15 @@ class ProcessPods:
         """None while no pod has needed it."""
         return self._runtime
 
-    def left_some(self) -> bool:
-        pods = self._folder / "pods"
-        return pods.is_dir() and any(pods.iterdir())
+    @staticmethod
+    def are_asked_for(pods: Iterable[Object]) -> bool:
+        """By pods that are there at a start."""
+        return any("runtimeClassName" in pod["spec"] for pod in pods)
 
     async def keep_only(self, sources: SandboxSources, uids: Iterable[str]) -> None:
         """What other pods have left ends."""
-        if self.left_some():
+        pods = self._folder / "pods"
+        if pods.is_dir() and any(pods.iterdir()):
             await self.runtime(sources).keep_only(uids)
 
     async def stop(self) -> None:

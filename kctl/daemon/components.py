@@ -133,6 +133,8 @@ class Processes:
     folder: Path
     images: Mapping[str, str] = field(default_factory=dict)
     default: str = "simulated"
+    isolation: str = "any"
+    """What containers have of namespaces of their own: mounts, user or none; "any" for the best that the machine allows."""
 
 
 def runtime_class(handler: str) -> Object:
@@ -185,7 +187,7 @@ class KubeletComponent:
             except AlreadyExists:
                 continue
         given, context = self._processes, self._context
-        return ProcessPods(given.folder, context.clock, context.randomness("process-runtime"), given.images, given.default)
+        return ProcessPods(given.folder, context.clock, context.randomness("process-runtime"), given.images, given.default, given.isolation)
 
     def _pod_api(self) -> ApiForPods:
         from kctl.daemon.pod_api import PodApi

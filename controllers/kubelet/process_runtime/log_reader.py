@@ -64,12 +64,12 @@ def _since(options: Mapping[str, str], now: datetime) -> str:
 
 
 def _shown(line: bytes, since: str, stamped: bool, wanted: str) -> bytes:
-    time, stream, tag, text = (*line.split(b" ", 3), b"", b"", b"")[:4]
-    if (since and time.decode() < since) or (wanted != "All" and wanted.lower().encode() != stream):
+    moment, stream, tag, text = (*line.split(b" ", 3), b"", b"", b"")[:4]
+    if (since and moment.decode() < since) or (wanted != "All" and wanted.lower().encode() != stream):
         return b""
     if tag == b"P":
         text = text.removesuffix(b"\n")
-    return time + b" " + text if stamped else text
+    return moment + b" " + text if stamped else text
 
 
 class _Reader:

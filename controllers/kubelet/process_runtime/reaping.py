@@ -67,7 +67,7 @@ def _wait_for_beginning(runs: Sequence[Path]) -> None:
 
 def _just_asked_for(run: Path) -> bool:
     with contextlib.suppress(OSError):
-        return time.time() - (run / "config.json").stat().st_mtime < _BEGIN_SECONDS
+        return time.time_ns() / 1e9 - (run / "config.json").stat().st_mtime < _BEGIN_SECONDS
     return False
 
 

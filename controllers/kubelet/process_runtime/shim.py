@@ -376,7 +376,7 @@ class Shim:
         self._log.close()
         number = os.WTERMSIG(self._status) if os.WIFSIGNALED(self._status) else 0
         code = 128 + number if number else os.WEXITSTATUS(self._status)
-        ended = {"code": code, "signal": number, "oom": self._oom or self._killed_by_cgroup(), "finished": time.time()}
+        ended = {"code": code, "signal": number, "oom": self._oom or self._killed_by_cgroup(), "finished": time.time_ns() / 1e9}
         self._write("exit.json", ended)
         self._tell({"exited": ended})
         self._flush()

@@ -81,6 +81,11 @@ class Client:
             except (ValueError, KeyError):
                 self._shim.drop(self)
                 return
+        if client is not self and self._received:
+            client.received(bytes(self._received))
+
+    def received(self, data: bytes) -> None:
+        """What came behind the request."""
 
     def writable(self) -> None:
         if self.waiting:
@@ -169,6 +174,9 @@ class AttachClient(Client):
         if not data:
             self._shim.drop(self)
             return
+        self.received(data)
+
+    def received(self, data: bytes) -> None:
         self._received += data
         room = True
         while len(self._received) >= FRAME.size:
