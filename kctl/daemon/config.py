@@ -46,6 +46,12 @@ class ClusterConfig:
     """What pods without a runtimeClassName are: simulated, or process."""
     images: dict[str, str] = field(default_factory=dict)
     """Full name of an image > the folder that is its root, or "host", for pods that are processes."""
+    store: str = ""
+    """etcd://..., or '' for a file in the cluster's folder."""
+    etcd_cafile: str = ""
+    etcd_certfile: str = ""
+    etcd_keyfile: str = ""
+    """As kube-apiserver's flags."""
     starts: int = 0
     served_port: int = 0
 
@@ -116,6 +122,10 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "audit_log_compress": lambda value: isinstance(value, bool),
     "runtime": lambda value: value in RUNTIMES,
     "images": lambda value: isinstance(value, dict) and all(_path(each) for pair in value.items() for each in pair),
+    "store": lambda value: isinstance(value, str),
+    "etcd_cafile": lambda value: isinstance(value, str),
+    "etcd_certfile": lambda value: isinstance(value, str),
+    "etcd_keyfile": lambda value: isinstance(value, str),
     "starts": _whole(0, 2**53),
     "served_port": _whole(0, 65535),
 }
