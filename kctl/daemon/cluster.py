@@ -116,7 +116,13 @@ class Cluster:
             clock,
             self._seed,
             simulated_nodes(config, pods),
-            (components.EtcdComponent, serving, *components.CLIENTS_OF_THE_API_SERVER),
+            (
+                components.EtcdComponent,
+                serving,
+                components.KubeControllerManagerComponent,
+                components.KubeSchedulerComponent,
+                partial(components.KubeletComponent, processes=components.Processes(self._paths.processes, config.images, config.runtime)),
+            ),
             config=_api_server_config(keys, config),
         )
         return plane
