@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from controllers.kubelet.commands.work import Turns
 from controllers.kubelet.environment import expand
 from controllers.kubelet.files.tree import Directory
 from controllers.kubelet.process_runtime.container import ProcessContainer
@@ -60,6 +61,7 @@ class ProcessRuntime:
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.clock = clock
+        self._turns = Turns(clock)
         self._randomness = randomness
         self._sources = sources
         self._pods = folder / "pods"
@@ -132,7 +134,7 @@ class ProcessRuntime:
         uid = objects.uid(pod.pod)
         found = self._folders.get(uid)
         if found is None:
-            sandbox = PodSandbox(pod, self._sources, lambda name: Directory(), self.clock)
+            sandbox = PodSandbox(pod, self._sources, lambda name: Directory(), self.clock, self._turns)
             found = self._folders[uid] = PodFolder(self._pods / uid, sandbox, self._claims, self._sources.lookup)
         return found
 
