@@ -116,7 +116,7 @@ class Cluster:
             clock,
             self._seed,
             simulated_nodes(config, pods),
-            (components.EtcdComponent, serving, *components.CLIENTS_OF_THE_API_SERVER),
+            (components.EtcdComponent, serving, *components.clients_of_the_api_server(config.controllers.split(","))),
             config=_api_server_config(keys, config),
         )
         return plane

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery import user
@@ -163,6 +164,18 @@ class KubeletComponent:
 _AFTER_START_SECONDS = 0.05
 
 API_SERVER_ALONE: tuple[ComponentMaker, ...] = (EtcdComponent, KubeApiserverComponent)
-CLIENTS_OF_THE_API_SERVER: tuple[ComponentMaker, ...] = (KubeControllerManagerComponent, KubeSchedulerComponent, KubeletComponent)
-WHOLE_CLUSTER: tuple[ComponentMaker, ...] = (*API_SERVER_ALONE, *CLIENTS_OF_THE_API_SERVER)
+
+
+def unknown_controller(wanted: Sequence[str]) -> str:
+    """The first name in a list of `--controllers` that no controller has; '' where there is none."""
+    from controllers.kube_controller_manager import main
+
+    return main.unknown_controller(wanted)
+
+
+def clients_of_the_api_server(controllers: Sequence[str] = ("*",)) -> tuple[ComponentMaker, ...]:
+    return partial(KubeControllerManagerComponent, controllers=controllers), KubeSchedulerComponent, KubeletComponent
+
+
+WHOLE_CLUSTER: tuple[ComponentMaker, ...] = (*API_SERVER_ALONE, *clients_of_the_api_server())
 """In start order."""
