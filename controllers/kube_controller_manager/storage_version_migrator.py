@@ -1,4 +1,4 @@
-"""storage-version-migrator-controller: writes every object of a resource once more, so that all are stored in the version that is stored now
+"""storage-version-migrator-controller: writes every object of a resource once more, so that all are in the version that is stored now
 (StorageVersionMigration), and lets a CustomResourceDefinition forget the versions that nothing is stored in any more.
 
 One migration at a time for each resource, the oldest first. Of a custom resource the definition says meanwhile that it is StorageMigrating;

@@ -43,6 +43,19 @@ if TYPE_CHECKING:
     default=None,
     help="Who decides what a user may do, in this order: AlwaysAllow, AlwaysDeny, Node, RBAC. [default: Node,RBAC]",
 )
+@click.option(
+    "--runtime",
+    type=click.Choice(["simulated", "process"]),
+    default=None,
+    help="What pods without a runtimeClassName are: simulated, or processes of this machine. [default: simulated]",
+)
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="NAME=FOLDER",
+    help="Root folder of an image for pods that are processes; NAME=host is this machine's file system. Can be given more than once.",
+)
 @click.option("--audit-policy-file", default=None, help="File with the audit.k8s.io/v1 Policy: which requests are logged, and how closely.")
 @click.option("--audit-log-path", default=None, help="File that requests are logged to, as the policy says; '-' is standard output.")
 @click.option("--audit-log-maxsize", type=int, default=None, help="Megabytes at which the audit log is put aside. [default: 100]")
@@ -70,6 +83,8 @@ def run_cluster(
     controllers: str | None,
     speed: float | None,
     authorization_mode: str | None,
+    runtime: str | None,
+    images: tuple[str, ...],
     audit_policy_file: str | None,
     audit_log_path: str | None,
     audit_log_maxsize: int | None,
@@ -104,6 +119,8 @@ def run_cluster(
         "controllers": controllers,
         "speed": speed,
         "authorization_mode": authorization_mode,
+        "runtime": runtime,
+        "images": _image_map(images),
         "audit_policy_file": _absolute(audit_policy_file),
         "audit_log_path": _absolute(audit_log_path),
         "audit_log_maxsize": audit_log_maxsize,
@@ -194,6 +211,18 @@ def _check_authorization_mode(value: str | None) -> None:
 
     if value is not None and not authorization_modes_valid(value):
         _fail(f"invalid --authorization-mode {value!r}: must be some of {', '.join(AUTHORIZATION_MODES)}, joined by commas, each once")
+
+
+def _image_map(entries: tuple[str, ...]) -> dict[str, str] | None:
+    """None where none were given: those of the last start stay."""
+    if not entries:
+        return None
+    from kctl.daemon.image_map import InvalidImageMap, parse
+
+    try:
+        return parse(entries)
+    except InvalidImageMap as error:
+        _fail(f"invalid --image {error}")
 
 
 def _absolute(path: str | None) -> str | None:

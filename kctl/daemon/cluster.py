@@ -116,7 +116,13 @@ class Cluster:
             clock,
             self._seed,
             simulated_nodes(config, pods),
-            (components.EtcdComponent, serving, *components.clients_of_the_api_server(config.controllers.split(","))),
+            (
+                components.EtcdComponent,
+                serving,
+                partial(components.KubeControllerManagerComponent, controllers=config.controllers.split(",")),
+                components.KubeSchedulerComponent,
+                partial(components.KubeletComponent, processes=components.Processes(self._paths.processes, config.images, config.runtime)),
+            ),
             config=_api_server_config(keys, config),
         )
         return plane

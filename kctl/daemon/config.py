@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from kctl.daemon.damage import DamagedFile, json_object, read_small
 
 DEFAULT_PORT_OR_FREE = -1
 MAXIMUM_NODES = 20000
+RUNTIMES = ("simulated", "process")
 AUTHORIZATION_MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 ADVICE = "correct it, or write {{}} into it and give the settings once more: kctl run-cluster --name {name} --nodes ..."
 
@@ -46,6 +47,10 @@ class ClusterConfig:
     audit_log_maxbackup: int = 0
     audit_log_maxage: int = 0
     audit_log_compress: bool = False
+    runtime: str = "simulated"
+    """What pods without a runtimeClassName are: simulated, or process."""
+    images: dict[str, str] = field(default_factory=dict)
+    """Full name of an image > the folder that is its root, or "host", for pods that are processes."""
     store: str = ""
     """etcd://..., or '' for a file in the cluster's folder."""
     etcd_cafile: str = ""
@@ -90,6 +95,10 @@ def _text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) < 256
 
 
+def _path(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) < 4096
+
+
 def authorization_modes_valid(value: Any) -> bool:
     """Modes joined by commas, each once."""
     modes = value.split(",") if _text(value) else []
@@ -122,6 +131,8 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "audit_log_maxbackup": _whole(0, 2**31 - 1),
     "audit_log_maxage": _whole(0, 36_500),
     "audit_log_compress": lambda value: isinstance(value, bool),
+    "runtime": lambda value: value in RUNTIMES,
+    "images": lambda value: isinstance(value, dict) and all(_path(each) for pair in value.items() for each in pair),
     "store": lambda value: isinstance(value, str),
     "etcd_cafile": lambda value: isinstance(value, str),
     "etcd_certfile": lambda value: isinstance(value, str),

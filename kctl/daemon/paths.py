@@ -68,6 +68,11 @@ class ClusterPaths(NamedTuple):
         return self.directory / "logs"
 
     @property
+    def processes(self) -> Path:
+        """What the kubelets know of pods that are processes: their volumes, logs, layers."""
+        return self.directory / "processes"
+
+    @property
     def process_id(self) -> Path:
         """run.pid: JSON of the running daemon's process id and server URL; absent or stale when stopped."""
         return self.directory / "run.pid"

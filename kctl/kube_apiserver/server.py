@@ -233,7 +233,8 @@ class ApiServer:
         await self.storage.close()
         await self.registry.shared.admission.close()
         if self._flow_schemas is not None:
-            await self._flow_schemas
+            self._flow_schemas.cancel()
+            await asyncio.wait({self._flow_schemas})
         if self._policy_status is not None:
             await self._policy_status
         if self._aggregation is not None:
