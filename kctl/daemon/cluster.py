@@ -119,7 +119,7 @@ class Cluster:
             (
                 components.EtcdComponent,
                 serving,
-                components.KubeControllerManagerComponent,
+                partial(components.KubeControllerManagerComponent, controllers=config.controllers.split(",")),
                 components.KubeSchedulerComponent,
                 partial(components.KubeletComponent, processes=components.Processes(self._paths.processes, config.images, config.runtime)),
             ),
