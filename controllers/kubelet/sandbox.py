@@ -103,6 +103,14 @@ class PodSandbox:
     def _allocatable(self, pod: Object) -> Mapping[str, Any]:
         return self._sources.allocatable(self.node)
 
+    def volume(self, name: str) -> Mount | None:
+        """Its files as they are in memory; None where the pod has no volume of that name."""
+        return self._volumes.get(name)
+
+    def etc(self) -> Mapping[str, bytes]:
+        """Path > content of the files that a kubelet writes for the pod."""
+        return {path: file.data for path, file in self._etc.items()}
+
     # ---- tokens
 
     def _token(self, audience: str, seconds: int) -> str:
