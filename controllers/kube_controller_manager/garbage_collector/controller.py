@@ -61,6 +61,8 @@ class GarbageCollector(LoopController):
         self._client = context.client
         self._recorder = context.recorder(self.name)
         self._ownership = Ownership(self.loop.enqueue)
+        self._served: list[ResourceType] = []
+        """What discovery told last."""
         self._starting: asyncio.Task[None] | None = None
 
     def wakes(self) -> Sequence[Source]:
@@ -109,7 +111,10 @@ class GarbageCollector(LoopController):
 
     async def _follow_kinds(self) -> None:
         """Kinds come and go with their definitions. A new one's watch fills by itself; a broken one must not hold up the rest."""
-        served = ownership.collectable(await discover(self._client.transport))
+        types = await discover(self._client.transport)
+        if types == self._served:
+            return
+        served = ownership.collectable(types)
         for resource in self._ownership.watched():
             if resource not in served:
                 self._ownership.forget(resource)
@@ -118,6 +123,7 @@ class GarbageCollector(LoopController):
             informer = self.context.informers.informer(resource)
             self._ownership.watch(informer)
             informer.start()
+        self._served = types
 
     async def reconcile(self, key: str) -> Result | None:
         if key == _KINDS:
