@@ -92,6 +92,9 @@ class Cluster:
 
         pods = static_pods(config, self._paths.logs, self._clock, state_of)
         serving = partial(SecureServing, pki=keys, host=config.host, port=config.port)
+        processes = components.Processes(
+            self._paths.processes, config.images, config.runtime, api_server_port=lambda: plane.component(SecureServing).port
+        )
         plane = ControlPlane(
             store_of(config, self._paths, self._clock),
             self._clock,
@@ -102,7 +105,7 @@ class Cluster:
                 serving,
                 components.KubeControllerManagerComponent,
                 components.KubeSchedulerComponent,
-                partial(components.KubeletComponent, processes=components.Processes(self._paths.processes, config.images, config.runtime)),
+                partial(components.KubeletComponent, processes=processes),
             ),
             config=_api_server_config(keys, config),
         )
