@@ -9,10 +9,12 @@ from controllers.kubelet.network.pod_networks import PodNetworks
 from controllers.kubelet.process_runtime import service_names
 from controllers.kubelet.references import ENDPOINT_SLICE, Lookup
 from controllers.kubelet.sandbox import SandboxSources
+from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.client.client import Client
 
 _API_SERVER_HOST = "127.0.0.1"
+_MOST_ADDRESSES = 20_000
 
 
 class ClusterView:
@@ -23,6 +25,8 @@ class ClusterView:
         self.base = base
         self._seed = seed
         self._api_server_port = api_server_port
+        self._hosts: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
 
     @property
     def lookup(self) -> Lookup:
@@ -36,12 +40,25 @@ class ClusterView:
         """The loopback address that stands for its ClusterIP."""
         if service_names.is_api_server(service) and self._api_server_port():
             return _API_SERVER_HOST
-        return service_names.address_of(self._seed, service)
+        uid = objects.uid(service)
+        found = self._addresses.get(uid)
+        if found is None:
+            found = self._addresses[uid] = service_names.address_of(self._seed, service)
+        return found
+
+    def look_again(self) -> None:
+        """Services may have changed."""
+        self._hosts.clear()
+        if len(self._addresses) > _MOST_ADDRESSES:
+            self._addresses.clear()
 
     def hosts(self, namespace: str) -> str:
-        """Lines for /etc/hosts of pods of that namespace."""
-        slices = self.base.networks.sources.all(ENDPOINT_SLICE)
-        return service_names.hosts_lines(self.base.services(), slices, namespace, self.address)
+        """Lines for /etc/hosts of pods of that namespace, as of the last `look_again`."""
+        found = self._hosts.get(namespace)
+        if found is None:
+            slices = self.base.networks.sources.all(ENDPOINT_SLICE)
+            found = self._hosts[namespace] = service_names.hosts_lines(self.base.services(), slices, namespace, self.address)
+        return found
 
     def allocatable(self, node: str) -> Mapping[str, Any]:
         return self.base.allocatable(node)

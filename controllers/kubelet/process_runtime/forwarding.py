@@ -1,5 +1,5 @@
-"""kube-proxy for processes: listens at the loopback addresses that stand for Services, and at node ports on 127.0.0.1, and passes each
-connection on to an endpoint, a process or a simulated one."""
+"""kube-proxy for processes: listens at the loopback addresses that stand for Services, and at node ports and host ports on 127.0.0.1, and
+passes each connection on to an endpoint, a process or a simulated one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class _Place(NamedTuple):
 
 
 class ServiceForwarder:
-    """`networks` is asked for when the first connection comes. `tell` gets a Service, a reason and a message where a port cannot be
-    listened at."""
+    """`networks` is asked for when the first connection comes. `tell` gets a Service or a pod, a reason and a message where a port cannot
+    be listened at."""
 
     def __init__(
         self, networks: Callable[[], PodNetworks], address: Callable[[Object], str], tell: Callable[[Object, str, str], None]
@@ -40,13 +40,15 @@ class ServiceForwarder:
         self._connections: dict[asyncio.Task[None], None] = {}
         self._syncing = False
 
-    async def sync(self, services: Iterable[Object]) -> None:
-        """Listens for these, and no longer for others."""
+    async def sync(self, services: Iterable[Object], host_ports: Iterable[tuple[int, str, int, Object]] = ()) -> None:
+        """Listens for these, and no longer for others. `host_ports`: port of the machine, address and port of a pod, the pod."""
         if self._syncing:
             return
         self._syncing = True
         try:
             wanted = self._wanted(services)
+            for host_port, address, port, pod in host_ports:
+                wanted.setdefault(_Place(_LOOPBACK, host_port), (_Place(address, port), pod))
             for place, (target, server) in list(self._servers.items()):
                 if place not in wanted or wanted[place][0] != target:
                     del self._servers[place]
@@ -86,7 +88,7 @@ class ServiceForwarder:
             why = (error.strerror or str(error)).lower()
             if self._refused.get(place) != why:
                 self._refused[place] = why
-                message = f"Processes do not reach port {target.port} of this service: listen tcp {place.address}:{place.port}: {why}"
+                message = f"Processes do not reach port {target.port} at {place.address}:{place.port}: listen tcp: {why}"
                 self._tell(service, "CannotForward", message)
             return
         self._servers[place] = target, server

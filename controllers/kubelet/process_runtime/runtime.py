@@ -11,7 +11,7 @@ import contextlib
 import os
 import random
 import socket
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +229,18 @@ class ProcessRuntime:
 
     async def prepare(self) -> None:
         """What a container will ask for: Services are listened for."""
-        await self._forwarder.sync(self._view.base.services())
+        self._view.look_again()
+        await self._forwarder.sync(self._view.base.services(), self._host_ports())
+
+    def _host_ports(self) -> Iterator[tuple[int, str, int, Object]]:
+        """(port of the machine, address and port of the pod, the pod)"""
+        for container in self._containers:
+            pod = container.folder.pod
+            if objects.spec(pod).get("hostNetwork") or not container.running:
+                continue
+            for port in container.spec.get("ports") or ():
+                if port.get("hostPort") and (port.get("protocol") or "TCP") == "TCP":
+                    yield int(port["hostPort"]), container.address, int(port["containerPort"]), pod
 
     def _tell(self, service: Object, reason: str, message: str) -> None:
         if self._recorder is None:
@@ -305,12 +316,20 @@ class ProcessRuntime:
         self._refreshing = None
         if not self._containers:
             return
+        self._view.look_again()
         for uid in dict.fromkeys(container.uid for container in self._containers):
             folder = self._folders.get(uid)
             if folder is not None:
                 folder.refresh()
+                if folder.sandbox.tokens_are_old():
+                    self._spawn(self._renew_tokens(folder))
         self._spawn(self.prepare())
         self._keep_fresh()
+
+    @staticmethod
+    async def _renew_tokens(folder: PodFolder) -> None:
+        with contextlib.suppress(ApiError, ConnectionFailed):  # tried again in a second
+            await folder.sandbox.fetch_tokens()
 
     # ---- usage
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from controllers.kubelet.files.tree import Directory
 from controllers.kubelet.process_runtime import service_names
+from controllers.kubelet.process_runtime.listeners import listening
+from controllers.kubelet.sandbox import PodSandbox
 from kctl.apimachinery import objects
+from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ENDPOINT_SLICES, NODES, SERVICES
 from kctl.apimachinery.status import Invalid
@@ -143,3 +149,77 @@ def test_names_of_services() -> None:
         "127.1.2.3\tdb-0.db.data db-0.db.data.svc db-0.db.data.svc.cluster.local db.data db.data.svc db.data.svc.cluster.local",
         "127.9.9.9\tweb web.shop web.shop.svc web.shop.svc.cluster.local",
     ]
+
+
+async def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with process_cluster(tmp_path) as cluster:
+            await cluster.create(container("true", ports=[{"containerPort": port}]))
+            await cluster.ended()
+            told = dict(await cluster.events())
+    assert told["PortInUse"].startswith(f"Something listens at port {port} of this machine already")
+
+
+async def test_host_ports(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with process_cluster(tmp_path) as cluster:
+        ports = [{"containerPort": 8080, "hostPort": port}]
+        await cluster.create(container(SERVER, env=[IP], readinessProbe=READY, ports=ports), name="server", hostname="served")
+        await cluster.running("server")
+        await cluster.create(container(f"until curl -sf http://127.0.0.1:{port}/; do sleep 0.1; done"), name="client")
+        await cluster.ended("client")
+        assert await cluster.logs(name="client") == "served\n"
+
+
+def test_listeners_as_the_kernel_lists_them() -> None:
+    lines = [
+        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0",
+        "   1: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 1",
+        "   2: 0100007F:1F91 0100007F:0050 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0",
+    ]
+    assert listening(lines) == {("127.0.0.1", 8080), ("0.0.0.0", 80)}
+
+
+class TokenSources:
+    """As much of a kubelet as tokens need: `asked` has the seconds of each that was asked for."""
+
+    lookup = staticmethod(lambda kind, key: None)
+    networks = None
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def client(self, node: str) -> TokenSources:
+        return self
+
+    async def create_subresource(self, resource: object, name: str, namespace: str, subresource: str, request: Object) -> Object:
+        self.asked.append(request["spec"]["expirationSeconds"])
+        return {"status": {"token": f"token {len(self.asked)}"}}
+
+    def node_address(self, node: str) -> str:
+        return "10.0.0.2"
+
+
+class TokenPod:
+    pod = {
+        "metadata": {"name": "p", "namespace": "default", "uid": "u"},
+        "spec": {
+            "nodeName": "n1",
+            "volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 3600}}]}}],
+        },
+    }
+    ip = "127.1.1.1"
+
+
+async def test_tokens_are_renewed() -> None:
+    sources, clock = TokenSources(), FakeClock()
+    sandbox = PodSandbox(cast(Any, TokenPod()), cast(Any, sources), lambda name: Directory(), clock)
+    await sandbox.fetch_tokens()
+    await sandbox.fetch_tokens()
+    assert sources.asked == [3600] and not sandbox.tokens_are_old()
+    clock.advance(3600 * 0.8)
+    assert sandbox.tokens_are_old()
+    await sandbox.fetch_tokens()
+    assert sources.asked == [3600, 3600] and not sandbox.tokens_are_old()
