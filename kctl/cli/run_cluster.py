@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--node-memory", default=None, help="Memory capacity of each node. [default: 256Gi]")
 @click.option("--node-pods", type=click.IntRange(1), default=None, help="How many pods a node takes. [default: 110]")
 @click.option("--control-plane-taint/--no-control-plane-taint", default=None, help="Keep pods off the control-plane node.")
+@click.option("--speed", type=float, default=None, help="How many seconds of the cluster's time pass in one: 60 is a minute. [default: 1]")
 @click.option(
     "--authorization-mode",
     default=None,
@@ -74,6 +75,7 @@ def run_cluster(
     node_memory: str | None,
     node_pods: int | None,
     control_plane_taint: bool | None,
+    speed: float | None,
     authorization_mode: str | None,
     runtime: str | None,
     images: tuple[str, ...],
@@ -108,6 +110,7 @@ def run_cluster(
         "node_memory": node_memory,
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
+        "speed": speed,
         "authorization_mode": authorization_mode,
         "runtime": runtime,
         "images": _image_map(images),
@@ -123,6 +126,7 @@ def run_cluster(
         "etcd_keyfile": _absolute(etcd_keyfile),
     }
     _check_quantities(wanted)
+    _check_speed(speed)
     _check_authorization_mode(authorization_mode)
     _check_audit_log(wanted)
     try:
@@ -174,6 +178,14 @@ def _check_quantities(wanted: dict[str, Any]) -> None:
         value = wanted[option]
         if value is not None and not quantity.valid(value):
             _fail(f"invalid --{option.replace('_', '-')} {value!r}: {quantity.WRONG}")
+
+
+def _check_speed(value: float | None) -> None:
+    from kctl.apimachinery.times import FASTEST_SPEED, SLOWEST_SPEED
+    from kctl.daemon.config import speed_valid
+
+    if value is not None and not speed_valid(value):
+        _fail(f"invalid --speed {value:g}: must be between {SLOWEST_SPEED:g} and {FASTEST_SPEED:g}")
 
 
 def _check_authorization_mode(value: str | None) -> None:
@@ -311,6 +323,7 @@ def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
     import asyncio
 
     from kctl.apimachinery.clock import RealClock
+    from kctl.apimachinery.virtual_time import QuietLoop
     from kctl.daemon import current_cluster, process_tuning
     from kctl.daemon.cluster import Cluster
     from kctl.daemon.damage import DamagedFile
@@ -342,7 +355,8 @@ def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
         await cluster.run(stop, on_component=report.component, on_ready=ready, verbose=start.verbose)
 
     try:
-        asyncio.run(main())
+        with asyncio.Runner(loop_factory=QuietLoop) as runner:
+            runner.run(main())
     except AlreadyServed as error:
         why = f'cluster "{start.name}" is already running (process {error.holder.process_id}, {error.holder.server or "starting"})'
     except DamagedFile as error:

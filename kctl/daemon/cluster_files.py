@@ -17,7 +17,7 @@ from kctl.daemon.lock import ClusterLock
 from kctl.daemon.paths import CURRENT_CLUSTER_FILE, ClusterPaths
 from kctl.daemon.private_files import restrict
 
-_DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.lock")
+_DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.lock", "state.db.migrated")
 _LOGS = (*(f"{component}.log{suffix}" for component in logs.COMPONENTS for suffix in ("", ".1")), "daemon.out")
 FOLDERS = {"logs": _LOGS, "pki": pki.FILES, pki.UNFINISHED: pki.FILES}
 FILES = (
@@ -26,6 +26,8 @@ FILES = (
     "kubeconfig.new",
     "kubeconfig.tmp",
     "kubeconfig.lock",
+    "clock.json.new",
+    "clock.json",
     "cluster.json.new",
     "cluster.tmp",
     "cluster.json",

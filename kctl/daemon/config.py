@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kctl.apimachinery import quantity
+from kctl.apimachinery.times import FASTEST_SPEED, SLOWEST_SPEED
 from kctl.daemon import private_files
 from kctl.daemon.damage import DamagedFile, json_object, read_small
 
@@ -33,6 +34,8 @@ class ClusterConfig:
     node_memory: str = "256Gi"
     node_pods: int = 110
     control_plane_taint: bool = False
+    speed: float = 1.0
+    """So many seconds of the cluster's time pass in one of the machine's."""
     authorization_mode: str = "Node,RBAC"
     """As kube-apiserver's flag of that name."""
     audit_policy_file: str = ""
@@ -100,6 +103,10 @@ def authorization_modes_valid(value: Any) -> bool:
     return bool(modes) and len(set(modes)) == len(modes) and set(modes) <= set(AUTHORIZATION_MODES)
 
 
+def speed_valid(value: float) -> bool:
+    return SLOWEST_SPEED <= value <= FASTEST_SPEED
+
+
 def _quantity(value: Any) -> bool:
     return _text(value) and quantity.valid(value)
 
@@ -113,6 +120,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "node_memory": _quantity,
     "node_pods": _whole(1, 2**31 - 1),
     "control_plane_taint": lambda value: isinstance(value, bool),
+    "speed": lambda value: type(value) in (int, float) and speed_valid(value),
     "authorization_mode": authorization_modes_valid,
     "audit_policy_file": lambda value: isinstance(value, str),
     "audit_log_path": lambda value: isinstance(value, str),

@@ -83,6 +83,11 @@ class ClusterPaths(NamedTuple):
         return self.directory / "cluster.json"
 
     @property
+    def clock(self) -> Path:
+        """clock.json: how far the cluster's time is from the machine's, once it has been steered."""
+        return self.directory / "clock.json"
+
+    @property
     def exist(self) -> bool:
         """Whether there is such a cluster: settings, or a store that commands made with nothing running."""
         return os.path.lexists(self.settings) or os.path.lexists(self.state)

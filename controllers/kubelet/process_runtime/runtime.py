@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from controllers.kubelet.commands.work import Turns
 from controllers.kubelet.environment import expand
 from controllers.kubelet.files.tree import Directory
 from controllers.kubelet.node_status import event_reference
@@ -75,6 +76,7 @@ class ProcessRuntime:
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.clock = clock
+        self._turns = Turns(clock)
         self._randomness = randomness
         self._view = ClusterView(sources, str(folder), api_server_port)
         self._forwarder = ServiceForwarder(lambda: sources.networks, self._view.address, self._tell)
@@ -175,7 +177,7 @@ class ProcessRuntime:
             self._say_isolation(node)
         found = self._folders.get(uid)
         if found is None:
-            sandbox = PodSandbox(pod, self._view, lambda name: Directory(), self.clock)
+            sandbox = PodSandbox(pod, self._view, lambda name: Directory(), self.clock, self._turns)
             found = self._folders[uid] = PodFolder(self._pods / uid, sandbox, self._claims, self._view)
         return found
 

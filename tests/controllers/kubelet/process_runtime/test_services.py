@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from controllers.kubelet.commands.work import Turns
 from controllers.kubelet.files.tree import Directory
 from controllers.kubelet.process_runtime import service_names
 from controllers.kubelet.process_runtime.listeners import listening
@@ -215,7 +216,7 @@ class TokenPod:
 
 async def test_tokens_are_renewed() -> None:
     sources, clock = TokenSources(), FakeClock()
-    sandbox = PodSandbox(cast(Any, TokenPod()), cast(Any, sources), lambda name: Directory(), clock)
+    sandbox = PodSandbox(cast(Any, TokenPod()), cast(Any, sources), lambda name: Directory(), clock, Turns(clock))
     await sandbox.fetch_tokens()
     await sandbox.fetch_tokens()
     assert sources.asked == [3600] and not sandbox.tokens_are_old()
