@@ -76,9 +76,10 @@ class InProcessTransport:
             timer = self._server.clock.machine.call_later(stream.options.timeout_seconds, stream.close)
         try:
             async for batch in stream:
-                if isinstance(batch, Bookmark | WatchFailure):
-                    failed = isinstance(batch, WatchFailure)
-                    yield [WatchEvent("ERROR", batch.error.status) if failed else WatchEvent("BOOKMARK", batch.object(stream.endpoint))]
+                if isinstance(batch, WatchFailure):
+                    yield [WatchEvent("ERROR", batch.error.status)]
+                elif isinstance(batch, Bookmark):
+                    yield [WatchEvent("BOOKMARK", batch.object(stream.endpoint))]
                 elif show is not None:
                     yield [WatchEvent(change.type, plain_data(show(change))) for change in batch]
                 elif self._form is CANONICAL:
