@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import http_scenes, in_memory, measures, scheduler, soak
+from bench import http_scenes, in_memory, measures, scheduler, soak, workload_scenes
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -35,6 +35,11 @@ SCENES: dict[str, Callable[[], measures.Figures]] = {
     "deployment-1000": lambda: measures.deployment(1000, 100),
     "deployment-5000": lambda: measures.deployment(5000, 100),
     "deployment-20000": lambda: measures.deployment(20000, 400),
+    "rollover-5000": workload_scenes.rollover,
+    "statefulset-500": workload_scenes.stateful_set,
+    "job-5000": workload_scenes.job,
+    "daemonset-1000": workload_scenes.daemon_set,
+    "idle-1000-nodes": workload_scenes.idle_large,
     "get-pods": lambda: measures.get_pods(_kubectl()),
     "etcd": http_scenes.etcd,
     "https": http_scenes.https,

@@ -202,10 +202,12 @@ class Informer:
         return None
 
     def _replace(self, items: Sequence[Object], revision: int) -> None:
-        """A complete list: what is not in it is gone."""
+        """A complete list: what is not in it is gone, unless it was written after the list was made (see `observe`), which may be on its
+        way for long."""
         changes: _Changes = []
         present = {objects.key(item) for item in items}
-        for key in [key for key in self._indexer.keys() if key not in present]:  # noqa: SIM118 (not a dict)
+        gone = [key for key, obj in self._indexer.items.items() if key not in present and _revision(obj) <= revision]
+        for key in gone:
             changes.append(Change(self._indexer.remove(key), None))
         for item in items:
             self._put(item, changes)

@@ -26,6 +26,8 @@ from kctl.apimachinery.resources import JOBS, PODS
 
 _MOST_AT_ONCE = 500
 _COUNTING_INDEX = "job-counting"
+_ORPHANED = "orphaned pods"
+"""A key of its own: those that were left behind while nobody looked."""
 _TRACKED_INDEX = "job-tracked"
 _OWN = "kubernetes.io/job-controller"
 
@@ -45,6 +47,10 @@ def _to_count(pod: Object) -> tuple[str, ...]:
 def _tracked_of(pod: Object) -> tuple[str, ...]:
     """Index function: the key of the Job a finalizer waits for."""
     return owner_keys(pod, JOBS) if "finalizers" in pod["metadata"] and rules.is_tracked(pod) else ()
+
+
+def _takes(job: Object, pod: Object) -> bool:
+    return not objects.deletion_timestamp(job) and not rules.is_finished(job) and _selector(job).matches(objects.labels(pod))
 
 
 class JobController(LoopController):
@@ -72,11 +78,20 @@ class JobController(LoopController):
             Owns(PODS, by=JOBS, orphans=claimants(self._jobs, _selector)),
         )
 
+    async def start(self) -> None:
+        await super().start()
+        self.loop.enqueue(_ORPHANED)
+
     async def reconcile(self, key: str) -> Result | None:
+        if key == _ORPHANED:
+            await self._let_orphans_go(list(self._pods.list()))
+            return None
         job = self._jobs.get(key)
         if job is None or rules.is_finished(job):
             self._failures.pop(key, None)
             await self._let_go(key, "")
+            if job is None:
+                await self._let_orphans_go(list(self._pods.by_index(pods.ORPHANS_INDEX, key.partition("/")[0])))
             return None
         if objects.spec(job).get("managedBy", _OWN) != _OWN:
             return None
@@ -87,6 +102,13 @@ class JobController(LoopController):
     async def _let_go(self, key: str, uid: str) -> None:
         """Pods of a Job that is gone or over have nobody to count them."""
         orphans = [pod for pod in self._pods.by_index(_TRACKED_INDEX, key) if pods.by_controller(pod) != (uid,)]
+        if orphans:
+            await self._tracker.release(orphans)
+
+    async def _let_orphans_go(self, found: Sequence[Object]) -> None:
+        """Pods that a Job has left behind (with the policy Orphan), unless another one takes them."""
+        left = [pod for pod in found if rules.is_tracked(pod) and not pods.by_controller(pod)]
+        orphans = [pod for pod in left if not any(_takes(job, pod) for job in self._jobs.list(objects.namespace(pod)))]
         if orphans:
             await self._tracker.release(orphans)
 

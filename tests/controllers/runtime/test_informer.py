@@ -183,3 +183,21 @@ async def test_an_object_replaced_under_its_name_is_two_changes() -> None:
         ("", "second"),
     ]
     await informer.stop()
+
+
+async def test_what_was_written_while_a_list_was_on_its_way_is_not_gone() -> None:
+    """Who made a pod while everything was listed anew has seen it, and must not make it again because an older list lacks it."""
+    api = FakeApi()
+    api.put(PODS, pod("old"))
+    api.put(PODS, pod("lost"))
+    informer = await started(api)
+    listed = [obj for obj in informer.list() if objects.name(obj) == "old"]
+    revision = max(int(obj["metadata"]["resourceVersion"]) for obj in informer.list())
+    mine = pod("mine", uid="m")
+    mine["metadata"]["resourceVersion"] = str(revision + 5)
+    informer.observe([mine])
+    informer._replace(listed, revision)
+    assert sorted(objects.name(obj) for obj in informer.list()) == ["mine", "old"]
+    informer._replace(listed, revision + 6)
+    assert [objects.name(obj) for obj in informer.list()] == ["old"]
+    await informer.stop()

@@ -10,7 +10,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import DAEMON_SETS, DEPLOYMENTS, JOBS, NODES, PODS, REPLICA_SETS, STATEFUL_SETS, built_in
 from kctl.client.client import Client
 from tests.controllers.sequences.deeds import SPACE
-from tests.controllers.sequences.invariants import controller_uid, is_ready
+from tests.controllers.sequences.invariants import controller_uid, is_active, is_ready
 
 _REVISIONS = built_in("apps/v1", "ControllerRevision")
 
@@ -89,7 +89,8 @@ class Outcome:
             yield f"{_name(obj)} is not Available"
 
     def _replicas(self, obj: Object) -> Iterator[str]:
-        pods, wanted = self._owned(obj), int(objects.spec(obj)["replicas"])
+        # one that has failed (collected while its node was away, and the deletion refused) stays, and does not count
+        pods, wanted = [pod for pod in self._owned(obj) if is_active(pod)], int(objects.spec(obj)["replicas"])
         ready = sum(map(is_ready, pods))
         if ready != wanted or len(pods) != wanted:
             yield f"{_name(obj)} wants {wanted} and has {len(pods)}, {ready} of them ready"
