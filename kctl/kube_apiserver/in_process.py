@@ -77,8 +77,7 @@ class InProcessTransport:
         try:
             async for batch in stream:
                 if isinstance(batch, Bookmark | WatchFailure):
-                    failed = isinstance(batch, WatchFailure)
-                    yield [WatchEvent("ERROR", batch.error.status) if failed else WatchEvent("BOOKMARK", batch.object(stream.endpoint))]
+                    yield [_rare(stream.endpoint, batch)]
                 elif show is not None:
                     yield [WatchEvent(change.type, plain_data(show(change))) for change in batch]
                 elif self._form is CANONICAL:
@@ -103,6 +102,12 @@ class InProcessTransport:
 
     async def close(self) -> None:
         return
+
+
+def _rare(endpoint: ServedResource, event: Bookmark | WatchFailure) -> WatchEvent:
+    if isinstance(event, WatchFailure):
+        return WatchEvent("ERROR", event.error.status)
+    return WatchEvent("BOOKMARK", event.object(endpoint))
 
 
 def events(endpoint: ServedResource, batch: Sequence[Change]) -> list[WatchEvent]:
