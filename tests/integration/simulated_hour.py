@@ -2,7 +2,8 @@
 
 STORE is `memory`, or a path for SQLite. Deployments come, scale, roll, crash and go, a namespace is deleted with all it contains,
 nodes fall silent and come back. Containers run their scripts: they read and write volumes of all sorts, look names up, ask a server
-behind a Service, and write what they found where it ends in their pod's status. Standard output gets one line for each write: revision, type, key, value.
+behind a Service, and write what they found where it ends in their pod's status. Standard output gets one line for each write: revision,
+type, key, value.
 """
 
 from __future__ import annotations
