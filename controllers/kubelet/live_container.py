@@ -17,7 +17,7 @@ from controllers.kubelet.commands.termination import path_of, termination_messag
 from controllers.kubelet.life import KILLED, Life
 from controllers.kubelet.live_log import LiveLog
 from controllers.kubelet.runtime import Exit, ProbeOutcome
-from controllers.kubelet.simulated_runtime import HOOKING, LOGGING, PROBING, SHORTEST_RUN_SECONDS, SimulatedContainer, exit_of
+from controllers.kubelet.simulated_container import HOOKING, LOGGING, PROBING, SHORTEST_RUN_SECONDS, SimulatedContainer, exit_of
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError

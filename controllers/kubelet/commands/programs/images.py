@@ -5,13 +5,10 @@ The names and entry points are those of the images that Kubernetes tests with an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from controllers.kubelet.commands.process import Process, Run
-
-Program = Callable[[Process], int | Run]
 BUSYBOX, GNU, NOTHING = "busybox", "gnu", ""
 
 
@@ -140,16 +137,9 @@ def known(name: str) -> Image:
     return _IMAGES.get(repository) or (_UNKNOWN_SMALL if base else _UNKNOWN)
 
 
-def special(name: str, program: str) -> Program | None:
-    """A program that only images of this family have."""
-    place = known(name).own.get(program)
-    if place is None:
-        return None
-    from importlib import import_module
-
-    module, _, function = place.partition(":")
-    loaded: Program = getattr(import_module(f"controllers.kubelet.commands.programs.{module}"), function)
-    return loaded
+def special(name: str, program: str) -> str:
+    """A program that only images of this family have: 'module:function' below this package; '' where it has none."""
+    return known(name).own.get(program, "")
 
 
 def has_tools(name: str) -> bool:
