@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from controllers.kubelet.network.connections import PodConnection
 from controllers.kubelet.network.pod_networks import PodNetworks
+from controllers.kubelet.process_runtime.real_network import RealNetwork
 from controllers.kubelet.process_runtime.service_names import cluster_ip, is_api_server
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -26,13 +27,21 @@ class _Place(NamedTuple):
 
 
 class ServiceForwarder:
-    """`networks` is asked for when the first connection comes. `tell` gets a Service or a pod, a reason and a message where a port cannot
+    """`networks` is asked for when the first connection comes; what is at a loopback address is reached over `machine`. `api_server` is
+    where kube-apiserver listens, if it does. `tell` gets a Service or a pod, a reason and a message where a port cannot
     be listened at."""
 
     def __init__(
-        self, networks: Callable[[], PodNetworks], address: Callable[[Object], str], tell: Callable[[Object, str, str], None]
+        self,
+        networks: Callable[[], PodNetworks],
+        machine: RealNetwork,
+        address: Callable[[Object], str],
+        api_server: Callable[[], tuple[str, int] | None],
+        tell: Callable[[Object, str, str], None],
     ) -> None:
         self._networks = networks
+        self._machine = machine
+        self._api_server = api_server
         self._address = address
         self._tell = tell
         self._servers: dict[_Place, tuple[_Place, asyncio.Server]] = {}
@@ -66,12 +75,13 @@ class ServiceForwarder:
         found: dict[_Place, tuple[_Place, Object]] = {}
         for service in services:
             address = cluster_ip(service)
-            if not address or is_api_server(service):
+            if not address:
                 continue
+            listens = self._api_server() if is_api_server(service) else None
             for port in objects.spec(service).get("ports") or ():
                 if (port.get("protocol") or "TCP") == "TCP" and len(found) < _MOST_LISTENERS:
-                    target = _Place(address, int(port["port"]))
-                    found[_Place(self._address(service), target.port)] = target, service
+                    target = _Place(address, int(port["port"])) if listens is None else _Place(*listens)
+                    found[_Place(self._address(service), int(port["port"]))] = target, service
                     if port.get("nodePort"):
                         found[_Place(_LOOPBACK, int(port["nodePort"]))] = target, service
         return found
@@ -88,7 +98,7 @@ class ServiceForwarder:
             why = (error.strerror or str(error)).lower()
             if self._refused.get(place) != why:
                 self._refused[place] = why
-                message = f"Processes do not reach port {target.port} at {place.address}:{place.port}: listen tcp: {why}"
+                message = f"Processes do not reach it at {place.address}:{place.port}: listen tcp: {why}"
                 self._tell(service, "CannotForward", message)
             return
         self._servers[place] = target, server
@@ -96,7 +106,8 @@ class ServiceForwarder:
 
     async def _serve(self, target: _Place, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            connection = PodConnection(lambda wake: self._networks().cluster.open(target.address, target.port, wake=wake))
+            network = self._machine if target.address.startswith("127.") else self._networks().cluster
+            connection = PodConnection(lambda wake: network.open(target.address, target.port, wake=wake))
         except OSError:
             writer.transport.abort()
             return
