@@ -32,7 +32,6 @@ from controllers.kubelet.process_runtime.loopback import LoopbackAddresses
 from controllers.kubelet.process_runtime.measuring import ProcessMeter
 from controllers.kubelet.process_runtime.pod_folder import PodFolder
 from controllers.kubelet.process_runtime.process_tree import MARK
-from controllers.kubelet.process_runtime.real_network import RealNetwork
 from controllers.kubelet.process_runtime.reaping import reap, remove, stop_all
 from controllers.kubelet.process_runtime.shim import ShimConfig
 from controllers.kubelet.runtime import ContainerListener, PulledImage, PullFailure, RunningPod
@@ -82,9 +81,7 @@ class ProcessRuntime:
         self._turns = Turns(clock)
         self._randomness = randomness
         self._view = ClusterView(sources, str(folder), api_server_port)
-        self._forwarder = ServiceForwarder(
-            lambda: sources.networks, RealNetwork(clock), self._view.address, self._view.api_server, self._tell
-        )
+        self._forwarder = ServiceForwarder(lambda: sources.networks, self._view.address, self._view.api_server, self._tell)
         self._recorder: EventRecorder | None = None
         self._meter = ProcessMeter(clock)
         self._pods = folder / "pods"
