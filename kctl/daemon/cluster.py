@@ -122,7 +122,7 @@ class Cluster:
             (
                 components.EtcdComponent,
                 serving,
-                components.KubeControllerManagerComponent,
+                partial(components.KubeControllerManagerComponent, controllers=config.controllers.split(",")),
                 components.KubeSchedulerComponent,
                 partial(components.KubeletComponent, processes=processes),
             ),

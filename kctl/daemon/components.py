@@ -214,6 +214,15 @@ class KubeletComponent:
 _AFTER_START_SECONDS = 0.05
 
 API_SERVER_ALONE: tuple[ComponentMaker, ...] = (EtcdComponent, KubeApiserverComponent)
+
+
+def unknown_controller(wanted: Sequence[str]) -> str:
+    """The first name in a list of `--controllers` that no controller has; '' where there is none."""
+    from controllers.kube_controller_manager import main
+
+    return main.unknown_controller(wanted)
+
+
 CLIENTS_OF_THE_API_SERVER: tuple[ComponentMaker, ...] = (KubeControllerManagerComponent, KubeSchedulerComponent, KubeletComponent)
 WHOLE_CLUSTER: tuple[ComponentMaker, ...] = (*API_SERVER_ALONE, *CLIENTS_OF_THE_API_SERVER)
 """In start order."""
