@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controllers.kube_scheduler.framework import Status
+from controllers.kube_scheduler.framework import Code, Status
+from kctl.apimachinery.objects import Object
 
 NO_NODES = "no nodes available to schedule pods"
 
@@ -33,3 +34,15 @@ def explain(statuses: Mapping[str, Status], node_count: int, post_filter_words: 
         message = fit_message(count_reasons(statuses), node_count)
     words = ", ".join(word for word in post_filter_words if word)
     return f"{message} {words}" if words else message
+
+
+def reasons_of(statuses: Mapping[str, Status]) -> list[Object]:
+    """Nodes with the same refusal together, the most common first."""
+    nodes: dict[tuple[str, tuple[str, ...], bool], list[str]] = {}
+    for name, status in statuses.items():
+        nodes.setdefault((status.plugin, status.reasons, status.code is Code.UNSCHEDULABLE), []).append(name)
+    ordered = sorted(nodes.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [
+        {"plugin": plugin, "reasons": list(reasons), "preemptionCouldHelp": helps, "nodes": sorted(names)}
+        for (plugin, reasons, helps), names in ordered
+    ]

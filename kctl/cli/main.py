@@ -68,6 +68,8 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "attach": _at("remote.attach", TROUBLE, "Attach to a running container", "Attach"),
     "exec": _at("remote.exec", TROUBLE, "Execute a command in a container", "Exec"),
     "port-forward": _at("remote.port_forward", TROUBLE, "Forward one or more local ports to a pod", "PortForward"),
+    "why": _at("why", TROUBLE, "Show why a pod is on its node, or on none", "Why"),
+    "schedule": _at("schedule", TROUBLE, "Show where pods would be placed, without creating them", "Schedule"),
     "events": _at("events", TROUBLE, "List events", "Events"),
     "diff": _at("diff", ADVANCED, "Diff the live version against a would-be applied version", "Diff"),
     "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin", "Apply"),
