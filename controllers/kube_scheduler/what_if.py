@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
+from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
 from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.explain import reasons_of
 from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes
