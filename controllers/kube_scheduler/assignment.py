@@ -19,6 +19,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from controllers.kube_scheduler.cache import Cache, NodeInfo
@@ -92,7 +93,7 @@ class Run:
         # Of equal nodes the one that has waited longest is next; a random one would be drawn again and again.
         self._turn = itertools.count(1)
         self._heap: list[_Entry] = []
-        self._nodes = [node for node in self._pre_filter(pod) if not only or node.name == only]
+        self._nodes = self._pre_filter(pod, only)
         self.reusable = self.state.reusable
         self._candidates: dict[str, int] = {}
         """Nodes that no static filter refuses, by name: only these can ever do."""
@@ -111,7 +112,7 @@ class Run:
 
     # ---- one node
 
-    def _pre_filter(self, pod: PodInfo) -> Sequence[NodeInfo]:
+    def _pre_filter(self, pod: PodInfo, only: str) -> Sequence[NodeInfo]:
         """The nodes worth looking at."""
         names: frozenset[str] | None = None
         restricting: list[str] = []
@@ -124,10 +125,11 @@ class Run:
                 names = found if names is None else names & found
                 restricting.append(plugin.name)
         if names is None:
-            return list(self._cache.nodes())
+            named = self._cache.node(only) if only else None
+            return [] if only and named is None else [named] if named is not None else list(self._cache.nodes())
         reason = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(restricting))}]"
         self._absent = unresolvable(restricting[0], reason)
-        return [node for name in sorted(names) if (node := self._cache.node(name)) is not None]
+        return [node for name in sorted(names) if only in ("", name) and (node := self._cache.node(name)) is not None]
 
     def _consider(self, pod: PodInfo, index: int, node: NodeInfo) -> bool:
         """The filters of one node in order. Whether it is feasible; it is a candidate unless a static filter refuses it."""
@@ -252,19 +254,18 @@ class Run:
 
     def _refuse(self, pod: PodInfo) -> Refusal:
         if self._refusal is None:
-            statuses = self._every_status()
-            names = [node.name for node in self._cache.nodes()]
+            statuses, count = self._every_status(), self._cache.node_count
             if self._absent is not None:
-                statuses |= {name: self._absent for name in names if name not in statuses}
-            plugins = {status.plugin for status in statuses.values()}
+                statuses |= {node.name: self._absent for node in self._cache.nodes() if node.name not in statuses}
+            plugins = frozenset(map(attrgetter("plugin"), statuses.values()))
             reason = self._absent.reasons[0] if self._absent and self._pre_filter_refused else ""
             words = []
             for plugin in self._profile.post_filter:
-                outcome = plugin.post_filter(self.state, pod, statuses, len(names), self._cache, self._passes_all)
+                outcome = plugin.post_filter(self.state, pod, statuses, count, self._cache, self._passes_all)
                 if isinstance(outcome, Nomination):  # for this pod alone
-                    return Refusal(explain(statuses, len(names), [], reason), frozenset(plugins), outcome, Detail(statuses))
+                    return Refusal(explain(statuses, count, [], reason), plugins, outcome, Detail(statuses))
                 words.append(outcome)
-            self._refusal = Refusal(explain(statuses, len(names), words, reason), frozenset(plugins), detail=Detail(statuses))
+            self._refusal = Refusal(explain(statuses, count, words, reason), plugins, detail=Detail(statuses))
         return self._refusal
 
     def _every_status(self) -> dict[str, Status]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from operator import attrgetter
 
 from controllers.kube_scheduler.framework import Code, Status
 from kctl.apimachinery.objects import Object
@@ -18,9 +20,9 @@ def fit_message(counts: Mapping[str, int], node_count: int) -> str:
 
 def count_reasons(statuses: Mapping[str, Status]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for status in statuses.values():
-        for reason in status.reasons:
-            counts[reason] = counts.get(reason, 0) + 1
+    for reasons, count in Counter(map(attrgetter("reasons"), statuses.values())).items():  # few are different
+        for reason in reasons:
+            counts[reason] = counts.get(reason, 0) + count
     return counts
 
 

@@ -70,6 +70,7 @@ class _Normalized:
 
 class GroupedRun(Run):
     def _arrange(self, pod: PodInfo, feasible: Sequence[int], randomness: random.Random) -> None:
+        self.state.local = False
         scores = self._profile.score
         self._related = self._profile.related
         self._static_plugins = [(plugin, weight) for plugin, weight in scores if plugin.depends_on is DependsOn.STATIC]
