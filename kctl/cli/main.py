@@ -63,6 +63,8 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "drain": _at("nodes.drain", MANAGEMENT, "Drain node in preparation for maintenance", "Drain"),
     "taint": _at("nodes.taint", MANAGEMENT, "Update the taints on one or more nodes", "Taint"),
     "cluster-info": _at("cluster_info.command", MANAGEMENT, "Display cluster information", "ClusterInfo"),
+    "history": _at("past.history", TROUBLE, "Show the revisions of an object: who changed what, and when", "History"),
+    "undo": _at("past.undo", TROUBLE, "Put an object back to an earlier revision, also a deleted one", "Undo"),
     "auth": _at("auth", TROUBLE, "Inspect authorization", "Auth"),
     "describe": _at("describe.command", TROUBLE, "Show details of a specific resource or group of resources", "Describe"),
     "logs": _at("logs", TROUBLE, "Print the logs for a container in a pod", "Logs"),
@@ -71,6 +73,9 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "port-forward": _at("remote.port_forward", TROUBLE, "Forward one or more local ports to a pod", "PortForward"),
     "why": _at("why", TROUBLE, "Show why a pod is on its node, or on none", "Why"),
     "schedule": _at("schedule", TROUBLE, "Show where pods would be placed, without creating them", "Schedule"),
+    "cp": _at("remote.cp", TROUBLE, "Copy files and directories to and from containers", "Cp"),
+    "debug": _at("debug.command", TROUBLE, "Create debugging sessions for troubleshooting workloads and nodes", "Debug"),
+    "proxy": _at("proxy.command", TROUBLE, "Run a proxy to the Kubernetes API server", "Proxy"),
     "events": _at("events", TROUBLE, "List events", "Events"),
     "diff": _at("diff", ADVANCED, "Diff the live version against a would-be applied version", "Diff"),
     "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin", "Apply"),
@@ -96,10 +101,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
 NOT_YET: Final = frozenset(
     [
         "alpha",
-        "cp",
-        "debug",
         "kuberc",
-        "proxy",
     ]
 )
 
