@@ -71,6 +71,8 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "attach": _at("remote.attach", TROUBLE, "Attach to a running container", "Attach"),
     "exec": _at("remote.exec", TROUBLE, "Execute a command in a container", "Exec"),
     "port-forward": _at("remote.port_forward", TROUBLE, "Forward one or more local ports to a pod", "PortForward"),
+    "why": _at("why", TROUBLE, "Show why a pod is on its node, or on none", "Why"),
+    "schedule": _at("schedule", TROUBLE, "Show where pods would be placed, without creating them", "Schedule"),
     "cp": _at("remote.cp", TROUBLE, "Copy files and directories to and from containers", "Cp"),
     "debug": _at("debug.command", TROUBLE, "Create debugging sessions for troubleshooting workloads and nodes", "Debug"),
     "proxy": _at("proxy.command", TROUBLE, "Run a proxy to the Kubernetes API server", "Proxy"),
