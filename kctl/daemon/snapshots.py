@@ -5,8 +5,8 @@
         cluster.json   what the cluster was started with
         pki/           its keys and certificates, for a cluster that has been deleted since
 
-A snapshot is made in a folder beside it that becomes it when it is whole. Putting one back replaces the state in one step: a crash leaves the
-old state or the new one.
+A snapshot is made in a folder beside it that becomes it when it is whole. Putting one back replaces the state in one step: a crash
+leaves the old state or the new one.
 """
 
 from __future__ import annotations

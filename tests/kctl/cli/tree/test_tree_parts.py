@@ -24,6 +24,8 @@ def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
 
 
 READY = {"type": "Ready", "status": "True"}
+TIRED = {"type": "Ready", "status": "False", "reason": "Tired"}
+CORDONED = Health("Ready, SchedulingDisabled", "yellow")
 EXITED = {"terminated": {"exitCode": 3, "reason": "Error"}}
 WHYS: dict[str, tuple[dict[str, Any], str]] = {
     "runs": (pod({"phase": "Running", "conditions": [READY]}), ""),
