@@ -73,6 +73,9 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "attach": _at("remote.attach", TROUBLE, "Attach to a running container", "Attach"),
     "exec": _at("remote.exec", TROUBLE, "Execute a command in a container", "Exec"),
     "port-forward": _at("remote.port_forward", TROUBLE, "Forward one or more local ports to a pod", "PortForward"),
+    "cp": _at("remote.cp", TROUBLE, "Copy files and directories to and from containers", "Cp"),
+    "debug": _at("debug.command", TROUBLE, "Create debugging sessions for troubleshooting workloads and nodes", "Debug"),
+    "proxy": _at("proxy.command", TROUBLE, "Run a proxy to the Kubernetes API server", "Proxy"),
     "events": _at("events", TROUBLE, "List events", "Events"),
     "diff": _at("diff", ADVANCED, "Diff the live version against a would-be applied version", "Diff"),
     "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin", "Apply"),
@@ -98,10 +101,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
 NOT_YET: Final = frozenset(
     [
         "alpha",
-        "cp",
-        "debug",
         "kuberc",
-        "proxy",
     ]
 )
 

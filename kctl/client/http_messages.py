@@ -80,9 +80,11 @@ class Head(NamedTuple):
 
 class Answer:
     """One answer. `feed` it what the socket brings, b"" for its end; it gives back what of the body is new. `head` is None
-    until it is whole; with `done` nothing more belongs to this answer, and the connection may be used again if `reusable`."""
+    until it is whole; with `done` nothing more belongs to this answer, and the connection may be used again if `reusable`.
+    `bodiless`: it answers a HEAD request."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, bodiless: bool = False) -> None:
+        self._bodiless = bodiless
         self.head: Head | None = None
         self.done = False
         self.reusable = False
@@ -130,7 +132,7 @@ class Answer:
     def _frame(self, head: Head) -> None:
         self.reusable = head.keeps_connection()
         length = head.get(b"content-length")
-        if head.status in (204, 304):
+        if head.status in (204, 304) or self._bodiless:
             self.done = True
         elif head.get(b"transfer-encoding").lower() == b"chunked":
             self._chunked, self._left = True, 0

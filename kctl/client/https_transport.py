@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kctl.client.errors import ConnectionFailed
 from kctl.client.http_codec import Headers, HttpCodec, HttpRequest, WatchLines, is_stream
-from kctl.client.http_messages import Answer, Head, ProtocolError
+from kctl.client.http_messages import Address, Answer, Head, ProtocolError
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, WatchEvent
 
 if TYPE_CHECKING:
@@ -192,12 +192,33 @@ class HttpsTransport:
                 connection.used = True
                 return connection
             connection.close()
+        return _Connection(*await self.dial())
+
+    @property
+    def address(self) -> Address:
+        return self._codec.address
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Those that go with every request, the credentials among them."""
+        return self._codec.headers
+
+    async def dial(self, keepalive_seconds: float = 0.0) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new connection to the server, for whoever speaks HTTP on it himself. Raises OSError."""
         address = self._codec.address
         more: dict[str, Any] = {}
         if self._ssl is not None:
             more = {"ssl": self._ssl, "server_hostname": self._server_name or address.host}
         reader, writer = await asyncio.open_connection(address.host, address.port, limit=2 * _READ_BYTES, **more)
-        return _Connection(reader, writer)
+        if keepalive_seconds > 0:
+            import socket
+
+            made = writer.get_extra_info("socket")
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
+                if hasattr(socket, option):
+                    made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), max(1, int(keepalive_seconds)))
+        return reader, writer
 
     async def _finish(self, connection: _Connection) -> bytes:
         try:

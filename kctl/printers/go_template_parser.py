@@ -108,6 +108,17 @@ _TOKEN = re.compile(
 )
 
 
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?=[\s.,|:()]|$)")
+"""A word with what may come after one, a field (`range.items`) or a parenthesis too."""
+
+
+def _first_word(action: str) -> str:
+    found = _IDENTIFIER.match(action)
+    if found is not None:
+        return found.group()
+    return action.split(None, 1)[0] if action else ""
+
+
 def parse_template(text: str, functions: Container[str]) -> Parsed:
     parser = _Parser(_split(text), functions)
     parser.parsed.nodes, end = parser.block()
@@ -186,7 +197,7 @@ class _Parser:
                 nodes.append(Text(part))
                 continue
             self.position = part.position.split(":")[0]
-            word = part.text.split(None, 1)[0] if part.text else ""
+            word = _first_word(part.text)
             if word in ("end", "else"):
                 return nodes, part.text
             node = self._action(part, word)
@@ -221,8 +232,8 @@ class _Parser:
         if end.startswith("else"):
             more = end[4:].strip()
             if more:
-                kind, _, condition = more.partition(" ")
-                otherwise = [self._control(kind, condition.strip(), position)]
+                kind = _first_word(more)
+                otherwise = [self._control(kind, more[len(kind) :].strip(), position)]
                 end = "end"
             else:
                 otherwise, end = self.block()

@@ -54,6 +54,50 @@ port-forward svc/web 53
 port-forward --pod-running-timeout=0 web 80
 logs two -c nope
 logs two -c second
+run x -t --image=i
+run x -i --rm=false --image=i --dry-run=client
+run x --rm --image=i
+run x --image=i --restart=Never --attach --dry-run=server
+cp
+cp a
+cp a b
+cp :a web:b
+cp a/b/c:d e
+cp web:/a two:/b
+cp web: b
+cp README.md web:/
+cp no-such-file web:/tmp
+cp README.md nope:/tmp
+cp nope:/etc/hostname x
+cp README.md web:/tmp -c nope
+cp README.md web:/no/such/folder
+cp web:/no-such-file x
+cp README.md two:/tmp -c second
+cp README.md two:/tmp --no-preserve
+cp README.md default/web:/tmp/other
+debug
+debug web
+debug web --image=::
+debug nope --image=busybox
+debug web --image=busybox --profile=nope
+debug web --image=busybox --target=web --copy-to=x
+debug web --image=busybox -t
+debug web --image=busybox --replace
+debug web --image=busybox --same-node
+debug web --set-image=web=x
+debug web --copy-to=x
+debug web --copy-to=x -- sh
+debug web --copy-to=x --set-image=web=::
+debug web --attach --copy-to=x --set-image=web=y
+debug web --image=busybox --image-pull-policy=Maybe
+debug web --image=busybox --env=A
+debug web --copy-to=x --set-image=A
+debug web --image=busybox --custom=no-such-file
+debug cm/kube-root-ca.crt --image=busybox
+debug node/nope --image=busybox
+debug web --copy-to=two --image=busybox
+debug web --copy-to=x --container=nope -- sh
+proxy --port=1 --unix-socket=x
 """
 
 MANIFESTS = """

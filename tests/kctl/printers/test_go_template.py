@@ -24,6 +24,8 @@ DATA = {
         ("{{.nope}}", "<no value>"),
         ("{{.labels}}", "map[a:1 b:2]"),
         ("{{range .items}}{{.x}},{{end}}", "1,2,"),
+        ("{{range.items}}{{.x}},{{end}}", "1,2,"),
+        ("{{if(eq 1 2)}}a{{else if.items}}b{{end}}", "b"),
         ("{{range $i, $e := .items}}{{$i}}={{$e.x}} {{end}}", "0=1 1=2 "),
         ("{{range $k, $v := .labels}}{{$k}}{{$v}}{{end}}", "a1b2"),
         ("{{range .empty}}x{{else}}none{{end}}", "none"),

@@ -111,6 +111,8 @@ def _create(call: Call, given: Options, names: list[str]) -> Run:
         return 2 if call.gnu else 1
     folder = given.get("C", "").rstrip("/")
     made, code = io.BytesIO(), 0
+    if "P" not in given and any(name.startswith("/") for name in names):
+        call.complain("Removing leading `/' from member names" if call.gnu else "removing leading '/' from member names")
     with tarfile.open(fileobj=made, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name in names:
             path = name if name.startswith("/") or not folder else f"{folder}/{name}"
