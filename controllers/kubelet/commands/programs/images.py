@@ -86,7 +86,12 @@ _IMAGES: Mapping[str, Image] = {
     "nonewprivs": Image(("/nnp",), tools=NOTHING, own={"/nnp": "servers:no_new_privileges"}),
     "nonroot": Image((), ("sh",), user=1234),
     "resource-consumer": Image(("/consumer",), own={"/consumer": "consumer:main"}),
-    "sample-apiserver": Image(("/sample-apiserver",), tools=NOTHING, own={"/sample-apiserver": "servers:endless"}),
+    "sample-apiserver": Image(
+        ("/sample-apiserver",),
+        tools=NOTHING,
+        own=dict.fromkeys(("/sample-apiserver", "/kube-sample-apiserver", "sample-apiserver"), "sample_apiserver.main:main"),
+    ),
+    "etcd": Image((), ("/usr/local/bin/etcd",), tools=NOTHING, own={"/usr/local/bin/etcd": "etcd:main"}),
     "regression-issue-74839": Image(("/regression-issue-74839",), tools=NOTHING, own={"/regression-issue-74839": "servers:out_of_window"}),
     "ipc-utils": Image((), ("/bin/sh",)),
     "jessie-dnsutils": Image((), ("sh",), GNU, frozenset(["dig", "host", "bash", "curl"])),
