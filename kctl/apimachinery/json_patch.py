@@ -88,7 +88,9 @@ class _Patch:
             self.document = _remove(self.document, path)
         elif name == "replace":
             if _get(self.document, path) is _MISSING:
-                raise JsonPatchError(f"replace operation does not apply: doc is missing key: {path}: missing value")
+                holder = _get(self.document, path.rpartition("/")[0])
+                what = "key" if isinstance(holder, dict | list) else "path"
+                raise JsonPatchError(f"replace operation does not apply: doc is missing {what}: {path}: missing value")
             self.document = _put(self.document, path, deep_copy(operation.get("value")))
         elif name == "test":
             self._test(path, operation.get("value"))
@@ -214,5 +216,5 @@ def _remove(document: Any, path: str) -> Any:
     elif last in holder:
         del holder[last]
     else:
-        raise JsonPatchError(f"remove operation does not apply: doc is missing path: {_quote(path)}: missing value")
+        raise JsonPatchError(f"error in remove for path: '{path}': Unable to remove nonexistent key: {last}: missing value")
     return document

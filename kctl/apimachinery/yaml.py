@@ -31,12 +31,13 @@ _TIMESTAMP = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:(?:[Tt]|[ \t]+)\d{1,2}:\d{1,2}
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 
 
-def parse(text: str | bytes) -> tuple[Any, list[str]]:
-    """(value of the first document, duplicate keys as `line 10: key "kind" already set in map`). Raises YamlError."""
+def parse(text: str | bytes, resolve: Callable[[str], Any] = resolve) -> tuple[Any, list[str]]:
+    """(value of the first document, duplicate keys as `line 10: key "kind" already set in map`). `resolve` gives the value of an
+    unquoted scalar, for other dialects. Raises YamlError."""
     reader: Any = None
     try:
         reader = _BaseLoader(text)
-        builder = DocumentBuilder()
+        builder = DocumentBuilder(resolve)
         return builder.build(reader.get_event), builder.duplicates
     except yaml.YAMLError as error:
         raise YamlError(_wording(error, text)) from None

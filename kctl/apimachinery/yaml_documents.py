@@ -112,10 +112,12 @@ class _Merge:
 
 
 class DocumentBuilder:
-    """Builds the first document of a stream of events. `duplicates` fills with keys given twice; the last one counts."""
+    """Builds the first document of a stream of events. `duplicates` fills with keys given twice; the last one counts. `resolve`
+    gives the value of an unquoted scalar."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolve: Callable[[str], Any] = resolve) -> None:
         self.duplicates: list[str] = []
+        self._resolve = resolve
         self._frames: list[_Frame] = []
         self._anchors: dict[str, tuple[Any, int, int]] = {}
         """Name -> value, and how many nodes and letters it has."""
@@ -151,7 +153,7 @@ class DocumentBuilder:
         if plain and text == "<<" and self._awaits_key():
             self._frames[-1].key = _Merge
             return
-        value = resolve(text) if (plain if tag is None else tag in _RESOLVED) else text
+        value = self._resolve(text) if (plain if tag is None else tag in _RESOLVED) else text
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, 1, len(text))
         self._add(value, event.start_mark)

@@ -13,7 +13,6 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, from_status
 from kctl.cli.errors import AggregateError, CommandError, plain, raise_all
-from kctl.cli.options import refuse_kustomize
 from kctl.client.discovery import NoKind, NoResource
 
 if TYPE_CHECKING:
@@ -174,8 +173,9 @@ class Builder:
         """The objects of the manifests. What cannot be used goes to `errors`, and the rest goes on, as ContinueOnError."""
         from kctl.cli import manifests
 
-        refuse_kustomize(self.kustomize)
         infos: list[Info] = []
+        if self.kustomize:
+            await self._add_kustomized(infos)
         for source in manifests.sources(self.filenames, self.recursive, self.session.streams.input):
             try:
                 for document in manifests.documents(source):
@@ -185,6 +185,17 @@ class Builder:
             except CommandError as error:
                 self.errors.append(error)
         return infos
+
+    async def _add_kustomized(self, infos: list[Info]) -> None:
+        """-k DIR. Raises CommandError for a kustomization that cannot be built."""
+        if self.filenames:
+            raise CommandError("only one of -f or -k can be specified")
+        if self.recursive:
+            raise CommandError("the -k flag can't be used with -f or -R")
+        from kctl.cli.kustomize.build import build
+
+        for obj in build(self.kustomize, warn=self.session.error):
+            await self._add(obj, self.kustomize, infos)
 
     async def _add(self, document: Any, source: str, infos: list[Info]) -> None:
         from kctl.cli import manifests

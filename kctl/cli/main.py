@@ -74,6 +74,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "events": _at("events", TROUBLE, "List events", "Events"),
     "diff": _at("diff", ADVANCED, "Diff the live version against a would-be applied version", "Diff"),
     "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin", "Apply"),
+    "kustomize": _at("kustomize.command", ADVANCED, "Build a kustomization target from a directory or URL", "Kustomize"),
     "patch": _at("patch", ADVANCED, "Update fields of a resource", "Patch"),
     "replace": _at("replace", ADVANCED, "Replace a resource by file name or stdin", "Replace"),
     "wait": _at("wait", ADVANCED, "Wait for a specific condition on one or many resources", "Wait"),
@@ -96,7 +97,6 @@ NOT_YET: Final = frozenset(
     [
         "alpha",
         "kuberc",
-        "kustomize",
     ]
 )
 

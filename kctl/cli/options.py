@@ -203,8 +203,3 @@ def field_validation(value: str) -> str:
     if meant is None:
         raise CommandError(f'invalid - validate option "{value}"; must be one of: strict (or true), warn, ignore (or false)')
     return meant
-
-
-def refuse_kustomize(directory: str) -> None:
-    if directory:
-        raise CommandError("-k/--kustomize is not supported; build the kustomization with another tool and pass the result with -f")

@@ -43,6 +43,14 @@ if TYPE_CHECKING:
 @click.option("--audit-log-maxbackup", type=int, default=None, help="How many audit logs that were put aside are kept; 0 is all.")
 @click.option("--audit-log-maxage", type=int, default=None, help="Days for which audit logs that were put aside are kept; 0 is for ever.")
 @click.option("--audit-log-compress/--no-audit-log-compress", default=None, help="Compress audit logs that were put aside with gzip.")
+@click.option(
+    "--store",
+    default=None,
+    help="An etcd cluster to keep the state in: etcd://HOST:PORT,HOST:PORT... [default: a SQLite file in the cluster's folder]",
+)
+@click.option("--etcd-cafile", default=None, help="Certificate authorities (PEM) that etcd's members are signed by.")
+@click.option("--etcd-certfile", default=None, help="Client certificate (PEM) for etcd.")
+@click.option("--etcd-keyfile", default=None, help="Key (PEM) of the client certificate for etcd.")
 @click.option("--detach", "-d", is_flag=True, help="Return when the cluster is ready and leave it running.")
 @click.option("--verbose", is_flag=True, help="Log more, to the files under the cluster's logs/.")
 def run_cluster(
@@ -60,6 +68,10 @@ def run_cluster(
     audit_log_maxbackup: int | None,
     audit_log_maxage: int | None,
     audit_log_compress: bool | None,
+    store: str | None,
+    etcd_cafile: str | None,
+    etcd_certfile: str | None,
+    etcd_keyfile: str | None,
     detach: bool,
     verbose: bool,
 ) -> None:
@@ -88,6 +100,10 @@ def run_cluster(
         "audit_log_maxbackup": audit_log_maxbackup,
         "audit_log_maxage": audit_log_maxage,
         "audit_log_compress": audit_log_compress,
+        "store": store,
+        "etcd_cafile": _absolute(etcd_cafile),
+        "etcd_certfile": _absolute(etcd_certfile),
+        "etcd_keyfile": _absolute(etcd_keyfile),
     }
     _check_quantities(wanted)
     _check_authorization_mode(authorization_mode)
@@ -99,8 +115,10 @@ def run_cluster(
         _fail(_damaged(paths, error))
     if running is not None:
         _fail(f'cluster "{paths.name}" is already running (process {running.process_id}, {running.server or "starting"})')
+    _check_same_store(config, store)
     config = replace(config, **{key: value for key, value in wanted.items() if value is not None})
     _check_audit_policy(config)
+    _check_store(config)
     start = Start(paths, config, verbose, existed=paths.exist)
     if detach:
         _detached(start)
@@ -162,6 +180,20 @@ def _check_audit_log(wanted: dict[str, Any]) -> None:
                 if value < 0
                 else f"--{name.replace('_', '-')} {value} is too large"
             )
+
+
+def _check_same_store(config: ClusterConfig, wanted: str | None) -> None:
+    """A cluster's state stays where it is: elsewhere it would be another cluster under its name."""
+    if wanted is not None and config.starts and bool(wanted) != bool(config.store):
+        kept = "on etcd" if config.store else "in a file of its own"
+        _fail(f'cluster "{config.name}" keeps its state {kept}, and --store does not move it; start another one with --name')
+
+
+def _check_store(config: ClusterConfig) -> None:
+    from kctl.daemon.stores import wrong_store
+
+    if wrong := wrong_store(config):
+        _fail(wrong)
 
 
 def _check_audit_policy(config: ClusterConfig) -> None:

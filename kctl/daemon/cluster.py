@@ -24,6 +24,7 @@ from kctl.daemon.nodes import simulated_nodes
 from kctl.daemon.paths import ClusterPaths, siblings
 from kctl.daemon.secure_serving import SecureServing
 from kctl.daemon.static_pods import static_pods
+from kctl.daemon.stores import store_of
 from kctl.daemon.supervisor import ComponentCrashed, ComponentState
 from kctl.kube_apiserver.config import ApiServerConfig
 
@@ -86,15 +87,13 @@ class Cluster:
             await plane.stop()
 
     def _control_plane(self, config: ClusterConfig, keys: pki.Pki) -> ControlPlane:
-        from store.sqlite import SqliteStore
-
         def state_of(name: str) -> ComponentState | None:
             return plane.states.get(name)
 
         pods = static_pods(config, self._paths.logs, self._clock, state_of)
         serving = partial(SecureServing, pki=keys, host=config.host, port=config.port)
         plane = ControlPlane(
-            SqliteStore(self._paths.state, self._clock),
+            store_of(config, self._paths, self._clock),
             self._clock,
             self._seed,
             simulated_nodes(config, pods),

@@ -41,6 +41,12 @@ class ClusterConfig:
     audit_log_maxbackup: int = 0
     audit_log_maxage: int = 0
     audit_log_compress: bool = False
+    store: str = ""
+    """etcd://..., or '' for a file in the cluster's folder."""
+    etcd_cafile: str = ""
+    etcd_certfile: str = ""
+    etcd_keyfile: str = ""
+    """As kube-apiserver's flags."""
     starts: int = 0
     served_port: int = 0
 
@@ -105,6 +111,10 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "audit_log_maxbackup": _whole(0, 2**31 - 1),
     "audit_log_maxage": _whole(0, 36_500),
     "audit_log_compress": lambda value: isinstance(value, bool),
+    "store": lambda value: isinstance(value, str),
+    "etcd_cafile": lambda value: isinstance(value, str),
+    "etcd_certfile": lambda value: isinstance(value, str),
+    "etcd_keyfile": lambda value: isinstance(value, str),
     "starts": _whole(0, 2**53),
     "served_port": _whole(0, 65535),
 }

@@ -14,10 +14,12 @@ from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, Transpor
 from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.cluster_files import make_private
 from kctl.daemon.components import API_SERVER_ALONE
+from kctl.daemon.config import ClusterConfig
 from kctl.daemon.control_plane import ControlPlane
 from kctl.daemon.lock import ClusterLock
 from kctl.daemon.paths import ClusterPaths
 from kctl.daemon.pki import Pki
+from kctl.daemon.stores import store_of
 from kctl.daemon.supervisor import ComponentCrashed
 
 
@@ -50,8 +52,6 @@ class EmbeddedTransport:
 async def open_embedded(directory: Path) -> EmbeddedTransport:
     """Raises lock.AlreadyServed while a daemon or another embedded command has the cluster, damage.DamagedFile, and what store or server
     cannot start for."""
-    from store.sqlite import SqliteStore
-
     paths = ClusterPaths(directory)
     keys = Pki(paths.pki)
     if keys.exists:
@@ -62,7 +62,8 @@ async def open_embedded(directory: Path) -> EmbeddedTransport:
         make_private(paths)
         config = api_server_config(keys, "127.0.0.1")
         clock = RealClock()
-        plane = ControlPlane(SqliteStore(paths.state, clock), clock, components=API_SERVER_ALONE, config=config)
+        settings = ClusterConfig.load(paths.settings) or ClusterConfig(paths.name)
+        plane = ControlPlane(store_of(settings, paths, clock), clock, components=API_SERVER_ALONE, config=config)
         await plane.start()
     except BaseException as error:
         lock.release()

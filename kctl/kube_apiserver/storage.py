@@ -105,12 +105,15 @@ class Storage:
         self._forgot = 0.0
         self._caches: dict[tuple[str, str], WatchCache] = {}
         self._subscription: Subscription | None = None
+        self._before_loading: list[Event] | None = None
         self._closed = False
         self.revision = 0
 
     async def start(self) -> None:
         """Load every stored object. Afterwards the caches follow the store. Raises StorageError naming the keys that hold none:
         without them controllers would take what is damaged for deleted, and delete what depends on it."""
+        early: list[Event] = []
+        self._before_loading = early
         self._subscription = self._store.listen(PREFIX, self._on_events)
         found = await self._store.range(PREFIX, PREFIX[:-1] + "0")
         loaded: dict[WatchCache, list[tuple[str, Entry]]] = {}
@@ -128,6 +131,9 @@ class Storage:
         self.revision = max(found.revision, 0)
         for cache in self._caches.values():
             cache.load(loaded.get(cache, ()), self.revision)
+        self._before_loading = None
+        if early:
+            self._on_events(early)
 
     async def close(self) -> None:
         self._closed = True
@@ -184,6 +190,13 @@ class Storage:
         return cache, key
 
     def _on_events(self, events: Sequence[Event]) -> None:
+        if self._before_loading is not None:  # others write to the same store while it is read
+            self._before_loading += events
+            return
+        if events[0].key_value.mod_revision <= self.revision:  # what was read when they were on their way
+            events = [event for event in events if event.key_value.mod_revision > self.revision]
+            if not events:
+                return
         batches: dict[WatchCache, tuple[list[Change], dict[str, Entry | None]]] = {}
         for event in events:
             value = event.key_value

@@ -24,6 +24,7 @@ from kctl.kube_apiserver.server import ApiServer
 from store.etcd import Etcd
 from store.memory import MemoryStore
 from store.sqlite import SqliteStore
+from tests.contract.etcd_server import etcd_store
 
 RESOURCES: dict[str, ResourceType] = {"configmaps": CONFIG_MAPS, "secrets": SECRETS}
 SPACES = ("one", "two")
@@ -222,8 +223,26 @@ class SqliteWatches(ResumedWatches):
         self._folder.cleanup()
 
 
+class EtcdWatches(ResumedWatches):
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept = etcd_store()
+
+    def make_store(self) -> Etcd:
+        return self._kept
+
+    def the_store_says_the_same(self) -> None:
+        """It may have made an event that is nobody's, to find the end of a history."""
+        if self.first:
+            assert self.store.revision >= self.server.storage.revision == self.newest
+
+    the_store_says_the_same = invariant()(the_store_says_the_same)
+
+
 _SETTINGS = settings(max_examples=25, stateful_step_count=30, deadline=None)
 TestMemoryWatches = MemoryWatches.TestCase
 TestMemoryWatches.settings = _SETTINGS
 TestSqliteWatches = SqliteWatches.TestCase
 TestSqliteWatches.settings = _SETTINGS
+TestEtcdWatches = EtcdWatches.TestCase
+TestEtcdWatches.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)

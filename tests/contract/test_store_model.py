@@ -19,6 +19,7 @@ from store.etcd import Etcd
 from store.memory import MemoryStore
 from store.sqlite import SqliteStore
 from store.types import Delete, Event, KeyValue, Operation, Put
+from tests.contract.etcd_server import etcd_store
 
 KEYS = ("/a", "/a/1", "/a/2", "/b", "/b/1")
 State = dict[str, KeyValue]
@@ -179,3 +180,11 @@ def test_memory_keeps_the_contract(script: list[tuple[Any, ...]]) -> None:
 def test_sqlite_keeps_the_contract_over_restarts(script: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(asyncio.new_event_loop()) as loop:
         loop.run_until_complete(_play(lambda: SqliteStore(Path(folder) / "state.db"), script))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(steps, max_size=20))
+def test_etcd_keeps_the_contract(script: list[tuple[Any, ...]]) -> None:
+    """With one operation a transaction: those of several have one revision there."""
+    single = [(kind, arguments[0][:1]) if kind == "write" else (kind, *arguments) for kind, *arguments in script]
+    asyncio.run(_play(etcd_store, single))

@@ -39,7 +39,12 @@ def test_json_patch(document: Any, operations: list[Any], expected: Any) -> None
     [
         ({"op": "test", "path": "/a", "value": 2}, "testing value /a failed: test failed"),
         ({"op": "test", "path": "/a", "value": True}, "testing value /a failed: test failed"),
-        ({"op": "remove", "path": "/x"}, 'remove operation does not apply: doc is missing path: "/x": missing value'),
+        ({"op": "remove", "path": "/x"}, "error in remove for path: '/x': Unable to remove nonexistent key: x: missing value"),
+        ({"op": "remove", "path": "/x/y"}, 'remove operation does not apply: doc is missing path: "/x/y": missing value'),
+        (
+            {"op": "replace", "path": "/x/y", "value": 1},
+            "replace operation does not apply: doc is missing path: /x/y: missing value",
+        ),
         (
             {"op": "replace", "path": "/x", "value": 1},
             "replace operation does not apply: doc is missing key: /x: missing value",

@@ -1,0 +1,1 @@
+"""kctl kustomize and -k: kustomizations built in this process."""

@@ -1,0 +1,117 @@
+"""One process at a time: a key with a lease, which every write of the owner is conditional on.
+
+A process that is cut off from etcd cannot know whether another has taken over; so it is not asked to. Its writes fail where the key is no
+longer the one it made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from store.errors import StoreError
+from store.etcd_cluster import messages
+from store.etcd_cluster.connection import Connection
+
+SECONDS = 10
+"""How long a process that was killed keeps others out."""
+_PAUSE_SECONDS = 0.25
+
+
+class InUse(StoreError):
+    """Another process works with these keys."""
+
+
+class Owner:
+    """`identity` says whose the key is. Who has the same one takes it over at once: it knows by other means that nobody else lives."""
+
+    def __init__(self, connection: Connection, key: bytes, identity: str) -> None:
+        self._connection = connection
+        self._key = key
+        self._identity = identity
+        self._lease = 0
+        self._revision = 0
+
+    async def take(self) -> None:
+        """Waits for the lease of an owner that does not renew it. Raises InUse."""
+        granted = await self._call("Lease/LeaseGrant", messages.LeaseGrantRequest(TTL=SECONDS), messages.LeaseGrantResponse)
+        self._lease = granted.ID
+        value = f"process {os.getpid()} of {self._identity}".encode()
+        put = messages.PutRequest(key=self._key, value=value, lease=self._lease)
+        request = messages.TxnRequest(
+            compare=[messages.Compare(result=messages.EQUAL, target=messages.CREATE, key=self._key, create_revision=0)],
+            success=[messages.RequestOp(request_put=put)],
+            failure=[messages.RequestOp(request_range=messages.RangeRequest(key=self._key))],
+        )
+        left = SECONDS + 1
+        for _ in range(round((SECONDS + 5) / _PAUSE_SECONDS)):
+            answer = await self._connection.call("KV/Txn", request, messages.TxnResponse, repeatable=True)
+            if answer.succeeded or (mine := self._mine(answer)):
+                self._revision = answer.header.revision if answer.succeeded else mine
+                return
+            await self._take_over(answer)
+            before, left = left, await self._left(answer)
+            if left > before:  # it has been renewed: its owner lives
+                break
+            await self._renew()
+            await asyncio.sleep(_PAUSE_SECONDS)
+        stored = answer.responses[0].response_range.kvs
+        await self.give_up()
+        raise InUse(f"in use by {stored[0].value.decode(errors='replace') if stored else 'another process'}")
+
+    async def _take_over(self, answer: Any) -> None:
+        """From a process of the same identity: its key goes."""
+        stored = answer.responses[0].response_range.kvs
+        if stored and stored[0].value.decode(errors="replace").partition(" of ")[2] == self._identity:
+            condition = messages.Compare(result=messages.EQUAL, target=messages.MOD, key=self._key, mod_revision=stored[0].mod_revision)
+            gone = messages.RequestOp(request_delete_range=messages.DeleteRangeRequest(key=self._key))
+            await self._call("KV/Txn", messages.TxnRequest(compare=[condition], success=[gone]), messages.TxnResponse)
+
+    async def _left(self, answer: Any) -> int:
+        """Seconds that the owner's lease has left; 0 where it is gone."""
+        stored = answer.responses[0].response_range.kvs
+        if not stored:
+            return 0
+        asked = messages.LeaseTimeToLiveRequest(ID=stored[0].lease)
+        return int((await self._call("Lease/LeaseTimeToLive", asked, messages.LeaseTimeToLiveResponse)).TTL)
+
+    def _mine(self, answer: Any) -> int:
+        """The key's revision, where the answer to the request that made it was lost."""
+        stored = answer.responses[0].response_range.kvs
+        return int(stored[0].create_revision) if stored and stored[0].lease == self._lease else 0
+
+    async def keep(self) -> None:
+        """Renew the lease, until cancelled. Members that do not answer are asked again: whether it is too late, the next write tells."""
+        while True:
+            await asyncio.sleep(SECONDS / 4)
+            try:
+                await self._renew()
+            except StoreError:
+                continue
+
+    async def _renew(self) -> None:
+        await self._connection.call_stream(
+            "Lease/LeaseKeepAlive", messages.LeaseKeepAliveRequest(ID=self._lease), messages.LeaseKeepAliveResponse
+        )
+
+    async def give_up(self) -> None:
+        """The key goes with its lease."""
+        if self._lease:
+            await self._call("Lease/LeaseRevoke", messages.LeaseRevokeRequest(ID=self._lease), messages.LeaseRevokeResponse)
+
+    def compare(self) -> Any:
+        """What a write of the owner's is conditional on."""
+        return messages.Compare(result=messages.EQUAL, target=messages.CREATE, key=self._key, create_revision=self._revision)
+
+    def question(self) -> Any:
+        """For the answer to a write that was refused."""
+        return messages.RequestOp(request_range=messages.RangeRequest(key=self._key))
+
+    def replaced(self, response: Any) -> bool:
+        """Whether that answer says that somebody else is the owner now, or nobody."""
+        stored = response.response_range.kvs
+        return not stored or stored[0].create_revision != self._revision
+
+    async def _call(self, path: str, request: Any, answer: Any) -> Any:
+        return await self._connection.call(path, request, answer, repeatable=True)
