@@ -28,6 +28,7 @@ def _kubectl() -> str:
 SCENES: dict[str, Callable[[], measures.Figures]] = {
     "cold-start": measures.cold_start,
     "in-memory-ready": in_memory.ready,
+    "cron-day": in_memory.cron_day,
     "idle": measures.idle,
     "deployment-100": lambda: measures.deployment(100, 100),
     "deployment-1000": lambda: measures.deployment(1000, 100),

@@ -96,6 +96,10 @@ class Etcd(Protocol):
         condition raises as the single operation would, and nothing is stored."""
         ...
 
+    async def written(self) -> bool:
+        """Returns when no write is under way; whether one was."""
+        ...
+
     def listen(self, prefix: str, listener: Listener) -> Subscription:
         """Call `listener` with every later commit's events under `prefix`, in revision order, one call for each group
         commit (a batch), before the writers of that batch are answered. A listener must be quick and must not raise."""

@@ -87,6 +87,9 @@ class MemoryStore:
         count = len(found) if counted else len(chosen)
         return RangeResult([state[key] for key in chosen], revision or self.revision, count, len(chosen) < len(found))
 
+    async def written(self) -> bool:
+        return False
+
     def listen(self, prefix: str, listener: Listener) -> Subscription:
         return self._broadcaster.listen(prefix, listener)
 

@@ -89,6 +89,14 @@ class SqliteStore:
     def compact_revision(self) -> int:
         return self._compacted
 
+    async def written(self) -> bool:
+        """Returns when nothing waits to be written; whether something did."""
+        waited = False
+        while self._queue or self._committing:
+            waited = True
+            await self._idle.wait()
+        return waited
+
     @property
     def failure(self) -> str:
         return str(self._closed) if self._closed is not None else self._failure
@@ -142,8 +150,7 @@ class SqliteStore:
         if not self._files.taken:
             return
         if self._closed is None:
-            while self._queue or self._committing:
-                await self._idle.wait()
+            await self.written()
             self._shut(StoreClosed("the store is closed"))
         if self._synchronous:
             self._writer.stop()

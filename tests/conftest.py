@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
     if simulated or item.get_closest_marker("virtual_time"):
         return {"virtual": lambda: VirtualTimeLoop(_LONGEST_TEST_SECONDS)}
     return {"real": asyncio.new_event_loop}
+
+
+def pytest_sessionfinish() -> None:
+    """Workers end without running what is registered for their exit."""
+    if "tests.contract.etcd_server" in sys.modules:
+        sys.modules["tests.contract.etcd_server"].end_shared_member()
 
 
 @pytest.fixture(autouse=True)

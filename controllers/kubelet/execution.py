@@ -1,4 +1,4 @@
-"""exec, attach and port-forward to simulated containers. Imported with the first of them."""
+"""exec, attach and port-forward to simulated containers; real ones answer for themselves. Imported with the first of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from controllers.kubelet.life import Life
 from controllers.kubelet.live_container import LiveContainer
 from controllers.kubelet.network.connections import PodConnection, cannot_forward, forward
 from controllers.kubelet.network.pod_networks import PodNetworks
+from controllers.kubelet.network.real_connections import forward_to, real_address
 from controllers.kubelet.pod_worker import PodWorker
+from controllers.kubelet.runtime import RealContainer
 from controllers.kubelet.simulated_runtime import SimulatedContainer
 from controllers.kubelet.terminal_line import TerminalLine
 from kctl.apimachinery import status
@@ -23,6 +25,8 @@ _MOST_WAITING_BYTES = 8 * 1024 * 1024
 def exec_in(worker: PodWorker | None, name: str, command: Sequence[str]) -> Process:
     """Raises InternalError for a container that does not run."""
     handle = _running(worker, name)
+    if not isinstance(handle, SimulatedContainer):
+        return handle.exec(command)
 
     async def run(terminal: Terminal) -> int:
         try:
@@ -120,10 +124,10 @@ class _Session:
                 self._input.feed(typed)
 
 
-def _running(worker: PodWorker | None, name: str) -> SimulatedContainer:
+def _running(worker: PodWorker | None, name: str) -> SimulatedContainer | RealContainer:
     container = worker.container(name) if worker is not None else None
     handle = container.handle if container is not None else None
-    if container is None or not isinstance(handle, SimulatedContainer) or "running" not in container.state:
+    if container is None or not isinstance(handle, SimulatedContainer | RealContainer) or "running" not in container.state:
         error = status.InternalError(f'container not found ("{name}")')
         raise error
     return handle
@@ -131,6 +135,8 @@ def _running(worker: PodWorker | None, name: str) -> SimulatedContainer:
 
 def attach_to(worker: PodWorker | None, name: str) -> Process:
     handle = _running(worker, name)
+    if not isinstance(handle, SimulatedContainer):
+        return handle.attach()
 
     async def run(terminal: Terminal) -> int:
         feeding = None
@@ -163,6 +169,9 @@ def port_forward_to(worker: PodWorker | None, pod: str, networks: PodNetworks) -
     if worker is None or worker.stopping:
         raise status.InternalError(f'unable to do port forwarding: pod not found ("{pod}")')
 
+    address = real_address(worker)
+    if address:
+        return forward_to(address, pod, worker.uid)
     running, host = worker, networks.host_of(worker)
 
     async def serve(port: int, stream: ByteStream) -> None:

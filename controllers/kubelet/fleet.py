@@ -30,6 +30,7 @@ from controllers.kubelet.references import (
     NETWORK_POLICY,
     OF_THE_NETWORK,
     POD,
+    RUNTIME_CLASS,
     SECRET,
     SERVICE,
     VOLUME,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from controllers.kubelet.network.connections import PodConnection
     from controllers.kubelet.network.pod_networks import PodNetworks
     from controllers.kubelet.pod_worker import PodWorker
+    from controllers.kubelet.process_pods import ProcessPods
     from controllers.kubelet.usage import UsageMeter
     from kctl.client.kubelet import Forward, Process, ProxiedAnswer, ProxiedRequest
 
@@ -85,13 +87,14 @@ _LATER = {
     ENDPOINT_SLICE: ENDPOINT_SLICES,
     NETWORK_POLICY: built_in("networking.k8s.io/v1", "NetworkPolicy"),
     NAMESPACE: NAMESPACES,
+    RUNTIME_CLASS: built_in("node.k8s.io/v1", "RuntimeClass"),
 }
 """Caches that are filled when a pod first needs them."""
 
 
 class KubeletFleet:
     """`client_for` gives each kubelet a client with its node's identity, `runtime_for` what holds its containers: None for
-    simulated ones, which behave as `profile` says."""
+    simulated ones, which behave as `profile` says. `processes` is the runtime of pods that are processes, where there may be some."""
 
     name = "kubelet"
     dependencies: tuple[str, ...] = ("kube-apiserver",)
@@ -106,6 +109,7 @@ class KubeletFleet:
         *,
         profile: str = DEFAULT_PROFILE,
         runtime_for: Callable[[NodeConfig], ContainerRuntime | None] | None = None,
+        processes: ProcessPods | None = None,
     ) -> None:
         self._client_for = client_for
         self._informers = informers
@@ -114,6 +118,7 @@ class KubeletFleet:
         self._writer = StatusWriter(clock)
         self._simulated = SimulatedRuntime(clock, randomness, Stages(profile), self._pod_defaults, self)
         self._runtime_for = runtime_for or (lambda config: None)
+        self._processes = processes
         self._context = KubeletContext(clock, randomness, self._writer, self._look_up, self._wait_for)
         self._kubelets: dict[str, Kubelet] = {}
         self._static: dict[str, StaticPodRunner] = {}
@@ -153,6 +158,10 @@ class KubeletFleet:
         await self._heartbeats.start(kubelets)
         nodes.add_handler(self._nodes_changed)
         config_maps.add_handler(lambda changes: self._appeared(CONFIG_MAP, changes))
+        if self._processes is not None:
+            if self._processes.are_asked_for(pods.list()):
+                await self._fill([RUNTIME_CLASS])
+            await self._processes.keep_only(self, map(objects.uid, pods.list()))
         self._reserve_addresses(pods.list())
         pods.add_handler(self._pods_changed)
         await asyncio.gather(*(self._start_static(kubelet) for kubelet in kubelets if kubelet.config.static_pods))
@@ -169,6 +178,8 @@ class KubeletFleet:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._processes is not None:
+            await self._processes.stop()
         await self._writer.stop()
         if self._recorder is not None:
             await self._recorder.sink.stop()
@@ -183,13 +194,18 @@ class KubeletFleet:
         else:
             recorder = self._recorder.for_host(config.name, client)
         runtime = self._runtime_for(config) or self._simulated
-        kubelet = Kubelet(config, address, self._context, runtime, client, recorder, self._forget, self._spawn)
+        runtime_of = partial(self._runtime_of, runtime) if self._processes is not None else None
+        kubelet = Kubelet(config, address, self._context, runtime, client, recorder, self._forget, self._spawn, runtime_of)
         self._kubelets[config.name] = kubelet
         return kubelet
 
     def _pod_defaults(self, node: str) -> Mapping[str, str]:
         kubelet = self._kubelets.get(node)
         return kubelet.pod_defaults if kubelet is not None else {}
+
+    def _runtime_of(self, others: ContainerRuntime, pod: Object) -> ContainerRuntime:
+        assert self._processes is not None
+        return self._processes.runtime(self) if self._processes.concerns(pod, self._look_up) else others
 
     async def _start_static(self, kubelet: Kubelet) -> None:
         runner = self._static[kubelet.name] = StaticPodRunner(kubelet)
@@ -246,6 +262,8 @@ class KubeletFleet:
 
     def _lacking(self, pod: Object) -> list[str]:
         kinds = kinds_of(pod)
+        if self._processes is not None:
+            kinds = [*kinds, *self._processes.kinds_of(pod)]
         if not kinds and not pod["spec"].get("initContainers"):
             self._plain = pod["spec"].get("volumes"), pod["spec"]["containers"]
         return [kind for kind in kinds if kind not in self._caches]

@@ -24,7 +24,7 @@ MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 
 
 class Kubelet:
-    """`runtime` holds this node's images and containers."""
+    """`runtime` holds this node's images and containers, `runtime_of` those of pods by their RuntimeClass."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class Kubelet:
         recorder: EventRecorder,
         forget: Callable[[str], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        runtime_of: Callable[[Object], ContainerRuntime] | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -43,6 +44,7 @@ class Kubelet:
         self.host_ips = [{"ip": address}]
         self.context = context
         self.runtime = runtime
+        self.runtime_of = runtime_of
         self.client = client
         self.node: Object = {}
         self.paused = False
@@ -276,20 +278,28 @@ class Kubelet:
     def allocate_address(self, worker: PodWorker) -> str:
         """'' while the node has no pod CIDR; the worker is resumed when it has one. A simulated node may be given more
         pods than a /24 holds, so a full range is no failure."""
+        if worker.runtime.addresses is not None:
+            return worker.runtime.addresses.allocate()
         if self._addresses is None:
             self._waiting_for_address[worker.uid] = worker
             return ""
         return self._addresses.allocate() or self.context.overflow.allocate()
 
-    def release_address(self, address: str) -> None:
+    def release_address(self, worker: PodWorker) -> None:
+        if worker.runtime.addresses is not None:
+            worker.runtime.addresses.release(worker.ip)
+            return
         if self._addresses is not None:
-            self._addresses.release(address)
-        self.context.overflow.release(address)
+            self._addresses.release(worker.ip)
+        self.context.overflow.release(worker.ip)
 
     def reserve_address(self, pod: Object) -> None:
         """The one it has already, if any. For every pod that an earlier kubelet ran before the first new one is given an address."""
         address = objects.status(pod).get("podIP")
         if not address:
+            return
+        if self.runtime_of is not None and (given := self.runtime_of(pod).addresses) is not None:
+            given.reserve(address)
             return
         if self._addresses is not None:
             self._addresses.reserve(address)

@@ -6,6 +6,7 @@ happens once however many changes led to it. Nothing here awaits: a pod without 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Protocol
 
@@ -33,13 +34,15 @@ class PodNode(pod_status.NodeAddresses, Protocol):
 
     context: KubeletContext
     runtime: ContainerRuntime
+    runtime_of: Callable[[Object], ContainerRuntime] | None
+    """By the pod's RuntimeClass; None where all pods have `runtime`."""
     client: Client
 
     def allocate_address(self, worker: PodWorker) -> str:
         """'' while there is none; the worker is resumed when there is."""
         ...
 
-    def release_address(self, address: str) -> None: ...
+    def release_address(self, worker: PodWorker) -> None: ...
 
     def event(self, pod: Object, type: str, reason: str, message: str, field_path: str = "") -> None: ...
 
@@ -85,7 +88,7 @@ class PodWorker:
     def __init__(self, node: PodNode, pod: Object) -> None:
         self.node = node
         self.context = node.context
-        self.runtime = node.runtime
+        self.runtime = node.runtime if node.runtime_of is None else node.runtime_of(pod)
         self.pod = pod
         self.uid = str(pod["metadata"].get("uid") or "")
         self.init, self.containers = workers_for(self, pod)
@@ -439,7 +442,7 @@ class PodWorker:
     def _release_address(self) -> None:
         if self.ip and self.sandbox:
             self.sandbox = False
-            self.node.release_address(self.ip)
+            self.node.release_address(self)
 
     def removed(self) -> None:
         """The API object is gone."""

@@ -18,6 +18,7 @@ POD = "pod"
 ENDPOINT_SLICE, NETWORK_POLICY, NAMESPACE = "endpointslice", "networkpolicy", "namespace"
 OF_THE_NETWORK = (SERVICE, ENDPOINT_SLICE, NETWORK_POLICY, NAMESPACE)
 """What a program that runs may meet."""
+RUNTIME_CLASS = "runtimeclass"
 VOLUME, DRIVER, ATTACHMENT = "persistentvolume", "csidriver", "volumeattachment"
 _WORD = {CONFIG_MAP: "ConfigMap", SECRET: "Secret"}
 

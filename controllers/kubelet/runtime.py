@@ -7,13 +7,16 @@ it tells later through a callback, never before the call has returned. All calls
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from controllers.kubelet.restart_policy import go_duration
 from kctl.apimachinery.objects import Object
+
+if TYPE_CHECKING:
+    from kctl.client.kubelet import Process
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,30 @@ class Container(Protocol):
         ...
 
 
+@runtime_checkable
+class RealContainer(Protocol):
+    """One of processes, not of data: it answers for what runs in it."""
+
+    @property
+    def address(self) -> str:
+        """Where its ports are reached from this machine."""
+        ...
+
+    def exec(self, command: Sequence[str]) -> Process: ...
+
+    def attach(self) -> Process: ...
+
+
+class Addresses(Protocol):
+    """Who gives pods their addresses. `reserve` and `release` ignore those of others."""
+
+    def allocate(self) -> str: ...
+
+    def reserve(self, address: str) -> None: ...
+
+    def release(self, address: str) -> None: ...
+
+
 class RunningPod(Protocol):
     """A pod as its worker knows it: its present object and its address, '' for none of its own."""
 
@@ -141,6 +168,11 @@ class ContainerListener(Protocol):
 class ContainerRuntime(Protocol):
     name: str
     version: str
+
+    @property
+    def addresses(self) -> Addresses | None:
+        """Of its pods, where they are not of the node's pod CIDR."""
+        ...
 
     def pull_image(
         self, pod: Object, container: Object, done: Callable[[PulledImage | PullFailure], None]

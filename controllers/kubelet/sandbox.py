@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from controllers.kubelet.commands.network import PodNetwork
+from controllers.kubelet.commands.work import Turns
 from controllers.kubelet.commands.world import PodFacts, World
 from controllers.kubelet.environment import environment, expand
 from controllers.kubelet.files import etc, volumes
@@ -57,10 +58,11 @@ class SandboxSources(Protocol):
 class PodSandbox:
     """What the containers of one pod share. Files that are made of the pod's present object change with it."""
 
-    def __init__(self, worker: RunningPod, sources: SandboxSources, shared: Callable[[str], Directory], clock: Clock) -> None:
+    def __init__(self, worker: RunningPod, sources: SandboxSources, shared: Callable[[str], Directory], clock: Clock, turns: Turns) -> None:
         self._worker = worker
         self._sources = sources
         self._clock = clock
+        self._turns = turns
         self._budget = Budget()
         self._tokens: dict[tuple[str, int], str] = {}
         made = volumes.VolumeSources(sources.lookup, shared, self._token, self._allocatable)
@@ -100,6 +102,14 @@ class PodSandbox:
 
     def _allocatable(self, pod: Object) -> Mapping[str, Any]:
         return self._sources.allocatable(self.node)
+
+    def volume(self, name: str) -> Mount | None:
+        """Its files as they are in memory; None where the pod has no volume of that name."""
+        return self._volumes.get(name)
+
+    def etc(self) -> Mapping[str, bytes]:
+        """Path > content of the files that a kubelet writes for the pod."""
+        return {path: file.data for path, file in self._etc.items()}
 
     # ---- tokens
 
@@ -179,7 +189,8 @@ class PodSandbox:
             files.make_directory(str(working), parents=True)
         pod = self._worker.pod
         facts = PodFacts(objects.name(pod), objects.namespace(pod), objects.uid(pod), self.node)
-        return World(files, who, self._clock, self.hostname, str(container.get("image") or ""), pod=facts, env=env)
+        image = str(container.get("image") or "")
+        return World(files, who, self._clock, self.hostname, image, pod=facts, env=env, turns=self._turns)
 
     def _system(self, container: Object, command: Sequence[str], who: Who, env: Mapping[str, str]) -> System:
         context = container.get("securityContext") or {}
@@ -234,6 +245,7 @@ class Sandboxes:
     def __init__(self, sources: SandboxSources, clock: Clock) -> None:
         self.sources = sources
         self._clock = clock
+        self._turns = Turns(clock)
         self._sandboxes: dict[str, PodSandbox] = {}
         self._shared: dict[str, Directory] = {}
 
@@ -241,7 +253,7 @@ class Sandboxes:
         uid = objects.uid(worker.pod)
         sandbox = self._sandboxes.get(uid)
         if sandbox is None:
-            sandbox = self._sandboxes[uid] = PodSandbox(worker, self.sources, self._folder, self._clock)
+            sandbox = self._sandboxes[uid] = PodSandbox(worker, self.sources, self._folder, self._clock, self._turns)
         return sandbox
 
     def forget(self, uid: str) -> None:

@@ -13,6 +13,7 @@ from controllers.kubelet import images
 from controllers.kubelet.behaviour import Behaviour, BehaviourError, Seconds, any_settings, draw, settings_of
 from controllers.kubelet.probes import attended, probe_failure
 from controllers.kubelet.runtime import (
+    Addresses,
     ContainerListener,
     Exit,
     ProbeOutcome,
@@ -328,6 +329,7 @@ def exit_of(code: int, message: str) -> Exit:
 class SimulatedRuntime:
     name = NAME
     version = VERSION
+    addresses: Addresses | None = None
 
     def __init__(
         self,

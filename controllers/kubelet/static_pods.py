@@ -138,6 +138,8 @@ class StaticPodRunner:
         self._kubelet = kubelet
         self._by_key: dict[str, StaticPod] = {}
         self._mirrors: dict[str, Object] = {}
+        self._shown: dict[str, tuple[Object, StaticPodState, str]] = {}
+        """The mirror that showed the state of a component, on a Node of that uid."""
         self._start_time = ""
         self._running = False
         self._again = False
@@ -191,11 +193,16 @@ class StaticPodRunner:
         await asyncio.gather(*(self._refresh(key, static) for key, static in list(self._by_key.items())))
 
     async def _refresh(self, key: str, static: StaticPod) -> None:
+        state, node = static.state(), objects.uid(self._kubelet.node)
+        shown = self._shown.get(key)
+        if shown is not None and shown[0] is self._mirrors.get(key) and shown[1:] == (state, node):
+            return  # asked with every heartbeat
         try:
             pod = await self._ensure(key, static)
-            status = mirror_status(pod, static, static.state(), self._kubelet, self._start_time)
+            status = mirror_status(pod, static, state, self._kubelet, self._start_time)
             if not _same(status, objects.status(pod)):
-                self._mirrors[key] = await self._kubelet.client.update_status(PODS, {**pod, "status": status})
+                pod = self._mirrors[key] = await self._kubelet.client.update_status(PODS, {**pod, "status": status})
+            self._shown[key] = pod, state, node
         except (NotFound, Conflict):
             self._mirrors.pop(key, None)
             self._again = True

@@ -6,6 +6,8 @@ RealClock     what a cluster runs on: the loop's time is the machine's
 VirtualClock  on a `virtual_time.VirtualTimeLoop`, whose time passes when nothing else is left to do
 ScaledClock   on an ordinary loop: a second lasts 1/speed, while sockets keep real time
 FakeClock     of no loop: stands still until a test moves it
+
+and `steerable_clock.SteerableClock`, on an ordinary loop too, whose time can be paused, stepped and let run faster.
 """
 
 from __future__ import annotations
@@ -30,6 +32,17 @@ class Timer(Protocol):
 
 
 class Clock(Protocol):
+    @property
+    def machine(self) -> Clock:
+        """The time that people and sockets wait in: limits of requests, connections and watches. The same one, but for a clock that is
+        steered."""
+        ...
+
+    @property
+    def is_steered(self) -> bool:
+        """Whether it is another time than the machine's."""
+        ...
+
     def now(self) -> datetime:
         """Wall time, UTC, microseconds."""
         ...
@@ -63,6 +76,12 @@ async def timeout(clock: Clock, seconds: float) -> AsyncIterator[None]:
 
 
 class RealClock:
+    is_steered = False
+
+    @property
+    def machine(self) -> Clock:
+        return self
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -84,6 +103,12 @@ class VirtualClock:
 
     def __init__(self, start: datetime = NEW_YEAR) -> None:
         self._start = start
+
+    is_steered = False
+
+    @property
+    def machine(self) -> Clock:
+        return self
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self.monotonic())
@@ -120,6 +145,12 @@ class ScaledClock:
         self._start = start
         self._began = time.monotonic()
 
+    is_steered = False
+
+    @property
+    def machine(self) -> Clock:
+        return self
+
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self.monotonic())
 
@@ -155,6 +186,12 @@ class FakeClock:
         self._elapsed = 0.0
         self._timers: list[tuple[float, int, _FakeTimer]] = []
         self._sequence = itertools.count()
+
+    is_steered = False
+
+    @property
+    def machine(self) -> Clock:
+        return self
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._elapsed)

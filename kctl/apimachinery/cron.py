@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from kctl.apimachinery import go_numbers, times
 
+_USUAL_LENGTH = 120
 _MONTHS = {
     name: number for number, name in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)
 }
@@ -58,6 +60,16 @@ class Schedule(NamedTuple):
 
 def parse(text: str) -> Schedule:
     """Raises ScheduleError."""
+    return _known(text) if len(text) <= _USUAL_LENGTH else _parse(text)
+
+
+@lru_cache(maxsize=1024)
+def _known(text: str) -> Schedule:
+    """A controller reads the same schedule again and again."""
+    return _parse(text)
+
+
+def _parse(text: str) -> Schedule:
     if not text:
         raise ScheduleError("empty spec string")
     own_zone: tzinfo | None = None

@@ -227,6 +227,8 @@ class ResourceTable:
         self._versions: dict[str, list[str]] = {}
         self._custom: list[ResourceType] = []
         self._custom_groups: frozenset[str] = frozenset()
+        self.changes = 0
+        """Counts them: who has made something of the table can tell whether it is still right."""
         for entry in types:
             self.add(entry)
 
@@ -234,11 +236,13 @@ class ResourceTable:
         self._by_path[entry.group, entry.version, entry.plural] = entry
         self._by_kind[entry.group, entry.version, entry.kind] = entry
         self._versions.clear()
+        self.changes += 1
 
     def _remove(self, entry: ResourceType) -> None:
         self._by_path.pop((entry.group, entry.version, entry.plural), None)
         self._by_kind.pop((entry.group, entry.version, entry.kind), None)
         self._versions.clear()
+        self.changes += 1
 
     def set_custom(self, types: Iterable[ResourceType]) -> None:
         """Exactly these custom resources from now on, in this order, after the built-in types. None of a built-in group."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+SLOWEST_SPEED, FASTEST_SPEED = 0.001, 100_000.0
+"""How many seconds of a cluster may pass in one of the machine."""
+
 
 def rfc3339(moment: datetime) -> str:
     """metav1.Time: whole seconds, UTC, e.g. 2026-01-01T00:00:00Z."""
@@ -14,6 +17,26 @@ def rfc3339(moment: datetime) -> str:
 def rfc3339_micro(moment: datetime) -> str:
     """metav1.MicroTime: six digits, UTC."""
     return f"{_utc(moment).isoformat(timespec='microseconds')[:26]}Z"
+
+
+def http_date(moment: datetime) -> str:
+    """As in an HTTP header (RFC 9110, IMF-fixdate): Thu, 01 Jan 2026 00:00:00 GMT."""
+    utc = _utc(moment)
+    return f"{_DAYS[utc.weekday()]}, {utc.day:02} {_MONTHS[utc.month - 1]} {utc.year:04} {utc.hour:02}:{utc.minute:02}:{utc.second:02} GMT"
+
+
+def parse_http_date(text: str) -> datetime:
+    """Raises ValueError."""
+    found = _HTTP_DATE.fullmatch(text)
+    if found is None or found[2] not in _MONTHS:
+        raise ValueError(f"invalid HTTP date {text!r}")
+    day, _, year, hour, minute, second = found.groups()
+    return datetime(int(year), _MONTHS.index(found[2]) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT")
 
 
 def _utc(moment: datetime) -> datetime:

@@ -36,6 +36,68 @@ class Deadlock(Exception):
     """Every task waits and nothing is left that could wake one."""
 
 
+class _AskedSelector(selectors.DefaultSelector):
+    """Asked by the loop to wait for input, it says so to `idle` where there is none; if that gives the loop something to do it does not
+    wait."""
+
+    def __init__(self, asked: Callable[[], bool], idle: Callable[[], bool]) -> None:
+        super().__init__()
+        self._asked = asked
+        self._idle = idle
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """`timeout` is 0 while the loop has something else to do."""
+        if timeout == 0 or not self._asked():
+            return super().select(timeout)
+        ready = super().select(0)
+        return ready if ready or self._idle() else super().select(timeout)
+
+
+class QuietLoop(asyncio.SelectorEventLoop):
+    """The default loop, in the machine's time, and `quiet()`. Nothing private of asyncio is used: the loop asks its selector to wait when
+    nothing is left to run."""
+
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        self._jobs = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        super().__init__(selector or _AskedSelector(self._is_asked, self._tell_one))
+
+    async def quiet(self) -> None:
+        """Returns when nothing is left to do at the present time. Of several who wait the first one goes on first, and the others
+        wait until what it does is done too."""
+        waiter = self.create_future()
+        self._waiting.append(waiter)
+        await waiter
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts) -> asyncio.Future[_T]:
+        self._jobs += 1
+        job = super().run_in_executor(executor, func, *args)
+        job.add_done_callback(self._job_done)
+        return job
+
+    async def shutdown_default_executor(self, *arguments: Any) -> None:
+        self._jobs += 1  # its threads end in real time
+        try:
+            await super().shutdown_default_executor(*arguments)
+        finally:
+            self._jobs -= 1
+
+    def _job_done(self, job: asyncio.Future[Any]) -> None:
+        self._jobs -= 1
+
+    def _is_asked(self) -> bool:
+        return not self._jobs and bool(self._waiting)
+
+    def _tell_one(self) -> bool:
+        """Whether there was one who waited for the quiet."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return True
+        return False
+
+
 class _Selector(selectors.BaseSelector):
     """Asked by the loop to wait for input: looks for input, and where there is none asks `idle`, which lets time pass or says (True)
     that this time the waiting is real."""
@@ -67,7 +129,7 @@ class _Selector(selectors.BaseSelector):
         return self._inner.select(None) if self._idle() else []
 
 
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
+class VirtualTimeLoop(QuietLoop):
     """Time starts at 0. Timers of one instant run in the order they were set. `limit_seconds`: a loop that gets there raises TimeIsUp
     instead of running forever."""
 
@@ -76,8 +138,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._limit_seconds = limit_seconds
         self._timers: list[tuple[float, int, asyncio.TimerHandle, Callable[[], object]]] = []
         self._sequence = itertools.count()
-        self._jobs = 0
-        self._quiet: deque[asyncio.Future[None]] = deque()
         selector = _Selector(self._idle)
         super().__init__(selector)
         self._files = selector.get_map
@@ -107,37 +167,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             heapq.heappush(self._timers, (when, next(self._sequence), handle, run))
         return handle
 
-    async def quiet(self) -> None:
-        """Returns when nothing is left to do at the present time. Of several who wait the first one goes on first, and the others
-        wait until what it does is done too."""
-        waiter = self.create_future()
-        self._quiet.append(waiter)
-        await waiter
-
-    def run_in_executor(self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts) -> asyncio.Future[_T]:
-        self._jobs += 1
-        job = super().run_in_executor(executor, func, *args)
-        job.add_done_callback(self._job_done)
-        return job
-
-    async def shutdown_default_executor(self, *arguments: Any) -> None:
-        self._jobs += 1  # its threads end in real time
-        try:
-            await super().shutdown_default_executor(*arguments)
-        finally:
-            self._jobs -= 1
-
-    def _job_done(self, job: asyncio.Future[Any]) -> None:
-        self._jobs -= 1
-
     def _idle(self) -> bool:
         if self._jobs:
             return True
-        while self._quiet:
-            waiter = self._quiet.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return False
+        if self._tell_one():
+            return False
         while self._timers and self._timers[0][2].cancelled():
             heapq.heappop(self._timers)
         if self._timers:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from kctl.cli.cluster_clock import clock
 from kctl.cli.cluster_node import node
 from kctl.cli.terminal import Colour, Progress, coloured
 
@@ -270,4 +271,5 @@ def cluster_names() -> list[str]:
     return [paths.name for paths in clusters()]
 
 
+cluster.add_command(clock)
 cluster.add_command(node)

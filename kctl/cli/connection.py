@@ -97,6 +97,7 @@ def _https(session: Invocation) -> Transport:
         "timeout": _timeout(session),
         "on_warning": session.warn,
         "log": _logger(session),
+        "on_date": session.heard_date,
     }
     if session.blocking:
         from kctl.client.blocking_transport import BlockingTransport

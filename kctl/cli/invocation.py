@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from kctl.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from kctl.client.kubeconfig import Kubeconfig, ResolvedConfig
+
+
+_DIFFERENCE_SECONDS = 3.0
 
 
 class Streams(NamedTuple):
@@ -41,6 +44,7 @@ class Invocation:
         self.blocking = False
         self.flags: dict[str, Any] = {}
         self.warned: set[str] = set()
+        self._date: tuple[bytes, float] | None = None
         self._kubeconfig: Kubeconfig | None = None
         self._configuration: ResolvedConfig | None = None
 
@@ -51,12 +55,35 @@ class Invocation:
         self.dash = dash
 
     def now(self) -> datetime:
-        """Wall time, UTC."""
+        """The cluster's wall time, UTC: this machine's, unless the cluster has said that it is another there."""
         if self._now is not None:
             return self._now()
         from datetime import UTC, datetime
 
-        return datetime.now(UTC)
+        return datetime.now(UTC) + self._ahead() if self._date else datetime.now(UTC)
+
+    def use_time(self, now: Callable[[], datetime]) -> None:
+        """Of an API server in this process."""
+        self._now = self._now or now
+
+    def heard_date(self, text: bytes) -> None:
+        """What an answer says the time is."""
+        import time
+
+        self._date = (text, time.time()) if text else None
+
+    def _ahead(self) -> timedelta:
+        """Of this machine's time, where that is more than clocks differ anyway."""
+        from datetime import UTC, datetime, timedelta
+
+        from kctl.apimachinery import times
+
+        text, heard_at = self._date or (b"", 0.0)
+        try:
+            ahead = times.parse_http_date(text.decode("latin-1")) - datetime.fromtimestamp(heard_at, UTC)
+        except ValueError:
+            return timedelta(0)
+        return ahead if abs(ahead.total_seconds()) >= _DIFFERENCE_SECONDS else timedelta(0)
 
     @property
     def verbosity(self) -> int:

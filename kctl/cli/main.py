@@ -37,6 +37,7 @@ def _at(module: str, heading: str, short_help: str, attribute: str) -> Lazy:
 COMMANDS: Final[dict[str, Lazy]] = {
     "run-cluster": _at("run_cluster", CLUSTERS, "Start a local Kubernetes cluster of simulated nodes", "run_cluster"),
     "cluster": _at("cluster", CLUSTERS, "List, inspect, stop and delete local clusters", "cluster"),
+    "store": _at("store", CLUSTERS, "Check, compact, copy and move the state of a local cluster", "store"),
     "create": _at("create.command", BEGINNER, "Create a resource from a file or from stdin", "Create"),
     "expose": _at(
         "expose",

@@ -32,10 +32,24 @@ if TYPE_CHECKING:
 @click.option("--node-memory", default=None, help="Memory capacity of each node. [default: 256Gi]")
 @click.option("--node-pods", type=click.IntRange(1), default=None, help="How many pods a node takes. [default: 110]")
 @click.option("--control-plane-taint/--no-control-plane-taint", default=None, help="Keep pods off the control-plane node.")
+@click.option("--speed", type=float, default=None, help="How many seconds of the cluster's time pass in one: 60 is a minute. [default: 1]")
 @click.option(
     "--authorization-mode",
     default=None,
     help="Who decides what a user may do, in this order: AlwaysAllow, AlwaysDeny, Node, RBAC. [default: Node,RBAC]",
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["simulated", "process"]),
+    default=None,
+    help="What pods without a runtimeClassName are: simulated, or processes of this machine. [default: simulated]",
+)
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="NAME=FOLDER",
+    help="Root folder of an image for pods that are processes; NAME=host is this machine's file system. Can be given more than once.",
 )
 @click.option("--audit-policy-file", default=None, help="File with the audit.k8s.io/v1 Policy: which requests are logged, and how closely.")
 @click.option("--audit-log-path", default=None, help="File that requests are logged to, as the policy says; '-' is standard output.")
@@ -61,7 +75,10 @@ def run_cluster(
     node_memory: str | None,
     node_pods: int | None,
     control_plane_taint: bool | None,
+    speed: float | None,
     authorization_mode: str | None,
+    runtime: str | None,
+    images: tuple[str, ...],
     audit_policy_file: str | None,
     audit_log_path: str | None,
     audit_log_maxsize: int | None,
@@ -93,7 +110,10 @@ def run_cluster(
         "node_memory": node_memory,
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
+        "speed": speed,
         "authorization_mode": authorization_mode,
+        "runtime": runtime,
+        "images": _image_map(images),
         "audit_policy_file": _absolute(audit_policy_file),
         "audit_log_path": _absolute(audit_log_path),
         "audit_log_maxsize": audit_log_maxsize,
@@ -106,6 +126,7 @@ def run_cluster(
         "etcd_keyfile": _absolute(etcd_keyfile),
     }
     _check_quantities(wanted)
+    _check_speed(speed)
     _check_authorization_mode(authorization_mode)
     _check_audit_log(wanted)
     try:
@@ -159,11 +180,31 @@ def _check_quantities(wanted: dict[str, Any]) -> None:
             _fail(f"invalid --{option.replace('_', '-')} {value!r}: {quantity.WRONG}")
 
 
+def _check_speed(value: float | None) -> None:
+    from kctl.apimachinery.times import FASTEST_SPEED, SLOWEST_SPEED
+    from kctl.daemon.config import speed_valid
+
+    if value is not None and not speed_valid(value):
+        _fail(f"invalid --speed {value:g}: must be between {SLOWEST_SPEED:g} and {FASTEST_SPEED:g}")
+
+
 def _check_authorization_mode(value: str | None) -> None:
     from kctl.daemon.config import AUTHORIZATION_MODES, authorization_modes_valid
 
     if value is not None and not authorization_modes_valid(value):
         _fail(f"invalid --authorization-mode {value!r}: must be some of {', '.join(AUTHORIZATION_MODES)}, joined by commas, each once")
+
+
+def _image_map(entries: tuple[str, ...]) -> dict[str, str] | None:
+    """None where none were given: those of the last start stay."""
+    if not entries:
+        return None
+    from kctl.daemon.image_map import InvalidImageMap, parse
+
+    try:
+        return parse(entries)
+    except InvalidImageMap as error:
+        _fail(f"invalid --image {error}")
 
 
 def _absolute(path: str | None) -> str | None:
@@ -282,6 +323,7 @@ def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
     import asyncio
 
     from kctl.apimachinery.clock import RealClock
+    from kctl.apimachinery.virtual_time import QuietLoop
     from kctl.daemon import current_cluster, process_tuning
     from kctl.daemon.cluster import Cluster
     from kctl.daemon.damage import DamagedFile
@@ -313,7 +355,8 @@ def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
         await cluster.run(stop, on_component=report.component, on_ready=ready, verbose=start.verbose)
 
     try:
-        asyncio.run(main())
+        with asyncio.Runner(loop_factory=QuietLoop) as runner:
+            runner.run(main())
     except AlreadyServed as error:
         why = f'cluster "{start.name}" is already running (process {error.holder.process_id}, {error.holder.server or "starting"})'
     except DamagedFile as error:

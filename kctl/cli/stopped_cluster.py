@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kctl.cli.errors import CommandError
 from kctl.cli.invocation import Invocation
 from kctl.cli.local_cluster import as_command_errors, is_encoded, running
 from kctl.client.transport import Transport
 from kctl.daemon.lock import AlreadyServed
 from kctl.daemon.paths import ClusterPaths
+
+if TYPE_CHECKING:
+    from kctl.daemon.embedded import EmbeddedTransport
 
 _STARTING_SECONDS = 15.0
 _POLL_SECONDS = 0.02
@@ -32,6 +37,7 @@ async def open_stopped(session: Invocation, paths: ClusterPaths) -> Transport | 
             waited += _POLL_SECONDS
             continue
         session.embedded = True
+        session.use_time(opened.clock.now)
         session.error(
             f'Note: cluster "{paths.name}" is stopped; this works on its stored state. To start it: kctl run-cluster --name {paths.name}'
         )
@@ -39,7 +45,7 @@ async def open_stopped(session: Invocation, paths: ClusterPaths) -> Transport | 
     return None
 
 
-async def _open(paths: ClusterPaths) -> Transport:
+async def _open(paths: ClusterPaths) -> EmbeddedTransport:
     from kctl.daemon.embedded import open_embedded
 
     return await open_embedded(paths.directory)

@@ -33,8 +33,9 @@ class BlockingTransport:
         timeout: float = 0.0,
         on_warning: Callable[[str], None] | None = None,
         log: Any = None,
+        on_date: Callable[[bytes], None] | None = None,
     ) -> None:
-        self._codec = HttpCodec(server, headers or {}, on_warning, log)
+        self._codec = HttpCodec(server, headers or {}, on_warning, log, on_date)
         self._ssl = ssl_context
         self._server_name = server_name
         self._timeout = timeout

@@ -84,14 +84,22 @@ class HttpRequest:
 
 class HttpCodec:
     """`server` is a URL, https or http, perhaps with a path prefix. `headers` go with every request. Warnings of the server go to
-    `on_warning`, requests and answers to `log` (kctl.client.request_log)."""
+    `on_warning`, the Date of answers to `on_date`, requests and answers to `log` (kctl.client.request_log)."""
 
-    def __init__(self, server: str, headers: Headers, on_warning: Callable[[str], None] | None, log: Any) -> None:
+    def __init__(
+        self,
+        server: str,
+        headers: Headers,
+        on_warning: Callable[[str], None] | None,
+        log: Any,
+        on_date: Callable[[bytes], None] | None = None,
+    ) -> None:
         self.server = server.rstrip("/")
         self.address = Address.of(server)
         self.headers = flat({"Host": self.address.authority, **headers})
         self.log = log
         self._on_warning = on_warning
+        self._on_date = on_date
 
     def request(self, request: ApiRequest) -> HttpRequest:
         target, headers, body = encode(request)
@@ -110,6 +118,8 @@ class HttpCodec:
         """An answer's head has come: log it, and report the warnings in it."""
         if self.log is not None:
             self.log.response(head.status, head.reason, head.headers)
+        if self._on_date is not None:
+            self._on_date(head.get(b"date"))
         texts = warnings(head.headers)
         if self._on_warning is not None:
             for text in texts:

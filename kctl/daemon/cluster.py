@@ -9,11 +9,14 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.virtual_time import QuietLoop
 from kctl.daemon import admin_kubeconfig, components, logs, pki, port
 from kctl.daemon.api_server_config import api_server_config
+from kctl.daemon.clock_file import ClusterClock
 from kctl.daemon.cluster_files import make_private
 from kctl.daemon.component import Seed
 from kctl.daemon.config import ClusterConfig
@@ -28,17 +31,21 @@ from kctl.daemon.stores import store_of
 from kctl.daemon.supervisor import ComponentCrashed, ComponentState
 from kctl.kube_apiserver.config import ApiServerConfig
 
+if TYPE_CHECKING:
+    from store.etcd import Etcd
+
 _log = logging.getLogger(__name__)
 
 
 class Cluster:
-    """`run` serves until `stop` is set. Raises lock.AlreadyServed, damage.DamagedFile, and supervisor.ComponentCrashed, whose cause may
+    """`run` serves until `stop` is set. `machine` is the clock that the cluster's own is made from; it runs on any event loop, and can be
+    steered well on a QuietLoop. Raises lock.AlreadyServed, damage.DamagedFile, and supervisor.ComponentCrashed, whose cause may
     be secure_serving.PortInUse."""
 
-    def __init__(self, paths: ClusterPaths, config: ClusterConfig, clock: Clock, seed: Seed = None) -> None:
+    def __init__(self, paths: ClusterPaths, config: ClusterConfig, machine: Clock, seed: Seed = None) -> None:
         self._paths = paths
         self._config = config
-        self._clock = clock
+        self._machine = machine
         self._seed = seed
         self.url = ""
         self.notices: list[str] = []
@@ -57,7 +64,13 @@ class Cluster:
         make_private(self._paths)
         handler = logs.install(self._paths.logs, verbose=verbose)
         try:
-            await self._serve(lock, stop, on_component, on_ready)
+            store = store_of(self._config, self._paths, self._machine)
+            clock = ClusterClock(self._paths.clock, self._machine, self._config.speed, partial(_come_to_rest, store))
+            clock.start()
+            try:
+                await self._serve(lock, store, clock.clock, stop, on_component, on_ready)
+            finally:
+                clock.stop()
         except ComponentCrashed as crash:
             _log.critical("%s", crash, exc_info=crash.__cause__)
             raise
@@ -66,38 +79,50 @@ class Cluster:
             handler.close()
 
     async def _serve(
-        self, lock: ClusterLock, stop: asyncio.Event, on_component: Callable[[str], None], on_ready: Callable[[], None]
+        self,
+        lock: ClusterLock,
+        store: Etcd,
+        clock: Clock,
+        stop: asyncio.Event,
+        on_component: Callable[[str], None],
+        on_ready: Callable[[], None],
     ) -> None:
         admin_kubeconfig.check(self._paths)
         keys = self._keys()
         config = replace(self._config, starts=self._config.starts + 1, port=port.wanted(self._config, _others(self._paths)))
         if not self._paths.settings.exists():
             self._config.save(self._paths.settings)
-        plane = self._control_plane(config, keys)
+        plane = self._control_plane(config, keys, store, clock)
         try:
             await plane.start(on_component)
             serving = plane.component(SecureServing)
             self.url = serving.url
             self._remember(config.starts, serving.port)
             admin_kubeconfig.write(self._paths, self.url, keys)
-            lock.publish(self.url, times.rfc3339(self._clock.now()))
+            lock.publish(self.url, times.rfc3339(self._machine.now()))
             on_ready()
             await plane.wait(stop)
         finally:
             await plane.stop()
 
-    def _control_plane(self, config: ClusterConfig, keys: pki.Pki) -> ControlPlane:
+    def _control_plane(self, config: ClusterConfig, keys: pki.Pki, store: Etcd, clock: Clock) -> ControlPlane:
         def state_of(name: str) -> ComponentState | None:
             return plane.states.get(name)
 
-        pods = static_pods(config, self._paths.logs, self._clock, state_of)
+        pods = static_pods(config, self._paths.logs, self._machine, state_of)
         serving = partial(SecureServing, pki=keys, host=config.host, port=config.port)
         plane = ControlPlane(
-            store_of(config, self._paths, self._clock),
-            self._clock,
+            store,
+            clock,
             self._seed,
             simulated_nodes(config, pods),
-            (components.EtcdComponent, serving, *components.CLIENTS_OF_THE_API_SERVER),
+            (
+                components.EtcdComponent,
+                serving,
+                components.KubeControllerManagerComponent,
+                components.KubeSchedulerComponent,
+                partial(components.KubeletComponent, processes=components.Processes(self._paths.processes, config.images, config.runtime)),
+            ),
             config=_api_server_config(keys, config),
         )
         return plane
@@ -106,7 +131,7 @@ class Cluster:
         """Of the cluster's authority. New ones make void what a cluster that was started before has given out."""
         if self._config.starts and not pki.Pki(self._paths.pki).exists:
             self.notices.append(f"{self._paths.pki} was gone: there are new keys now, and kubeconfigs and tokens given out before are void")
-        return pki.ensure(self._paths.pki, now=self._clock.now(), hosts=[socket.gethostname(), self._config.host])
+        return pki.ensure(self._paths.pki, now=self._machine.now(), hosts=[socket.gethostname(), self._config.host])
 
     def _remember(self, starts: int, served: int) -> None:
         """The port stays the cluster's own."""
@@ -117,6 +142,18 @@ class Cluster:
                 f"again, copies of it are not. (To have the old port back, free it and start with --port {before}.)"
             )
         replace(self._config, starts=starts, served_port=served).save(self._paths.settings)
+
+
+async def _come_to_rest(store: Etcd) -> None:
+    """When nothing is left to do at the present time, neither on the loop nor where the store writes to."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, QuietLoop):
+        await asyncio.sleep(0)
+        await store.written()
+        return
+    await loop.quiet()
+    while await store.written():
+        await loop.quiet()
 
 
 def _api_server_config(keys: pki.Pki, config: ClusterConfig) -> ApiServerConfig:

@@ -17,7 +17,7 @@ from kctl.daemon.lock import ClusterLock
 from kctl.daemon.paths import CURRENT_CLUSTER_FILE, ClusterPaths
 from kctl.daemon.private_files import restrict
 
-_DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.lock")
+_DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.lock", "state.db.migrated")
 _LOGS = (*(f"{component}.log{suffix}" for component in logs.COMPONENTS for suffix in ("", ".1")), "daemon.out")
 FOLDERS = {"logs": _LOGS, "pki": pki.FILES, pki.UNFINISHED: pki.FILES}
 FILES = (
@@ -26,12 +26,16 @@ FILES = (
     "kubeconfig.new",
     "kubeconfig.tmp",
     "kubeconfig.lock",
+    "clock.json.new",
+    "clock.json",
     "cluster.json.new",
     "cluster.tmp",
     "cluster.json",
     "run.pid",
 )
 """In the order of their removal: as long as one of the last is there, an interrupted deletion can be repeated."""
+PROCESSES = "processes"
+"""What programs in pods have written is below it, so all of it goes."""
 
 
 class ForeignFiles(Exception):
@@ -48,6 +52,7 @@ def make_private(paths: ClusterPaths) -> None:
     restrict(paths.directory.parent)
     restrict(paths.directory.parent / CURRENT_CLUSTER_FILE)
     restrict(paths.directory)
+    restrict(paths.processes)
     for name in FILES:
         restrict(paths.directory / name)
     for folder, names in FOLDERS.items():
@@ -73,6 +78,8 @@ def delete(paths: ClusterPaths) -> None:
 
 
 def _remove_all(paths: ClusterPaths) -> None:
+    if paths.processes.is_dir():
+        _end_processes(paths.processes)
     folder = os.open(paths.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         for name, names in FOLDERS.items():
@@ -82,6 +89,14 @@ def _remove_all(paths: ClusterPaths) -> None:
         os.close(folder)
 
 
+def _end_processes(folder: Path) -> None:
+    """Of pods that a killed daemon has left running, then all that is kept of them."""
+    from controllers.kubelet.process_runtime import reaping
+
+    reaping.stop_all(reaping.runs_below(folder), 0.0)
+    reaping.remove(folder)
+
+
 def _foreign(directory: Path) -> Iterator[Path]:
     if not _is(directory, stat.S_ISDIR):
         yield directory
@@ -89,6 +104,8 @@ def _foreign(directory: Path) -> Iterator[Path]:
     for present in sorted(directory.iterdir()):
         if present.name in FOLDERS and _is(present, stat.S_ISDIR):
             yield from (each for each in sorted(present.iterdir()) if each.name not in FOLDERS[present.name] or not _is(each, stat.S_ISREG))
+        elif present.name == PROCESSES and _is(present, stat.S_ISDIR):
+            continue
         elif present.name not in FILES or not _is(present, stat.S_ISREG):
             yield present
 

@@ -8,10 +8,14 @@ control plane pays only for the components it has.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery import user
+from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import built_in
 from kctl.daemon.component import ComponentContext, ComponentMaker
 
 if TYPE_CHECKING:
@@ -19,11 +23,13 @@ if TYPE_CHECKING:
     from controllers.kube_scheduler.main import KubeScheduler
     from controllers.kubelet.fleet import KubeletFleet
     from controllers.kubelet.network.api_server import ApiForPods
+    from controllers.kubelet.process_pods import ProcessPods
     from store.etcd import Etcd
 
 SMALL_CLUSTER_CIDR, SMALL_CLUSTER_NODES = "10.244.0.0/16", 250
 LARGE_CLUSTER_CIDR = "10.128.0.0/9"
 """Each node gets a /24 of it; the large range holds the small one, so that a cluster can grow."""
+RUNTIME_CLASSES = built_in("node.k8s.io/v1", "RuntimeClass")
 
 
 class EtcdComponent:
@@ -119,16 +125,34 @@ class KubeSchedulerComponent:
             await self.scheduler.run(ready, stop)
 
 
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """How pods run as processes of this machine: `folder` keeps what is known of them, `images` is a map of full names, `default` the
+    RuntimeClass handler of pods without a class."""
+
+    folder: Path
+    images: Mapping[str, str] = field(default_factory=dict)
+    default: str = "simulated"
+    isolation: str = "any"
+    """What containers have of namespaces of their own: mounts, user or none; "any" for the best that the machine allows."""
+
+
+def runtime_class(handler: str) -> Object:
+    return {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": handler}, "handler": handler}
+
+
 class KubeletComponent:
     """The kubelets of all simulated nodes: each writes as its own node, one cache serves them all."""
 
     name = "kubelet"
     dependencies: tuple[str, ...] = ("kube-apiserver",)
 
-    def __init__(self, context: ComponentContext, *, resource_metrics: bool = True) -> None:
-        """`resource_metrics`: what pods use is served, as with a metrics server in the cluster."""
+    def __init__(self, context: ComponentContext, *, resource_metrics: bool = True, processes: Processes | None = None) -> None:
+        """`resource_metrics`: what pods use is served, as with a metrics server in the cluster. `processes`: pods may be processes of
+        this machine."""
         self._context = context
         self._resource_metrics = resource_metrics
+        self._processes = processes
         self.fleet: KubeletFleet
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
@@ -137,7 +161,8 @@ class KubeletComponent:
         context = self._context
         async with context.informers(user.SIMULATED_NODES) as informers:
             randomness = context.randomness(self.name)
-            self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes)
+            processes = await self._process_pods()
+            self.fleet = KubeletFleet(context.client_for, informers, context.clock, randomness, context.nodes, processes=processes)
             context.api_server.kubelet_connector = self.fleet
             context.api_server.parts.kubelets.dialer = self.fleet
             self.fleet.api = self._pod_api
@@ -147,6 +172,22 @@ class KubeletComponent:
             finally:
                 if serving is not None:
                     serving.cancel()
+
+    async def _process_pods(self) -> ProcessPods | None:
+        """With the RuntimeClasses by which pods choose."""
+        if self._processes is None:
+            return None
+        from controllers.kubelet.process_pods import HANDLERS, ProcessPods
+        from kctl.apimachinery.status import AlreadyExists
+
+        client = self._context.client_for(user.APISERVER)
+        for handler in HANDLERS:
+            try:
+                await client.create(RUNTIME_CLASSES, runtime_class(handler))
+            except AlreadyExists:
+                continue
+        given, context = self._processes, self._context
+        return ProcessPods(given.folder, context.clock, context.randomness("process-runtime"), given.images, given.default, given.isolation)
 
     def _pod_api(self) -> ApiForPods:
         from kctl.daemon.pod_api import PodApi

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from kctl.apimachinery import quantity
+from kctl.apimachinery.times import FASTEST_SPEED, SLOWEST_SPEED
 from kctl.daemon import private_files
 from kctl.daemon.damage import DamagedFile, json_object, read_small
 
 DEFAULT_PORT_OR_FREE = -1
 MAXIMUM_NODES = 20000
+RUNTIMES = ("simulated", "process")
 AUTHORIZATION_MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 ADVICE = "correct it, or write {{}} into it and give the settings once more: kctl run-cluster --name {name} --nodes ..."
 
@@ -32,6 +34,8 @@ class ClusterConfig:
     node_memory: str = "256Gi"
     node_pods: int = 110
     control_plane_taint: bool = False
+    speed: float = 1.0
+    """So many seconds of the cluster's time pass in one of the machine's."""
     authorization_mode: str = "Node,RBAC"
     """As kube-apiserver's flag of that name."""
     audit_policy_file: str = ""
@@ -41,6 +45,10 @@ class ClusterConfig:
     audit_log_maxbackup: int = 0
     audit_log_maxage: int = 0
     audit_log_compress: bool = False
+    runtime: str = "simulated"
+    """What pods without a runtimeClassName are: simulated, or process."""
+    images: dict[str, str] = field(default_factory=dict)
+    """Full name of an image > the folder that is its root, or "host", for pods that are processes."""
     store: str = ""
     """etcd://..., or '' for a file in the cluster's folder."""
     etcd_cafile: str = ""
@@ -85,10 +93,18 @@ def _text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) < 256
 
 
+def _path(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) < 4096
+
+
 def authorization_modes_valid(value: Any) -> bool:
     """Modes joined by commas, each once."""
     modes = value.split(",") if _text(value) else []
     return bool(modes) and len(set(modes)) == len(modes) and set(modes) <= set(AUTHORIZATION_MODES)
+
+
+def speed_valid(value: float) -> bool:
+    return SLOWEST_SPEED <= value <= FASTEST_SPEED
 
 
 def _quantity(value: Any) -> bool:
@@ -104,6 +120,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "node_memory": _quantity,
     "node_pods": _whole(1, 2**31 - 1),
     "control_plane_taint": lambda value: isinstance(value, bool),
+    "speed": lambda value: type(value) in (int, float) and speed_valid(value),
     "authorization_mode": authorization_modes_valid,
     "audit_policy_file": lambda value: isinstance(value, str),
     "audit_log_path": lambda value: isinstance(value, str),
@@ -111,6 +128,8 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "audit_log_maxbackup": _whole(0, 2**31 - 1),
     "audit_log_maxage": _whole(0, 36_500),
     "audit_log_compress": lambda value: isinstance(value, bool),
+    "runtime": lambda value: value in RUNTIMES,
+    "images": lambda value: isinstance(value, dict) and all(_path(each) for pair in value.items() for each in pair),
     "store": lambda value: isinstance(value, str),
     "etcd_cafile": lambda value: isinstance(value, str),
     "etcd_certfile": lambda value: isinstance(value, str),

@@ -5,11 +5,13 @@ What such a command creates is picked up by controllers, scheduler and kubelets 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from kctl.apimachinery import user
-from kctl.apimachinery.clock import RealClock
+from kctl.apimachinery.clock import Clock, RealClock
 from kctl.client.transport import ApiRequest, ApiResponse, RawResponse, Transport
 from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.cluster_files import make_private
@@ -26,9 +28,10 @@ from kctl.daemon.supervisor import ComponentCrashed
 class EmbeddedTransport:
     """The in-process transport of an API server opened for one command; `close` shuts store and lock."""
 
-    def __init__(self, inner: Transport, close_all: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, inner: Transport, close_all: Callable[[], Awaitable[None]], clock: Clock) -> None:
         self._inner = inner
         self._close_all = close_all
+        self.clock = clock
 
     async def request(self, request: ApiRequest) -> ApiResponse:
         return await self._inner.request(request)
@@ -61,9 +64,9 @@ async def open_embedded(directory: Path) -> EmbeddedTransport:
     try:
         make_private(paths)
         config = api_server_config(keys, "127.0.0.1")
-        clock = RealClock()
+        clock = _clock(paths)
         settings = ClusterConfig.load(paths.settings) or ClusterConfig(paths.name)
-        plane = ControlPlane(store_of(settings, paths, clock), clock, components=API_SERVER_ALONE, config=config)
+        plane = ControlPlane(store_of(settings, paths, clock.machine), clock, components=API_SERVER_ALONE, config=config)
         await plane.start()
     except BaseException as error:
         lock.release()
@@ -75,4 +78,15 @@ async def open_embedded(directory: Path) -> EmbeddedTransport:
         await plane.stop()
         lock.release()
 
-    return EmbeddedTransport(plane.client(user.ADMIN).transport, close_all)
+    return EmbeddedTransport(plane.client(user.ADMIN).transport, close_all, clock)
+
+
+def _clock(paths: ClusterPaths) -> Clock:
+    """The time goes on from where the cluster's was when it was stopped."""
+    machine = RealClock()
+    if not paths.clock.exists():
+        return machine
+    from kctl.apimachinery.steerable_clock import SteerableClock
+    from kctl.daemon import clock_file
+
+    return SteerableClock(machine, ahead=clock_file.read(paths.clock, machine), settle=partial(asyncio.sleep, 0))

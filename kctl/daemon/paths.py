@@ -68,6 +68,11 @@ class ClusterPaths(NamedTuple):
         return self.directory / "logs"
 
     @property
+    def processes(self) -> Path:
+        """What the kubelets know of pods that are processes: their volumes, logs, layers."""
+        return self.directory / "processes"
+
+    @property
     def process_id(self) -> Path:
         """run.pid: JSON of the running daemon's process id and server URL; absent or stale when stopped."""
         return self.directory / "run.pid"
@@ -76,6 +81,11 @@ class ClusterPaths(NamedTuple):
     def settings(self) -> Path:
         """cluster.json: what the cluster was started with, so that a restart needs no flags."""
         return self.directory / "cluster.json"
+
+    @property
+    def clock(self) -> Path:
+        """clock.json: how far the cluster's time is from the machine's, once it has been steered."""
+        return self.directory / "clock.json"
 
     @property
     def exist(self) -> bool:

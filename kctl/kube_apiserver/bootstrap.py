@@ -13,16 +13,18 @@ from importlib.resources import files
 
 from kctl.apimachinery import yaml
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import built_in
+from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.status import AlreadyExists
 from kctl.apimachinery.user import APISERVER
-from kctl.kube_apiserver.caller import Caller
+from kctl.kube_apiserver.caller import CANONICAL, Caller
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.registry.registry import Registry
 
 
 async def apply(registry: Registry, config: ApiServerConfig) -> None:
     """Namespaces first, since everything else may live in them."""
-    wanted = [*_manifests(), *_kubernetes_service(registry, config)]
+    wanted = [*_manifests(), *_kubernetes(config.service_cluster_ip_range, config.advertise_address, config.secure_port)]
     for stage in (
         [obj for obj in wanted if obj["kind"] == "Namespace"],
         [obj for obj in wanted if obj["kind"] != "Namespace"],
@@ -32,12 +34,17 @@ async def apply(registry: Registry, config: ApiServerConfig) -> None:
 
 @cache
 def _manifests() -> Sequence[Object]:
-    """Read once, however many API servers this process starts; what is stored of them is decoded anew."""
+    """Read and decoded once, however many API servers this process starts: each copies what it changes."""
     folder = files("manifests") / "bootstrap"
     if not folder.is_dir():
         return ()
     texts = [entry.read_text() for entry in sorted(folder.iterdir(), key=lambda item: item.name) if entry.name.endswith(".yaml")]
-    return tuple(obj for text in texts for obj in yaml.load_all(text) if obj)
+    return tuple(_decoded(obj) for text in texts for obj in yaml.load_all(text) if obj)
+
+
+def _decoded(obj: Object) -> Object:
+    resource = built_in(obj["apiVersion"], obj["kind"])
+    return schemas.load().for_resource(resource).decode(obj).object
 
 
 def _exists(registry: Registry, obj: Object) -> bool:
@@ -50,24 +57,23 @@ def _exists(registry: Registry, obj: Object) -> bool:
 async def _create(registry: Registry, obj: Object) -> None:
     resource = registry.table.by_kind(obj["apiVersion"], obj["kind"])
     assert resource is not None
-    endpoint = registry.endpoint(resource)
-    decoded = endpoint.schema().decode(obj).object
+    caller = Caller(APISERVER, "kube-apiserver", CANONICAL, validates=False)
     try:
-        await endpoint.create(obj["metadata"].get("namespace", ""), decoded, Caller(APISERVER, "kube-apiserver", validates=False))
+        await registry.endpoint(resource).create(obj["metadata"].get("namespace", ""), obj, caller)
     except AlreadyExists:
         return
 
 
-def _kubernetes_service(registry: Registry, config: ApiServerConfig) -> list[Object]:
+@cache
+def _kubernetes(cluster_ip_range: str, host: str, secure_port: int) -> Sequence[Object]:
     """The API server's own Service and its endpoints; the first address of the range is always its."""
-    network = ipaddress.ip_network(config.service_cluster_ip_range)
+    network = ipaddress.ip_network(cluster_ip_range)
     address = str(network.network_address + 1)
     family = "IPv4" if network.version == 4 else "IPv6"
     meta = {"name": "kubernetes", "namespace": "default"}
     labels = {"component": "apiserver", "provider": "kubernetes"}
-    port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": config.secure_port}
-    host = config.advertise_address
-    return [
+    port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": secure_port}
+    made: list[Object] = [
         {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "ServiceCIDR",
@@ -96,7 +102,7 @@ def _kubernetes_service(registry: Registry, config: ApiServerConfig) -> list[Obj
             "subsets": [
                 {
                     "addresses": [{"ip": host}],
-                    "ports": [{"name": "https", "port": config.secure_port, "protocol": "TCP"}],
+                    "ports": [{"name": "https", "port": secure_port, "protocol": "TCP"}],
                 }
             ],
         },
@@ -106,6 +112,7 @@ def _kubernetes_service(registry: Registry, config: ApiServerConfig) -> list[Obj
             "metadata": {**meta, "labels": {"kubernetes.io/service-name": "kubernetes"}},
             "addressType": family,
             "endpoints": [{"addresses": [host], "conditions": {"ready": True}}],
-            "ports": [{"name": "https", "port": config.secure_port, "protocol": "TCP"}],
+            "ports": [{"name": "https", "port": secure_port, "protocol": "TCP"}],
         },
     ]
+    return tuple(map(_decoded, made))

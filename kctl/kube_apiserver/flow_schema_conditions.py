@@ -18,6 +18,7 @@ from kctl.kube_apiserver.watch_cache import Entry
 
 FLOW_SCHEMAS = built_in("flowcontrol.apiserver.k8s.io/v1", "FlowSchema")
 PRIORITY_LEVELS = built_in("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration")
+DELAY_SECONDS = 0.05
 _CALLER = Caller(APISERVER, "kube-apiserver", body=CANONICAL)
 
 
@@ -35,7 +36,8 @@ def dangling(schema: Object, level_exists: bool, now: str) -> Object:
 
 
 async def keep(registry: Registry) -> None:
-    """Runs until the storage closes its caches."""
+    """Runs until the storage closes its caches. Begins a moment after the server: no start waits for it, or pays for it."""
+    await registry.clock.sleep(DELAY_SECONDS)
     schemas, levels = registry.endpoint(FLOW_SCHEMAS).cache, registry.endpoint(PRIORITY_LEVELS).cache
     watcher = schemas.subscribe(None, "")
     await asyncio.gather(*(_sync(registry, name, lenient=True) for name in sorted(schemas.entries)))

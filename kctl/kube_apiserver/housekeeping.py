@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 from kctl.apimachinery import times
-from kctl.apimachinery.clock import Timer
+from kctl.apimachinery.clock import Clock, Timer
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import EVENTS
 from kctl.apimachinery.status import ApiError
@@ -28,34 +30,49 @@ _BATCH = 500
 
 
 class Housekeeping:
-    """One timer and, while it works, one task."""
+    """Two timers, and tasks while they work: Events expire in the cluster's time, history in the machine's, which is that of whoever
+    watches."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._revision = 0
-        self._timer: Timer | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._timers: dict[str, Timer] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         self._revision = self._registry.storage.revision
-        self._timer = self._registry.clock.call_later(INTERVAL_SECONDS, self._begin)
+        self._later("events", self._registry.clock, self._expire)
+        self._later("history", self._registry.clock.machine, self.compact)
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
+        for timer in self._timers.values():
+            timer.cancel()
+        for task in self._tasks.values():
+            task.cancel()
 
-    def _begin(self) -> None:
-        self._timer = self._registry.clock.call_later(INTERVAL_SECONDS, self._begin)
-        if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self.run_once())
+    def _later(self, name: str, clock: Clock, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        def begin() -> None:
+            self._later(name, clock, work)
+            if name not in self._tasks or self._tasks[name].done():
+                self._tasks[name] = asyncio.ensure_future(work())
+
+        self._timers[name] = clock.call_later(INTERVAL_SECONDS, begin)
 
     async def run_once(self) -> None:
+        await self._expire()
+        await self.compact()
+
+    async def _expire(self) -> None:
+        try:
+            await self.expire_events()
+        except StorageError as error:
+            _LOG.warning("expired events are still there: %s", error)
+
+    async def compact(self) -> None:
+        """To where history was when this was called before."""
         storage = self._registry.storage
         target, self._revision = self._revision, storage.revision
         try:
-            await self.expire_events()
             if target > storage.compact_revision:
                 await storage.compact(target)
         except StorageError as error:
@@ -64,8 +81,9 @@ class Housekeeping:
     async def expire_events(self) -> int:
         """Delete the Events last seen more than an hour ago; how many there were."""
         now = self._registry.clock.now()
+        latest = times.rfc3339(now - EVENT_TTL)
         endpoint = self._registry.endpoint(EVENTS)
-        expired = [entry.object["metadata"] for entry in endpoint.cache.unordered() if _is_expired(entry.object, now)]
+        expired = [entry.object["metadata"] for entry in endpoint.cache.unordered() if _is_expired(entry.object, now, latest)]
         for start in range(0, len(expired), _BATCH):
             await asyncio.gather(*(self._delete(meta["namespace"], meta["name"]) for meta in expired[start : start + _BATCH]))
         return len(expired)
@@ -78,11 +96,13 @@ class Housekeeping:
             return
 
 
-def _is_expired(event: Object, now: datetime) -> bool:
-    """Timestamps that cannot be read count as old as the object."""
+def _is_expired(event: Object, now: datetime, latest: str) -> bool:
+    """Timestamps that cannot be read count as old as the object. `latest`: what is seen in a later second need not be read."""
     seen = [event["metadata"].get("creationTimestamp"), event.get("lastTimestamp"), event.get("eventTime")]
     seen.append((event.get("series") or {}).get("lastObservedTime"))
     newest = max((text for text in seen if text), default="")
+    if newest[:19] > latest[:19] and newest.endswith("Z"):
+        return False
     try:
         return bool(newest) and now - times.parse(newest) > EVENT_TTL
     except ValueError:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from kctl.apimachinery import times
 from kctl.apimachinery.status import ApiError, BadRequest, InternalError, RequestEntityTooLarge, Timeout, TooManyRequests
 from kctl.apimachinery.user import User
 from kctl.client.transport import RawResponse
@@ -268,7 +269,7 @@ class Listener:
             return self._whole(incoming, request, failure(TooManyRequests("too many connections are upgraded already")))
         self._upgraded += 1
         try:
-            return await upgrade_http.upgrade(incoming, answer, answer.headers, self._server.clock, self._streams)
+            return await upgrade_http.upgrade(incoming, answer, answer.headers, self._server.clock.machine, self._streams)
         finally:
             self._upgraded -= 1
 
@@ -280,6 +281,7 @@ class Listener:
             body = b""
         headers = _with_warnings(answered, request) if request.warnings or request.audit is not None else answered
         response = web.Response(status=status, headers=headers, body=body)
+        self._date(response.headers)
         if request.wire is not None and request.wire.arriving is not None and "expect" in request.headers:
             response.force_close()  # whether the body comes, nobody can know
         return response
@@ -290,8 +292,15 @@ class Listener:
         media = answer_encoding.media(request)
         chunks = list_encoding.chunks(answer_encoding.pieces(request, answer, media, self._server.now()))
         headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": media.name}, request)
+        self._date(headers)
         gzip = self._server.config.response_compression and accepts_gzip(request.headers)
         return await self._lists.send(incoming, answer.status, headers, chunks, gzip, slow=media.name == media_types.YAML)
+
+    def _date(self, headers: CIMultiDict[str]) -> None:
+        """An answer tells the cluster's time, so that who shows ages can reckon with it; where that is the machine's, aiohttp says it."""
+        clock = self._server.clock
+        if clock.is_steered:
+            headers["Date"] = times.http_date(clock.now())
 
     async def _read(self, incoming: web.BaseRequest) -> bytes:
         """A client that waits for it is told to go on. Raises BadRequest for what does not come as announced."""
@@ -329,8 +338,9 @@ class Listener:
             headers = _with_warnings({"Cache-Control": CACHE_CONTROL}, request)
             headers.extend(answer.headers)
         else:
-            kind = "text/plain" if stream is None else answer_encoding.media(request).name
+            kind = answer.content_type if isinstance(answer, TextAnswer) else answer_encoding.media(request).name
             headers = _with_warnings({"Cache-Control": CACHE_CONTROL, "Content-Type": kind}, request)
+        self._date(headers)
         outgoing = web.StreamResponse(status=answer.status, headers=headers)
         task = asyncio.current_task()
         assert task is not None

@@ -73,7 +73,7 @@ class InProcessTransport:
         show = representation.event_shower(request, stream.endpoint, self._server.now) if request.accept else None
         timer = None
         if stream.options.timeout_seconds:
-            timer = self._server.clock.call_later(stream.options.timeout_seconds, stream.close)
+            timer = self._server.clock.machine.call_later(stream.options.timeout_seconds, stream.close)
         try:
             async for batch in stream:
                 if isinstance(batch, WatchFailure):

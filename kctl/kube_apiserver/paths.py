@@ -29,6 +29,8 @@ class Paths:
         self._metrics = metrics
         self._dispatcher = dispatcher
         self._loaded: set[str] = set()
+        self._aggregated_documents: dict[bool, tuple[int, bytes]] = {}
+        """By whether they are of the core group: for which state of the table, as JSON."""
 
     async def handle(self, request: Request) -> Response:
         match request:
@@ -54,6 +56,8 @@ class Paths:
             return not_found()
         path = request.path.rstrip("/") or "/"
         first = path.split("/")[1]
+        if path == "/kctl.dev/clock":
+            return await self._clock(request)
         answer = _ANSWERS.get(first)
         if answer is None:
             return not_found()
@@ -77,6 +81,12 @@ class Paths:
             return not_found()
         return RawAnswer((await self._metrics.text()).encode(), "text/plain; version=0.0.4; charset=utf-8")
 
+    async def _clock(self, request: Request) -> Response:
+        await self._load("clock_control")
+        from kctl.kube_apiserver import clock_control
+
+        return await clock_control.answer(self._server.clock, request)
+
     async def _version(self, request: Request, path: str) -> Response:
         await self._load("version")
         from kctl.kube_apiserver import version
@@ -93,8 +103,10 @@ class Paths:
         if len(parts) == 1:
             aggregated = discovery.wants_aggregated(request.accept)
             if aggregated:
-                document = discovery.aggregated(table, core=parts[0] == "api")
-                return RawAnswer(orjson.dumps(document if more is None else more.aggregated(document, self._extensions)), aggregated)
+                if more is None:
+                    return RawAnswer(self._own_discovery(core=parts[0] == "api"), aggregated)
+                document = discovery.aggregated(table, core=False)
+                return RawAnswer(orjson.dumps(more.aggregated(document, self._extensions)), aggregated)
             legacy = discovery.api_versions(self._address()) if parts[0] == "api" else discovery.api_group_list(table)
             return ObjectAnswer(legacy if more is None else more.group_list(legacy, self._extensions))
         found = None
@@ -109,6 +121,17 @@ class Paths:
             if found is None and table.versions(parts[1]) and not table.is_custom(parts[1]):
                 raise no_such_resource()
         return ObjectAnswer(found) if found is not None else not_found()
+
+    def _own_discovery(self, *, core: bool) -> bytes:
+        """Controllers ask every half minute: the document is made anew when there are other resources."""
+        from kctl.kube_apiserver import discovery
+
+        table = self._server.table
+        changes, made = self._aggregated_documents.get(core, (-1, b""))
+        if changes != table.changes:
+            made = orjson.dumps(discovery.aggregated(table, core=core))
+            self._aggregated_documents[core] = table.changes, made
+        return made
 
     async def _openapi(self, request: Request, path: str) -> Response:
         await self._load("openapi")

@@ -77,10 +77,11 @@ class WatchAnswer:
 
 @dataclass(slots=True)
 class TextAnswer:
-    """Plain text as it comes (pods/log)."""
+    """Plain text as it comes (pods/log), or text of another kind."""
 
     status: ClassVar[int] = 200
     chunks: AsyncIterator[bytes]
+    content_type: str = "text/plain"
 
 
 @dataclass(slots=True)

@@ -59,22 +59,23 @@ class ApiServer:
     def __init__(self, store: Etcd, *, clock: Clock, randomness: random.Random, config: ApiServerConfig | None = None) -> None:
         self.config = config or ApiServerConfig()
         self.clock = clock
+        machine = clock.machine
         self.table = ResourceTable()
-        self.storage = Storage(store, clock)
+        self.storage = Storage(store, machine)
         tokens = ServiceAccountTokens(self.storage, clock, randomness, self.config.service_account_key, self.config.service_account_issuer)
         authenticator = Authenticator(self.config, tokens, BootstrapTokens(self.storage, clock))
         self.authorization = Authorization(self.config.authorization_modes, self.storage)
         self.parts = ServerParts(self.config, allocators.empty(self.config, randomness), tokens, authenticator, self.authorization)
         self.registry = Registry(self.storage, admission_chain.load(), _schema_of, clock, randomness, self.parts, self.table)
-        self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, clock)
+        self._in_flight = InFlight(self.config.max_requests_inflight, self.config.max_mutating_requests_inflight, machine)
         self.stalls = StallMonitor(self.config.stall_seconds)
-        self.metrics = Metrics(self.storage, clock, self._in_flight, self.stalls)
+        self.metrics = Metrics(self.storage, machine, self._in_flight, self.stalls)
         self._dispatcher = Dispatcher(self.registry)
         self.metrics.more_lines = lambda: self.registry.shared.admission.metric_lines()
         self._audit_log: AuditLog | None = None
         self._audit = self._auditing(randomness)
         self._in_process: Handler = build_in_process_chain(
-            self._dispatch, self.metrics, self.config, self.authorization, clock, self._audit
+            self._dispatch, self.metrics, self.config, self.authorization, machine, self._audit
         )
         self._https: Handler | None = None
         self._listener: Any = None
@@ -185,7 +186,7 @@ class ApiServer:
         from kctl.kube_apiserver.paths import Paths
 
         handle = Paths(self, self.metrics, self._dispatcher).handle
-        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock, self._audit)
+        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock.machine, self._audit)
 
     def _auditing(self, randomness: random.Random) -> Auditing | None:
         """The filters that log what the policy wants; None where nothing is to be logged."""
@@ -232,7 +233,8 @@ class ApiServer:
         await self.storage.close()
         await self.registry.shared.admission.close()
         if self._flow_schemas is not None:
-            await self._flow_schemas
+            self._flow_schemas.cancel()
+            await asyncio.wait({self._flow_schemas})
         if self._policy_status is not None:
             await self._policy_status
         if self._aggregation is not None:

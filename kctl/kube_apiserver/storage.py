@@ -366,6 +366,15 @@ def _decode(value: KeyValue, cache: WatchCache | None = None) -> Object:
     return _at_revision_in_place(obj, value.mod_revision)
 
 
+def wrong_with(key: str, value: bytes) -> str:
+    """Why what is stored under a key is no object; '' where it is one."""
+    try:
+        _decode(KeyValue(key, value, 1, 1, 1))
+    except Damaged as error:
+        return str(error).partition("cannot be decoded: ")[2]
+    return ""
+
+
 def _all_damaged(found: Sequence[Damaged]) -> StorageError:
     first, others = found[0], [error.key for error in found[1:]]
     more = f" (and {len(others)} more: {', '.join(others[:10])}{', ...' if len(others) > 10 else ''})" if others else ""

@@ -32,7 +32,7 @@ async def watch_lines(server: Serving, request: Request, stream: WatchStream) ->
     endpoint = stream.endpoint
     show = representation.event_shower(request, endpoint, server.now) if request.accept else None
     timeout = stream.options.timeout_seconds or server.registry.randomness.randint(*LONGEST_SECONDS)
-    timers = [server.clock.call_later(timeout, stream.close)]
+    timers = [server.clock.machine.call_later(timeout, stream.close)]
     bookmarks = _Bookmarks(server, stream) if stream.options.allow_bookmarks else None
     source = stream.__aiter__()
     step: asyncio.Task[Batch] | None = None
@@ -113,7 +113,7 @@ class _Bookmarks:
         """A bookmark to send, or None when `step` is done."""
         while True:
             quiet = asyncio.get_running_loop().create_future()
-            timer = self._server.clock.call_later(BOOKMARK_SECONDS, partial(quiet.set_result, None))
+            timer = self._server.clock.machine.call_later(BOOKMARK_SECONDS, partial(quiet.set_result, None))
             try:
                 await asyncio.wait((step, quiet), return_when=asyncio.FIRST_COMPLETED)
             finally:

@@ -18,10 +18,8 @@ from store.errors import StoreError
 from store.etcd_cluster import messages
 from store.etcd_cluster.address import Address
 
-CALL_SECONDS = 5.0
-"""How long one member may take to answer."""
-TOTAL_SECONDS = 10.0
-"""How long all of them together may take, unless a connection is made with another patience."""
+PATIENCE = 10.0
+"""Seconds that all members together may take to answer; each has half of it."""
 CONNECT_SECONDS = 1.0
 PAUSE_SECONDS = 0.05
 """Before members that refused are asked again."""
@@ -60,7 +58,7 @@ class NoSuchRevision(StoreError):
 class Connection:
     """Calls to whichever member answers. All methods on one event loop; `close` ends what is open."""
 
-    def __init__(self, address: Address, patience: float = TOTAL_SECONDS) -> None:
+    def __init__(self, address: Address, patience: float = PATIENCE) -> None:
         self.address = address
         self.patience = patience
         self._channels: dict[str, grpc.aio.Channel] = {}
@@ -132,21 +130,21 @@ class Connection:
         )
         if self.address.user and not self._token and path != "Auth/Authenticate":
             await self._log_in(channel)
-        return await call(request, timeout=CALL_SECONDS, metadata=self.metadata())
+        return await call(request, timeout=self.patience / 2, metadata=self.metadata())
 
     async def call_stream(self, path: str, request: Any, answer: Any) -> Any:
         """One question on a stream of questions and its answer. Raises Unanswered, Refused."""
-        channel = await self._ready(self.member)
-        if channel is None:
-            raise Unanswered(f"no connection to {self.member}")
+        _, channel = await self._stream_channel()
         stream = channel.stream_stream(
             f"/etcdserverpb.{path}", request_serializer=type(request).SerializeToString, response_deserializer=answer.FromString
-        )(timeout=CALL_SECONDS, metadata=self.metadata())
+        )(timeout=self.patience / 2, metadata=self.metadata())
         try:
             await stream.write(request)
             told = await stream.read()
         except grpc.aio.AioRpcError as error:
-            raise _translated(error, error.details() or error.code().name) from None
+            why = error.details() or error.code().name
+            self.doubt(why)
+            raise _translated(error, why) from None
         finally:
             stream.cancel()
         if told is grpc.aio.EOF:
@@ -155,8 +153,7 @@ class Connection:
 
     async def _again(self, channel: grpc.aio.Channel, error: grpc.aio.AioRpcError, why: str, repeatable: bool) -> bool:
         """Whether to try once more: on another member, or logged in anew."""
-        if self.address.user and why.startswith(_LOGGED_OUT) and self._token:
-            self._token = ""
+        if self.doubt(why):
             return True
         if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
             return False
@@ -166,24 +163,40 @@ class Connection:
         asked = messages.AuthenticateRequest(name=self.address.user, password=self.address.password)
         self._token = (await self._send(channel, "Auth/Authenticate", asked, messages.AuthenticateResponse)).token
 
+    def doubt(self, why: str) -> bool:
+        """Whether this says that the login is no longer good: tokens end after minutes, and with the member that gave them. The next call
+        logs in anew."""
+        if self._token and any(words in why for words in _LOGGED_OUT):
+            self._token = ""
+            return True
+        return False
+
     def metadata(self, *more: tuple[str, str]) -> Sequence[tuple[str, str]]:
         return [*more, ("token", self._token)] if self._token else list(more)
 
     async def watch(self) -> tuple[str, Any]:
         """A new stream of watches, and the member it is on, which must have a leader. Raises Unanswered."""
-        member = self.member
-        channel = await self._ready(member)
-        if channel is None:
-            self.turn_away(member)
-            raise Unanswered(f"no connection to {member}")
-        if self.address.user and not self._token:
-            await self._log_in(channel)
+        member, channel = await self._stream_channel()
         stream = channel.stream_stream(
             "/etcdserverpb.Watch/Watch",
             request_serializer=messages.WatchRequest.SerializeToString,
             response_deserializer=messages.WatchResponse.FromString,
         )
         return member, stream(metadata=self.metadata(("hasleader", "true")))
+
+    async def _stream_channel(self) -> tuple[str, grpc.aio.Channel]:
+        """The present member and a channel to it, logged in. Raises Unanswered, Refused."""
+        member = self.member
+        channel = await self._ready(member)
+        if channel is None:
+            self.turn_away(member)
+            raise Unanswered(f"no connection to {member}")
+        if self.address.user and not self._token:
+            try:
+                await self._log_in(channel)
+            except grpc.aio.AioRpcError as error:
+                raise _translated(error, error.details() or error.code().name) from None
+        return member, channel
 
 
 def _translated(error: grpc.aio.AioRpcError, why: str) -> StoreError:

@@ -12,7 +12,7 @@ import grpc.aio
 
 from store.errors import StoreError
 from store.etcd_cluster import messages
-from store.etcd_cluster.connection import Connection, Unanswered
+from store.etcd_cluster.connection import Connection, Refused, Unanswered
 from store.types import Event, KeyValue
 
 log = logging.getLogger(__name__)
@@ -128,8 +128,9 @@ class Feed:
         while True:
             try:
                 await self._follow()
-            except (Unanswered, grpc.aio.AioRpcError) as error:
-                why = str(error) if isinstance(error, Unanswered) else error.details() or error.code().name
+            except (Unanswered, Refused, grpc.aio.AioRpcError) as error:
+                why = (error.details() or error.code().name) if isinstance(error, grpc.aio.AioRpcError) else str(error)
+                self._connection.doubt(why)
                 self._told(why)
                 await asyncio.sleep(PAUSE_SECONDS)
 

@@ -54,7 +54,7 @@ class Owner:
             before, left = left, await self._left(answer)
             if left > before:  # it has been renewed: its owner lives
                 break
-            await self._renew()
+            await self.renew()
             await asyncio.sleep(_PAUSE_SECONDS)
         stored = answer.responses[0].response_range.kvs
         await self.give_up()
@@ -86,11 +86,12 @@ class Owner:
         while True:
             await asyncio.sleep(SECONDS / 4)
             try:
-                await self._renew()
+                await self.renew()
             except StoreError:
                 continue
 
-    async def _renew(self) -> None:
+    async def renew(self) -> None:
+        """Raises StoreError where nobody answers."""
         await self._connection.call_stream(
             "Lease/LeaseKeepAlive", messages.LeaseKeepAliveRequest(ID=self._lease), messages.LeaseKeepAliveResponse
         )

@@ -24,7 +24,7 @@ from store.errors import Compacted, FutureRevision, ReadFailed, StoreClosed, Sto
 from store.etcd import Listener, Subscription
 from store.etcd_cluster import messages, past
 from store.etcd_cluster.address import Address
-from store.etcd_cluster.connection import TOTAL_SECONDS, Connection, NoSuchRevision, Refused, Unanswered
+from store.etcd_cluster.connection import PATIENCE, Connection, NoSuchRevision, Refused, Unanswered
 from store.etcd_cluster.feed import CompactedAway, Feed, Layout, SameLayout, Scope
 from store.etcd_cluster.owner import Owner
 from store.history import KeyState, judge
@@ -61,7 +61,7 @@ class EtcdClusterStore:
         namespace: str = "",
         layout: Layout | None = None,
         owner: str = "",
-        patience: float = TOTAL_SECONDS,
+        patience: float = PATIENCE,
     ) -> None:
         self._patience = patience
         self._address = address
@@ -108,8 +108,13 @@ class EtcdClusterStore:
         self._background = [asyncio.create_task(self._follow())]
         if self._owner is not None:
             self._background.append(asyncio.create_task(self._owner.keep()))
-        await self._feed.open.wait()
+        opening = asyncio.create_task(self._feed.open.wait())
+        await asyncio.wait([opening, self._background[0]], return_when=asyncio.FIRST_COMPLETED)
         self._closed = None
+        if not opening.done():
+            opening.cancel()
+            await self.close()
+            raise StoreError(f"{self._address}: the history that begins at revision {self._revision} was compacted meanwhile; start again")
 
     async def _connect(self) -> None:
         status = await self._connection.call("Maintenance/Status", messages.StatusRequest(), messages.StatusResponse, repeatable=True)
@@ -144,8 +149,7 @@ class EtcdClusterStore:
     async def close(self) -> None:
         if self._closed is not None and not isinstance(self._closed, StoreLost):
             return
-        while self._tasks and self._closed is None:
-            await asyncio.wait(self._tasks)
+        await self.written()
         self._shut(StoreClosed("the store is closed"))
         for task in self._background:
             task.cancel()
@@ -230,6 +234,12 @@ class EtcdClusterStore:
         task.add_done_callback(self._written)
         revision = await asyncio.shield(task)
         return [revision] * len(operations)
+
+    async def written(self) -> bool:
+        waited = bool(self._tasks)
+        while self._tasks and self._closed is None:
+            await asyncio.wait(self._tasks)
+        return waited
 
     def _written(self, task: asyncio.Task[int]) -> None:
         self._tasks.discard(task)

@@ -16,6 +16,9 @@ CODE = sorted(path for folder in ("kctl", "store", "controllers") for path in (R
 
 EDGES = {
     "kctl/apimachinery/clock.py": "the clocks themselves",
+    "controllers/kubelet/process_runtime/log_file.py": "a process of its own",
+    "controllers/kubelet/process_runtime/reaping.py": "other processes, with no kubelet there",
+    "controllers/kubelet/process_runtime/shim.py": "a process of its own",
     "kctl/cli/": "a person waits in front of it",
     "kctl/client/": "sockets, and how old a file is",
     "kctl/daemon/component.py": "where there is no seed",

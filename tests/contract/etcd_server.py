@@ -21,6 +21,8 @@ from store.etcd_cluster.store import EtcdClusterStore
 from store.types import Delete, Event, KeyValue, Operation, Put, RangeResult
 
 NAMESPACES = itertools.count()
+PATIENCE = 120.0
+"""Seconds: the machine that tests run on may be busy."""
 
 
 def free_ports(number: int) -> list[int]:
@@ -103,23 +105,26 @@ def members(number: int, *flags: str, scheme: str = "http") -> Iterator[list[Mem
 
 
 _shared: list[Member] = []
+_end = ExitStack()
 
 
 def shared_member() -> Member:
     """This worker's, started when first asked for and ended with the worker."""
     if not _shared:
-        import atexit
-
-        context = members(1)
-        _shared.extend(context.__enter__())
-        atexit.register(context.__exit__, None, None, None)
+        _shared.extend(_end.enter_context(members(1)))
     return _shared[0]
+
+
+def end_shared_member() -> None:
+    """With the session."""
+    _shared.clear()
+    _end.close()
 
 
 def etcd_store() -> Etcd:
     """A new store in a namespace of its own whose revisions begin at 1 as those of the others."""
     address = Address.parse(f"etcd://{shared_member().address}")
-    return Shifted(EtcdClusterStore(address, namespace=f"/{sys.platform}-{next(NAMESPACES)}"))
+    return Shifted(EtcdClusterStore(address, namespace=f"/{sys.platform}-{next(NAMESPACES)}", patience=PATIENCE))
 
 
 class Shifted:

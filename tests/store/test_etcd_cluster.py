@@ -20,7 +20,7 @@ from store.etcd_cluster.address import Address, WrongAddress
 from store.etcd_cluster.feed import Layout
 from store.etcd_cluster.store import EtcdClusterStore
 from store.types import Event
-from tests.contract.etcd_server import NAMESPACES, Member, members, program, shared_member
+from tests.contract.etcd_server import NAMESPACES, PATIENCE, Member, members, program, shared_member
 
 
 def etcdctl(member: Member, *arguments: str) -> str:
@@ -34,9 +34,9 @@ def _namespace() -> str:
 
 @asynccontextmanager
 async def opened(
-    address: str, namespace: str = "", *, owner: str = "", layout: Layout | None = None, **files: str
+    address: str, namespace: str = "", *, owner: str = "", layout: Layout | None = None, patience: float = PATIENCE, **files: str
 ) -> AsyncIterator[EtcdClusterStore]:
-    made = EtcdClusterStore(Address.parse(address, **files), namespace=namespace, owner=owner, layout=layout)
+    made = EtcdClusterStore(Address.parse(address, **files), namespace=namespace, owner=owner, layout=layout, patience=patience)
     await made.start()
     try:
         yield made
@@ -187,7 +187,7 @@ async def test_pages_hold_together_a_range_that_is_larger_than_one(member: Membe
 
 async def test_any_one_member_may_die(three: list[Member]) -> None:
     """Every acknowledged write is there and was told, in order, whichever member the store was connected to."""
-    async with opened("etcd://" + ",".join(member.address for member in three)) as store:
+    async with opened("etcd://" + ",".join(member.address for member in three), patience=10) as store:
         heard: list[int] = []
         store.listen("/", lambda events: heard.extend(event.key_value.mod_revision for event in events))
         written: dict[str, int] = {}
@@ -205,7 +205,7 @@ async def test_any_one_member_may_die(three: list[Member]) -> None:
                     failed += 1
 
         async def written_more(than: int) -> None:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while len(written) < than:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
 
@@ -225,7 +225,7 @@ async def test_any_one_member_may_die(three: list[Member]) -> None:
 
 
 async def test_without_a_majority_writes_fail_and_go_on_after_it(three: list[Member]) -> None:
-    async with opened("etcd://" + ",".join(member.address for member in three)) as store:
+    async with opened("etcd://" + ",".join(member.address for member in three), patience=4) as store:
         await store.create("/a", b"")
         for member in three[1:]:
             member.kill()
@@ -302,6 +302,20 @@ async def test_users() -> None:
             store.listen("/", heard.extend)
             await store.create("/a", b"")
             assert len(heard) == 1
+            member.kill()  # and with it its tokens
+            member.start()
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    try:
+                        await store.create("/b", b"")
+                        break
+                    except (WriteFailed, KeyExists) as error:
+                        if isinstance(error, KeyExists):
+                            break
+            await store.create("/c", b"")
+            assert [event.key_value.key for event in heard] == ["/a", "/b", "/c"]
+            assert store._owner is not None
+            await store._owner.renew()
         for wrong in ("root:other", ""):
             with pytest.raises(StoreError, match=r"authentication failed|user name is empty"):
                 await EtcdClusterStore(Address.parse(f"etcd://{wrong}{'@' if wrong else ''}{member.address}")).start()

@@ -62,7 +62,7 @@ class SigningController(LoopController):
         now = self._clock.now()
         try:
             serial = self._randomness.getrandbits(_SERIAL_BITS) | 1
-            certificate = signers.sign(objects.spec(request), self._authority, self._key, now, serial)
+            certificate = signers.sign(objects.spec(request), self._authority, self._key, (now, self._clock.machine.now()), serial)
             changed = objects.with_status(request, certificate=certificate)
         except signers.Refused as refusal:
             stamp = rfc3339(now)

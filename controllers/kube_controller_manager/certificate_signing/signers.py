@@ -129,8 +129,9 @@ _KEY_USAGES = {
 }
 
 
-def sign(spec: Object, authority_pem: bytes, key_pem: bytes, now: datetime, serial: int) -> str:
-    """The certificate for an approved request, base64 of PEM, as status.certificate holds it. Raises Refused."""
+def sign(spec: Object, authority_pem: bytes, key_pem: bytes, now: Sequence[datetime], serial: int) -> str:
+    """The certificate for an approved request, base64 of PEM, as status.certificate holds it. `now`: the times of all who will judge it,
+    which are one but where the cluster's clock is steered and TLS goes by the machine's; it is valid for each. Raises Refused."""
     request, usages = read_request(str(spec.get("request") or "")), list(spec.get("usages") or ())
     check(str(spec.get("signerName")), request, usages)
     authority = x509.load_pem_x509_certificate(authority_pem)
@@ -153,11 +154,11 @@ def sign(spec: Object, authority_pem: bytes, key_pem: bytes, now: datetime, seri
     return base64.b64encode(made.public_bytes(serialization.Encoding.PEM)).decode()
 
 
-def _validity(seconds: Any, authority: x509.Certificate, now: datetime) -> tuple[datetime, datetime]:
+def _validity(seconds: Any, authority: x509.Certificate, now: Sequence[datetime]) -> tuple[datetime, datetime]:
     """Asked for, at least ten minutes and at most a year; it never outlives the authority."""
     length = LONGEST if seconds is None else min(max(timedelta(seconds=int(seconds)), timedelta(minutes=10)), LONGEST)
-    begins = now - _BACKDATE
-    ends = (now if length < _SHORT else begins) + length
+    begins = min(now) - _BACKDATE
+    ends = (max(now) if length < _SHORT else max(now) - _BACKDATE) + length
     return begins, min(ends, authority.not_valid_after_utc)
 
 

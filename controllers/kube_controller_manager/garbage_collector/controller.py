@@ -8,6 +8,7 @@ was seen: a watch that is late must never delete anything.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,9 +18,11 @@ from controllers.kube_controller_manager.garbage_collector import ownership
 from controllers.kube_controller_manager.garbage_collector.ownership import FOREGROUND, ORPHAN, Ownership
 from controllers.runtime.events import WARNING
 from controllers.runtime.manager import ControllerContext, LoopController
+from controllers.runtime.on_demand import AFTER_START_SECONDS
 from controllers.runtime.reconciler import Result
 from controllers.runtime.sources import Source, Watches
 from kctl.apimachinery import objects
+from kctl.apimachinery.clock import timeout
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType, built_in
 from kctl.apimachinery.status import ApiError, Conflict, NotFound
@@ -58,6 +61,8 @@ class GarbageCollector(LoopController):
         self._client = context.client
         self._recorder = context.recorder(self.name)
         self._ownership = Ownership(self.loop.enqueue)
+        self._served: list[ResourceType] = []
+        """What discovery told last."""
         self._starting: asyncio.Task[None] | None = None
 
     def wakes(self) -> Sequence[Source]:
@@ -80,6 +85,7 @@ class GarbageCollector(LoopController):
         await super().stop()
 
     async def _watch_everything(self) -> None:
+        await self.context.clock.sleep(AFTER_START_SECONDS)  # no start waits for it, or pays for it
         while True:
             try:
                 for resource in ownership.collectable(await discover(self._client.transport)):
@@ -98,18 +104,17 @@ class GarbageCollector(LoopController):
         informers = [self.context.informers.informer(resource) for resource in self._ownership.watched()]
         for informer in informers:
             informer.start()
-        filled = asyncio.gather(*(informer.wait_for_sync() for informer in informers))
-        too_long = asyncio.ensure_future(self.context.clock.sleep(_SYNC_SECONDS))
-        try:
-            waiting: set[asyncio.Future[Any]] = {filled, too_long}
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            too_long.cancel()
-            filled.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with timeout(self.context.clock, _SYNC_SECONDS):
+                for informer in informers:
+                    await informer.wait_for_sync()
 
     async def _follow_kinds(self) -> None:
         """Kinds come and go with their definitions. A new one's watch fills by itself; a broken one must not hold up the rest."""
-        served = ownership.collectable(await discover(self._client.transport))
+        types = await discover(self._client.transport)
+        if types == self._served:
+            return
+        served = ownership.collectable(types)
         for resource in self._ownership.watched():
             if resource not in served:
                 self._ownership.forget(resource)
@@ -118,6 +123,7 @@ class GarbageCollector(LoopController):
             informer = self.context.informers.informer(resource)
             self._ownership.watch(informer)
             informer.start()
+        self._served = types
 
     async def reconcile(self, key: str) -> Result | None:
         if key == _KINDS:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from controllers.kubelet.commands import patterns, syntax
@@ -28,6 +30,17 @@ class Scope(Protocol):
     def capture(self, body: syntax.Command) -> Generator[Waits, None, str]: ...
 
 
+@lru_cache(maxsize=64)
+def _separator(separators: str, white: str) -> re.Pattern[str]:
+    """What is between two fields: one separator that is no blank with all blanks around it, or blanks."""
+    blanks = f"[{re.escape(white)}]" if white else ""
+    marks = "".join(each for each in separators if each not in white)
+    if not marks:
+        return re.compile(f"{blanks}+")
+    around = f"{blanks}*" if blanks else ""
+    return re.compile(f"{around}[{re.escape(marks)}]{around}" + (f"|{blanks}+" if blanks else ""))
+
+
 _BREAK = object()
 """Between two fields."""
 
@@ -45,6 +58,7 @@ class Expander:
         fields = yield from self._pieces(word, split=True)
         made: list[str] = []
         for pieces in fields:
+            yield from self._scope.process.world.work.spend(1 + len(pieces))
             names = self._names(pieces) if patterns.has_pattern(pieces) else []
             made += names or ["".join(text for text, _ in pieces)]
         if len(made) > FIELDS:
@@ -77,6 +91,7 @@ class Expander:
                 values = [(text, part.quoted)]
             else:
                 values = yield from self._expanded(part, split)
+            yield from self._scope.process.world.work.spend(len(values))
             for value in values:
                 if value is _BREAK:
                     if current is not None:
@@ -87,9 +102,13 @@ class Expander:
                 size += len(value[0])
                 if size > CAPTURE_BYTES:
                     raise NotInterpreted("an expansion of that length")
-                current = [*(current or ()), value]
+                if current is None:
+                    current = [value]
+                else:
+                    current.append(value)
         if current is not None:
             fields.append(current)
+        yield from self._scope.process.world.work.spend(size >> 10)
         return fields
 
     def _expanded(self, part: syntax.Part, split: bool) -> Generator[Waits, None, Sequence[object]]:
@@ -124,21 +143,16 @@ class Expander:
         separators = self._scope.variables.get("IFS", " \t\n")
         if not separators:
             return [(text, False)] if text else []
-        values: list[object] = []
-        white = [each for each in separators if each.isspace()]
-        if text and text[0] in white:
-            values.append(_BREAK)
-        field, pending = "", False
-        for character in text:
-            if character not in separators:
-                field += character
-                pending = True
-            elif pending or character not in white:
-                values += [(field, False), _BREAK]
-                field, pending = "", False
-        if pending:
-            values.append((field, False))
-        return values
+        white = "".join(each for each in separators if each.isspace())
+        values: list[object] = [_BREAK] if text and text[0] in white else []
+        rest = text.lstrip(white)
+        self._scope.process.world.work.add(len(rest) >> 9)
+        parts = _separator(separators, white).split(rest, FIELDS + 1)
+        if len(parts) > FIELDS:
+            raise NotInterpreted("a command with that many arguments")
+        for part in parts[:-1]:
+            values += [(part, False), _BREAK]
+        return [*values, (parts[-1], False)] if parts[-1] else values
 
     # ---- parameters
 
@@ -196,18 +210,9 @@ class Expander:
 
     def _trimmed(self, value: str, operator: str, word: syntax.Word) -> Generator[Waits, None, str]:
         pieces = tuple((yield from self.pattern(word)))
-        if len(value) > 2_000:
-            raise NotInterpreted("a value of that length")
-        positions = range(len(value) + 1)
-        if operator[0] == "#":
-            for end in positions if operator == "#" else reversed(positions):
-                if patterns.matches(value[:end], pieces):
-                    return value[end:]
-        else:
-            for start in reversed(positions) if operator == "%" else positions:
-                if patterns.matches(value[start:], pieces):
-                    return value[:start]
-        return value
+        yield from self._scope.process.world.work.spend(10)
+        self._scope.process.world.work.add(len(value) >> 4)
+        return patterns.trimmed(value, pieces, end=operator[0] == "%", longest=len(operator) > 1)
 
     def _calculated(self, word: syntax.Word) -> Generator[Waits, None, int]:
         text = yield from self.text(word)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, Protocol
 
 from controllers.kubelet.commands.errors import NotInterpreted
 
 Piece = tuple[str, bool]
 """(text, whether it is quoted)"""
 _LONGEST_PATTERN = 1000
-_MOST_STEPS = 3_000_000
+_MOST_STEPS = 20_000_000
+"""Characters of a text times parts of an expression: what RE2 does in some 20 ms where it has to look at every part for each."""
 _CLASSES = {
     "digit": "0-9",
     "alpha": "A-Za-z",
@@ -22,8 +25,31 @@ _CLASSES = {
     "xdigit": "0-9A-Fa-f",
 }
 
-Token = str | Callable[[str], bool] | None
-"""A character, a test of one, or None for any number of them."""
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """[...]; `?` is the set of all. `source`: as a regular expression."""
+
+    singles: frozenset[str] = frozenset()
+    ranges: tuple[tuple[str, str], ...] = ()
+    negated: bool = True
+
+    def __contains__(self, character: str) -> bool:
+        return (character in self.singles or any(low <= character <= high for low, high in self.ranges)) is not self.negated
+
+    @property
+    def source(self) -> str:
+        if not self.singles and not self.ranges:
+            return "." if self.negated else r"[^\x00-\x{10FFFF}]"
+        members = [re.escape(each) for each in sorted(self.singles)]
+        members += [f"{re.escape(low)}-{re.escape(high)}" for low, high in self.ranges if low <= high]
+        return f"[{'^' if self.negated else ''}{''.join(members)}]"
+
+
+Token = str | _Set | None
+"""A character, a set of them, or None for any number of them."""
+_QUICK = 200
+"""Up to so many characters a pattern is matched as it is; longer texts as a regular expression, in linear time."""
 
 
 @lru_cache(maxsize=512)
@@ -44,7 +70,7 @@ def _tokens(pieces: tuple[Piece, ...]) -> tuple[Token, ...]:
                 if not tokens or tokens[-1] is not None:
                     tokens.append(None)
             elif character == "?":
-                tokens.append(lambda _: True)
+                tokens.append(_Set())
             elif end > 0:
                 tokens.append(_set(text[at:end]))
                 at = end + 1
@@ -53,7 +79,7 @@ def _tokens(pieces: tuple[Piece, ...]) -> tuple[Token, ...]:
     return tuple(tokens)
 
 
-def _set(inner: str) -> Callable[[str], bool]:
+def _set(inner: str) -> _Set:
     negated = inner[:1] in ("!", "^")
     inner = inner[1:] if negated else inner
     for name, members in _CLASSES.items():
@@ -66,12 +92,14 @@ def _set(inner: str) -> Callable[[str], bool]:
         else:
             singles.add(inner[at])
             at += 1
-    return lambda character: (character in singles or any(low <= character <= high for low, high in ranges)) is not negated
+    return _Set(frozenset(singles), tuple(ranges), negated)
 
 
 def matches(text: str, pieces: Sequence[Piece]) -> bool:
     """The whole of `text`. What quotes protect matches itself."""
     tokens = _tokens(tuple(pieces))
+    if len(text) > _QUICK:
+        return _whole(tokens, "full", False).search(text) is not None
     at = index = 0
     star, resume = -1, 0
     while at < len(text):
@@ -79,7 +107,7 @@ def matches(text: str, pieces: Sequence[Piece]) -> bool:
         if index < len(tokens) and token is None:
             star, resume = index, at
             index += 1
-        elif index < len(tokens) and (token == text[at] if isinstance(token, str) else token is not None and token(text[at])):
+        elif index < len(tokens) and (token == text[at] if isinstance(token, str) else token is not None and text[at] in token):
             at, index = at + 1, index + 1
         elif star >= 0:
             resume += 1
@@ -89,80 +117,130 @@ def matches(text: str, pieces: Sequence[Piece]) -> bool:
     return all(token is None for token in tokens[index:])
 
 
+def trimmed(text: str, pieces: Sequence[Piece], *, end: bool, longest: bool) -> str:
+    """Without the shortest or longest beginning, or end, that the pattern matches; the whole text where none does."""
+    tokens = _tokens(tuple(pieces))
+    if end:  # the beginning of what is read backwards
+        found = _whole(tokens[::-1], "longest" if longest else "shortest", True).search(text[::-1])
+        return text if found is None else text[: len(text) - found.end()]
+    found = _whole(tokens, "longest" if longest else "shortest", True).search(text)
+    return text if found is None else text[found.end() :]
+
+
+@lru_cache(maxsize=256)
+def _whole(tokens: tuple[Token, ...], what: str, beginning: bool) -> Expression:
+    repeated = ".*?" if what == "shortest" else ".*"
+    parts = [repeated if token is None else re.escape(token) if isinstance(token, str) else token.source for token in tokens]
+    try:
+        return Expression(None, _linear(f"^{''.join(parts)}" + ("" if beginning else "$"), shortest=what == "shortest"))
+    except ValueError:
+        raise NotInterpreted("a pattern of that length") from None
+
+
 def has_pattern(pieces: Sequence[Piece]) -> bool:
     return any(not quoted and any(character in text for character in "*?[") for text, quoted in pieces)
 
 
+class Match(Protocol):
+    """As of `re`."""
+
+    def start(self, group: int = 0, /) -> int: ...
+
+    def end(self, group: int = 0, /) -> int: ...
+
+    def span(self, group: int = 0, /) -> tuple[int, int]: ...
+
+    def group(self, group: int = 0, /) -> Any: ...
+
+
+class _Span:
+    """A match of RE2, in terms of the text that was searched."""
+
+    __slots__ = ("_match", "_text")
+
+    def __init__(self, match: Any, text: str) -> None:
+        self._match = match
+        self._text = text
+
+    def span(self, group: int = 0) -> tuple[int, int]:
+        found: tuple[int, int] = self._match.span(group)
+        return found
+
+    def start(self, group: int = 0) -> int:
+        return self.span(group)[0]
+
+    def end(self, group: int = 0) -> int:
+        return self.span(group)[1]
+
+    def group(self, group: int = 0) -> str | None:
+        start, end = self.span(group)
+        return None if start < 0 else self._text[start:end]
+
+
 class Expression:
-    """A regular expression, and what a search with it may cost."""
+    """A regular expression. What has no repetition and no choice is matched by Python's engine, which is quick; all else by RE2: in time
+    linear in the text, and the longest at the leftmost place, as POSIX wants it."""
 
-    __slots__ = ("_any", "_pattern", "_words")
+    __slots__ = ("_linear", "_plain")
 
-    def __init__(self, pattern: re.Pattern[str], any_repeats: int, word_repeats: int) -> None:
-        self._pattern = pattern
-        self._any = any_repeats
-        self._words = word_repeats
+    def __init__(self, plain: Any, linear: Any = None) -> None:
+        self._plain = plain
+        self._linear = linear
 
-    def search(self, text: str, start: int = 0) -> re.Match[str] | None:
+    def search(self, text: str, start: int = 0) -> Match | None:
         """Where it matches first. Raises NotInterpreted where that could take long."""
-        if self._any + self._words > 1:
-            runs = max((len(run.group(0)) for run in _RUN.finditer(text)), default=0) if self._words else 0
-            if (len(text) or 1) ** min(self._any, 99) * (runs or 1) ** min(self._words, 99) > _MOST_STEPS:
-                raise NotInterpreted("an expression with that many repetitions on so long a text")
-        return self._pattern.search(text, start)
+        if self._plain is not None:
+            plain: Match | None = self._plain.search(text, start)
+            return plain
+        if len(text) * self._linear.programsize > _MOST_STEPS:
+            raise NotInterpreted("an expression of that length on so long a text")
+        try:
+            match = self._linear.search(text, start)
+        except UnicodeEncodeError:  # bytes that are no UTF-8: one character takes the place of each
+            match = self._linear.search(text.translate(_REPLACED), start)
+        return None if match is None else _Span(match, text)
 
 
-_RUN = re.compile(r"\w+|\s+|(?:(.)\1*)")
+_REPLACED = {surrogate: 0xE000 + surrogate - 0xD800 for surrogate in range(0xDC80, 0xDD00)}
+_SIMPLE = re.compile(r"\\.|\[\^?\]?[^\]]*\]|[^*+?{|($]", re.DOTALL)
+"""One atom of an expression that neither repeats nor chooses."""
 
 
 @lru_cache(maxsize=256)
 def expression(text: str, *, extended: bool = True, ignore_case: bool = False, fixed: bool = False) -> Expression:
-    """A POSIX regular expression. Raises NotInterpreted for what is not one, or could take for ever."""
+    """A POSIX regular expression. Raises NotInterpreted for what is not one."""
     if len(text) > _LONGEST_PATTERN:
         raise NotInterpreted("an expression of that length")
-    flags = re.IGNORECASE if ignore_case else 0
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
     if fixed:
-        return Expression(re.compile(re.escape(text), flags), 0, 0)
+        return Expression(re.compile(re.escape(text), flags))
     translated = text if extended else _from_basic(text)
     for name, members in _CLASSES.items():
         translated = translated.replace(f"[:{name}:]", members)
     if re.search(r"\\[1-9]|\(\?", translated):
         raise NotInterpreted(f"the expression {text}")
-    any_repeats, word_repeats = _repeats(translated, text)
     try:
-        return Expression(re.compile(translated, flags), any_repeats, word_repeats)
-    except (re.error, OverflowError):
+        if not _SIMPLE.sub("", translated):
+            return Expression(re.compile(translated, flags))
+        return Expression(None, _linear(re.sub(r"(?<!\\)\*{2,}", "*", translated), ignore_case=ignore_case))
+    except (re.error, OverflowError, ValueError):
         raise NotInterpreted(f"the expression {text}") from None
 
 
-def _repeats(translated: str, text: str) -> tuple[int, int]:
-    """How many parts repeat that match anything, and how many that match only characters of words or one character."""
-    inside: list[bool] = [False]
-    any_repeats = word_repeats = 0
-    before = ""
-    for token in _ATOM.finditer(translated):
-        atom = token.group(0)
-        if atom == "(":
-            inside.append(False)
-        elif atom == ")":
-            repeats = inside.pop() if len(inside) > 1 else False
-            if repeats and translated[token.end() : token.end() + 1] in ("*", "+", "{"):
-                raise NotInterpreted(f"the expression {text}")
-            inside[-1] = inside[-1] or repeats
-        elif atom[0] in "*+{" and before:
-            inside[-1] = True
-            if any(int(number[:9]) > 1000 for number in re.findall(r"\d+", atom)):
-                raise NotInterpreted(f"the expression {text}")
-            if _WORDS.fullmatch(before):
-                word_repeats += 1
-            else:
-                any_repeats += 1
-        before = atom
-    return any_repeats, word_repeats
+def _linear(translated: str, *, ignore_case: bool = False, shortest: bool = False) -> Any:
+    """Compiled by RE2, which is imported with the first expression that needs it. Raises ValueError."""
+    import re2
 
-
-_ATOM = re.compile(r"\\.|\[\^?\]?[^\]]*\]|\{\d*,?\d*\}|.", re.DOTALL)
-_WORDS = re.compile(r"\[[\w-]+\]|\\[wd]|[^.\[\\)]")
+    options = re2.Options()
+    options.log_errors = False
+    options.longest_match = not shortest
+    options.case_sensitive = not ignore_case
+    options.dot_nl = True
+    options.never_nl = False
+    try:
+        return re2.compile(translated, options)
+    except (re2.error, UnicodeEncodeError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _from_basic(text: str) -> str:

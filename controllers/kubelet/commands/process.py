@@ -2,6 +2,7 @@
 
     yield 2.5      sleep so many seconds
     yield None     until something wakes it: input, the end of a child, a connection
+    yield PAUSE    until it is its turn to go on computing (`work`)
 
 A program is `def program(process) -> int`, or a generator that returns the exit code. It reads `process.stdin`, writes `process.out`
 and `process.error`, and changes the world only through `process.world`: files, addresses, the clock.
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from controllers.kubelet.commands.errors import Exit, NotInterpreted
-from controllers.kubelet.commands.limits import STEPS_PER_SLICE
+from controllers.kubelet.commands.limits import TURNS_IN_A_ROW
+from controllers.kubelet.commands.work import Work
 from controllers.kubelet.files.tree import FileSystem, Who
 from kctl.apimachinery.clock import Clock, Timer
 
@@ -45,6 +47,9 @@ class World(Protocol):
     strict: bool
     env: Mapping[str, str]
     traps: SignalHandler | None
+
+    @property
+    def work(self) -> Work: ...
 
     def signalled(self, number: int) -> None: ...
 
@@ -103,8 +108,10 @@ class Input:
             yield None
         if not self._data:
             return None
-        line, _newline, rest = bytes(self._data).partition(b"\n")
-        self._data[:] = rest
+        end = self._data.find(b"\n")
+        end = len(self._data) if end < 0 else end
+        line = bytes(self._data[:end])
+        del self._data[: end + 1]
         return line
 
 
@@ -190,7 +197,7 @@ class Execution:
     """Drives one process to its end: at once as far as it goes, then by the clock and by `wake`. `ended` is called once. What nobody can
     interpret goes to `refused`; without that its words go to the error stream, and the exit code is 127."""
 
-    __slots__ = ("_clock", "_ended", "_refused", "_run", "_running", "_timer", "_waiting", "process")
+    __slots__ = ("_clock", "_ended", "_refused", "_run", "_running", "_timer", "_turns", "_waiting", "process")
 
     def __init__(
         self, process: Process, run: Run, clock: Clock, ended: Callable[[int], None], refused: Callable[[str], None] | None = None
@@ -203,6 +210,8 @@ class Execution:
         self._timer: Timer | None = None
         self._waiting = False
         self._running = False
+        self._turns = 0
+        """In a row, in which it did nothing but compute."""
 
     @property
     def over(self) -> bool:
@@ -237,6 +246,8 @@ class Execution:
         if run is None:
             return
         self._running, self._waiting = True, False
+        work = self.process.world.work
+        spent, work.spent = work.spent, 0
         try:
             wait = next(run)
         except StopIteration as ended:
@@ -259,12 +270,24 @@ class Execution:
             return
         finally:
             self._running = False
+            work.spent += spent
         if self._run is None:  # killed by what it did
             run.close()
         elif wait is None:
-            self._waiting = True
+            self._waiting, self._turns = True, 0
+        elif wait < 0:
+            self._compute_on(work)
         else:
-            self._timer = self._clock.call_later(min(max(wait, 0.0), LONGEST_SLEEP_SECONDS), self._step)
+            self._turns = 0
+            self._timer = self._clock.call_later(min(wait, LONGEST_SLEEP_SECONDS), self._step)
+
+    def _compute_on(self, work: Work) -> None:
+        self._turns += 1
+        if self._turns < TURNS_IN_A_ROW:
+            self._timer = work.turns.after_the_others(self._step)
+        else:
+            self._turns = 0
+            self._timer = self._clock.call_later(BUSY_LOOP_SECONDS, self._step)
 
     def _end(self, code: int) -> None:
         if self._run is not None:
@@ -278,22 +301,6 @@ def run_program(program: Callable[[Process], int | Run], process: Process) -> Ru
     if isinstance(result, int):
         return result
     return (yield from result)
-
-
-class Steps:
-    """Counts what a script does between two waits, so that a busy loop cannot hold up the process that simulates it: after many
-    commands without a wait it is made to sleep."""
-
-    __slots__ = ("_count",)
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def tick(self) -> Generator[float | None, None, None]:
-        self._count += 1
-        if self._count >= STEPS_PER_SLICE:
-            self._count = 0
-            yield BUSY_LOOP_SECONDS
 
 
 BUSY_LOOP_SECONDS = 1.0

@@ -17,9 +17,11 @@ from controllers.kubelet.commands.errors import Break, Continue, Exit, NotInterp
 from controllers.kubelet.commands.expansion import Expander
 from controllers.kubelet.commands.limits import CAPTURE_BYTES, NESTING
 from controllers.kubelet.commands.parser import parse
-from controllers.kubelet.commands.process import SIGTERM, Input, Process, Run, Steps, Streams, run_program
+from controllers.kubelet.commands.process import SIGTERM, Input, Process, Run, Streams, run_program
 
 Waits = float | None
+_COMMAND, _PROGRAM = 8, 12
+"""What executing one costs, in units of work."""
 _SIGNALS = {"EXIT": 0, "0": 0, "HUP": 1, "1": 1, "INT": 2, "2": 2, "QUIT": 3, "3": 3, "TERM": SIGTERM, "15": SIGTERM}
 
 
@@ -37,7 +39,7 @@ class Shell:
         self.no_unset = self.stop_on_error = self.trace = self.pipe_fail = False
         self.traps: dict[int, str] = {}
         self._pending: list[int] = []
-        self._steps = Steps()
+        self._work = process.world.work
         self._expander = Expander(self)
         self._tested = 0
         """How many conditions it is in: there a failure does not end the script (set -e)."""
@@ -96,7 +98,7 @@ class Shell:
     # ---- commands
 
     def execute(self, node: syntax.Command, streams: Streams) -> Generator[Waits, None, int]:
-        yield from self._steps.tick()
+        yield from self._work.spend(_COMMAND)
         if self._pending:
             yield from self._handle_signals(streams)
         self._depth += 1
@@ -297,6 +299,7 @@ class Shell:
 
     def run(self, words: list[str], streams: Streams, assigned: dict[str, str] | None = None) -> Generator[Waits, None, int]:
         """A program that is not part of the shell."""
+        yield from self._work.spend(_PROGRAM)
         process = self.process.child(words, streams.out, streams.error, streams.stdin)
         process.env = {name: self.variables[name] for name in sorted(self.exported) if name in self.variables} | (assigned or {})
         if process.depth > NESTING:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from controllers.kubelet.commands.work import Turns, Work
 from controllers.kubelet.files.tree import FileSystem, Who
 from kctl.apimachinery.clock import Clock
 
@@ -94,10 +95,23 @@ class World:
     """The shell that handles SIGTERM; the container asks it before it ends the process."""
     find: Callable[[str, str], Program | None] = lambda image, name: None
     """What an image carries under a name."""
+    turns: Turns | None = None
+    """With all other containers; a world without has its own."""
+    work: Work = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.turns = self.turns or Turns(self.clock)
+        self._count(Work(self.turns))
+
+    def _count(self, work: Work) -> None:
+        self.work = work
+        self.files.touched = work.add
 
     def for_terminal(self, *, terminal: bool) -> World:
         """For what somebody runs in the container beside its own process."""
-        return replace(self, terminal=terminal, strict=False, traps=None)
+        made = replace(self, terminal=terminal, strict=False, traps=None)
+        made._count(self.work)
+        return made
 
     def handler(self, shell: SignalHandler | None) -> None:
         """`shell` handles signals from now on; None: nobody does."""

@@ -156,12 +156,18 @@ class Who:
 ROOT = Who()
 
 
+def _free(units: int) -> None:
+    """Nobody counts."""
+
+
 class FileSystem:
     """What one container sees: its root, with volumes mounted in it. Paths are absolute."""
 
     def __init__(self, root: Directory, mounts: dict[str, Mount], budget: Budget, *, read_only: bool = False) -> None:
         self.mounts = {"/": Mount(root, read_only=read_only), **mounts}
         self._budget = budget
+        self.touched: Callable[[int], None] = _free
+        """Told what an access cost, in microseconds or so; may raise."""
 
     # ---- finding
 
@@ -172,6 +178,7 @@ class FileSystem:
         pending = [part for part in path.split("/") if part][::-1]
         at, node = "", self.mounts["/"].node
         links = 0
+        self.touched(1 + len(pending) // 2)
         trail: list[tuple[str, Node]] = []
         while pending:
             part = pending.pop()
@@ -250,7 +257,10 @@ class FileSystem:
             raise failure(errno.EISDIR, path)
         if not who.may(node, 4):
             raise failure(errno.EACCES, path)
-        return node.data if isinstance(node, File) else b"" if isinstance(node, Symlink) else node.read()
+        if isinstance(node, File):
+            self.touched(len(node.data) >> 12)
+            return node.data
+        return b"" if isinstance(node, Symlink) else node.read()
 
     def names(self, path: str, who: Who = ROOT) -> list[str]:
         real, node = self._walk(path, who, True)
@@ -260,6 +270,7 @@ class FileSystem:
             raise failure(errno.EACCES, path)
         names = set(node.look())
         prefix = real.rstrip("/") + "/"
+        self.touched(len(names) // 4)
         names |= {at[len(prefix) :] for at in self.mounts if at.startswith(prefix) and "/" not in at[len(prefix) :]} - {""}
         return sorted(names)
 
@@ -281,6 +292,7 @@ class FileSystem:
             raise failure(errno.EROFS, path)
         if isinstance(node, Symlink | Computed) or not who.may(node, 2):
             raise failure(errno.EACCES, path)
+        self.touched((len(node.data) + len(data) if append else len(data)) >> 12)
         whole = node.data + data if append else data
         if len(whole) > LARGEST_FILE_BYTES:
             raise failure(errno.ENOSPC, path)

@@ -161,6 +161,11 @@ class AdmissionChain:
             wanted = self._wanted[key] = self._choose(operation)
         return wanted
 
+    @property
+    def awake(self) -> tuple[str, ...]:
+        """Modules of the plugins that have something to do only because of what is stored."""
+        return tuple([step.module for step in self._sleepers if any(cache.entries for cache in step.caches)])
+
     def preload(self, resource: ResourceType) -> None:
         """Import what a write of the resource needs, and what its objects will wake; for a thread."""
         name = _name(resource).replace("bindings", "pods") if not resource.group else _name(resource)

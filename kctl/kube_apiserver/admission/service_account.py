@@ -66,7 +66,7 @@ class ServiceAccount(AdmissionPlugin):
         """A new namespace gets its account `default` from a controller, in a moment."""
         if name == "default" and self._server is not None:
             watcher = self._server.storage.cache_of(_ACCOUNTS).subscribe(None, f"{operation.namespace}/{name}")
-            timer = self._server.clock.call_later(WAIT_SECONDS, watcher.close)
+            timer = self._server.clock.machine.call_later(WAIT_SECONDS, watcher.close)
             try:
                 while context.get(_ACCOUNTS, operation.namespace, name) is None and await watcher.next() is not None:
                     continue

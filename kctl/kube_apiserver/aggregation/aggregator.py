@@ -117,7 +117,7 @@ class Aggregator:
             wait = _PASSING_SECONDS if found.is_available else retry
             retry = _FIRST_RETRY_SECONDS if found.is_available else min(retry * 2, _LAST_RETRY_SECONDS)
             with contextlib.suppress(TimeoutError):
-                async with timeout(self._registry.clock, wait):
+                async with timeout(self._registry.clock.machine, wait):
                     await kept.changed.wait()
 
     async def _tell(self, remote: Remote, found: availability.Found) -> None:

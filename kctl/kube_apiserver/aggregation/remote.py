@@ -151,7 +151,7 @@ class Way:
         """`known`: an ETag. Raises Unanswered."""
         try:
             host, port = self.address()
-            async with timeout(self._registry.clock, ASK_SECONDS):
+            async with timeout(self._registry.clock.machine, ASK_SECONDS):
                 return await self._get(path, accept, user, verified=verified and self.remote.is_verified, known=known)
         except service_addresses.CannotResolve as error:
             raise Unanswered(str(error)) from None

@@ -20,7 +20,7 @@ class Settling:
         self._registry = registry
         self._authorization = authorization
         self._task: asyncio.Task[None] | None = None
-        self._timer = registry.clock.call_later(DELAY_SECONDS, self._begin)
+        self._timer = registry.clock.machine.call_later(DELAY_SECONDS, self._begin)
         authorization.unsettled = self.done
 
     async def stop(self) -> None:

@@ -162,7 +162,7 @@ class Serving:
             return made
         from kctl.kube_apiserver.custom_resources.converted_cache import ConvertedCache
 
-        view = ConvertedCache(cache, made.all_served, self._registry.clock)
+        view = ConvertedCache(cache, made.all_served, self._registry.clock.machine)
         return CustomEndpoint(resource, cache, definition, version, schemas, strategy, scale, shared, webhook, view)
 
 

@@ -100,9 +100,11 @@ class Dispatcher:
         return way.handle(self._registry, request)
 
     async def _prepared(self, request: ResourceRequest, key: Key, way: Way | None) -> Response:
-        registry = self._registry
-        fetch = partial(preparation.fetch, registry, request, place_of(request), way)
-        self._ways[key] = await registry.clock.beside(fetch)
+        registry, place = self._registry, place_of(request)
+        if preparation.is_at_hand(registry, request, place, way):
+            self._ways[key] = preparation.fetch(registry, request, place, way)
+        else:
+            self._ways[key] = await registry.clock.beside(partial(preparation.fetch, registry, request, place, way))
         return await self.dispatch(request)
 
     async def _viewed(self, request: ResourceRequest, view: View, way: Way) -> Response:

@@ -8,7 +8,7 @@ be answered. So the first request of its sort waits for a thread, alone, and all
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -33,6 +33,8 @@ _OF_VERB = {
 }
 _ONE_AT_A_TIME = threading.Lock()
 """Two threads that import what needs each other would see halves."""
+_FETCHED: set[Hashable] = set()
+"""What some server of this process has fetched: it is there for every other one, too."""
 
 
 @dataclass(slots=True)
@@ -48,15 +50,36 @@ def is_enough(way: Way, request: ResourceRequest) -> bool:
     return not _needs(request) & ~way.prepared
 
 
+def is_at_hand(registry: Registry, request: ResourceRequest, place: Place, way: Way | None) -> bool:
+    """Whether `fetch` has nothing left to import or to read, and need not be called in a thread."""
+    needs = _missing(request, way)
+    return not needs & _TOKENS and _fact(registry, request, place, needs) in _FETCHED
+
+
 def fetch(registry: Registry, request: ResourceRequest, place: Place, way: Way | None) -> Way:
     """All that is missing; for a thread."""
     with _ONE_AT_A_TIME:
+        needs = _missing(request, way)
         if way is None:
             way = Way(_handle(*place))
-        needs = _needs(request)
-        _fetch(registry, request, needs & ~way.prepared)
+        _fetch(registry, request, needs)
         way.prepared |= needs
+        _FETCHED.add(_fact(registry, request, place, needs))
     return way
+
+
+def _missing(request: ResourceRequest, way: Way | None) -> int:
+    needs = _needs(request)
+    return needs if way is None else needs & ~way.prepared
+
+
+def _fact(registry: Registry, request: ResourceRequest, place: Place, needs: int) -> Hashable:
+    """All that decides what `fetch` imports and reads, the keys of tokens excepted, which each server has of its own."""
+    resource = request.endpoint.resource
+    if not needs and request.endpoint.conversion is None:
+        return place
+    awake = registry.shared.admission.awake if needs & _RULES else ()
+    return place, needs, resource.group, resource.version, resource.plural, request.subresource, awake
 
 
 @cache

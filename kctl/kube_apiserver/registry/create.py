@@ -152,14 +152,15 @@ class Create(ServedResource):
         strategy.prepare_for_create(context, obj)
         try:
             context.beside_loop = caller.sent_much
-            try:
-                refusal = None if context.beside_loop else self._create_refusal(context, obj)
-            except Lengthy:
-                context.beside_loop = True
-            if context.beside_loop:
-                refusal = await self.clock.beside(partial(self._create_refusal, context, obj))
-            if refusal is not None and caller.validates:
-                raise refusal
+            if caller.validates:
+                try:
+                    refusal = None if context.beside_loop else self._create_refusal(context, obj)
+                except Lengthy:
+                    context.beside_loop = True
+                if context.beside_loop:
+                    refusal = await self.clock.beside(partial(self._create_refusal, context, obj))
+                if refusal is not None:
+                    raise refusal
             if caller.body is not CANONICAL:
                 caller.warnings += strategy.warnings_on_create(context, obj)
             pending = self.shared.admission.validate(context, obj, None, operation)

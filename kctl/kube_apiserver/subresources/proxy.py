@@ -66,7 +66,7 @@ async def _pass_on(registry: Registry, request: ResourceRequest, place: Place, p
 
     context = _unverified() if scheme == "https" else None
     target = Target(address, port, path, dial, context, prefix=asked.removesuffix(path))
-    return await pass_on(request, target, registry.clock)
+    return await pass_on(request, target, registry.clock.machine)
 
 
 def _location(request: ResourceRequest, proxied: str) -> str:

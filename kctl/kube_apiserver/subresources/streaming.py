@@ -120,7 +120,7 @@ async def _command(
     prepare = partial(connector.exec, node, request.namespace, request.name, container, command)
     if request.subresource == "attach":
         prepare, doing = partial(connector.attach, node, request.namespace, request.name, container), "attaching to container"
-    clock = registry.clock
+    clock = registry.clock.machine
     if upgrade.lower() == "websocket":
         return await _over_websocket(request, prepare, partial(_serve_websocket, wanted, clock, doing))
     if upgrade.upper() != _SPDY:
@@ -187,7 +187,7 @@ async def _port_forward(
         forward = await connector.port_forward(node, request.namespace, request.name)
     except InternalError as error:
         return _plain(500, str(error))
-    over_spdy: Serve = lambda connection: port_forward.over_spdy(connection, registry.clock, forward)  # noqa: E731
+    over_spdy: Serve = lambda connection: port_forward.over_spdy(connection, registry.clock.machine, forward)  # noqa: E731
     if upgrade.lower() == "websocket":
         named = _named(request.headers, "sec-websocket-protocol")
         if any(name.startswith(port_forward.TUNNEL) for name in named):

@@ -46,6 +46,7 @@ class LateContainer:
 
 class LateRuntime:
     name, version = "late", "2.0"
+    addresses = None
 
     def __init__(self) -> None:
         self.answers: list[Callable[[], None]] = []

@@ -10,7 +10,7 @@ from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.user import ADMIN
 from kctl.kube_apiserver.caller import Caller
-from kctl.kube_apiserver.flow_schema_conditions import FLOW_SCHEMAS
+from kctl.kube_apiserver.flow_schema_conditions import DELAY_SECONDS, FLOW_SCHEMAS
 from kctl.kube_apiserver.server import ApiServer
 from kctl.kube_apiserver.storage import memory_store
 
@@ -30,12 +30,15 @@ async def dangling(server: ApiServer, name: str) -> tuple[str, str]:
 
 
 async def test_dangling() -> None:
-    server = ApiServer(memory_store(), clock=FakeClock(), randomness=random.Random(1))
+    clock = FakeClock()
+    server = ApiServer(memory_store(), clock=clock, randomness=random.Random(1))
     await server.start()
     try:
         endpoint = server.registry.endpoint(FLOW_SCHEMAS)
         for name, level in (("good", "workload-low"), ("bad", "nowhere")):
             await endpoint.create("", schema(name, level), Caller(ADMIN))
+        await asyncio.sleep(0)
+        clock.advance(DELAY_SECONDS)
         assert await dangling(server, "good") == ("False", "Found")
         assert await dangling(server, "bad") == ("True", "NotFound")
         assert await dangling(server, "catch-all") == ("False", "Found")

@@ -14,6 +14,7 @@ from controllers.kubelet.commands.programs.users import group_name, user_name
 from controllers.kubelet.files.tree import LARGEST_FILE_BYTES, Device, Directory, Symlink
 
 _MOST_BYTES = 8 * LARGEST_FILE_BYTES
+_PIECE_BYTES = 64 * 1024
 _LONG = {
     "create": "c",
     "extract": "x",
@@ -32,23 +33,31 @@ _LONG = {
 }
 
 
-def unzipped(data: bytes) -> bytes:
+def unzipped(call: Call, data: bytes) -> Generator[Waits, None, bytes]:
     """Raises zlib.error; bounded."""
-    made, rest = b"", data
+    made, rest = bytearray(), data
     while rest:
         inflater = zlib.decompressobj(wbits=31)
-        made += inflater.decompress(rest, _MOST_BYTES)
-        if inflater.unconsumed_tail or len(made) > _MOST_BYTES:
-            raise NotInterpreted("an archive of that size")
+        while rest and not inflater.eof:
+            before = len(made)
+            made += inflater.decompress(rest, _PIECE_BYTES)
+            rest = inflater.unconsumed_tail
+            if len(made) > _MOST_BYTES:
+                raise NotInterpreted("an archive of that size")
+            yield from call.pace(10 + (len(made) - before) // 200)
         if not inflater.eof:
             raise zlib.error("unexpected end of file")
         rest = inflater.unused_data.lstrip(b"\0")
-    return made
+    return bytes(made)
 
 
-def zipped(data: bytes) -> bytes:
+def zipped(call: Call, data: bytes) -> Generator[Waits, None, bytes]:
     deflater = zlib.compressobj(wbits=31)
-    return deflater.compress(data) + deflater.flush()
+    made = bytearray()
+    for at in range(0, len(data), _PIECE_BYTES):
+        made += deflater.compress(data[at : at + _PIECE_BYTES])
+        yield from call.pace(_PIECE_BYTES // 30)
+    return bytes(made + deflater.flush())
 
 
 def _tar(call: Call) -> Run:
@@ -66,7 +75,7 @@ def _tar(call: Call) -> Run:
         )
         return 2 if call.gnu else 1
     if modes[0] == "c":
-        return _create(call, given, names)
+        return (yield from _create(call, given, names))
     name = given.get("f", "-")
     if name == "-":
         data = yield from _archive_from(call)
@@ -77,8 +86,8 @@ def _tar(call: Call) -> Run:
             return call.failed(name, error, "can't open '{}'", "{}: Cannot open") and (2 if call.gnu else 1)
     try:
         if data[:2] == b"\x1f\x8b":
-            data = unzipped(data)
-        return _read(call, given, names, data)
+            data = yield from unzipped(call, data)
+        return (yield from _read(call, given, names, data))
     except (tarfile.TarError, zlib.error, EOFError):
         call.complain("This does not look like a tar archive" if call.gnu else "invalid tar magic")
         return 2 if call.gnu else 1
@@ -96,7 +105,7 @@ def _archive_from(call: Call) -> Generator[Waits, None, bytes]:
         yield None
 
 
-def _create(call: Call, given: Options, names: list[str]) -> int:
+def _create(call: Call, given: Options, names: list[str]) -> Run:
     if not names:
         call.complain("Cowardly refusing to create an empty archive" if call.gnu else "empty archive")
         return 2 if call.gnu else 1
@@ -112,6 +121,7 @@ def _create(call: Call, given: Options, names: list[str]) -> int:
                 code = 2 if call.gnu else 1
                 continue
             for at, node, _ in walk(call, path):
+                yield from call.pace(60)
                 shown = at[len(folder) + 1 :] if folder and not name.startswith("/") else at
                 if isinstance(node, Device):
                     continue
@@ -125,7 +135,7 @@ def _create(call: Call, given: Options, names: list[str]) -> int:
                     call.process.complain(shown + "\n")
     if code:
         call.complain("Exiting with failure status due to previous errors" if call.gnu else "error exit delayed from previous errors")
-    data = zipped(made.getvalue()) if "z" in given else made.getvalue()
+    data = (yield from zipped(call, made.getvalue())) if "z" in given else made.getvalue()
     if given.get("f", "-") == "-":
         call.process.out(data)
     else:
@@ -152,11 +162,12 @@ def _add(call: Call, archive: tarfile.TarFile, shown: str, path: str) -> int:
     return 0
 
 
-def _read(call: Call, given: Options, names: list[str], data: bytes) -> int:
+def _read(call: Call, given: Options, names: list[str], data: bytes) -> Run:
     folder = given.get("C", "").rstrip("/")
     code = 0
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
         for member in archive:
+            yield from call.pace(80)
             name = member.name
             if names and not any(name == each.rstrip("/") or name.startswith(each.rstrip("/") + "/") for each in names):
                 continue
@@ -204,7 +215,7 @@ def _gzip(call: Call) -> Run:
     code, contents = yield from call.inputs(names, "{}", "{}")
     for name, data in contents:
         try:
-            made = unzipped(data) if inflate else zipped(data)
+            made = yield from unzipped(call, data) if inflate else zipped(call, data)
         except zlib.error:
             call.complain("invalid magic" if not call.gnu else f"\n{call.name}: {name}: not in gzip format")
             code = 1

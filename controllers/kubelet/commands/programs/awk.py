@@ -35,7 +35,7 @@ def _awk(call: Call) -> Run:
     inputs: list[tuple[str, list[str]]] = []
     if any(rule.kind != "BEGIN" for rule in program.rules):
         yield from _read(made, words, inputs)
-    made.run(inputs)
+    yield from made.run(inputs)
     return made.code
 
 

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from controllers.kubelet.commands.errors import NotInterpreted
+from controllers.kubelet.commands.limits import CAPTURE_BYTES
 from controllers.kubelet.commands.patterns import Expression
 from controllers.kubelet.commands.programs import awk_values as values
 from controllers.kubelet.commands.programs.awk_syntax import Node
 from controllers.kubelet.commands.programs.awk_values import UNSET, Array, Value, number, string
+from controllers.kubelet.commands.work import Work
 
 _MOST_PIECES = 100_000
 
@@ -23,7 +25,9 @@ class Machine(Protocol):
     variables: dict[str, Any]
     random: random.Random
     seed: float
+    work: Work
 
+    def bounded(self, text: str) -> str: ...
     def evaluate(self, node: Node) -> Value: ...
     def get(self, name: str) -> Value: ...
     def set(self, name: str, value: Value) -> None: ...
@@ -199,23 +203,27 @@ def _substitute(machine: Machine, arguments: list[Node], *, every: bool) -> Valu
         target = target[1]
     assignable = target[0] in ("variable", "field", "element")
     text = machine.text(get(machine, target) if assignable else machine.evaluate(target))
-    made, at, count, ended = "", 0, 0, -1
+    parts: list[str] = []
+    at, count, ended, size = 0, 0, -1, 0
     while at <= len(text) and (every or not count):
+        machine.work.add(2 + (len(text) - at) // 5000)
         found = pattern.search(text, at)
         if found is None:
             break
         empty = found.end() == found.start()
-        made += text[at : found.start()]
+        parts.append(text[at : found.start()])
         if not empty or found.start() != ended:  # nothing is matched once more right behind a match
             count += 1
-            made += "".join(found.group(0) if piece is None else piece for piece in replacement)
+            parts.append("".join(found.group(0) if piece is None else piece for piece in replacement))
+            size += len(parts[-1])
+            if size > CAPTURE_BYTES:
+                raise NotInterpreted("an awk program with strings that long")
         at = ended = found.end()
         if empty:
-            made += text[at : at + 1]
+            parts.append(text[at : at + 1])
             at += 1
-        values.bounded(made)
     if count and assignable:
-        put(machine, target, made + text[at:])
+        put(machine, target, machine.bounded("".join(parts) + text[at:]))
     return float(count)
 
 
@@ -245,7 +253,7 @@ def _match_function(machine: Machine, arguments: list[Node]) -> Value:
 
 def _sprintf(machine: Machine, arguments: list[Node]) -> Value:
     given = [machine.evaluate(each) for each in arguments]
-    return values.bounded(values.formatted(machine.text(given[0]), given[1:], string(machine.variables["CONVFMT"])))
+    return machine.bounded(values.formatted(machine.text(given[0]), given[1:], string(machine.variables["CONVFMT"])))
 
 
 def _computed(function: Callable[..., float]) -> Callable[[Machine, list[Node]], Value]:
@@ -332,7 +340,7 @@ def _either(machine: Machine, node: Node) -> Value:
 
 
 def _concatenated(machine: Machine, node: Node) -> Value:
-    return values.bounded(machine.text(machine.evaluate(node[1])) + machine.text(machine.evaluate(node[2])))
+    return machine.bounded(machine.text(machine.evaluate(node[1])) + machine.text(machine.evaluate(node[2])))
 
 
 def _computation(machine: Machine, node: Node) -> Value:

@@ -4,12 +4,12 @@ that computes for ever ends the interpretation."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 from typing import Any
 
 from controllers.kubelet.commands.errors import Exit, NotInterpreted
-from controllers.kubelet.commands.limits import CAPTURE_BYTES
+from controllers.kubelet.commands.limits import CAPTURE_BYTES, LINES
 from controllers.kubelet.commands.process import Input, run_program
 from controllers.kubelet.commands.programs import awk_values as values
 from controllers.kubelet.commands.programs.awk_expressions import EXPRESSIONS
@@ -17,8 +17,12 @@ from controllers.kubelet.commands.programs.awk_syntax import Function, Node, Pro
 from controllers.kubelet.commands.programs.awk_tokens import unescaped
 from controllers.kubelet.commands.programs.awk_values import UNSET, Array, Value, number, string
 from controllers.kubelet.commands.programs.call import Call, reason, text_of
+from controllers.kubelet.commands.work import PAUSE, Work
 
 _MOST_STEPS = 1_000_000
+_STEPS_COUNTED = 200
+"""After so many they are added to the work done."""
+Waiting = Generator[float | None, None, None]
 _DEEPEST = 100
 _MOST_FIELDS = 10_000
 
@@ -66,7 +70,8 @@ class Interpreter:
         self.locals: list[dict[str, Any]] = []
         self._record = ""
         self._fields: list[Value] | None = []
-        self._steps = 0
+        self._steps = self._all_steps = 0
+        self.work: Work = call.process.world.work
         self._pipes: dict[str, bytearray] = {}
         self._sources: dict[str, list[str]] = {}
         self._written: set[str] = set()
@@ -152,18 +157,19 @@ class Interpreter:
         self._rebuild()
 
     def _rebuild(self) -> None:
-        self._record = values.bounded(string(self.variables["OFS"]).join(self.text(each) for each in self.fields))
+        self._record = self.bounded(string(self.variables["OFS"]).join(self.text(each) for each in self.fields))
 
     # ---- the program
 
-    def run(self, inputs: Sequence[tuple[str, list[str]]]) -> None:
+    def run(self, inputs: Sequence[tuple[str, list[str]]]) -> Waiting:
         """`inputs`: what is read after BEGIN, (name, records); assignments among the arguments come as ('=', [name, value])."""
         try:
             self._rules("BEGIN")
             if any(rule.kind != "BEGIN" for rule in self.program.rules):
-                self._inputs(inputs)
+                yield from self._inputs(inputs)
         except _Ended:
             pass
+        yield from self.call.pace(1)
         self._finish()
 
     def _finish(self) -> None:
@@ -177,17 +183,21 @@ class Interpreter:
             if rule.kind == kind and rule.body is not None:
                 self.execute(rule.body)
 
-    def _inputs(self, inputs: Sequence[tuple[str, list[str]]]) -> None:
+    def _inputs(self, inputs: Sequence[tuple[str, list[str]]]) -> Waiting:
         for name, content in inputs:
             if name == "=":
                 self.set(content[0], values.given(unescaped(content[1])))
                 continue
             self.variables["FILENAME"], self.variables["FNR"] = name, 0.0
-            self.lines = list(reversed(values.records(content[0], string(self.variables["RS"]))))
+            self.lines = values.records(content[0], string(self.variables["RS"]))
+            if len(self.lines) > LINES:
+                raise NotInterpreted(f"a text of more than {LINES} records")
+            self.lines.reverse()
             try:
                 while self.lines:
                     self.set_record(self.lines.pop())
                     self.count("NR", "FNR")
+                    yield from self.call.pace(4 + len(self._record) // 100)
                     self._one()
             except _NextFile:
                 self.lines = []
@@ -224,8 +234,8 @@ class Interpreter:
 
     def execute(self, node: Node) -> None:
         self._steps += 1
-        if self._steps > _MOST_STEPS:
-            raise NotInterpreted("an awk program that runs that long")
+        if self._steps >= _STEPS_COUNTED:
+            self._count()
         _STATEMENTS[node[0]](self, node)
 
     def _block(self, node: Node) -> None:
@@ -302,12 +312,13 @@ class Interpreter:
             form = string(self.variables["OFMT"])
             shown = [string(each, form) for each in given] if arguments else [self._record]
             text = string(self.variables["OFS"]).join(shown) + string(self.variables["ORS"])
-        self.write(operator, self.text(self.evaluate(target)) if target is not None else "", values.bounded(text))
+        self.write(operator, self.text(self.evaluate(target)) if target is not None else "", self.bounded(text))
 
     # ---- what goes out and comes in
 
     def write(self, operator: str, target: str, text: str) -> None:
         process = self.call.process
+        self._steps += 2
         if not operator or target in ("/dev/stdout", "-"):
             process.print(text)
         elif target == "/dev/stderr":
@@ -337,7 +348,8 @@ class Interpreter:
             raise NotInterpreted(f'awk with the command "{line}"')
         run = run_program(program, process)
         try:
-            next(run)
+            while next(run) == PAUSE:
+                self.work.add(1)
         except StopIteration as ended:
             return int(ended.value or 0)
         except Exit as left:
@@ -380,10 +392,23 @@ class Interpreter:
 
     # ---- expressions
 
+    def bounded(self, text: str) -> str:
+        """The text; what is long costs more than a step."""
+        self._steps += len(text) >> 9
+        return values.bounded(text)
+
+    def _count(self) -> None:
+        """Raises NotInterpreted where it computes for too long."""
+        self.work.add(self._steps >> 1)
+        self._all_steps += self._steps
+        self._steps = 0
+        if self._all_steps > _MOST_STEPS:
+            raise NotInterpreted("an awk program that runs that long")
+
     def evaluate(self, node: Node) -> Value:
         self._steps += 1
-        if self._steps > _MOST_STEPS:
-            raise NotInterpreted("an awk program that runs that long")
+        if self._steps >= _STEPS_COUNTED:
+            self._count()
         return EXPRESSIONS[node[0]](self, node)
 
     def key(self, subscripts: Sequence[Node]) -> str:

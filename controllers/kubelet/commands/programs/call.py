@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 
 from controllers.kubelet.commands.errors import Exit, NotInterpreted
+from controllers.kubelet.commands.limits import LINES
 from controllers.kubelet.commands.process import Input, Process, Run
 from controllers.kubelet.files.tree import Directory, FileSystem, Node, Who
 
@@ -43,6 +44,11 @@ class Call:
     def node(self, path: str, *, follow: bool = True) -> Node:
         """Raises OSError."""
         return self.files.node(self.path(path), self.who, follow=follow)
+
+    def pace(self, units: int) -> Sequence[float]:
+        """To be yielded from wherever a loop may be long: `work.Work.spend`."""
+        paused: Sequence[float] = self.process.world.work.spend(units)
+        return paused
 
     # ---- words
 
@@ -151,12 +157,18 @@ def text_of(data: bytes) -> str:
 
 
 def lines_of(data: bytes) -> list[str]:
-    """Without their ends; a last line needs none."""
-    text = text_of(data)
-    lines = text.split("\n")
+    """Without their ends; a last line needs none. Raises NotInterpreted for more lines than a program takes apart."""
+    lines = text_of(split(data, b"\n")).split("\n")
     if lines[-1] == "":
         lines.pop()
     return lines
+
+
+def split(data: bytes, separator: bytes) -> bytes:
+    """`data`, where it has not too many parts. Raises NotInterpreted."""
+    if len(data) > LINES and data.count(separator) > LINES:
+        raise NotInterpreted(f"a text of more than {LINES} lines")
+    return data
 
 
 def chunks(stdin: Input) -> Generator[Waits, None, bytes | None]:

@@ -8,6 +8,7 @@ import hashlib
 import re
 
 from controllers.kubelet.commands.errors import NotInterpreted
+from controllers.kubelet.commands.limits import LINES
 from controllers.kubelet.commands.process import Run
 from controllers.kubelet.commands.programs.call import Applet, Call, lines_of, programs
 
@@ -20,6 +21,7 @@ def _sum(call: Call) -> Run:
         return code or _check(call, kind, contents, silent="s" in given)
     for name, data in contents:
         call.print(f"{hashlib.new(kind, data).hexdigest()}  {name}\n")
+        yield from call.pace(len(data) // 400)
     return code
 
 
@@ -64,9 +66,12 @@ def _base64(call: Call) -> Run:
                 call.complain("invalid input" if call.gnu else "truncated input")
                 return 1
             continue
+        if width and len(data) * 4 // 3 // width > LINES:
+            raise NotInterpreted(f"a text of more than {LINES} lines")
         encoded = base64.b64encode(data).decode()
         lines = [encoded[at : at + width] for at in range(0, len(encoded), width)] if width else [encoded]
         call.print("\n".join(lines) + ("\n" if width and lines else ""))
+        yield from call.pace(2 * len(lines) // 10)
     return code
 
 
@@ -86,9 +91,12 @@ def _xxd(call: Call) -> Run:
             continue
         data = data[int(given.get("s", "0")) :][: int(given["l"]) if "l" in given else None]
         if "p" in given:
-            call.print("".join(data[at : at + 30].hex() + "\n" for at in range(0, len(data), 30)))
+            for at in range(0, len(data), 30):
+                call.print(data[at : at + 30].hex() + "\n")
+                yield from call.pace(2)
             continue
         for at in range(0, len(data), 16):
+            yield from call.pace(8)
             row = data[at : at + 16]
             pairs = " ".join(row[each : each + 2].hex() for each in range(0, len(row), 2))
             call.print(f"{at:08x}: {pairs:<39}  {_printable(row)}\n")
@@ -105,6 +113,7 @@ def _od(call: Call) -> Run:
     if kind not in ("c", "x1", "x", "u1", "d", "d4", "u4", "d8", "u8", "u2", "u"):
         raise NotInterpreted(f'"od -t {kind}"')
     for at in range(0, len(data), 16):
+        yield from call.pace(12)
         row = data[at : at + 16]
         call.print(_address(address, at) + "".join(_cells(kind, row)) + "\n")
     if address != "n":
@@ -137,6 +146,7 @@ def _hexdump(call: Call) -> Run:
     code, contents = yield from call.inputs(names)
     data = b"".join(each for _, each in contents)[: int(given["n"]) if given.get("n", "").isdigit() else None]
     for at in range(0, len(data), 16):
+        yield from call.pace(12)
         row = data[at : at + 16]
         left, right = (" ".join(f"{byte:02x}" for byte in half) for half in (row[:8], row[8:]))
         call.print(f"{at:08x}  {left:<23}  {right:<23}  |{_printable(row)}|\n")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from controllers.kubelet.commands.errors import NotInterpreted
-from controllers.kubelet.commands.limits import ARGUMENTS
+from controllers.kubelet.commands.limits import ARGUMENTS, LINES
 from controllers.kubelet.commands.patterns import matches
 from controllers.kubelet.commands.process import Run, run_program
 from controllers.kubelet.commands.programs.call import Applet, Call, Waits, programs, text_of, walk
@@ -262,11 +262,15 @@ def _find(call: Call) -> Run:
     code = 0
     try:
         for root in roots or ["."]:
-            items = [_Item(*each) for each in walk(call, root)]
+            items = []
+            for each in walk(call, root):
+                items.append(_Item(*each))
+                yield from call.pace(5)
             code = code if items else 1
             if "-delete" in words or "-depth" in words:
                 items.reverse()
             for item in items:
+                yield from call.pace(3)
                 if not expression.shallowest <= item.depth <= expression.deepest:
                     continue
                 if (yield from expression.test(item)) and not expression.acts:
@@ -286,17 +290,24 @@ def _xargs(call: Call) -> Run:
     elif "I" in given or "L" in given:
         items = [line.strip() for line in data.split("\n") if line.strip()]
     else:
-        items = [re.sub(r"[\"'\\]", "", each) for each in re.findall(r"(?:\"[^\"]*\"|'[^']*'|\\.|\S)+", data)]
+        items = []
+        for each in re.finditer(r"(?:\"[^\"]*\"|'[^']*'|\\.|\S)+", data):
+            items.append(re.sub(r"[\"'\\]", "", each.group(0)))
+            yield from call.pace(2)
     command = words or ["echo"]
+    calls: Iterator[list[str]]
     if "I" in given:
-        calls = [[word.replace(given["I"], item) for word in command] for item in items]
+        calls = ([word.replace(given["I"], item) for word in command] for item in items)
     else:
         size = int(given.get("n", given.get("L", ""))) if given.get("n", given.get("L", "")).isdigit() else ARGUMENTS
-        calls = [command + items[at : at + max(size, 1)] for at in range(0, len(items), max(size, 1))]
+        calls = (command + items[at : at + max(size, 1)] for at in range(0, len(items), max(size, 1)))
         if not items and "r" not in given:
-            calls = [command]
+            calls = iter((command,))
+    if len(items) > LINES:
+        raise NotInterpreted(f"xargs with more than {LINES} items")
     code = 0
     for words in calls:
+        yield from call.pace(12 + len(words) // 20)
         if "t" in given:
             call.process.complain(" ".join(words) + "\n")
         result = yield from start(call, words)

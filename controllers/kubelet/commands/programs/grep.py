@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from controllers.kubelet.commands.errors import NotInterpreted
 from controllers.kubelet.commands.patterns import Expression, expression
 from controllers.kubelet.commands.process import Run
-from controllers.kubelet.commands.programs.call import Applet, Call, lines_of, programs, walk
+from controllers.kubelet.commands.programs.call import Applet, Call, Waits, lines_of, programs, walk
 from controllers.kubelet.files.tree import Directory
 
+Waiting = Generator[Waits, None, None]
 _FLAGS = "EFGPqvcilLnhHoswxrRaIyz"
 _VALUED = "efmABC"
 _LONG = {
@@ -121,7 +122,7 @@ def _grep(call: Call) -> Run:
                 else:
                     call.failed(name, error, "{}", "{}")
             continue
-        selected = _one(call, search, "(standard input)" if name == "-" else name, data, prefixed=prefixed)
+        selected = yield from _one(call, search, "(standard input)" if name == "-" else name, data, prefixed=prefixed)
         any_selected = any_selected or selected
         if any_selected and "q" in given:
             return 0
@@ -151,7 +152,7 @@ def _below(call: Call, name: str) -> list[str]:
     return [path for path, node, depth in walk(call, name) if not isinstance(node, Directory)]
 
 
-def _one(call: Call, search: _Search, name: str, data: bytes, *, prefixed: bool) -> bool:
+def _one(call: Call, search: _Search, name: str, data: bytes, *, prefixed: bool) -> Generator[Waits, None, bool]:
     """Looks through one file and prints what was asked for; whether something was selected."""
     given = search.given
     lines = lines_of(data)
@@ -160,6 +161,7 @@ def _one(call: Call, search: _Search, name: str, data: bytes, *, prefixed: bool)
     for at, line in enumerate(lines):
         if len(chosen) >= most:
             break
+        yield from call.pace(2 + (3 + len(line) // 300) * len(search.expressions))
         if search.selects(line):
             chosen.append(at)
             if given.keys() & {"q", "l", "L"}:
@@ -177,11 +179,11 @@ def _one(call: Call, search: _Search, name: str, data: bytes, *, prefixed: bool)
     if b"\0" in data and "a" not in given and chosen and call.gnu:
         call.print(f"grep: {name}: binary file matches\n")
         return True
-    _print(call, search, lines, chosen, name, prefixed=prefixed)
+    yield from _print(call, search, lines, chosen, name, prefixed=prefixed)
     return bool(chosen)
 
 
-def _print(call: Call, search: _Search, lines: Sequence[str], chosen: Sequence[int], name: str, *, prefixed: bool) -> None:
+def _print(call: Call, search: _Search, lines: Sequence[str], chosen: Sequence[int], name: str, *, prefixed: bool) -> Waiting:
     given = search.given
 
     def shown(at: int, text: str, mark: str) -> str:
@@ -189,7 +191,10 @@ def _print(call: Call, search: _Search, lines: Sequence[str], chosen: Sequence[i
 
     if "o" in given:
         for at in chosen if "v" not in given else ():
-            call.print("".join(shown(at, lines[at][start:end], ":") for start, end in search.spans(lines[at]) if end > start))
+            for start, end in search.spans(lines[at]):
+                if end > start:
+                    call.print(shown(at, lines[at][start:end], ":"))
+                yield from call.pace(5 + len(lines[at]) // 300)
         return
     both = given.get("C", "0")
     before, after = (int(given.get(letter, both)) if given.get(letter, both).isdigit() else 0 for letter in "BA")
@@ -199,6 +204,7 @@ def _print(call: Call, search: _Search, lines: Sequence[str], chosen: Sequence[i
         first = max(at - before, last + 1)
         if (before or after) and last >= 0 and first > last + 1:
             call.print("--\n")
+        yield from call.pace(2 * (after + before + 1))
         stop = min(at + after, len(lines) - 1)
         for each in range(first, stop + 1):
             call.print(shown(each, lines[each], ":" if each in selected else "-"))

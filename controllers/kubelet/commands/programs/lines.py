@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from decimal import Decimal, InvalidOperation
 
 from controllers.kubelet.commands.errors import NotInterpreted
-from controllers.kubelet.commands.limits import LIVE_OUTPUT_BYTES
+from controllers.kubelet.commands.limits import LINES, LIVE_OUTPUT_BYTES
 from controllers.kubelet.commands.process import Run
-from controllers.kubelet.commands.programs.call import Applet, Call, lines_of, programs
+from controllers.kubelet.commands.programs.call import Applet, Call, Waits, lines_of, programs
 
 # ---- cut
 
@@ -56,6 +56,7 @@ def _cut(call: Call) -> Run:
 
     for _, data in contents:
         for line in lines_of(data):
+            yield from call.pace(2 + len(line) // (50 if unit == "f" else 3))
             if unit == "f":
                 if delimiter not in line:
                     if "s" not in given:
@@ -137,8 +138,7 @@ def _tr(call: Call) -> Run:
         raise call.usage(f"missing operand after '{sets[0]}'" if call.gnu else "BusyBox v1.36.1: too few arguments")
     data = yield from call.process.stdin.all()
     if "d" in given:
-        removed = set(first)
-        data = bytes(byte for byte in data if byte not in removed)
+        data = data.translate(None, bytes(set(first)))
         squeezed = set(second)
     else:
         if second:
@@ -149,11 +149,8 @@ def _tr(call: Call) -> Run:
             data = data.translate(bytes(table))
         squeezed = set(second or first)
     if "s" in given:
-        made = bytearray()
-        for byte in data:
-            if not (made and made[-1] == byte and byte in squeezed):
-                made.append(byte)
-        data = bytes(made)
+        call.process.world.work.add(len(data) // 20)
+        data = re.sub(b"([" + b"".join(b"\\x%02x" % byte for byte in squeezed) + rb"])\1+", rb"\1", data) if squeezed else data
     call.process.out(data)
     return 0
 
@@ -257,16 +254,24 @@ def _sort(call: Call) -> Run:
     lines = [line for _, data in contents for line in lines_of(data)]
     separator = given.get("t")
     orders = [_key(call, text, separator, letters + ("r" if "r" in given else "")) for text in keys] or [(_ordering(letters), "r" in given)]
+    if len(lines) > LINES:
+        raise NotInterpreted(f"a text of more than {LINES} lines")
     if "c" in given:
-        return _checked(call, lines, orders, names)
-    made = lines
+        return (yield from _checked(call, lines, orders, names))
+    keys_of = yield from _keys(call, lines, orders)
+    places = list(range(len(lines)))
     if "s" not in given and "u" not in given:
-        made = sorted(made, key=_bytes, reverse="r" in given)
-    for key, reverse in reversed(orders):
-        made = sorted(made, key=key, reverse=reverse)  # type: ignore[arg-type]
+        raw = [_bytes(line) for line in lines]
+        places.sort(key=raw.__getitem__, reverse="r" in given)
+        yield from call.pace(len(lines) // 3)
+    for of_lines, (_, reverse) in reversed(list(zip(keys_of, orders, strict=True))):
+        places.sort(key=of_lines.__getitem__, reverse=reverse)  # type: ignore[arg-type]
+        yield from call.pace(len(lines) // 3)
     if "u" in given:
-        made = [line for at, line in enumerate(made) if not at or any(key(line) != key(made[at - 1]) for key, _ in orders)]
-    text = "".join(line + "\n" for line in made)
+        places = [
+            place for at, place in enumerate(places) if not at or any(of_lines[place] != of_lines[places[at - 1]] for of_lines in keys_of)
+        ]
+    text = "".join(lines[place] + "\n" for place in places)
     if "o" in given:
         try:
             call.process.write(given["o"], text.encode("utf-8", "surrogateescape"))
@@ -275,6 +280,18 @@ def _sort(call: Call) -> Run:
     else:
         call.print(text)
     return 0
+
+
+def _keys(call: Call, lines: Sequence[str], orders: Sequence[tuple[Key, bool]]) -> Generator[Waits, None, list[list[object]]]:
+    """Of each order, what it compares each line by."""
+    keys_of: list[list[object]] = []
+    for key, _ in orders:
+        of_lines: list[object] = []
+        for line in lines:
+            of_lines.append(key(line))
+            yield from call.pace(3 + len(line) // 50)
+        keys_of.append(of_lines)
+    return keys_of
 
 
 def _repeated(call: Call, letter: str) -> list[str]:
@@ -292,8 +309,9 @@ def _repeated(call: Call, letter: str) -> list[str]:
     return values
 
 
-def _checked(call: Call, lines: Sequence[str], orders: Sequence[tuple[Key, bool]], names: Sequence[str]) -> int:
+def _checked(call: Call, lines: Sequence[str], orders: Sequence[tuple[Key, bool]], names: Sequence[str]) -> Run:
     for at in range(1, len(lines)):
+        yield from call.pace(8)
         for key, reverse in orders:
             before, after = key(lines[at - 1]), key(lines[at])
             if before == after:
@@ -312,15 +330,17 @@ def _uniq(call: Call) -> Run:
     groups: list[tuple[str, int]] = []
     same = functools.partial(_comparable, given)
     for line in (line for _, data in contents for line in lines_of(data)):
+        yield from call.pace(3 + len(line) // 100)
         if groups and same(groups[-1][0]) == same(line):
             groups[-1] = groups[-1][0], groups[-1][1] + 1
         else:
             groups.append((line, 1))
-    text = ""
-    for line, count in groups:
-        if ("d" in given and count == 1) or ("u" in given and count > 1):
-            continue
-        text += (f"{count:>7} " if "c" in given else "") + line + "\n"
+    text = "".join(
+        (f"{count:>7} " if "c" in given else "") + line + "\n"
+        for line, count in groups
+        if not (("d" in given and count == 1) or ("u" in given and count > 1))
+    )
+    yield from call.pace(len(groups) // 4)
     if len(names) > 1:
         call.process.write(names[1], text.encode("utf-8", "surrogateescape"))
     else:
@@ -341,7 +361,7 @@ def _comparable(given: dict[str, str], line: str) -> str:
 # ---- seq, paste
 
 
-def _seq(call: Call) -> int:
+def _seq(call: Call) -> Run:
     words = list(call.arguments)
     separator, equal = "\n", False
     while words and words[0] in ("-s", "-w", "-f"):
@@ -366,6 +386,7 @@ def _seq(call: Call) -> int:
     places = max(-int(each.as_tuple().exponent) for each in (first, step))
     values, value, size = [], first, 0
     while (value <= numbers[-1]) if step > 0 else (value >= numbers[-1]):
+        yield from call.pace(2)
         values.append(f"{value:.{max(places, 0)}f}")
         size += len(values[-1]) + 1
         if size > LIVE_OUTPUT_BYTES:
@@ -389,10 +410,12 @@ def _paste(call: Call) -> Run:
         else [[column[at] if at < len(column) else "" for column in columns] for at in range(max(map(len, columns), default=0))]
     )
     for row in rows:
-        line = ""
+        parts: list[str] = []
         for at, value in enumerate(row):
-            line += (delimiters[(at - 1) % len(delimiters)].strip("\0") if at else "") + value
-        call.print(line + "\n")
+            parts += [delimiters[(at - 1) % len(delimiters)].strip("\0") if at else "", value]
+            yield from call.pace(1)
+        call.print("".join(parts) + "\n")
+        yield from call.pace(1)
     return code
 
 

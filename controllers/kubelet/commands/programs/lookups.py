@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from controllers.kubelet.commands.errors import NotInterpreted
+from controllers.kubelet.commands.process import Run
 from controllers.kubelet.commands.programs.call import Applet, Call, Options, programs, reason, walk
 from controllers.kubelet.commands.programs.users import group_name, user_name
 from controllers.kubelet.files.tree import Device, Directory, File, Node, Symlink, mode_text, size_of, type_bits
@@ -14,7 +15,7 @@ from controllers.kubelet.files.tree import Device, Directory, File, Node, Symlin
 # ---- ls
 
 
-def _ls(call: Call) -> int:
+def _ls(call: Call) -> Run:
     long = {
         "all": "a",
         "almost-all": "A",
@@ -53,12 +54,12 @@ def _ls(call: Call) -> int:
     for name in sorted(folders):
         below = [name] if "R" not in given else [path for path, node, _ in walk(call, name) if isinstance(node, Directory)]
         for path in below:
-            code = _folder(call, given, path, headed=headed, blank=shown) or code
+            code = (yield from _folder(call, given, path, headed=headed, blank=shown)) or code
             shown = True
     return code
 
 
-def _folder(call: Call, given: Options, path: str, *, headed: bool, blank: bool) -> int:
+def _folder(call: Call, given: Options, path: str, *, headed: bool, blank: bool) -> Run:
     try:
         names = call.files.names(call.path(path), call.who)
     except OSError as error:
@@ -68,7 +69,10 @@ def _folder(call: Call, given: Options, path: str, *, headed: bool, blank: bool)
         names = [".", "..", *names]
     elif "A" not in given:
         names = [name for name in names if not name.startswith(".")]
-    entries = [(name, call.node(f"{path.rstrip('/')}/{name}", follow="L" in given)) for name in names]
+    entries: list[tuple[str, Node]] = []
+    for name in names:
+        entries.append((name, call.node(f"{path.rstrip('/')}/{name}", follow="L" in given)))
+        yield from call.pace(4)
     if "S" in given:
         entries.sort(key=lambda each: -size_of(each[1]))
     if "r" in given:

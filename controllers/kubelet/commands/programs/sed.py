@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from controllers.kubelet.commands.errors import NotInterpreted
 from controllers.kubelet.commands.limits import CAPTURE_BYTES
+from controllers.kubelet.commands.patterns import Match
 from controllers.kubelet.commands.process import Run
-from controllers.kubelet.commands.programs.call import Applet, Call, lines_of, programs
+from controllers.kubelet.commands.programs.call import Applet, Call, Waits, lines_of, programs
 from controllers.kubelet.commands.programs.sed_script import Address, Command, Parser, scripts_of
 
 _MOST_STEPS = 200_000
@@ -33,7 +34,7 @@ class _Editor:
             raise NotInterpreted("sed with that much output")
         self.output.append(text + end)
 
-    def edit(self, lines: list[str], *, ends_whole: bool) -> None:
+    def edit(self, lines: list[str], *, ends_whole: bool) -> Generator[Waits, None, None]:
         self._lines, self._number = lines, 0
         self._ends_whole = ends_whole
         for command in self._commands:
@@ -44,7 +45,7 @@ class _Editor:
                 if self._number >= len(lines):
                     return
                 pattern = self._next()
-            pattern = self._cycle(pattern)
+            pattern = yield from self._cycle(pattern)
 
     def _next(self) -> str:
         self._number += 1
@@ -54,7 +55,7 @@ class _Editor:
     def _end(self) -> str:
         return "" if self._number >= len(self._lines) and not self._ends_whole else "\n"
 
-    def _cycle(self, pattern: str) -> str | None:
+    def _cycle(self, pattern: str) -> Generator[Waits, None, str | None]:
         """One round through the script. What D left, to begin again with."""
         after: list[str] = []
         replaced = False
@@ -65,6 +66,7 @@ class _Editor:
             self._steps += 1
             if self._steps > _MOST_STEPS:
                 raise NotInterpreted("a sed script that runs that long")
+            yield from self._call.pace(1 + len(pattern) // 500)
             command = self._commands[at]
             at += 1
             chosen = self._selects(command, pattern)
@@ -75,7 +77,7 @@ class _Editor:
                 continue
             letter = command.letter
             if letter == "s":
-                pattern, done = _substituted(command, pattern)
+                pattern, done = yield from self._substituted(command, pattern)
                 replaced = replaced or done
                 if done and "p" in command.flags:
                     self._emit(pattern)
@@ -195,32 +197,34 @@ class _Editor:
             return self._number >= address.line and (self._number - address.line) % address.step == 0
         return self._number == address.line
 
-
-def _substituted(command: Command, pattern: str) -> tuple[str, bool]:
-    assert command.expression is not None
-    made, at, count, done = "", 0, 0, False
-    start = 0
-    while start <= len(pattern):
-        matched = command.expression.search(pattern, start)
-        if matched is None:
-            break
-        count += 1
-        if matched.end() == matched.start() and done and matched.start() == at and made:
-            start = matched.end() + 1
-            continue
-        if count >= command.which:
-            made += pattern[at : matched.start()]
-            made += "".join(part if isinstance(part, str) else _group(matched, part) for part in command.replacement)
-            at, done = matched.end(), True
-            if "g" not in command.flags:
+    def _substituted(self, command: Command, pattern: str) -> Generator[Waits, None, tuple[str, bool]]:
+        assert command.expression is not None
+        made: list[str] = []
+        at = count = start = size = 0
+        done = False
+        while start <= len(pattern):
+            yield from self._call.pace(3 + (len(pattern) - start) // 5000)
+            matched = command.expression.search(pattern, start)
+            if matched is None:
                 break
-        start = matched.end() if matched.end() > matched.start() else matched.end() + 1
-        if len(made) > CAPTURE_BYTES:
-            raise NotInterpreted("sed with that much text")
-    return made + pattern[at:], done
+            count += 1
+            if matched.end() == matched.start() and done and matched.start() == at and size:
+                start = matched.end() + 1
+                continue
+            if count >= command.which:
+                made.append(pattern[at : matched.start()])
+                made += [part if isinstance(part, str) else _group(matched, part) for part in command.replacement]
+                size += sum(map(len, made[-1 - len(command.replacement) :]))
+                at, done = matched.end(), True
+                if "g" not in command.flags:
+                    break
+            start = matched.end() if matched.end() > matched.start() else matched.end() + 1
+            if size > CAPTURE_BYTES:
+                raise NotInterpreted("sed with that much text")
+        return "".join(made) + pattern[at:], done
 
 
-def _group(matched: re.Match[str], number: int) -> str:
+def _group(matched: Match, number: int) -> str:
     try:
         return matched.group(number) or ""
     except IndexError:
@@ -258,13 +262,13 @@ def _sed(call: Call) -> Run:
     if in_place:
         for name, data in contents:
             editor.output, editor.over = [], False
-            editor.edit(lines_of(data), ends_whole=data.endswith(b"\n") or not data)
+            yield from editor.edit(lines_of(data), ends_whole=data.endswith(b"\n") or not data)
             if suffix:
                 call.process.write(name + suffix, data)
             call.process.write(name, "".join(editor.output).encode("utf-8", "surrogateescape"))
         return editor.code or (2 if code and call.gnu else code)
     data = b"".join(each if each.endswith(b"\n") or at == len(contents) - 1 else each + b"\n" for at, (_, each) in enumerate(contents))
-    editor.edit(lines_of(data), ends_whole=data.endswith(b"\n") or not data)
+    yield from editor.edit(lines_of(data), ends_whole=data.endswith(b"\n") or not data)
     call.print("".join(editor.output))
     return editor.code or (2 if code and call.gnu else code)
 

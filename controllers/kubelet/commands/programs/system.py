@@ -16,6 +16,8 @@ from controllers.kubelet.commands.programs.users import user_name
 # ---- time
 
 _DURATION = re.compile(r"(\d{1,15}(?:\.\d*)?|\.\d+)([smhd]?)")
+_SHORTEST_SLEEP_SECONDS = 0.001
+"""About what starting a process takes: a loop around `sleep 0` is none that takes a whole core."""
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -39,7 +41,7 @@ def _sleep(call: Call) -> Run:
     if total >= LONGEST_SLEEP_SECONDS:
         while True:
             yield LONGEST_SLEEP_SECONDS
-    yield total
+    yield max(total, _SHORTEST_SLEEP_SECONDS)
     return 0
 
 

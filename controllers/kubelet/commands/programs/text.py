@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 
 from controllers.kubelet.commands.errors import NotInterpreted
+from controllers.kubelet.commands.limits import LINES
 from controllers.kubelet.commands.process import Run
-from controllers.kubelet.commands.programs.call import Applet, Call, Options, chunks, lines_of, programs, text_of
+from controllers.kubelet.commands.programs.call import Applet, Call, Options, Waits, chunks, lines_of, programs, split, text_of
 
+_WORD = re.compile(rb"\S+")
+_MEASURED = 100
+"""Bytes whose words are counted in a unit of work."""
 _POLL_SECONDS = 1.0
 """How often `tail -f` looks at its file, as the real one does without inotify."""
 
@@ -25,20 +30,21 @@ def _cat(call: Call) -> Run:
         code = code or failed
         for _, data in contents:
             if marks:
-                data, count = _marked(data, set(given), count)
+                data, count = yield from _marked(call, data, set(given), count)
             call.process.out(data)
     return code
 
 
-def _marked(data: bytes, options: set[str], count: int) -> tuple[bytes, int]:
+def _marked(call: Call, data: bytes, options: set[str], count: int) -> Generator[Waits, None, tuple[bytes, int]]:
     """-n, -b, -s, -E, -T, -v and what stands for several of them."""
     ends = bool(options & {"E", "e", "A"})
     tabs = bool(options & {"T", "t", "A"})
     shown = bool(options & {"v", "e", "t", "A"})
-    lines = data.split(b"\n")
+    lines = split(data, b"\n").split(b"\n")
     whole = lines[-1] == b""
     made, blank = [], False
     for line in lines[:-1] if whole else lines:
+        yield from call.pace(1 + len(line) // 3 if shown else 1)
         if "s" in options and not line and blank:
             continue
         blank = not line
@@ -70,8 +76,9 @@ def _tac(call: Call) -> Run:
     _, names = call.options()
     code, contents = yield from call.inputs(names)
     for _, data in contents:
-        lines = data.splitlines(keepends=True)
+        lines = split(data, b"\n").splitlines(keepends=True)
         call.process.out(b"".join(reversed(lines)))
+        yield from call.pace(len(lines) // 4)
     return code
 
 
@@ -79,7 +86,9 @@ def _rev(call: Call) -> Run:
     _, names = call.options()
     code, contents = yield from call.inputs(names)
     for _, data in contents:
-        call.print("".join(line[::-1] + "\n" for line in lines_of(data)))
+        for line in lines_of(data):
+            call.print(line[::-1] + "\n")
+            yield from call.pace(2 + len(line) // 500)
     return code
 
 
@@ -118,11 +127,11 @@ def _head(call: Call) -> Run:
     for index, (name, data) in enumerate(contents):
         if headed:
             call.print(("\n" if index else "") + f"==> {'standard input' if name == '-' else name} <==\n")
-        parts = data.splitlines(keepends=True) if unit == "n" else None
-        if parts is not None:
-            call.process.out(b"".join(parts[: -count if sign == "-" and count else None if sign == "-" else count]))
+        if unit == "n":
+            call.process.out(data[: _before_last(data, count) if sign == "-" else _behind_line(data, count)])
         else:
             call.process.out(data[: -count if sign == "-" and count else None if sign == "-" else count])
+        yield from call.pace(10)
     return code
 
 
@@ -161,11 +170,28 @@ def _tail(call: Call) -> Run:
     return code
 
 
+def _behind_line(data: bytes, count: int) -> int:
+    """Where the first `count` lines end."""
+    at = 0
+    for _ in range(min(count, LINES)):
+        at = data.find(b"\n", at) + 1
+        if not at:
+            return len(data)
+    if count > LINES and data.count(b"\n", at):
+        raise NotInterpreted(f"more than {LINES} lines of a text")
+    return at
+
+
 def _end(data: bytes, unit: str, count: int, sign: str) -> bytes:
     if unit == "c":
         return data[max(count - 1, 0) :] if sign == "+" else data[-count:] if count else b""
-    lines = data.splitlines(keepends=True)
-    return b"".join(lines[max(count - 1, 0) :] if sign == "+" else lines[-count:] if count else [])
+    return data[_behind_line(data, max(count - 1, 0)) if sign == "+" else _before_last(data, count) :]
+
+
+def _before_last(data: bytes, count: int) -> int:
+    """Where the last `count` lines begin."""
+    lines = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
+    return _behind_line(data, max(lines - count, 0))
 
 
 def _follow(call: Call, names: list[str], shown: dict[str, int], headed: bool) -> Run:
@@ -193,7 +219,10 @@ def _wc(call: Call) -> Run:
     given, names = call.options("lwcmL", long=long)
     code, contents = yield from call.inputs(names, "{}", "{}")
     wanted = [letter for letter in "lwmcL" if letter in given] or ["l", "w", "c"]
-    rows = [([_measure(data, letter) for letter in wanted], name if names else "") for name, data in contents]
+    rows = []
+    for name, data in contents:
+        rows.append(([_measure(call, data, letter) for letter in wanted], name if names else ""))
+        yield from call.pace(10)
     if len(names) > 1:
         sums = [
             max(column) if letter == "L" else sum(column)
@@ -217,15 +246,16 @@ def _width(call: Call, rows: list[tuple[list[int], str]], contents: list[tuple[s
     return len(str(sum(len(data) for _, data in contents)))
 
 
-def _measure(data: bytes, letter: str) -> int:
+def _measure(call: Call, data: bytes, letter: str) -> int:
     if letter == "l":
         return data.count(b"\n")
+    call.process.world.work.add(len(data) // _MEASURED)
     if letter == "w":
-        return len(data.split())
+        return sum(1 for _ in _WORD.finditer(data))
     if letter == "m":
         return len(data.decode("utf-8", "replace"))
     if letter == "L":
-        return max((len(line.decode("utf-8", "replace").expandtabs(8)) for line in data.split(b"\n")), default=0)
+        return max((len(line.decode("utf-8", "replace").expandtabs(8)) for line in split(data, b"\n").split(b"\n")), default=0)
     return len(data)
 
 
@@ -255,6 +285,7 @@ def _nl(call: Call) -> Run:
     width = int(given.get("w", "6")) if re.fullmatch(r"\d{1,2}", given.get("w", "6")) else 6
     for _, data in contents:
         for line in lines_of(data):
+            yield from call.pace(3)
             if line or given.get("b") == "a":
                 call.print(f"{number:>{width}}{given.get('s', chr(9))}{line}\n")
                 number += 1
@@ -270,8 +301,8 @@ def _fold(call: Call) -> Run:
     width = int(given.get("w", "80")) if re.fullmatch(r"[1-9]\d{0,5}", given.get("w", "80")) else 80
     code, contents = yield from call.inputs(names)
     for _, data in contents:
-        text = text_of(data)
-        for line in text.splitlines(keepends=True):
+        for line in text_of(split(data, b"\n")).splitlines(keepends=True):
+            yield from call.pace(2 + len(line) // width // 3)
             body, end = (line[:-1], "\n") if line.endswith("\n") else (line, "")
             call.print("\n".join(body[at : at + width] for at in range(0, max(len(body), 1), width)) + end)
     return code

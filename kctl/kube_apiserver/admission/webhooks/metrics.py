@@ -95,7 +95,7 @@ def metrics_of(server: Server) -> WebhookMetrics:
     """Both kinds of webhooks of a server count in the same series."""
     found = _BY_SERVER.get(server)
     if found is None:
-        found = _BY_SERVER[server] = WebhookMetrics(server.clock)
+        found = _BY_SERVER[server] = WebhookMetrics(server.clock.machine)
     return found
 
 

@@ -86,7 +86,7 @@ class WebhookTransport:
             late = True
             task.cancel()
 
-        timer = self._server.clock.call_later(seconds, give_up)
+        timer = self._server.clock.machine.call_later(seconds, give_up)
         try:
             return await task
         except asyncio.CancelledError:

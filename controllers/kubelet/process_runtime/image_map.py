@@ -1,0 +1,126 @@
+"""Which root and which program an image's name stands for: by the map that the cluster was started with, else the host's file system for
+containers that name a program which the host has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from controllers.kubelet import images
+from controllers.kubelet.process_runtime.program import is_program
+from controllers.kubelet.runtime import PulledImage, PullFailure
+from kctl.apimachinery.objects import Object
+
+HOST = "host"
+"""In an image map: the host's file system."""
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_BUILT_IN: Mapping[str, Sequence[str]] = {"pause": ("sleep", "infinity")}
+"""What images do that a program of every machine does as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRoot:
+    """`lower`: its root, "/" for the host's. `command`: what it runs where the container does not say."""
+
+    lower: str
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] | None = None
+    working_directory: str = "/"
+
+
+class InvalidImageMap(ValueError):
+    """The message says what is wrong with an entry."""
+
+
+def parse(entries: Sequence[str]) -> dict[str, str]:
+    """NAME=PATH of each into full names. Raises InvalidImageMap."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        name, equals, path = entry.partition("=")
+        if not equals or not path:
+            raise InvalidImageMap(f"{entry!r}: want NAME=PATH, a folder that is the root of the image, or NAME={HOST}")
+        try:
+            full = images.reference(name)
+        except images.InvalidImageName as error:
+            raise InvalidImageMap(f"{entry!r}: {error}") from None
+        if path != HOST and not os.path.isdir(path):
+            raise InvalidImageMap(f"{entry!r}: {path} is no folder")
+        found[full] = path if path == HOST else os.path.abspath(path)
+    return found
+
+
+class ImageMap:
+    """`roots` by full names. `environment`: of the kubelet, in whose PATH programs of the host are."""
+
+    def __init__(self, roots: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        self._roots = roots
+        self._environment = environment
+
+    @property
+    def host_path(self) -> str:
+        return self._environment.get("PATH") or PATH
+
+    def variables(self, root: ImageRoot) -> dict[str, str]:
+        """What a container has in its environment before everything else."""
+        if root.lower == "/":
+            return {"PATH": self.host_path, "HOME": self._environment.get("HOME") or "/"}
+        return {"PATH": PATH, "HOME": "/", **(root.env or {})}
+
+    def present(self, container: Object) -> bool:
+        return isinstance(self.pull(container), PulledImage)
+
+    def pull(self, container: Object) -> PulledImage | PullFailure:
+        image = str(container.get("image") or "")
+        try:
+            full = images.reference(image)
+        except images.InvalidImageName as error:
+            return PullFailure("InvalidImageName", f'Failed to apply default image tag "{image}": {error}')
+        problem = self._problem(full, container)
+        if not problem:
+            return PulledImage(full, images.image_id(full))
+        if container.get("imagePullPolicy") == "Never":
+            return PullFailure("ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never')
+        return PullFailure("ErrImagePull", f'image "{image}" cannot be had: {problem}')
+
+    def _problem(self, full: str, container: Object) -> str:
+        """Why it cannot be run, and what to do about that."""
+        if full in self._roots and self._roots[full] != HOST:
+            folder = self._roots[full]
+            return "" if os.path.isdir(folder) else f"its root {folder} is not there"
+        advice = f"start the cluster with --image {full}=FOLDER, the root of the image"
+        command = container.get("command") or self._built_in(full)
+        if not command:
+            return (
+                "process pods pull no images, and what it runs by itself is not known here. Give the container a command that this "
+                f"machine has, or {advice}"
+            )
+        word = str(command[0])
+        if self._has(word, container):
+            return ""
+        return f'process pods pull no images, and this machine has no program "{word}". Install it, or {advice}'
+
+    def _has(self, word: str, container: Object) -> bool:
+        """A program of the host; one that may come with a volume or is found out later is believed in."""
+        if "$(" in word:
+            return True
+        if "/" not in word:
+            folders = self.host_path.split(":")
+            for variable in container.get("env") or ():
+                if variable.get("name") == "PATH":
+                    folders += str(variable.get("value") or "").split(":")
+            return any(is_program(os.path.join(folder, word)) for folder in folders)
+        mounts = [str(mount.get("mountPath")).rstrip("/") for mount in container.get("volumeMounts") or ()]
+        return not word.startswith("/") or any(word.startswith(f"{mount}/") for mount in mounts) or os.path.exists(word)
+
+    @staticmethod
+    def _built_in(full: str) -> tuple[str, ...]:
+        return tuple(_BUILT_IN.get(full.rpartition("/")[2].partition("@")[0].partition(":")[0], ()))
+
+    def root(self, container: Object) -> ImageRoot:
+        """Of an image that is present."""
+        full = images.reference(str(container.get("image") or ""))
+        folder = self._roots.get(full, HOST)
+        if folder != HOST:
+            return ImageRoot(folder)
+        return ImageRoot("/", self._built_in(full))
