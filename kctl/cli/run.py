@@ -34,6 +34,7 @@ class Run(Manifests, Generator):
     name = "run"
     usage = "NAME --image=image [--env=key=value] [--port=port] [--dry-run=server|client] [--command] -- [COMMAND] [args...]"
     required = ("image",)
+    schema_check = "strict"
     without_effect = frozenset({"filename", "force", "grace_period", "kustomize", "recursive", "timeout", "wait"})
     blocking = False
     examples = """
