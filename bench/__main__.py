@@ -1,6 +1,7 @@
 """`python -m bench [scene ...]`: run the scenes (all by default), print each figure, write bench/results/latest.json.
 
-`soak` takes half an hour and runs only when it is named; `soak=MINUTES` for another time."""
+`soak` takes half an hour and runs only when it is named; `soak=MINUTES` for another time. `python -m bench scheduler` has flags of its own
+(`--help`), and writes bench/results/scheduler.json."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import http_scenes, in_memory, measures, soak
+from bench import http_scenes, in_memory, measures, scheduler, soak
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -53,15 +54,22 @@ def _scene(name: str) -> Callable[[], measures.Figures]:
 
 
 def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["scheduler"]:
+        _record("scheduler", scheduler.measure(arguments[1:]))
+        return
     results: dict[str, measures.Figures] = {}
     for name, run in [(name, _scene(name)) for name in arguments or SCENES]:
         results[name] = run()
         print(name)
         for figure, value in results[name].items():
             print(f"  {figure:30} {value:10.3f}", flush=True)
+    _record("latest", results)
+
+
+def _record(name: str, results: dict[str, measures.Figures]) -> None:
     RESULTS.mkdir(exist_ok=True)
     record = {"at": datetime.now(UTC).isoformat(), "python": platform.python_version(), "figures": results}
-    (RESULTS / "latest.json").write_text(json.dumps(record, indent=2) + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -131,6 +131,12 @@ def identity_of(controller: str) -> User:
     return service_account("kube-system", ACCOUNTS.get(controller, controller))
 
 
+def unknown_controller(wanted: Sequence[str]) -> str:
+    """The first name in a list of `--controllers` that no controller has; '' where there is none."""
+    unknown = sorted({name.removeprefix("-") for name in wanted} - {"*"} - set(CONTROLLERS))
+    return repr(unknown[0])[1:-1] if unknown else ""
+
+
 def is_enabled(name: str, wanted: Sequence[str]) -> bool:
     if f"-{name}" in wanted:
         return False
@@ -158,9 +164,8 @@ class KubeControllerManager:
         client.field_manager = client.field_manager or self.name
         self._informers = informers
         self.context = ControllerContext(client, informers, clock, randomness, client_for)
-        known = {name.removeprefix("-") for name in controllers} - {"*"}
-        if unknown := sorted(known - set(CONTROLLERS)):
-            raise ValueError(f'"{unknown[0]}" is not in the list of known controllers')
+        if unknown := unknown_controller(controllers):
+            raise ValueError(f'"{unknown}" is not in the list of known controllers')
         self._wanted = [name for name in CONTROLLERS if is_enabled(name, controllers)]
         if not self._options.root_ca and "root-ca-certificate-publisher-controller" in self._wanted:
             self._wanted.remove("root-ca-certificate-publisher-controller")

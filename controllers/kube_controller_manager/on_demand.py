@@ -24,6 +24,7 @@ _VOLUMES = built_in("v1", "PersistentVolume")
 _SERVICES = built_in("v1", "Service")
 _ENDPOINTS = built_in("v1", "Endpoints")
 _SECRETS = built_in("v1", "Secret")
+_MIGRATIONS = built_in("storagemigration.k8s.io/v1", "StorageVersionMigration")
 _SIGNING_REQUESTS = built_in("certificates.k8s.io/v1", "CertificateSigningRequest")
 
 
@@ -114,5 +115,6 @@ _ENTRIES: Sequence[tuple[str, Factory]] = (
     _entry("ephemeral-volume-controller", "ephemeral_volume", "EphemeralVolumeController", pods=_has_ephemeral_volumes),
     _entry("persistentvolumeclaim-protection-controller", "pvc_protection", "PvcProtectionController", _CLAIMS),
     _entry("persistentvolume-protection-controller", "pv_protection", "PvProtectionController", _VOLUMES),
+    _entry("storage-version-migrator-controller", "storage_version_migrator", "StorageVersionMigrator", _MIGRATIONS),
 )
 CONTROLLERS: dict[str, Factory] = dict(_ENTRIES)

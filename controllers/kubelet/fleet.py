@@ -328,6 +328,7 @@ class KubeletFleet:
             from controllers.kubelet.network.assembly import network_of
 
             self._networks = network_of(self._clock, self._cache_of, self._kubelets, self._context.randomness, self.api)
+            self._networks.cluster.beyond = self._processes.connect if self._processes is not None else None
         return self._networks
 
     def _cache_of(self, kind: str) -> Informer | None:
@@ -414,7 +415,8 @@ class KubeletFleet:
         if self._usage_meter is None:
             from controllers.kubelet.usage import UsageMeter
 
-            self._usage_meter = UsageMeter(self._informers.informer(PODS), self._clock)
+            measured = self._processes.usage if self._processes is not None else None
+            self._usage_meter = UsageMeter(self._informers.informer(PODS), self._clock, measured)
         return self._usage_meter
 
     # ---- KubeletConnector

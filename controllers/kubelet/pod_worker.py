@@ -208,6 +208,8 @@ class PodWorker:
             elif worker.phase is ContainerPhase.WAITING:
                 worker.schedule_restart(worker.seconds_since_exit())
         self.advance()
+        if not objects.is_condition_true(self.pod, "Ready"):
+            self.changed()  # while no kubelet was there the node controller may have said that it is not
 
     def _arm_deadline(self, age_seconds: float) -> None:
         seconds = objects.spec(self.pod).get("activeDeadlineSeconds")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ from kctl.apimachinery.objects import Object
 if TYPE_CHECKING:
     import random
 
+    from controllers.kubelet.commands.network import Side
     from controllers.kubelet.process_runtime.runtime import ProcessRuntime
     from controllers.kubelet.sandbox import SandboxSources
     from kctl.apimachinery.clock import Clock
+    from kctl.client.kubelet import PodUsage
 
 PROCESS, SIMULATED = "process", "simulated"
 HANDLERS = (SIMULATED, PROCESS)
@@ -22,7 +24,8 @@ HANDLERS = (SIMULATED, PROCESS)
 
 
 class ProcessPods:
-    """`folder` and `isolation` are the runtime's, `images` its map; `default` the handler of pods without a runtimeClassName."""
+    """`folder` and `isolation` are the runtime's, `images` its map; `default` the handler of pods without a runtimeClassName;
+    `api_server_port` where kube-apiserver listens on this machine, 0 where it does not."""
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class ProcessPods:
         images: Mapping[str, str] | None = None,
         default: str = SIMULATED,
         isolation: str = "any",
+        api_server_port: Callable[[], int] = lambda: 0,
     ) -> None:
         self._folder = folder
         self._clock = clock
@@ -39,6 +43,7 @@ class ProcessPods:
         self._images = images or {}
         self._default = default
         self._isolation = isolation
+        self._api_server_port = api_server_port
         self._runtime: ProcessRuntime | None = None
 
     def concerns(self, pod: Object, lookup: Lookup) -> bool:
@@ -60,7 +65,15 @@ class ProcessPods:
         if self._runtime is None:
             from controllers.kubelet.process_runtime.runtime import ProcessRuntime
 
-            self._runtime = ProcessRuntime(self._clock, self._randomness, sources, self._folder, self._images, isolation=self._isolation)
+            self._runtime = ProcessRuntime(
+                self._clock,
+                self._randomness,
+                sources,
+                self._folder,
+                self._images,
+                isolation=self._isolation,
+                api_server_port=self._api_server_port,
+            )
         return self._runtime
 
     @property
@@ -78,6 +91,18 @@ class ProcessPods:
         pods = self._folder / "pods"
         if pods.is_dir() and any(pods.iterdir()):
             await self.runtime(sources).keep_only(uids)
+
+    def usage(self, pod: Object) -> PodUsage | None:
+        """As measured; None where it is no such pod, or none of its containers runs."""
+        return self._runtime.usage(pod) if self._runtime is not None else None
+
+    def connect(self, address: str, port: int, protocol: str, wake: Callable[[], None]) -> Side | None:
+        """To a pod that is a process; None where the address is none of one's. Raises OSError."""
+        if self._runtime is None or protocol != "TCP" or not self._runtime.addresses.has(address):
+            return None
+        from controllers.kubelet.process_runtime.real_network import RealNetwork
+
+        return RealNetwork(self._clock).open(address, port, protocol, wake)
 
     async def stop(self) -> None:
         if self._runtime is not None:

@@ -81,11 +81,16 @@ _NODE_CPU, _NODE_MEMORY = 100 * 10**6, 256 * 1024**2
 """What a node uses beside its pods."""
 
 
-class UsageMeter:
-    """Measures from the kubelets' cache of pods."""
+def _nothing(pod: Object) -> PodUsage | None:
+    return None
 
-    def __init__(self, pods: Informer, clock: Clock) -> None:
+
+class UsageMeter:
+    """Measures from the kubelets' cache of pods. `measured` tells of those that are processes; None for all others."""
+
+    def __init__(self, pods: Informer, clock: Clock, measured: Callable[[Object], PodUsage | None] | None = None) -> None:
         self._pods = pods
+        self._measured = measured or _nothing
         self._clock = clock
         self._counters: dict[str, Counters] = {}
         pods.add_index(pod_facts.CONTROLLER_INDEX, pod_facts.by_controller)
@@ -95,7 +100,7 @@ class UsageMeter:
         return list(self._pods.by_index(pod_facts.NODE_INDEX, node))
 
     def usage(self, pod: Object, defaults: Mapping[str, str]) -> PodUsage | None:
-        return usage_of(pod, defaults, self._clock.now(), self._sharers)
+        return self._measured(pod) or usage_of(pod, defaults, self._clock.now(), self._sharers)
 
     def counters(self, node: str) -> Counters:
         from controllers.kubelet.kubelet_metrics import Counters
@@ -114,7 +119,7 @@ class UsageMeter:
         now = self._clock.now()
         cpu, memory = _NODE_CPU, _NODE_MEMORY
         for pod in self._pods.by_index(pod_facts.NODE_INDEX, node):
-            found = usage_of(pod, defaults, now, self._sharers)
+            found = self._measured(pod) or usage_of(pod, defaults, now, self._sharers)
             for container in found.containers if found is not None else ():
                 cpu, memory = cpu + container.cpu_nanocores, memory + container.memory_bytes
         return NodeUsage(now - timedelta(seconds=now.timestamp() % WINDOW_SECONDS), WINDOW_SECONDS, cpu, memory)

@@ -16,6 +16,7 @@ _SIMILAR_EVENTS = 10
 _SIMILAR_WINDOW_SECONDS = 600.0
 _SPAM_BURST = 25.0
 _SPAM_REFILL_PER_SECOND = 1.0 / 300.0
+_TIDY_SECONDS = 10.0
 _COMBINED = "(combined from similar events): "
 
 _V = TypeVar("_V")
@@ -84,13 +85,15 @@ class Correlator:
         self._stored: _Lru[Stored] = _Lru()
         self._similar: _Lru[_Similar] = _Lru()
         self._buckets: _Lru[_Bucket] = _Lru()
+        self._tidied = 0.0
 
     def combine(self, about: tuple[str, ...], message: str, now: float) -> tuple[tuple[str, ...], str]:
         """The key and message to store under. `about` is everything but the message."""
         record = self._similar.get(about)
         if record is None or now - record.seen > _SIMILAR_WINDOW_SECONDS:
             record = _Similar((), now)
-            self._similar.forget(lambda other: now - other.seen > _SIMILAR_WINDOW_SECONDS)
+            if now - self._tidied > _TIDY_SECONDS:
+                self._tidy(now)
             self._similar.put(about, record)
         record.seen = now
         if message not in record.messages:
@@ -98,6 +101,12 @@ class Correlator:
                 return about, _COMBINED + message
             record.messages = (*record.messages, message)
         return (*about, message), message
+
+    def _tidy(self, now: float) -> None:
+        """Forget what is as if it had never been seen."""
+        self._tidied = now
+        self._similar.forget(lambda other: now - other.seen > _SIMILAR_WINDOW_SECONDS)
+        self._buckets.forget(lambda other: other.tokens_at(now) == _SPAM_BURST)
 
     def __len__(self) -> int:
         """How much is remembered."""
@@ -112,7 +121,6 @@ class Correlator:
     def allowed(self, source_and_object: tuple[str, ...], now: float) -> bool:
         bucket = self._buckets.get(source_and_object)
         if bucket is None:
-            self._buckets.forget(lambda other: other.tokens_at(now) == _SPAM_BURST)
             self._buckets.put(source_and_object, _Bucket(_SPAM_BURST - 1, now))
             return True
         bucket.tokens = bucket.tokens_at(now)

@@ -99,7 +99,7 @@ class Informer:
         """`handler` gets the present state as one batch first, where there is any."""
         self._handlers.append(handler)
         if len(self._indexer):
-            self._call(handler, [Change(None, obj) for obj in self._indexer.list()])
+            self._tell((handler,), [Change(None, obj) for obj in self._indexer.list()])
 
     # ---- the caller's own writes
 
@@ -255,14 +255,14 @@ class Informer:
 
     def _deliver(self, changes: Sequence[Change]) -> None:
         if changes:
-            for handler in self._handlers:
-                self._call(handler, changes)
+            self._tell(self._handlers, changes)
 
-    def _call(self, handler: Handler, changes: Sequence[Change]) -> None:
-        try:
-            handler(changes)
-        except Exception:
-            log.exception("handler of %s failed", self.resource.group_resource)
+    def _tell(self, handlers: Iterable[Handler], changes: Sequence[Change]) -> None:
+        for handler in handlers:
+            try:
+                handler(changes)
+            except Exception:
+                log.exception("handler of %s failed", self.resource.group_resource)
 
 
 class InformerFactory:

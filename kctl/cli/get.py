@@ -34,6 +34,10 @@ EXAMPLES = """
 
   # List all pods existing in all namespaces
   kctl get pods --all-namespaces
+
+  # List the pods that there were ten minutes ago, and a deployment as it was at a revision
+  kctl get pods --at "10m ago"
+  kctl get deployment web -o yaml --at 4711
 """
 
 
@@ -71,6 +75,8 @@ class Get(Getting):
                 raise UsageError("--raw and --output are mutually exclusive")
             if self.arguments:
                 raise CommandError("arguments may not be passed when --raw is specified")
+        if self.at and (self.raw or self.watch or self.watch_only or self.subresource):
+            raise CommandError("--at may not be specified with --raw, --watch, --watch-only or --subresource")
         if self.show_labels and self.output not in ("", "wide"):
             raise CommandError(f"--show-labels option cannot be used with {self.output} printer")
         if self.output_watch_events and not (self.watch or self.watch_only):

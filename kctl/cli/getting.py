@@ -99,6 +99,10 @@ class Getting(Manifests, Command):
         help="If true, have the server return the appropriate table output. Supports extension APIs and CRDs.",
     )
     subresource: str = flag("--subresource", help="If specified, gets the subresource of the requested object.")
+    at: str = flag(
+        "--at",
+        help='Show the cluster as it was: at a revision that `kctl history` shows, or at a moment ("10m ago", 2026-11-28T07:00:00Z, 07:00), as far back as the server keeps its history.',
+    )
     selector: str = options.selector()
     field_selector: str = options.field_selector()
     all_namespaces: bool = options.all_namespaces()
@@ -115,6 +119,10 @@ class Getting(Manifests, Command):
 
     async def fetch(self, selections: Sequence[Selection]) -> list[Answer]:
         """Every selection in turn; failures go to `errors`. Collections come in chunks, as kubectl asks for them."""
+        if self.at:
+            from kctl.cli.past.getting_past import fetch_past
+
+            return await fetch_past(self, selections)
         answers: list[Answer] = []
         for selection in selections:
             try:

@@ -64,6 +64,8 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "drain": _at("nodes.drain", MANAGEMENT, "Drain node in preparation for maintenance", "Drain"),
     "taint": _at("nodes.taint", MANAGEMENT, "Update the taints on one or more nodes", "Taint"),
     "cluster-info": _at("cluster_info.command", MANAGEMENT, "Display cluster information", "ClusterInfo"),
+    "history": _at("past.history", TROUBLE, "Show the revisions of an object: who changed what, and when", "History"),
+    "undo": _at("past.undo", TROUBLE, "Put an object back to an earlier revision, also a deleted one", "Undo"),
     "auth": _at("auth", TROUBLE, "Inspect authorization", "Auth"),
     "describe": _at("describe.command", TROUBLE, "Show details of a specific resource or group of resources", "Describe"),
     "logs": _at("logs", TROUBLE, "Print the logs for a container in a pod", "Logs"),

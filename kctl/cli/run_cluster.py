@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 @click.option("--node-memory", default=None, help="Memory capacity of each node. [default: 256Gi]")
 @click.option("--node-pods", type=click.IntRange(1), default=None, help="How many pods a node takes. [default: 110]")
 @click.option("--control-plane-taint/--no-control-plane-taint", default=None, help="Keep pods off the control-plane node.")
+@click.option(
+    "--controllers",
+    default=None,
+    help="Controllers that run, joined by commas: '*' is all, 'foo' the one of that name, '-foo' all but that one. [default: *]",
+)
 @click.option("--speed", type=float, default=None, help="How many seconds of the cluster's time pass in one: 60 is a minute. [default: 1]")
 @click.option(
     "--authorization-mode",
@@ -75,6 +80,7 @@ def run_cluster(
     node_memory: str | None,
     node_pods: int | None,
     control_plane_taint: bool | None,
+    controllers: str | None,
     speed: float | None,
     authorization_mode: str | None,
     runtime: str | None,
@@ -110,6 +116,7 @@ def run_cluster(
         "node_memory": node_memory,
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
+        "controllers": controllers,
         "speed": speed,
         "authorization_mode": authorization_mode,
         "runtime": runtime,
@@ -126,6 +133,7 @@ def run_cluster(
         "etcd_keyfile": _absolute(etcd_keyfile),
     }
     _check_quantities(wanted)
+    _check_controllers(controllers)
     _check_speed(speed)
     _check_authorization_mode(authorization_mode)
     _check_audit_log(wanted)
@@ -178,6 +186,16 @@ def _check_quantities(wanted: dict[str, Any]) -> None:
         value = wanted[option]
         if value is not None and not quantity.valid(value):
             _fail(f"invalid --{option.replace('_', '-')} {value!r}: {quantity.WRONG}")
+
+
+def _check_controllers(value: str | None) -> None:
+    """The names are asked for only where there are any: they come with the controllers themselves."""
+    if value is None or value == "*":
+        return
+    from kctl.daemon.components import unknown_controller
+
+    if unknown := unknown_controller(value.split(",")):
+        _fail(f'invalid --controllers: "{unknown}" is not in the list of known controllers')
 
 
 def _check_speed(value: float | None) -> None:

@@ -92,10 +92,12 @@ class Client:
         send_initial_events: bool = False,
         allow_bookmarks: bool = True,
         timeout_seconds: int = 0,
+        until_now: bool = False,
     ) -> AsyncIterator[Sequence[WatchEvent]]:
         """Batches of events from `resource_version` on. With send_initial_events the present state comes first, ended by a
         BOOKMARK with the annotation k8s.io/initial-events-end. The iterator ends when the server ends the watch; an ERROR
-        event (e.g. 410 Expired) is the last. `aclose()` it to stop."""
+        event (e.g. 410 Expired) is the last. `aclose()` it to stop. `until_now` asks a server of kctl's to end the watch when it has told
+        what has happened so far; others do not know that and need `timeout_seconds`."""
         query = _selectors(label_selector, field_selector, resource_version)
         if send_initial_events:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
@@ -103,6 +105,8 @@ class Client:
             query["allowWatchBookmarks"] = "true"
         if timeout_seconds:
             query["timeoutSeconds"] = str(timeout_seconds)
+        if until_now:
+            query["kctl.dev/until"] = "now"
         response = await self.transport.request(ApiRequest("watch", resource, namespace, name, query=query))
         assert response.events is not None
         return response.events

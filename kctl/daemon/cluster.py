@@ -111,6 +111,9 @@ class Cluster:
 
         pods = static_pods(config, self._paths.logs, self._machine, state_of)
         serving = partial(SecureServing, pki=keys, host=config.host, port=config.port)
+        processes = components.Processes(
+            self._paths.processes, config.images, config.runtime, api_server_port=lambda: plane.component(SecureServing).port
+        )
         plane = ControlPlane(
             store,
             clock,
@@ -119,9 +122,9 @@ class Cluster:
             (
                 components.EtcdComponent,
                 serving,
-                components.KubeControllerManagerComponent,
+                partial(components.KubeControllerManagerComponent, controllers=config.controllers.split(",")),
                 components.KubeSchedulerComponent,
-                partial(components.KubeletComponent, processes=components.Processes(self._paths.processes, config.images, config.runtime)),
+                partial(components.KubeletComponent, processes=processes),
             ),
             config=_api_server_config(keys, config),
         )

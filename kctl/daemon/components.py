@@ -135,6 +135,8 @@ class Processes:
     default: str = "simulated"
     isolation: str = "any"
     """What containers have of namespaces of their own: mounts, user or none; "any" for the best that the machine allows."""
+    api_server_port: Callable[[], int] = lambda: 0
+    """Where kube-apiserver listens on this machine, 0 where it does not."""
 
 
 def runtime_class(handler: str) -> Object:
@@ -187,7 +189,15 @@ class KubeletComponent:
             except AlreadyExists:
                 continue
         given, context = self._processes, self._context
-        return ProcessPods(given.folder, context.clock, context.randomness("process-runtime"), given.images, given.default, given.isolation)
+        return ProcessPods(
+            given.folder,
+            context.clock,
+            context.randomness("process-runtime"),
+            given.images,
+            given.default,
+            given.isolation,
+            given.api_server_port,
+        )
 
     def _pod_api(self) -> ApiForPods:
         from kctl.daemon.pod_api import PodApi
@@ -204,6 +214,15 @@ class KubeletComponent:
 _AFTER_START_SECONDS = 0.05
 
 API_SERVER_ALONE: tuple[ComponentMaker, ...] = (EtcdComponent, KubeApiserverComponent)
+
+
+def unknown_controller(wanted: Sequence[str]) -> str:
+    """The first name in a list of `--controllers` that no controller has; '' where there is none."""
+    from controllers.kube_controller_manager import main
+
+    return main.unknown_controller(wanted)
+
+
 CLIENTS_OF_THE_API_SERVER: tuple[ComponentMaker, ...] = (KubeControllerManagerComponent, KubeSchedulerComponent, KubeletComponent)
 WHOLE_CLUSTER: tuple[ComponentMaker, ...] = (*API_SERVER_ALONE, *CLIENTS_OF_THE_API_SERVER)
 """In start order."""

@@ -34,6 +34,8 @@ class ClusterConfig:
     node_memory: str = "256Gi"
     node_pods: int = 110
     control_plane_taint: bool = False
+    controllers: str = "*"
+    """As kube-controller-manager's flag of that name: names joined by commas, `*` for all, `-name` for all but that one."""
     speed: float = 1.0
     """So many seconds of the cluster's time pass in one of the machine's."""
     authorization_mode: str = "Node,RBAC"
@@ -120,6 +122,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "node_memory": _quantity,
     "node_pods": _whole(1, 2**31 - 1),
     "control_plane_taint": lambda value: isinstance(value, bool),
+    "controllers": lambda value: isinstance(value, str) and len(value) < 4096,
     "speed": lambda value: type(value) in (int, float) and speed_valid(value),
     "authorization_mode": authorization_modes_valid,
     "audit_policy_file": lambda value: isinstance(value, str),

@@ -30,5 +30,4 @@ NOT_ACTED_ON = (
         (f"resourceclaims.{_RESOURCE}", f"resourceslices.{_RESOURCE}", f"deviceclasses.{_RESOURCE}"),
         "devices are not allocated yet: this object is stored only",
     ),
-    NotActedOn(("storageversionmigrations.storagemigration.k8s.io",), "StorageVersionMigrations are stored only: nothing is migrated yet"),
 )

@@ -1,6 +1,6 @@
 """What a new cluster contains: manifests/bootstrap/*.yaml, created at the first start and again where something is missing.
 
-The objects go through the registry like anybody's (defaults, validation), all at once, so the store commits them together.
+The objects go through the registry like anybody's (defaults, admission), all at once, so the store commits them together.
 """
 
 from __future__ import annotations
@@ -10,31 +10,43 @@ import ipaddress
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
+
+import orjson
 
 from kctl.apimachinery import yaml
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import built_in
+from kctl.apimachinery.resources import NAMESPACES, ResourceType, built_in
 from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.status import AlreadyExists
 from kctl.apimachinery.user import APISERVER
-from kctl.kube_apiserver.caller import CANONICAL, Caller
+from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.registry.registry import Registry
+
+
+class _Wanted(NamedTuple):
+    resource: ResourceType
+    namespace: str
+    name: str
+    json: bytes
+    """The decoded object: every server reads it anew, for what it stores is its own."""
 
 
 async def apply(registry: Registry, config: ApiServerConfig) -> None:
     """Namespaces first, since everything else may live in them."""
     wanted = [*_manifests(), *_kubernetes(config.service_cluster_ip_range, config.advertise_address, config.secure_port)]
+    missing = [item for item in wanted if registry.get_cached(item.resource, item.namespace, item.name) is None]
     for stage in (
-        [obj for obj in wanted if obj["kind"] == "Namespace"],
-        [obj for obj in wanted if obj["kind"] != "Namespace"],
+        [item for item in missing if item.resource == NAMESPACES],
+        [item for item in missing if item.resource != NAMESPACES],
     ):
-        await asyncio.gather(*(_create(registry, obj) for obj in stage if not _exists(registry, obj)))
+        await asyncio.gather(*(_create(registry, item) for item in stage))
 
 
 @cache
-def _manifests() -> Sequence[Object]:
-    """Read and decoded once, however many API servers this process starts: each copies what it changes."""
+def _manifests() -> Sequence[_Wanted]:
+    """Read and decoded once, however many API servers this process starts."""
     folder = files("manifests") / "bootstrap"
     if not folder.is_dir():
         return ()
@@ -42,30 +54,22 @@ def _manifests() -> Sequence[Object]:
     return tuple(_decoded(obj) for text in texts for obj in yaml.load_all(text) if obj)
 
 
-def _decoded(obj: Object) -> Object:
-    resource = built_in(obj["apiVersion"], obj["kind"])
-    return schemas.load().for_resource(resource).decode(obj).object
+def _decoded(obj: Object) -> _Wanted:
+    resource, meta = built_in(obj["apiVersion"], obj["kind"]), obj["metadata"]
+    decoded = schemas.load().for_resource(resource).decode(obj).object
+    return _Wanted(resource, meta.get("namespace", ""), meta["name"], orjson.dumps(decoded))
 
 
-def _exists(registry: Registry, obj: Object) -> bool:
-    resource = registry.table.by_kind(obj["apiVersion"], obj["kind"])
-    assert resource is not None
-    meta = obj["metadata"]
-    return registry.get_cached(resource, meta.get("namespace", ""), meta["name"]) is not None
-
-
-async def _create(registry: Registry, obj: Object) -> None:
-    resource = registry.table.by_kind(obj["apiVersion"], obj["kind"])
-    assert resource is not None
-    caller = Caller(APISERVER, "kube-apiserver", CANONICAL, validates=False)
+async def _create(registry: Registry, wanted: _Wanted) -> None:
+    caller = Caller(APISERVER, "kube-apiserver", validates=False)
     try:
-        await registry.endpoint(resource).create(obj["metadata"].get("namespace", ""), obj, caller)
+        await registry.endpoint(wanted.resource).create(wanted.namespace, orjson.loads(wanted.json), caller)
     except AlreadyExists:
         return
 
 
 @cache
-def _kubernetes(cluster_ip_range: str, host: str, secure_port: int) -> Sequence[Object]:
+def _kubernetes(cluster_ip_range: str, host: str, secure_port: int) -> Sequence[_Wanted]:
     """The API server's own Service and its endpoints; the first address of the range is always its."""
     network = ipaddress.ip_network(cluster_ip_range)
     address = str(network.network_address + 1)
@@ -115,4 +119,4 @@ def _kubernetes(cluster_ip_range: str, host: str, secure_port: int) -> Sequence[
             "ports": [{"name": "https", "port": secure_port, "protocol": "TCP"}],
         },
     ]
-    return tuple(map(_decoded, made))
+    return tuple(_decoded(obj) for obj in made)

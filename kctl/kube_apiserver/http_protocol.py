@@ -39,13 +39,15 @@ reset, and the client may never see the answer."""
 
 
 class Protocol(RequestHandler):
-    __slots__ = ("_body", "_head_bytes", "_head_timer", "_refused", "_stall_timer", "streaming")
+    __slots__ = ("_body", "_head_bytes", "_head_timer", "_heads_only", "_refused", "_stall_timer", "streaming")
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._body: Any = None
         """The newest request's; once it has ended a head is awaited."""
         self._head_bytes = 0
+        self._heads_only = False
+        """The newest head begins as that of a HEAD request, whose answer has no body even where it could not be read."""
         self._refused = False
         """The last answer is sent; nothing more is read as a request."""
         self._head_timer: asyncio.TimerHandle | None = None
@@ -76,6 +78,8 @@ class Protocol(RequestHandler):
         if self._refused:
             return
         in_head = self._body is None or self._body.is_eof()
+        if in_head and not self._head_bytes:
+            self._heads_only = data.startswith(b"HEAD ")
         before, body = self._request_count, self._body
         super().data_received(data)
         if self._request_count != before:
@@ -110,7 +114,8 @@ class Protocol(RequestHandler):
 
     def _refuse(self, transport: asyncio.Transport, status: HTTPStatus) -> None:
         self._refused = True
-        transport.write(_go_error(status))
+        answer = _go_error(status)
+        transport.write(answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if self._heads_only else answer)
         if transport.can_write_eof():
             transport.write_eof()
         self._stop_timers()
@@ -147,6 +152,8 @@ class Protocol(RequestHandler):
         else:
             code = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if isinstance(exc, LineTooLong) else HTTPStatus(status)
             response = web.Response(status=code, text=_words(code, message or ""), content_type="text/plain", charset="utf-8")
+        if self._heads_only:
+            response.body = None
         response.force_close()
         return response
 

@@ -258,8 +258,9 @@ class WatchCache:
     def forget(self, now: float) -> None:
         """Changes that are too many, too old or too large."""
         window, times = self._window, self._times
-        oldest = now - FRESH_SECONDS
-        while len(window) > WINDOW or (len(window) > SMALLEST_WINDOW and times[0] < oldest) or self._large_bytes > WINDOW_BYTES:
+        length, oldest = len(window), now - FRESH_SECONDS
+        while length > WINDOW or (length > SMALLEST_WINDOW and times[0] < oldest) or self._large_bytes > WINDOW_BYTES:
+            length -= 1
             self._window_start = window.popleft().entry.revision
             times.popleft()
             if self._large and self._large[0][0] <= self._window_start:

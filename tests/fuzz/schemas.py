@@ -1,15 +1,18 @@
 """python -m tests.fuzz.schemas: requests made by schemathesis from all of /openapi/v3, what it allows and what it forbids.
 
 The same checks as the fuzzer's: no 5xx that upstream would not give, no traceback, whole HTTP, nothing written by what was refused. The
-fuzzer changes requests that somebody made; here the published schema itself says what there is to send. Needs the extra `fuzz`; not part of
-every test run, for schemathesis brings plugins of pytest that all others would load, too.
+fuzzer changes requests that somebody made; here the published schema itself says what there is to send. Every test run takes a sample of
+the operations (`--operations 80 --seed N`).
 """
 
 from __future__ import annotations
 
 import argparse
+import random
+import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import hypothesis
@@ -50,6 +53,36 @@ def run(groups: Callable[[str], bool], examples: int, tell: Callable[[Finding], 
                 _exercise(found.ok(), examples, session)
         session.close()
     return report
+
+
+def run_sample(operations: int, seed: int, examples: int = 1, tell: Callable[[Finding], None] = lambda finding: None) -> Report:
+    """`examples` for each of so many operations, chosen among those of all documents. The same seed chooses the same ones."""
+    report = Report()
+    with watched_log() as log, running(ShortWatches()) as server:
+        session = Session(server, log, report, tell, SECONDS)
+        documents = {path: _read(server, path) for path in paths(server)}
+        for path, chosen in _sample(documents, operations, random.Random(seed)).items():
+            for at, method in chosen:
+                schema = schemathesis.openapi.from_dict(documents[path]).include(path=at, method=method)
+                for found in schema.get_all_operations():
+                    _exercise(found.ok(), examples, session)
+        session.close()
+    return report
+
+
+def _sample(documents: dict[str, Any], count: int, chance: random.Random) -> dict[str, Sequence[tuple[str, str]]]:
+    """Document > (path, method) of the chosen operations."""
+    every = [
+        (document, at, method.upper())
+        for document, content in documents.items()
+        for at, item in content["paths"].items()
+        for method in item
+        if method in ("get", "put", "post", "patch", "delete", "options", "head")
+    ]
+    chosen: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for document, at, method in chance.sample(every, min(count, len(every))):
+        chosen[document].append((at, method))
+    return dict(chosen)
 
 
 def _read(server: ServerThread, path: str) -> Any:
@@ -98,8 +131,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.schemas", description=__doc__)
     parser.add_argument("--examples", type=int, default=5, help="allowed, and as many forbidden, of each operation")
     parser.add_argument("--group", default="", help="only documents whose path contains this, such as apps/v1")
+    parser.add_argument("--operations", type=int, default=0, help="only so many, chosen by the seed; 0 is all of them")
+    parser.add_argument("--seed", type=int, default=None, help="of that choice; a random one where none is given")
     arguments = parser.parse_args()
-    report = run(lambda path: arguments.group in path, arguments.examples, lambda finding: print(finding, flush=True))
+
+    def tell(finding: Finding) -> None:
+        print(finding, flush=True)
+
+    if arguments.operations:
+        seed = arguments.seed if arguments.seed is not None else secrets.randbelow(10**9)
+        print(f"seed {seed}", flush=True)
+        report = run_sample(arguments.operations, seed, arguments.examples, tell)
+    else:
+        report = run(lambda path: arguments.group in path, arguments.examples, tell)
     print(report.text())
     return 1 if report.findings else 0
 

@@ -190,6 +190,8 @@ class ClusterNetwork:
         self._by_address: dict[str, Host] = {}
         self._host_ports: dict[tuple[str, int], list[tuple[str, Host, int]]] = {}
         self._depth = 0
+        self.beyond: Callable[[str, int, str, Callable[[], None]], Side | None] | None = None
+        """Connects to pods that are processes of this machine; None for every other address. Raises OSError."""
 
     # ---- who is there
 
@@ -245,12 +247,16 @@ class ClusterNetwork:
 
     def connect(self, source: Host | None, host: str, port: int, protocol: str, wake: Callable[[], None], address: str = "") -> Side:
         host = normal(host)
+        if self.beyond is not None and (side := self.beyond(host, port, protocol, wake)) is not None:
+            return side
         if source is not None and (is_loopback(host) or host in ("0.0.0.0", "::")):
             return self._connect_to_itself(source, host, port, protocol, wake)
         behind = self.routes.service(host, port, protocol, source)
         shown = host, port
         if behind is not None:
             host, port = normal(behind[0]), behind[1]
+            if self.beyond is not None and (side := self.beyond(host, port, protocol, wake)) is not None:
+                return side
         target, port = self._listening(host, port, protocol)
         if target is None:
             raise _failure(errno.ETIMEDOUT)

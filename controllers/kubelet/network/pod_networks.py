@@ -6,7 +6,7 @@ begins with the first connection to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from controllers.kubelet.commands.network import ClusterNetwork, Host, PodNetwork, Routes, normal
@@ -44,6 +44,10 @@ class PodSources(Protocol):
 
     def running(self, pod: Object) -> PodWorker | None: ...
 
+    def all(self, kind: str, namespace: str = "") -> Iterable[Object]:
+        """As far as they are known."""
+        ...
+
     def node_address(self, node: str) -> str: ...
 
     def node_at(self, address: str) -> str:
@@ -70,6 +74,10 @@ class PodNetworks:
         self._api_ports: dict[tuple[str, int], ApiServerPort] = {}
         self._pods: dict[str, RunningPod] = {}
         self.cluster = ClusterNetwork(clock, routes, allows, self._wanted)
+
+    @property
+    def sources(self) -> PodSources:
+        return self._sources
 
     def join(self, pod: RunningPod, wake: Callable[[], None]) -> PodNetwork:
         """The network as a container of the pod sees it; `wake` is called when something comes for it."""

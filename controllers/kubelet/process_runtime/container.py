@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from controllers.kubelet.process_runtime import log_reader, process_tree
+from controllers.kubelet.process_runtime import listeners, log_reader, process_tree
 from controllers.kubelet.process_runtime.commands_beside import run_command
 from controllers.kubelet.process_runtime.connection import Monitor, connect
 from controllers.kubelet.process_runtime.identity import CannotMake
@@ -40,6 +40,10 @@ class ContainerRuntimeSide(Protocol):
     """What a container asks of its runtime."""
 
     clock: Clock
+
+    async def prepare(self) -> None:
+        """What it will need of the cluster."""
+        ...
 
     def shim_config(self, folder: PodFolder, container: Object, run: Path, container_id: str) -> ShimConfig:
         """Raises CannotMake, CannotMount, OSError."""
@@ -80,7 +84,7 @@ class ProcessContainer:
         self.start_failure: StartFailure | None = None
         self.over = False
         """Nothing of it runs, or will."""
-        self.pid = 0
+        self.pid = self._shim = 0
         self._told_started = self._detached = self._stopping = False
         self._monitor: Monitor | None = None
         self._beginning: asyncio.Task[None] | None = None
@@ -96,6 +100,13 @@ class ProcessContainer:
     def name(self) -> str:
         return str(self.spec["name"])
 
+    @property
+    def shim(self) -> int:
+        """The process id of its shim; 0 while it is not known."""
+        if not self._shim:
+            self._shim = int(as_found(self.run_folder / "state.json").get("shim") or 0)
+        return self._shim
+
     # ---- starting
 
     def start(self) -> None:
@@ -105,6 +116,8 @@ class ProcessContainer:
         try:
             with contextlib.suppress(ApiError):  # it will see that they are not there
                 await self.folder.sandbox.fetch_tokens()
+            await self._runtime.prepare()
+            self._tell_ports_in_use()
             config = self._runtime.shim_config(self.folder, self.spec, self.run_folder, self.container_id)
             (self.run_folder / "config.json").write_text(json.dumps(config))
             self._follow(self._runtime.start_shim(self.run_folder))
@@ -118,6 +131,15 @@ class ProcessContainer:
             self._cannot("CreateContainerError", f"{where}{(failed.strerror or str(failed)).lower()}")
         finally:
             self._beginning = None
+
+    def _tell_ports_in_use(self) -> None:
+        """Its servers will say so themselves, but not why."""
+        for port in listeners.ports_in_use(self.spec, self.address):
+            message = (
+                f"Something listens at port {port} of this machine already, and process pods share its network: a server that binds it "
+                f"fails. Another port, or one that is bound at the pod's own address ({self.address}) alone, does not collide"
+            )
+            self._event("Warning", "PortInUse", message)
 
     def _cannot(self, reason: str, message: str) -> None:
         self._finish()

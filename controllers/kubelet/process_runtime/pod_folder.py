@@ -18,8 +18,9 @@ from pathlib import Path
 from controllers.kubelet.environment import expand
 from controllers.kubelet.files.tree import Directory, File, Node, Symlink
 from controllers.kubelet.process_runtime import rootfs
+from controllers.kubelet.process_runtime.cluster_view import ClusterView
 from controllers.kubelet.process_runtime.rootfs import MountSpec
-from controllers.kubelet.references import CLAIM, VOLUME, Lookup
+from controllers.kubelet.references import CLAIM, VOLUME
 from controllers.kubelet.sandbox import PodSandbox
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -51,11 +52,12 @@ class CannotMount(Exception):
 class PodFolder:
     """`claims` is where volumes of claims are kept that have no place of their own."""
 
-    def __init__(self, path: Path, sandbox: PodSandbox, claims: Path, lookup: Lookup) -> None:
+    def __init__(self, path: Path, sandbox: PodSandbox, claims: Path, view: ClusterView) -> None:
         self.path = path
         self.sandbox = sandbox
         self._claims = claims
-        self._lookup = lookup
+        self._view = view
+        self._lookup = view.lookup
         self._laid_out: dict[str, Mapping[str, Node]] = {}
 
     @property
@@ -88,24 +90,25 @@ class PodFolder:
         return [*found, *self._own_files(container, run, {each["target"].rstrip("/") for each in found})]
 
     def _own_files(self, container: Object, run: Path, taken: set[str]) -> Iterator[MountSpec]:
-        spec = objects.spec(self.pod)
         folder = self.path / "etc"
         folder.mkdir(parents=True, exist_ok=True)
-        for path, content in self.sandbox.etc().items():
+        for path, content in self._etc().items():
             name = path.rpartition("/")[2]
-            if name == "resolv.conf" and spec.get("dnsPolicy") != "None":
-                continue  # the host's: cluster DNS has no address that real processes reach
-            with contextlib.suppress(FileNotFoundError):
-                if (folder / name).read_bytes() == content:
-                    content = b""
-            if content:
-                (folder / name).write_bytes(content)
+            _rewrite(folder / name, content)
             if path not in taken:
                 yield {"source": str(folder / name), "target": path, "read_only": False}
         log = run / "termination-log"
         log.touch(0o666)
         log.chmod(0o666)
         yield {"source": str(log), "target": str(container.get("terminationMessagePath") or "/dev/termination-log"), "read_only": False}
+
+    def _etc(self) -> dict[str, bytes]:
+        """Names of Services are in /etc/hosts; /etc/resolv.conf is the host's, for cluster DNS has no address that processes reach."""
+        found = dict(self.sandbox.etc())
+        if objects.spec(self.pod).get("dnsPolicy") != "None":
+            found.pop("/etc/resolv.conf", None)
+        found["/etc/hosts"] += self._view.hosts(objects.namespace(self.pod)).encode()
+        return found
 
     def _source(self, volume: Object) -> tuple[Path, bool]:
         """(its folder or file, whether it can only be read)"""
@@ -188,7 +191,11 @@ class PodFolder:
     # ---- volumes made of API objects
 
     def refresh(self) -> None:
-        """Those whose source has changed are brought up to date."""
+        """What is made of objects that have changed is brought up to date."""
+        hosts = self.path / "etc" / "hosts"
+        if hosts.exists():
+            with contextlib.suppress(OSError):
+                _rewrite(hosts, self._etc()["/etc/hosts"])
         for volume in self._volume_specs():
             name = str(volume["name"])
             if name in self._laid_out:
@@ -203,6 +210,15 @@ class PodFolder:
             return
         self._laid_out[name] = entries
         lay_out(entries, folder)
+
+
+def _rewrite(path: Path, content: bytes) -> None:
+    """In its place, for it is mounted."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_bytes() == content:
+            return
+    path.write_bytes(content)
+    path.chmod(0o644)
 
 
 def lay_out(entries: Mapping[str, Node], folder: Path) -> None:

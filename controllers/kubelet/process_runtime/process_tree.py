@@ -43,6 +43,17 @@ def process(pid: int) -> Process | None:
     return Process(pid, words[0].decode(), int(words[1]), int(words[3]), int(words[19]), ticks / _TICKS, int(words[21]) * _PAGE)
 
 
+def waited_for_seconds(pid: int) -> float:
+    """CPU time of the children that it has waited for, and of theirs."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return 0.0
+    words = text[text.rindex(b")") + 2 :].split()
+    return (int(words[13]) + int(words[14])) / _TICKS
+
+
 def all_processes() -> Iterator[Process]:
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -21,14 +21,16 @@ _LONGEST_CONNECT_MILLISECONDS = 5
 class RealSide(Side):
     """A TCP connection. Nothing waits: what cannot be sent yet is kept."""
 
-    __slots__ = ("_connecting", "_loop", "_open", "_socket", "_unsent")
+    __slots__ = ("_connecting", "_finished", "_loop", "_open", "_room", "_socket", "_unsent")
 
     def __init__(self, network: ClusterNetwork, connection: socket.socket, wake: Callable[[], None], *, connecting: bool) -> None:
         super().__init__(network, wake, "", "", "TCP")
         self._socket = connection
         self._unsent = bytearray()
+        self._finished = False
         self._open = True
         self._connecting = connecting
+        self._room: Callable[[], None] = _nobody
         self._loop = asyncio.get_running_loop()
         if connecting:
             self._loop.add_writer(connection.fileno(), self._send_more)
@@ -84,11 +86,20 @@ class RealSide(Side):
             self.stdin.closed = True
             self._loop.call_soon(self._wake)
         self._loop.remove_writer(self._socket.fileno())
+        if self._finished:
+            self._shut_down()
+        self._room()
 
     def on_room(self, wake: Callable[[], None]) -> None:
-        """It says so never: who writes here writes little."""
+        self._room = wake
 
     def finish(self) -> None:
+        """Once all is sent."""
+        self._finished = True
+        if not self._unsent:
+            self._shut_down()
+
+    def _shut_down(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
@@ -99,6 +110,10 @@ class RealSide(Side):
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_writer(self._socket.fileno())
             self._socket.close()
+
+
+def _nobody() -> None:
+    """Nobody waits."""
 
 
 class RealNetwork(ClusterNetwork):

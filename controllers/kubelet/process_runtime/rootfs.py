@@ -16,6 +16,11 @@ from controllers.kubelet.process_runtime import syscalls
 
 MOUNTS, USER, NONE = "mounts", "user", "none"
 """What isolates a container: mount and UTS namespaces; the same inside a user namespace; nothing."""
+WORDS = {
+    MOUNTS: "Pods that are processes have mount and UTS namespaces of their own; they share network and process ids of this machine",
+    USER: "Pods that are processes have user, mount and UTS namespaces of their own; they share network and process ids of this machine",
+    NONE: "Pods that are processes have no namespaces of their own, which this machine does not allow: their volumes are below $KCTL_ROOT",
+}
 _OF_ITS_OWN = ("proc", "sys", "dev", "tmp", "run")
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2", "ptmx": "pts/ptmx"}

@@ -7,33 +7,48 @@ by it: by process id and start time, never by an id alone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from controllers.kubelet.commands.work import Turns
 from controllers.kubelet.environment import expand
 from controllers.kubelet.files.tree import Directory
+from controllers.kubelet.node_status import event_reference
+from controllers.kubelet.process_runtime import rootfs
+from controllers.kubelet.process_runtime.cluster_view import ClusterView
 from controllers.kubelet.process_runtime.container import ProcessContainer
+from controllers.kubelet.process_runtime.forwarding import ServiceForwarder
 from controllers.kubelet.process_runtime.identity import CannotMake, identity_of
 from controllers.kubelet.process_runtime.image_map import ImageMap
 from controllers.kubelet.process_runtime.launching import Launcher
 from controllers.kubelet.process_runtime.log_file import DEFAULT_FILES, DEFAULT_SIZE
 from controllers.kubelet.process_runtime.loopback import LoopbackAddresses
+from controllers.kubelet.process_runtime.measuring import ProcessMeter
 from controllers.kubelet.process_runtime.pod_folder import PodFolder
 from controllers.kubelet.process_runtime.process_tree import MARK
 from controllers.kubelet.process_runtime.reaping import reap, remove, stop_all
 from controllers.kubelet.process_runtime.shim import ShimConfig
 from controllers.kubelet.runtime import ContainerListener, PulledImage, PullFailure, RunningPod
 from controllers.kubelet.sandbox import PodSandbox, SandboxSources
+from controllers.runtime.events import EventRecorder
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.clock import Clock, Timer
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import NODES
+from kctl.apimachinery.status import ApiError
+from kctl.client.client import Client
+from kctl.client.errors import ConnectionFailed
+from kctl.client.kubelet import PodUsage
 
 NAME = "kctl-process"
 VERSION = "1.0.0"
+ISOLATION_LABEL = "kctl.dev/process-isolation"
+"""Of Nodes that have run such pods: mounts, user or none."""
 HANDLER = "process"
 """Of RuntimeClasses."""
 REFRESH_SECONDS = 1.0
@@ -43,7 +58,7 @@ _STOP_SECONDS = 10.0
 
 class ProcessRuntime:
     """`folder` is kept between starts. `images` by full names as image_map has them; `isolation` as rootfs has it, "any" for the best that
-    the machine allows; `on_isolation` is told which that is."""
+    the machine allows; `api_server_port` is where kube-apiserver listens, 0 where it does not."""
 
     name = NAME
     version = VERSION
@@ -57,13 +72,16 @@ class ProcessRuntime:
         images: Mapping[str, str] | None = None,
         *,
         isolation: str = "any",
-        on_isolation: Callable[[str], None] = lambda kind: None,
+        api_server_port: Callable[[], int] = lambda: 0,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.clock = clock
         self._turns = Turns(clock)
         self._randomness = randomness
-        self._sources = sources
+        self._view = ClusterView(sources, str(folder), api_server_port)
+        self._forwarder = ServiceForwarder(lambda: sources.networks, self._view.address, self._tell)
+        self._recorder: EventRecorder | None = None
+        self._meter = ProcessMeter(clock)
         self._pods = folder / "pods"
         self._claims = folder / "claims"
         for each in (folder, self._pods, self._claims):
@@ -72,19 +90,41 @@ class ProcessRuntime:
         self.addresses = LoopbackAddresses(randomness)
         self.isolation = ""
         """'' while it is not known."""
-        self._on_isolation = on_isolation
         self._launcher = Launcher(folder, isolation, self._isolated)
         self._folders: dict[str, PodFolder] = {}
         self._containers: dict[ProcessContainer, None] = {}
         """Those of which something runs."""
         self._forgotten: dict[str, None] = {}
         """Pods that are gone, whose containers may still have to end."""
-        self._removing: dict[asyncio.Task[None], None] = {}
+        self._work: dict[asyncio.Task[None], None] = {}
         self._refreshing: Timer | None = None
+        self._stopped = False
+        self._nodes: dict[str, None] = {}
+        """Those that have such pods."""
 
     def _isolated(self, kind: str) -> None:
         self.isolation = kind
-        self._on_isolation(kind)
+        for node in list(self._nodes):
+            self._say_isolation(node)
+
+    def _say_isolation(self, node: str) -> None:
+        """On the Node: once for each that runs such pods."""
+        client = self._view.client(node)
+        if client is None or not self.isolation:
+            return
+        recorder = EventRecorder(client, self.clock, "kubelet", node)
+        recorder.event(event_reference(node), "Normal", "ProcessIsolation", rootfs.WORDS[self.isolation])
+        self._spawn(self._label(node, client, recorder))
+
+    async def _label(self, node: str, client: Client, recorder: EventRecorder) -> None:
+        with contextlib.suppress(ApiError, ConnectionFailed):
+            await client.patch(NODES, node, {"metadata": {"labels": {ISOLATION_LABEL: self.isolation}}})
+        await recorder.sink.stop()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._work[task] = None
+        task.add_done_callback(self._work.pop)
 
     # ---- images
 
@@ -131,11 +171,14 @@ class ProcessRuntime:
         return made
 
     def _folder(self, pod: RunningPod) -> PodFolder:
-        uid = objects.uid(pod.pod)
+        uid, node = objects.uid(pod.pod), str(objects.spec(pod.pod).get("nodeName") or "")
+        if node not in self._nodes:
+            self._nodes[node] = None
+            self._say_isolation(node)
         found = self._folders.get(uid)
         if found is None:
-            sandbox = PodSandbox(pod, self._sources, lambda name: Directory(), self.clock, self._turns)
-            found = self._folders[uid] = PodFolder(self._pods / uid, sandbox, self._claims, self._sources.lookup)
+            sandbox = PodSandbox(pod, self._view, lambda name: Directory(), self.clock, self._turns)
+            found = self._folders[uid] = PodFolder(self._pods / uid, sandbox, self._claims, self._view)
         return found
 
     def _make_room(self, folder: PodFolder, container: ProcessContainer) -> None:
@@ -186,6 +229,30 @@ class ProcessRuntime:
             "log_files": DEFAULT_FILES,
         }
 
+    async def prepare(self) -> None:
+        """What a container will ask for: Services are listened for."""
+        self._view.look_again()
+        await self._forwarder.sync(self._view.base.services(), self._host_ports())
+
+    def _host_ports(self) -> Iterator[tuple[int, str, int, Object]]:
+        """(port of the machine, address and port of the pod, the pod)"""
+        for container in self._containers:
+            pod = container.folder.pod
+            if objects.spec(pod).get("hostNetwork") or not container.running:
+                continue
+            for port in container.spec.get("ports") or ():
+                if port.get("hostPort") and (port.get("protocol") or "TCP") == "TCP":
+                    yield int(port["hostPort"]), container.address, int(port["containerPort"]), pod
+
+    def _tell(self, service: Object, reason: str, message: str) -> None:
+        if self._recorder is None:
+            node = next((folder.sandbox.node for folder in self._folders.values()), "")
+            client = self._view.client(node)
+            if client is None:
+                return
+            self._recorder = EventRecorder(client, self.clock, "kube-proxy", node)
+        self._recorder.event(service, "Warning", reason, message)
+
     def start_shim(self, run: Path) -> socket.socket:
         return self._launcher.start_shim(run)
 
@@ -209,9 +276,7 @@ class ProcessRuntime:
         self._forgotten.pop(uid)
         folder = self._folders.pop(uid, None)
         if folder is not None:
-            task = asyncio.get_running_loop().create_task(self._remove(folder.path))
-            self._removing[task] = None
-            task.add_done_callback(self._removing.pop)
+            self._spawn(self._remove(folder.path))
 
     async def _remove(self, path: Path) -> None:
         await self.clock.beside(lambda: remove(path))
@@ -231,26 +296,46 @@ class ProcessRuntime:
 
     async def stop(self) -> None:
         """The cluster stops: its processes do too, as on a node that is shut down; their pods go on with its next start."""
+        self._stopped = True
         if self._refreshing is not None:
             self._refreshing.cancel()
             self._refreshing = None
         runs = [each.run_folder for each in self._containers]
         self._launcher.close()
+        await self._forwarder.stop()
+        if self._recorder is not None:
+            await self._recorder.sink.stop()
         await self.clock.beside(lambda: stop_all(runs, _STOP_SECONDS))
-        await asyncio.gather(*self._removing, return_exceptions=True)
+        await asyncio.gather(*self._work, return_exceptions=True)
 
     # ---- volumes that follow their sources
 
     def _keep_fresh(self) -> None:
-        if self._refreshing is None:
+        if self._refreshing is None and not self._stopped:
             self._refreshing = self.clock.call_later(REFRESH_SECONDS, self._refresh)
 
     def _refresh(self) -> None:
         self._refreshing = None
         if not self._containers:
             return
+        self._view.look_again()
         for uid in dict.fromkeys(container.uid for container in self._containers):
             folder = self._folders.get(uid)
             if folder is not None:
                 folder.refresh()
+                if folder.sandbox.tokens_are_old():
+                    self._spawn(self._renew_tokens(folder))
+        self._spawn(self.prepare())
         self._keep_fresh()
+
+    @staticmethod
+    async def _renew_tokens(folder: PodFolder) -> None:
+        with contextlib.suppress(ApiError, ConnectionFailed):  # tried again in a second
+            await folder.sandbox.fetch_tokens()
+
+    # ---- usage
+
+    def usage(self, pod: Object) -> PodUsage | None:
+        """None where none of its containers runs here."""
+        uid = objects.uid(pod)
+        return self._meter.usage(pod, [each for each in self._containers if each.uid == uid and each.running])

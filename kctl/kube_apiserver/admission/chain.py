@@ -7,7 +7,7 @@ while there are any: a cluster without them pays nothing, neither at start nor f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.admission.plugin import AdmissionPlugin, Operation, Server
 from kctl.kube_apiserver.registry.strategy import Context
-from kctl.kube_apiserver.watch_cache import WatchCache
+from kctl.kube_apiserver.watch_cache import Change, WatchCache
 
 _PACKAGE = __package__ or "kctl.kube_apiserver.admission"
 
@@ -100,18 +100,13 @@ class _Wanted(NamedTuple):
     per_object: tuple[AdmissionPlugin, ...]
     """Those whose verdict differs from object to object."""
     depends_on: tuple[WatchCache, ...] | None
+    changes_objects: bool
+    """Whether one of them may change what comes in."""
 
 
-def _in_turn(plugins: Iterator[AdmissionPlugin], hook: Hook) -> Awaitable[None] | None:
-    """One after the other. As long as none has to wait this is a plain loop: no coroutine is made for plugins that answer at once."""
-    for plugin in plugins:
-        pending = hook(plugin)
-        if pending is not None:
-            return _rest(pending, plugins, hook)
-    return None
-
-
-async def _rest(pending: Awaitable[None], plugins: Iterator[AdmissionPlugin], hook: Hook) -> None:
+async def _rest(pending: Awaitable[None], plugins: Iterable[AdmissionPlugin], hook: Hook) -> None:
+    """What is left of a chain one of whose plugins has to wait. As long as none has to, the chain is a plain loop: no coroutine is made
+    for plugins that answer at once."""
     await pending
     for plugin in plugins:
         more = hook(plugin)
@@ -127,6 +122,8 @@ class AdmissionChain:
         self._sleepers: tuple[Step, ...] = ()
         self._server: Server | None = None
         self._wanted: dict[tuple[str, str, str, str], _Wanted] = {}
+        self._stirred = True
+        """Whether something has come, gone or changed that wakes plugins or lets them sleep, since they were last looked at."""
 
     def connect(self, server: Server) -> None:
         self._server = server
@@ -134,6 +131,11 @@ class AdmissionChain:
         for step in self._sleepers:
             step.caches = [_cache(server, name) for name in step.only_with]
             step.awake = any(cache.entries for cache in step.caches)
+            for cache in step.caches:
+                cache.follow(self._stir)
+
+    def _stir(self, changes: Sequence[Change]) -> None:
+        self._stirred = True
 
     def extended(self, *plugins: AdmissionPlugin) -> AdmissionChain:
         """This chain with more plugins at its end."""
@@ -142,18 +144,18 @@ class AdmissionChain:
             chain.connect(self._server)
         return chain
 
-    def _for(self, operation: Operation) -> _Wanted:
+    def _look_again(self) -> None:
+        self._stirred = False
         for step in self._sleepers:
-            for cache in step.caches:
-                if cache.entries:
-                    awake = True
-                    break
-            else:
-                awake = False
+            awake = any(cache.entries for cache in step.caches)
             if awake is not step.awake or (step.by_rules and awake and _newest(step) != step.seen):
                 step.awake = awake
                 step.seen = _newest(step)
                 self._wanted.clear()
+
+    def _for(self, operation: Operation) -> _Wanted:
+        if self._stirred:
+            self._look_again()
         resource = operation.resource
         key = (operation.operation, resource.group, resource.plural, operation.subresource)
         wanted = self._wanted.get(key)
@@ -198,7 +200,8 @@ class AdmissionChain:
         assert self._server is not None
         storage = self._server.storage
         shared = None if depends_on is None else tuple(storage.cache(group, plural, True) for group, plural in depends_on)
-        return _Wanted(tuple(admitting), tuple(validating), tuple(per_object), shared)
+        changes = any(plugin.changes_objects for plugin in admitting)
+        return _Wanted(tuple(admitting), tuple(validating), tuple(per_object), shared, changes)
 
     def _load(self, step: Step) -> AdmissionPlugin:
         if step.plugin is None:
@@ -214,15 +217,17 @@ class AdmissionChain:
 
     def changes_objects(self, operation: Operation) -> bool:
         """Whether any plugin may change what comes in."""
-        return any(plugin.changes_objects for plugin in self._for(operation).admitting)
+        return self._for(operation).changes_objects
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """None where every plugin was content at once; else what to wait for (a webhook among them)."""
         plugins = self._for(operation).admitting
-        if not plugins:
-            return None
-        pending = _in_turn(iter(plugins), lambda plugin: plugin.admit(context, obj, old, operation))
-        return None if pending is None else self._admit_again(pending, context, obj, old, operation)
+        for position, plugin in enumerate(plugins, 1):
+            pending = plugin.admit(context, obj, old, operation)
+            if pending is not None:
+                rest = _rest(pending, plugins[position:], lambda plugin: plugin.admit(context, obj, old, operation))
+                return self._admit_again(rest, context, obj, old, operation)
+        return None
 
     async def _admit_again(self, pending: Awaitable[None], context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         """What a webhook changed is shown to all plugins once more, and to webhooks that want to see it."""
@@ -230,17 +235,27 @@ class AdmissionChain:
         reinvocation = context.reinvocation
         if reinvocation is not None and reinvocation.needed:
             reinvocation.is_second_round = True
-            again = _in_turn(iter(self._for(operation).admitting), lambda plugin: plugin.admit(context, obj, old, operation))
-            if again is not None:
-                await again
+            for plugin in self._for(operation).admitting:
+                again = plugin.admit(context, obj, old, operation)
+                if again is not None:
+                    await again
 
     def validate(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         plugins = self._for(operation).validating
-        return _in_turn(iter(plugins), lambda plugin: plugin.validate(context, obj, old, operation)) if plugins else None
+        for position, plugin in enumerate(plugins, 1):
+            pending = plugin.validate(context, obj, old, operation)
+            if pending is not None:
+                return _rest(pending, plugins[position:], lambda plugin: plugin.validate(context, obj, old, operation))
+        return None
 
     def validate_each(self, context: Context, obj: Object, operation: Operation) -> Awaitable[None] | None:
         """Only the plugins whose verdict differs from object to object, for an object whose spec is already admitted."""
-        return _in_turn(iter(self._for(operation).per_object), lambda plugin: plugin.validate_like(context, obj, operation))
+        plugins = self._for(operation).per_object
+        for position, plugin in enumerate(plugins, 1):
+            pending = plugin.validate_like(context, obj, operation)
+            if pending is not None:
+                return _rest(pending, plugins[position:], lambda plugin: plugin.validate_like(context, obj, operation))
+        return None
 
     def depends_on(self, operation: Operation) -> tuple[int, ...] | None:
         """Newest revisions of all on which the outcome for a spec depends; None where it may differ from object to object."""

@@ -13,8 +13,8 @@ from kctl.kube_apiserver.response import Response
 
 def with_deadline(handler: Handler, clock: Clock) -> Handler:
     def limit(request: Request) -> Awaitable[Response]:
-        text = request.query.get("timeout")
-        if not text or request.verb in ("watch", "connect"):
+        query = request.query
+        if not query or not (text := query.get("timeout")) or request.verb in ("watch", "connect"):
             return handler(request)
         try:
             seconds = times.parse_duration(text)

@@ -29,6 +29,8 @@ class ListOptions:
     timeout_seconds: int | None = None
     allow_bookmarks: bool = False
     send_initial_events: bool | None = None
+    ends_with_history: bool = False
+    """kctl's own `kctl.dev/until=now`: a watch that tells what has happened and then ends. Other API servers do not know it."""
     label_selector: labels.Selector | None = None
     field_selector: fields.FieldSelector | None = None
     """None where there is none; whether its fields exist hangs on the kind (selection.py)."""
@@ -38,6 +40,7 @@ class ListOptions:
         return self.match == "Exact"
 
 
+UNTIL = "kctl.dev/until"
 _DEFAULT, _DEFAULT_WATCH = ListOptions(), ListOptions(watch=True)
 _parse_labels = cache_short(maxsize=512, longest=1024)(labels.parse)
 _parse_fields = cache_short(maxsize=512, longest=1024)(fields.parse)
@@ -71,6 +74,8 @@ def parse(query: Mapping[str, str], *, watch: bool) -> ListOptions:
     options.allow_bookmarks = "allowWatchBookmarks" in query and parse_bool(query["allowWatchBookmarks"])
     if "sendInitialEvents" in query:
         options.send_initial_events = parse_bool(query["sendInitialEvents"])
+    if UNTIL in query:
+        options.ends_with_history = query[UNTIL] == "now"
     if text := query.get("labelSelector"):
         options.label_selector = _parse_labels(text)
     if text := query.get("fieldSelector"):

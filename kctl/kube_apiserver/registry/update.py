@@ -264,8 +264,11 @@ def _same(obj: Object, old: Object) -> bool:
     for part, value in obj.items():
         if part == "metadata":
             before = old["metadata"]
-            if len(value) != len(before) - 1 or any(before.get(k) != v for k, v in value.items()):
+            if len(value) != len(before) - 1:
                 return False
+            for field, given in value.items():
+                if field not in before or before[field] != given:
+                    return False
         elif part not in old or (value is not old[part] and value != old[part]):
             return False
     return True

@@ -139,6 +139,8 @@ class WatchStream:
                     yield batch
                 if not isinstance(batch, Bookmark) and batch:
                     seen = max(seen, batch[-1].entry.revision)
+            if self.options.ends_with_history:
+                return
             while True:
                 changes = await self._watcher.next()
                 if changes is None:

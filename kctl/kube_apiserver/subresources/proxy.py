@@ -13,6 +13,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ENDPOINT_SLICES, PODS, SERVICES
 from kctl.apimachinery.status import BadRequest, ServiceUnavailable, not_found
 from kctl.client.kubelet import ProxiedRequest
+from kctl.kube_apiserver.registry.core.service_validation import is_of_pods
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.request_info import not_allowed
@@ -151,12 +152,13 @@ def pod_addresses(pod: Object) -> Sequence[str]:
 
 
 def _is_global(address: str) -> bool:
-    """Go's IsGlobalUnicast."""
+    """Go's IsGlobalUnicast; besides what pods that are processes have."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return not (ip.is_unspecified or ip.is_loopback or ip.is_multicast or ip.is_link_local or address == "255.255.255.255")
+    loopback = ip.is_loopback and not is_of_pods(address)
+    return not (ip.is_unspecified or loopback or ip.is_multicast or ip.is_link_local or address == "255.255.255.255")
 
 
 # ---- services

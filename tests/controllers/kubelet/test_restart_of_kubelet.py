@@ -150,3 +150,20 @@ async def test_a_resize_that_had_to_wait_goes_on_waiting() -> None:
         assert [reason for reason, _ in await second.events() if reason.startswith("Resize")][-2:] == ["ResizeStarted", "ResizeCompleted"]
     finally:
         await second.stop()
+
+
+async def test_a_pod_that_was_called_not_ready_while_the_kubelet_was_away_is_ready_again() -> None:
+    first = Cluster()
+    await first.start(NODES)
+    await first.create(pod())
+    before = await first.pod()
+    assert first.fleet is not None
+    await first.fleet.stop()
+    conditions = [{**each, "status": "False"} if each["type"] == "Ready" else each for each in objects.status(before)["conditions"]]
+    await first.client.update_status(PODS, objects.with_status(before, conditions=conditions))
+    second = await restarted(first, 60)
+    try:
+        await second.step(1)
+        assert objects.is_condition_true(await second.pod(), "Ready")
+    finally:
+        await second.stop()

@@ -116,7 +116,8 @@ class Witness:
                 paused = kind == "Job" and spec.get("suspend")
                 self._wanted.setdefault((objects.uid(obj), name), Wanted()).note(now, 0 if paused else int(spec.get(name, 1)))
         if kind == "Pod":
-            if objects.status(obj).get("phase") == "Succeeded":
+            # one that is being deleted has been counted as failed, and replaced
+            if objects.status(obj).get("phase") == "Succeeded" and not objects.deletion_timestamp(obj):
                 self._succeeded.setdefault(controller_uid(obj), {})[objects.uid(obj)] = None
             if is_ready(obj):
                 self._note_ready(obj)

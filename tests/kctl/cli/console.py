@@ -61,12 +61,13 @@ class Outcome(NamedTuple):
 
 
 class Console:
-    """`server` is the URL that transcripts show as https://server."""
+    """`server` is the URL that transcripts show as https://server; `loop` is the server's."""
 
-    def __init__(self, home: Path, server: str, clock: FakeClock) -> None:
+    def __init__(self, home: Path, server: str, clock: FakeClock, loop: asyncio.AbstractEventLoop) -> None:
         self.home = home
         self.server = server
         self.clock = clock
+        self._loop = loop
         self.kubeconfig = home / "config"
         self.kubeconfig.write_text(_KUBECONFIG.format(server=server))
 
@@ -76,6 +77,14 @@ class Console:
             code = run(list(words), Session(streams, now=self.clock.now))
         assert isinstance(streams.out, io.StringIO) and isinstance(streams.err, io.StringIO)
         return Outcome(code, *(self._plain(text.getvalue()) for text in (streams.out, streams.err)))
+
+    def later(self, seconds: float) -> None:
+        """Move the server's clock; what is due runs on its loop."""
+
+        async def advance() -> None:
+            self.clock.advance(seconds)
+
+        asyncio.run_coroutine_threadsafe(advance(), self._loop).result(30)
 
     def _plain(self, text: str) -> str:
         return text.replace(self.server, "http://server").replace(str(self.home), "/home")
@@ -117,7 +126,9 @@ def console(home: Path) -> Iterator[Console]:
     thread.start()
     try:
         assert ready.wait(30), "the API server did not start"
-        yield Console(home, str(found["server"]), clock)
+        serving = found["loop"]
+        assert isinstance(serving, asyncio.AbstractEventLoop)
+        yield Console(home, str(found["server"]), clock, serving)
     finally:
         loop, stop = found["loop"], found["stop"]
         assert isinstance(loop, asyncio.AbstractEventLoop) and isinstance(stop, asyncio.Event)

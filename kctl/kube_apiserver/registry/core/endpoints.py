@@ -6,9 +6,11 @@ from typing import Any
 
 from kctl.apimachinery import field_errors, names
 from kctl.apimachinery.field_errors import FieldError
-from kctl.kube_apiserver.registry.core.service_validation import PROTOCOLS, external_address
+from kctl.apimachinery.objects import Object
+from kctl.kube_apiserver.registry.core.service_validation import PROTOCOLS, external_address, without_pods
 from kctl.kube_apiserver.registry.rules.language import each, field, optional, pointer, struct
 from kctl.kube_apiserver.registry.rules.strategy import RuledStrategy
+from kctl.kube_apiserver.registry.strategy import Context
 
 _SPELLING = struct(
     field("ip", names.ip_address),
@@ -53,6 +55,12 @@ class EndpointsStrategy(RuledStrategy):
     allow_create_on_update = True
     has_generation = False
     rules = struct(field("subsets", each(_SUBSET)))
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        return without_pods(context.user, super().validate(context, obj))
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        return without_pods(context.user, super().validate_update(context, obj, old))
 
 
 STRATEGY = EndpointsStrategy()

@@ -8,7 +8,7 @@ from kctl.apimachinery import field_errors, names, objects
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.schema import enums
-from kctl.kube_apiserver.registry.core.service_validation import PROTOCOLS, external_address
+from kctl.kube_apiserver.registry.core.service_validation import PROTOCOLS, external_address, without_pods
 from kctl.kube_apiserver.registry.label_selector_validation import validate_labels
 from kctl.kube_apiserver.registry.rules.checks import most_items, only_if_set
 from kctl.kube_apiserver.registry.rules.language import Field, each, field, pointer, struct, when
@@ -103,6 +103,12 @@ class EndpointSliceStrategy(RuledStrategy):
         _few("endpoints", _MAX_ENDPOINTS, *_ENDPOINT),
         when(lambda obj: len(obj.get("endpoints") or ()) <= _MAX_ENDPOINTS, lambda obj, path: _ports(obj.get("ports") or [], "ports")),
     )
+
+    def validate(self, context: Context, obj: Object) -> list[FieldError]:
+        return without_pods(context.user, super().validate(context, obj))
+
+    def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
+        return without_pods(context.user, super().validate_update(context, obj, old))
 
     def default(self, context: Context, obj: Object) -> None:
         for port in obj.get("ports") or ():

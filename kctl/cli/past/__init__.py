@@ -1,0 +1,1 @@
+"""The past of objects, as far as the API server keeps it: kctl history, kctl undo, kctl get --at."""
