@@ -469,8 +469,6 @@ class PodWorker:
         for worker in (*self.sized, *self.ephemeral):
             worker.detach()
 
-    # ---- what the API shows
-
     def written(self, pod: Object) -> None:
         """The server's answer to a status write, which may be newer than what the informer has brought."""
         if pod is not self.pod and revision(pod) > revision(self.pod):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kctl.apimachinery.objects import Object
+from kctl.cli.answer import Answer
 from kctl.cli.builder import Builder, Selection
 from kctl.cli.errors import CommandError, UsageError, plain, raise_all
-from kctl.cli.getting import Answer, Getting
+from kctl.cli.getting import Getting
 from kctl.printers.table import TableWriter
 
 EXAMPLES = """

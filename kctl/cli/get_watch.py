@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import from_status
+from kctl.cli.answer import Answer
 from kctl.cli.errors import CommandError
-from kctl.cli.getting import Answer, Getting
+from kctl.cli.getting import Getting
 from kctl.client.transport import ApiRequest, WatchEvent
 from kctl.printers.table import TableWriter
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
+from kctl.cli.answer import Answer
 from kctl.cli.builder import Selection, unable_to_find
 from kctl.cli.command import Command
 from kctl.cli.errors import CommandError
@@ -17,19 +17,6 @@ from kctl.cli.options import Manifests
 from kctl.cli.session import Session
 from kctl.client.transport import TABLE, ApiRequest
 from kctl.printers.table import TableOptions, TablePrinter
-
-
-class Answer(NamedTuple):
-    """What the server said about one selection: a Table, an object or a list."""
-
-    resource: ResourceType
-    object: Object
-    named: bool
-    source: str = ""
-
-    @property
-    def is_table(self) -> bool:
-        return self.object.get("kind") == "Table"
 
 
 class Getting(Manifests, Command):

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError, Expired, from_status
+from kctl.cli.answer import Answer
 from kctl.cli.builder import Selection
 from kctl.cli.errors import CommandError
-from kctl.cli.getting import Answer
 from kctl.cli.past import moments
+from kctl.cli.session import Session
 from kctl.client.transport import ApiRequest
 
-if TYPE_CHECKING:
-    from kctl.cli.getting import Getting
+
+class Getting(Protocol):
+    """What is needed of `kctl get`."""
+
+    at: str
+    chunk_size: int
+    sort_by: str
+    ignore_not_found: bool
+    errors: list[Exception]
+    session: Session
+
+    @property
+    def accept(self) -> str: ...
+
+    def query(self) -> dict[str, str]: ...
+
+    def selectors(self) -> dict[str, str]: ...
 
 
 async def fetch_past(get: Getting, selections: Sequence[Selection]) -> list[Answer]:

@@ -11,6 +11,7 @@ from kctl.cli.builder import Builder, Selection, qualified_name
 from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
+from kctl.cli.session import Session
 from kctl.cli.terminal import coloured
 from kctl.cli.tree.health import health_of
 from kctl.cli.tree.relations import MAX_OBJECTS, Member, Relations, listable, relations_in, whole
@@ -60,12 +61,13 @@ class Tree(Command):
             raise CommandError(f"{qualified_name(selection.resource, selection.name)} owns more than {MAX_OBJECTS} objects")
         chain = [] if self.no_owners else relations.owners(member)
         found = await whole(self.session, [*chain, member, *below])
-        _Printer(self, relations, found).print(chain, member)
+        _Printer(self.session, relations, found, unhealthy_only=self.unhealthy).print(chain, member)
 
 
 class _Printer:
-    def __init__(self, command: Tree, relations: Relations, found: dict[str, Object]) -> None:
-        self._command = command
+    def __init__(self, session: Session, relations: Relations, found: dict[str, Object], *, unhealthy_only: bool) -> None:
+        self._session = session
+        self._unhealthy_only = unhealthy_only
         self._relations = relations
         self._found = found
         self._shown: set[str] = set()
@@ -73,9 +75,9 @@ class _Printer:
     def print(self, chain: list[Member], member: Member) -> None:
         lines = list(self._chain(chain, member))
         width = max(len(label) for label, _, _ in lines)
-        now = self._command.session.now()
+        now = self._session.now()
         for label, obj, _ in lines:
-            self._command.session.print(f"{label.ljust(width)}  {self._state(obj, now)}".rstrip())
+            self._session.print(f"{label.ljust(width)}  {self._state(obj, now)}".rstrip())
 
     def _chain(self, chain: list[Member], member: Member) -> Iterator[tuple[str, Object, str]]:
         """Owners stand above, each one step further in."""
@@ -87,7 +89,7 @@ class _Printer:
 
     def _below(self, member: Member, indent: str) -> Iterator[tuple[str, Object, str]]:
         owned = [one for one in self._relations.owned(member.uid) if one.uid not in self._shown]
-        if self._command.unhealthy:
+        if self._unhealthy_only:
             owned = [one for one in owned if self._is_unhealthy(one)]
         for index, one in enumerate(owned):
             last = index == len(owned) - 1
@@ -106,7 +108,7 @@ class _Printer:
         health = health_of(obj)
         created = objects.metadata(obj).get("creationTimestamp")
         age = times.human_duration(now - times.parse(created)) if created else ""
-        text = coloured(self._command.session.streams.out, health.text, health.colour) if health.text else ""
+        text = coloured(self._session.streams.out, health.text, health.colour) if health.text else ""
         return f"{age.ljust(6)}{text}"
 
 
