@@ -91,7 +91,7 @@ def _special(value: Any, name: str) -> bytes | None:
     """Messages whose JSON is no object of their fields."""
     last = name.rpartition(".")[2]
     if last == "Quantity":
-        return _bytes(1, str(value).encode())
+        return _bytes(1, str(value).encode(errors="surrogatepass"))
     if last in ("Time", "MicroTime"):
         try:
             seconds = int(datetime.fromisoformat(str(value)).timestamp())

@@ -50,19 +50,20 @@ class BindingIndex:
 
     def _put(self, key: str, binding: Object) -> None:
         self._bindings[key] = binding
+        by_subject, alone = self._by_subject, frozenset((key,))
         for place in self._places(binding):
-            self._by_subject[place] = self._by_subject.get(place, _NONE) | {key}
+            others = by_subject.get(place)
+            by_subject[place] = alone if others is None else others | alone
 
     def _drop(self, key: str) -> None:
         binding = self._bindings.pop(key, None)
         if binding is None:
             return
+        by_subject, alone = self._by_subject, frozenset((key,))
         for place in self._places(binding):
-            keys = self._by_subject.get(place, _NONE) - {key}
-            if keys:
-                self._by_subject[place] = keys
-            else:
-                self._by_subject.pop(place, None)
+            keys = by_subject.pop(place, alone)
+            if len(keys) > 1:
+                by_subject[place] = keys - alone
 
     def _places(self, binding: Object) -> set[tuple[str, _Subject]]:
         namespace = binding["metadata"].get("namespace") or ""
