@@ -29,7 +29,8 @@ spec:
   containers:
   - name: c
     image: python:3.12
-    command: [sh, -c, 'echo page > /srv/index.html; cd /srv; exec python3 -m http.server 18081']
+    command: [sh, -c, 'echo page > /srv/index.html; cd /srv; exec python3 -m http.server 18081 --bind $IP']
+    env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]
     readinessProbe: {httpGet: {path: /index.html, port: 18081}, periodSeconds: 1}
 """
 

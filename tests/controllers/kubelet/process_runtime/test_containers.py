@@ -209,7 +209,8 @@ async def test_probes_ask_the_processes(tmp_path: Path) -> None:
     async with process_cluster(tmp_path) as cluster:
         fast = {"periodSeconds": 1, "failureThreshold": 60}
         served = container(
-            command=["python3", "-m", "http.server", "18080"],
+            command=["python3", "-m", "http.server", "18080", "--bind", "$(IP)"],
+            env=[{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
             startupProbe={"tcpSocket": {"port": 18080}, **fast},
             readinessProbe={"httpGet": {"path": "/", "port": 18080}, **fast},
             livenessProbe={"exec": {"command": ["test", "-d", "/usr"]}, **fast},
