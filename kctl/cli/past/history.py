@@ -26,9 +26,8 @@ _FORMATS = ("", "short", "yaml", "json", "name")
 class History(Command):
     """Show the revisions of an object: who changed what, and when.
 
-    The API server tells what it still knows; Kubernetes forgets what is older than five to ten minutes (`kctl run-cluster --history`
-    keeps more). Names are those of the field managers. An object that has been deleted still has a history. See also `kctl undo` and
-    `kctl get --at`.
+    The API server tells what it still knows; Kubernetes forgets what is older than five to ten minutes. Names are those of the field
+    managers. An object that has been deleted still has a history. See also `kctl undo` and `kctl get --at`.
     """
 
     name = "history"
