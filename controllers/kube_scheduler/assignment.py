@@ -17,13 +17,14 @@ import heapq
 import itertools
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from controllers.kube_scheduler.cache import Cache, NodeInfo
 from controllers.kube_scheduler.explain import explain
-from controllers.kube_scheduler.framework import CycleState, DependsOn, Nomination, Status, unresolvable
+from controllers.kube_scheduler.framework import CycleState, DependsOn, Nomination, ScorePlugin, Status, unresolvable
 from controllers.kube_scheduler.pod_info import PodInfo, PodShape
 from controllers.kube_scheduler.profile import Profile
 from controllers.kube_scheduler.static_scores import StaticScores
@@ -31,6 +32,14 @@ from controllers.kube_scheduler.static_scores import StaticScores
 _RUNS_KEPT = 32
 _STALE_ENTRIES = 4
 """So many times as many entries as nodes may be in an order before the stale ones are thrown out."""
+
+
+@dataclass(slots=True, eq=False)
+class Detail:
+    """Why not, for each node. Forgotten when there is too much of it; then `statuses` is empty."""
+
+    statuses: Mapping[str, Status]
+    is_noted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,17 @@ class Refusal:
     message: str
     plugins: frozenset[str]
     nomination: Nomination | None = None
+    detail: Detail = field(default_factory=lambda: Detail({}), compare=False)
+
+
+class Merits(NamedTuple):
+    """Why the chosen node is the best: `points` (score times weight) of each of `plugins`, which are names with weights; of how many nodes
+    that were looked at how many would have done."""
+
+    plugins: tuple[tuple[str, int], ...]
+    points: tuple[int, ...]
+    evaluated: int
+    feasible: int
 
 
 class Placement(NamedTuple):
@@ -48,6 +68,11 @@ class Placement(NamedTuple):
 
     node: str
     state: CycleState
+    merits: Merits
+
+
+_Entry = tuple[int, int, int, int, tuple[int, ...]]
+"""Score (negative), turn, index and generation of a node, and the points that make its score."""
 
 
 class Run:
@@ -67,8 +92,8 @@ class Run:
         self._scores = [(plugin, weight) for plugin, weight in profile.score if plugin.depends_on is DependsOn.NODE]
         # Of equal nodes the one that has waited longest is next; a random one would be drawn again and again.
         self._turn = itertools.count(1)
-        self._heap: list[tuple[int, int, int, int]] = []
-        self._nodes = [node for node in self._pre_filter(pod) if not only or node.name == only]
+        self._heap: list[_Entry] = []
+        self._nodes = self._pre_filter(pod, only)
         self.reusable = self.state.reusable
         self._candidates: dict[str, int] = {}
         """Nodes that no static filter refuses, by name: only these can ever do."""
@@ -77,6 +102,7 @@ class Run:
 
     def _arrange(self, pod: PodInfo, feasible: Sequence[int], randomness: random.Random) -> None:
         self._static = StaticScores(self._profile, self.state, pod, self._nodes, self._candidates.values(), feasible)
+        self._scored_by = (*_with_weights(self._scores), *self._static.plugins)
         for index in randomness.sample(feasible, len(feasible)):
             self._push(pod, index)
 
@@ -86,7 +112,7 @@ class Run:
 
     # ---- one node
 
-    def _pre_filter(self, pod: PodInfo) -> Sequence[NodeInfo]:
+    def _pre_filter(self, pod: PodInfo, only: str) -> Sequence[NodeInfo]:
         """The nodes worth looking at."""
         names: frozenset[str] | None = None
         restricting: list[str] = []
@@ -99,10 +125,11 @@ class Run:
                 names = found if names is None else names & found
                 restricting.append(plugin.name)
         if names is None:
-            return list(self._cache.nodes())
+            named = self._cache.node(only) if only else None
+            return [] if only and named is None else [named] if named is not None else list(self._cache.nodes())
         reason = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(restricting))}]"
         self._absent = unresolvable(restricting[0], reason)
-        return [node for name in sorted(names) if (node := self._cache.node(name)) is not None]
+        return [node for name in sorted(names) if only in ("", name) and (node := self._cache.node(name)) is not None]
 
     def _consider(self, pod: PodInfo, index: int, node: NodeInfo) -> bool:
         """The filters of one node in order. Whether it is feasible; it is a candidate unless a static filter refuses it."""
@@ -146,10 +173,9 @@ class Run:
 
     def _push(self, pod: PodInfo, index: int) -> None:
         node = self._nodes[index]
-        score = self._static.total(index)
-        for plugin, weight in self._scores:
-            score += weight * plugin.score(self.state, pod, node)
-        heapq.heappush(self._heap, (-score, next(self._turn), index, node.generation))
+        points = tuple([weight * plugin.score(self.state, pod, node) for plugin, weight in self._scores])
+        score = self._static.total(index) + sum(points)
+        heapq.heappush(self._heap, (-score, next(self._turn), index, node.generation, points))
 
     # ---- keeping the order true
 
@@ -193,13 +219,21 @@ class Run:
             self._heap = live
             return
         self._heap = []
-        for _, _, index, _ in sorted(live, key=lambda entry: entry[1]):
+        for _, _, index, _, _ in sorted(live, key=lambda entry: entry[1]):
             self._push(pod, index)
 
     def ranking(self) -> dict[str, int]:
         """The score of every feasible node."""
         live = (entry for entry in self._heap if self._nodes[entry[2]].generation == entry[3])
-        return {self._nodes[index].name: -score for score, _, index, _ in live}
+        return {self._nodes[index].name: -score for score, _, index, _, _ in live}
+
+    def refusals(self) -> dict[str, Status]:
+        """Why not, for each node that would not do now."""
+        self.ranking()
+        statuses = self._every_status()
+        if self._absent is not None:
+            statuses |= {node.name: self._absent for node in self._cache.nodes() if node.name not in statuses}
+        return statuses
 
     # ---- choosing
 
@@ -207,32 +241,39 @@ class Run:
         """The best node, on which the pod is then assumed; or why there is none."""
         self._refresh(pod)
         while self._heap:
-            _, _, index, generation = heapq.heappop(self._heap)
+            _, _, index, generation, points = heapq.heappop(self._heap)
             node = self._nodes[index]
             if node.generation == generation:
+                merits = Merits(self._scored_by, points + self._static.points(index), len(self._nodes), self._feasible_count())
                 self._cache.assume(pod, node.name)
-                return Placement(node.name, self.state.clone())
+                return Placement(node.name, self.state.clone(), merits)
         return self._refuse(pod)
+
+    def _feasible_count(self) -> int:
+        return len(self._nodes) - len(self._statuses)
 
     def _refuse(self, pod: PodInfo) -> Refusal:
         if self._refusal is None:
-            statuses = self._every_status()
-            names = [node.name for node in self._cache.nodes()]
+            statuses, count = self._every_status(), self._cache.node_count
             if self._absent is not None:
-                statuses |= {name: self._absent for name in names if name not in statuses}
-            plugins = {status.plugin for status in statuses.values()}
+                statuses |= {node.name: self._absent for node in self._cache.nodes() if node.name not in statuses}
+            plugins = frozenset(map(attrgetter("plugin"), statuses.values()))
             reason = self._absent.reasons[0] if self._absent and self._pre_filter_refused else ""
             words = []
             for plugin in self._profile.post_filter:
-                outcome = plugin.post_filter(self.state, pod, statuses, len(names), self._cache, self._passes_all)
+                outcome = plugin.post_filter(self.state, pod, statuses, count, self._cache, self._passes_all)
                 if isinstance(outcome, Nomination):  # for this pod alone
-                    return Refusal(explain(statuses, len(names), [], reason), frozenset(plugins), outcome)
+                    return Refusal(explain(statuses, count, [], reason), plugins, outcome, Detail(statuses))
                 words.append(outcome)
-            self._refusal = Refusal(explain(statuses, len(names), words, reason), frozenset(plugins))
+            self._refusal = Refusal(explain(statuses, count, words, reason), plugins, detail=Detail(statuses))
         return self._refusal
 
     def _every_status(self) -> dict[str, Status]:
         return dict(self._statuses)
+
+
+def _with_weights(scores: Sequence[tuple[ScorePlugin, int]]) -> tuple[tuple[str, int], ...]:
+    return tuple((plugin.name, weight) for plugin, weight in scores)
 
 
 def promised_before(pod: PodInfo, node: NodeInfo) -> list[PodInfo]:
@@ -262,6 +303,16 @@ class Assigner:
             run = self._run(pod)
             self._keep(pod.shape, run)
         return run.take(pod)
+
+    def assign_on(self, pod: PodInfo, node: str) -> Placement | Refusal:
+        """Looking at that one node."""
+        if self._related:
+            self._look_at_relations()
+        return self._run(pod, only=node).take(pod)
+
+    def look(self, pod: PodInfo) -> Run:
+        """The nodes as they are for it now; nothing is taken."""
+        return self._run(pod)
 
     def _look_at_relations(self) -> None:
         """Terms of pods that have been placed since may concern shapes that nothing concerned before."""

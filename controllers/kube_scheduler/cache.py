@@ -78,10 +78,19 @@ class NodeInfo:
 
     def with_pods(self, pods: Iterable[PodInfo]) -> NodeInfo:
         """A copy on which these run too."""
-        made = NodeInfo(self.name)
-        made.set_node(self.node or {"metadata": {"name": self.name}})
-        for info in (*self.pods.values(), *pods):
+        made = self.copy()
+        for info in pods:
             made.add_pod(info)
+        return made
+
+    def copy(self) -> NodeInfo:
+        """To try things out on: pods may be added to it and removed. Nobody is promised it."""
+        made = NodeInfo(self.name)
+        made.node, made.labels, made.taints, made.unschedulable = self.node, self.labels, self.taints, self.unschedulable
+        made.allocatable, made.allowed_pods, made.image_sizes = self.allocatable, self.allowed_pods, self.image_sizes
+        made.requested = self.requested.copy()
+        made.non_zero_milli_cpu, made.non_zero_memory = self.non_zero_milli_cpu, self.non_zero_memory
+        made.pods, made.ports = dict(self.pods), dict(self.ports)
         return made
 
     def add_pod(self, info: PodInfo) -> None:
@@ -128,6 +137,8 @@ class Cache:
         self._where: dict[str, str] = {}
         self._assumed: set[str] = set()
         self._nominations: dict[str, str] = {}
+        self.node_count = 0
+        """Of nodes that exist."""
         self.nodes_generation = 0
         """Rises when a node comes, goes or changes; not with pods."""
         self.observer: Observer | None = None
@@ -155,6 +166,7 @@ class Cache:
 
     def set_node(self, node: Object) -> NodeInfo:
         info = self._entry(objects.name(node))
+        self.node_count += info.node is None
         info.set_node(node)
         self.nodes_generation += 1
         return info
@@ -163,6 +175,7 @@ class Cache:
         info = self._nodes.get(name)
         if info is None:
             return
+        self.node_count -= info.node is not None
         info.node = None
         self.nodes_generation += 1
         self._drop_if_empty(name)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from operator import attrgetter
 
-from controllers.kube_scheduler.framework import Status
+from controllers.kube_scheduler.framework import Code, Status
+from kctl.apimachinery.objects import Object
 
 NO_NODES = "no nodes available to schedule pods"
 
@@ -17,9 +20,9 @@ def fit_message(counts: Mapping[str, int], node_count: int) -> str:
 
 def count_reasons(statuses: Mapping[str, Status]) -> dict[str, int]:
     counts: dict[str, int] = {}
-    for status in statuses.values():
-        for reason in status.reasons:
-            counts[reason] = counts.get(reason, 0) + 1
+    for reasons, count in Counter(map(attrgetter("reasons"), statuses.values())).items():  # few are different
+        for reason in reasons:
+            counts[reason] = counts.get(reason, 0) + count
     return counts
 
 
@@ -33,3 +36,15 @@ def explain(statuses: Mapping[str, Status], node_count: int, post_filter_words: 
         message = fit_message(count_reasons(statuses), node_count)
     words = ", ".join(word for word in post_filter_words if word)
     return f"{message} {words}" if words else message
+
+
+def reasons_of(statuses: Mapping[str, Status]) -> list[Object]:
+    """Nodes with the same refusal together, the most common first."""
+    nodes: dict[tuple[str, tuple[str, ...], bool], list[str]] = {}
+    for name, status in statuses.items():
+        nodes.setdefault((status.plugin, status.reasons, status.code is Code.UNSCHEDULABLE), []).append(name)
+    ordered = sorted(nodes.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [
+        {"plugin": plugin, "reasons": list(reasons), "preemptionCouldHelp": helps, "nodes": sorted(names)}
+        for (plugin, reasons, helps), names in ordered
+    ]

@@ -76,10 +76,12 @@ class CycleState:
 
     data: dict[str, Any] = field(default_factory=dict)
     reusable: bool = True
+    local: bool = True
+    """No filter looks at pods on other nodes."""
 
     def clone(self) -> CycleState:
         """For one pod of the shape whose PreFilter filled this."""
-        return CycleState(dict(self.data), self.reusable)
+        return CycleState(dict(self.data), self.reusable, self.local)
 
 
 class ClusterEvent(Flag):

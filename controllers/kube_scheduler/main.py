@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from controllers.kube_scheduler.profile import Profile, default_profile
 from controllers.kube_scheduler.scheduler import Scheduler
@@ -14,6 +15,9 @@ from controllers.runtime.informer import InformerFactory
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.resources import NODES, PODS
 from kctl.client.client import Client
+
+if TYPE_CHECKING:
+    from kctl.client.scheduling import SchedulingAnswers
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,12 @@ class KubeScheduler:
         from controllers.kube_scheduler.relations import profile
 
         return await profile.load(self._informers, self.scheduler)
+
+    def answers(self) -> SchedulingAnswers:
+        """What is asked of it over the API server; imported with the first question."""
+        from controllers.kube_scheduler.answers import Answers
+
+        return Answers(self.scheduler, self._clock)
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         await self._informers.start()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
 from controllers.kube_scheduler.cache import Cache
+from controllers.kube_scheduler.decisions import Decisions
 from controllers.kube_scheduler.events_to_wake import ClusterChange, WakeTable, node_change
 from controllers.kube_scheduler.framework import ClusterEvent, Code, Nomination, Status
 from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes
@@ -67,6 +68,9 @@ class Scheduler:
         self._preempting: set[str] = set()
         """Pods (uid) whose victims are being told to go."""
         self.cache = Cache()
+        self.decisions = Decisions(clock)
+        self.namespace_labels: Callable[[str], Mapping[str, str]] = lambda name: {}
+        """Known as soon as a pod has said something of others."""
         self._wake = asyncio.Event()
         self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set)
         self._tasks: dict[asyncio.Task[None] | None, None] = {}
@@ -120,6 +124,7 @@ class Scheduler:
     def _gone(self, pod: Object) -> bool:
         uid = objects.uid(pod)
         self.queue.remove(uid)
+        self.decisions.forget(uid)
         held = self.cache.holds(uid)
         self.cache.remove_pod(uid)
         self._preempting.discard(uid)
@@ -183,6 +188,13 @@ class Scheduler:
             self._loading += 1
             self._background(self._extend(self._extensions.pop(need)))
 
+    async def load_for(self, pods: Sequence[Object]) -> None:
+        """What it would load if these pods came."""
+        needs = {need for pod in pods for need in self._shapes.of(pod).needs}
+        for need in sorted(needs & self._extensions.keys()):
+            self._loading += 1
+            await self._extend(self._extensions.pop(need))
+
     async def _extend(self, load: Extension) -> None:
         add = await load()
         self._use(add(self._profile))
@@ -245,6 +257,7 @@ class Scheduler:
             self._say_why(info, "SchedulerError", f"{type(error).__name__}: {error}")
             return
         if isinstance(found, Refusal):
+            self.decisions.refused(info.uid, found)
             self.queue.refused(queued, found.plugins)
             if found.nomination is not None:
                 self._preempt(info, found.nomination)
@@ -252,11 +265,12 @@ class Scheduler:
         elif (status := self._reserve(info, found)) is not None:
             self._refused(queued, found, status)
         else:
+            self.decisions.placed(info.uid, found.node, found.merits)
             self._background(self._bind(queued, found))
 
     def _reserve(self, info: PodInfo, placement: Placement) -> Status | None:
         """Reserve and Permit belong to the cycle: the next pod sees what this one took."""
-        node, state = placement
+        node, state, _ = placement
         for reserve in self._profile.reserve:
             if (status := reserve.reserve(state, info, node)) is not None:
                 return status
@@ -321,7 +335,7 @@ class Scheduler:
     # ---- binding
 
     async def _bind(self, queued: QueuedPod, placement: Placement) -> None:
-        info, (node, state) = queued.info, placement
+        info, (node, state, _) = queued.info, placement
         try:
             status = await self._binding_cycle(info, placement)
         except NotFound:
@@ -356,20 +370,33 @@ class Scheduler:
         self._say_why(info, "SchedulerError", message)
 
     async def _binding_cycle(self, info: PodInfo, placement: Placement) -> Status | None:
-        node, state = placement
+        node, state, _ = placement
         for pre_bind in self._profile.pre_bind:
             if (status := await pre_bind.pre_bind(state, info, node)) is not None:
                 return status
         return await self._profile.bind[0].bind(state, info, node)
 
     def _give_back(self, info: PodInfo, placement: Placement) -> None:
-        node, state = placement
+        node, state, _ = placement
         for plugin in reversed(self._profile.reserve):
             plugin.unreserve(state, info, node)
         self.cache.forget(info)
         self._moved(_ROOM_WAS_MADE)
 
     # ---- saying why
+
+    @property
+    def profile(self) -> Profile:
+        """With what has been loaded so far."""
+        return self._profile
+
+    @property
+    def assigner(self) -> Assigner:
+        return self._assigner
+
+    @property
+    def shapes(self) -> Shapes:
+        return self._shapes
 
     @cached_property
     def _writer(self) -> PodWriter:

@@ -60,12 +60,22 @@ class StaticScores:
     ) -> None:
         self._feasible = set(feasible)
         self._scores: list[_Scores] = []
+        self.plugins: tuple[tuple[str, int], ...] = ()
+        """In the order of `points`."""
+        alike: list[tuple[str, int]] = []
+        self._alike: tuple[int, ...] = ()
         chosen = list(candidates)
         for plugin, weight in profile.score:
             if plugin.depends_on is DependsOn.STATIC:
                 raw = {index: plugin.score(state, pod, nodes[index]) for index in chosen}
-                if len(set(raw.values())) > 1:  # else it tells no node from another
+                values = set(raw.values())
+                if len(values) > 1:
                     self._scores.append(_Scores(plugin, weight, raw, self._feasible))
+                    self.plugins = (*self.plugins, (plugin.name, weight))
+                elif values:  # it tells no node from another
+                    alike.append((plugin.name, weight))
+                    self._alike = (*self._alike, weight * plugin.normalize({"": values.pop()})[""])
+        self.plugins = (*self.plugins, *alike)
 
     def set_feasible(self, index: int, feasible: bool) -> bool:
         """Whether the totals of the other nodes have changed by it."""
@@ -79,5 +89,9 @@ class StaticScores:
         return bool(changed)
 
     def total(self, index: int) -> int:
-        """Of a feasible node."""
+        """Of a feasible node, without what all nodes have."""
         return sum(scores.of(index) for scores in self._scores)
+
+    def points(self, index: int) -> tuple[int, ...]:
+        """Of a feasible node, by plugin."""
+        return tuple([scores.of(index) for scores in self._scores]) + self._alike if self._scores else self._alike

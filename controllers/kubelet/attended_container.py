@@ -12,7 +12,7 @@ from controllers.kubelet.commands.errors import NotInterpreted
 from controllers.kubelet.commands.process import Execution
 from controllers.kubelet.life import KILLED, Life
 from controllers.kubelet.runtime import Exit, ProbeOutcome
-from controllers.kubelet.simulated_runtime import HOOKING, PROBING, SimulatedContainer, exit_of
+from controllers.kubelet.simulated_container import HOOKING, PROBING, SimulatedContainer, exit_of
 from kctl.apimachinery.clock import Clock, Timer
 from kctl.apimachinery.objects import Object
 

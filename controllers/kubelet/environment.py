@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
@@ -14,22 +16,36 @@ from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.objects import Object
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+LONGEST_STRING = 128 * 1024
+"""Of one variable or argument, as Linux has it (MAX_ARG_STRLEN): what refers to itself in turn would double without end."""
+LARGEST = 2 * 1024 * 1024
+"""Of all variables of a process: a quarter of the default stack."""
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['(.*)'\]")
 
 
 def expand(text: str, values: Mapping[str, str]) -> tuple[str, list[str]]:
-    """$(NAME) by its value, $$ by $; references without a value are left as they are and listed."""
+    """$(NAME) by its value, $$ by $; references without a value are left as they are and listed. Raises OSError E2BIG."""
     missing: list[str] = []
+    size = len(text)
 
     def value(reference: re.Match[str]) -> str:
+        nonlocal size
         name = reference.group(1)
         if name is None:
             return "$"
         if not values.get(name):
             missing.append(name)
-        return values.get(name, reference.group(0))
+        found = values.get(name, reference.group(0))
+        size += len(found) - len(reference.group(0))
+        if size > LONGEST_STRING and found:
+            raise _too_long(name)
+        return found
 
     return _REFERENCE.sub(value, text), missing
+
+
+def _too_long(name: str) -> OSError:
+    return OSError(errno.E2BIG, os.strerror(errno.E2BIG), f"$({name})")
 
 
 def config_problem(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -> str:
@@ -48,9 +64,12 @@ def mount_problem(pod: Object, container: Object, lookup: Lookup, pod_ip: str) -
     mounts = _expanded(container.get("volumeMounts"))
     if not mounts:
         return ""
-    values = environment(pod, container, lookup, pod_ip)
-    for mount in mounts:
-        path, missing = expand(str(mount["subPathExpr"]), values)
+    try:
+        values = environment(pod, container, lookup, pod_ip)
+        paths = [expand(str(mount["subPathExpr"]), values) for mount in mounts]
+    except OSError as error:
+        return f"{error.strerror}: {error.filename}"
+    for path, missing in paths:
         if missing:
             return f"missing value for {', '.join(sorted(set(missing)))}"
         if path.startswith("/"):
@@ -73,13 +92,17 @@ def environment(
     before: Mapping[str, str] | None = None,
     allocatable: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """`before` (variables of services), envFrom, then env in order; later ones see and replace earlier ones."""
+    """`before` (variables of services), envFrom, then env in order; later ones see and replace earlier ones. Raises OSError E2BIG where
+    they are more than a process can be given."""
     variables: dict[str, str] = dict(before or {})
     for source in container.get("envFrom") or ():
         prefix = str(source.get("prefix") or "")
         kind, reference = (CONFIG_MAP, source["configMapRef"]) if "configMapRef" in source else (SECRET, source.get("secretRef") or {})
         obj = lookup(kind, f"{objects.namespace(pod)}/{reference.get('name')}") or {}
         variables.update({prefix + key: _plain(kind, value) for key, value in (obj.get("data") or {}).items()})
+    size = sum(map(len, variables.values()))
+    if size > LARGEST:
+        raise _too_long("envFrom")
     for variable in container.get("env") or ():
         source = variable.get("valueFrom")
         value = (
@@ -87,6 +110,9 @@ def environment(
         )
         if value is not None:
             variables[str(variable["name"])] = value
+            size += len(value)
+            if size > LARGEST:
+                raise _too_long(str(variable["name"]))
     return variables
 
 

@@ -14,7 +14,7 @@ from controllers.kubelet.network.pod_networks import PodNetworks
 from controllers.kubelet.network.real_connections import forward_to, real_address
 from controllers.kubelet.pod_worker import PodWorker
 from controllers.kubelet.runtime import RealContainer
-from controllers.kubelet.simulated_runtime import SimulatedContainer
+from controllers.kubelet.simulated_container import SimulatedContainer
 from controllers.kubelet.terminal_line import TerminalLine
 from kctl.apimachinery import status
 from kctl.client.kubelet import ByteStream, CannotRun, Forward, Process, Terminal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from controllers.kubelet import images
@@ -17,7 +18,7 @@ from controllers.kubelet.commands.termination import path_of, termination_messag
 from controllers.kubelet.life import KILLED, Life
 from controllers.kubelet.live_log import LiveLog
 from controllers.kubelet.runtime import Exit, ProbeOutcome
-from controllers.kubelet.simulated_runtime import HOOKING, LOGGING, PROBING, SHORTEST_RUN_SECONDS, SimulatedContainer, exit_of
+from controllers.kubelet.simulated_container import HOOKING, LOGGING, PROBING, SHORTEST_RUN_SECONDS, SimulatedContainer, exit_of
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError
@@ -71,8 +72,8 @@ class LiveContainer(SimulatedContainer):
 
     def plan_exit(self, already_ran_seconds: float) -> None:
         sandbox = self._runtime.sandboxes.of(self._listener.pod)
-        words = sandbox.command_line(self._spec, self._command)
         try:
+            words = sandbox.command_line(self._spec, self._command)
             life = self._life = Life(sandbox, self._spec, words, self._runtime.clock, self._log.write)
             life.world.random.seed(self._runtime.randomness.getrandbits(32))
             life.world.terminal = bool(self._spec.get("tty"))
@@ -81,7 +82,8 @@ class LiveContainer(SimulatedContainer):
         except NotInterpreted as why:
             self._refused(str(why))
         except OSError as why:
-            self._refused(f"its volume mounts ({why.strerror}: {why.filename})")
+            what = "its variables" if why.errno == errno.E2BIG else "its volume mounts"
+            self._refused(f"{what} ({why.strerror}: {why.filename})")
 
     def _refused(self, why: str) -> None:
         self._main, self._given_up = None, True

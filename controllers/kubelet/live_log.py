@@ -35,9 +35,15 @@ class LiveLog:
             else:
                 self._lines.append((now, bytearray(line)))
             self._size += len(line)
-        while self._lines and (self._size > LIVE_OUTPUT_BYTES or len(self._lines) > _MOST_LINES):
-            self._size -= len(self._lines.pop(0)[1])
-            self._dropped += 1
+        old = max(len(self._lines) - _MOST_LINES, 0)
+        size = self._size - sum(len(line) for _, line in self._lines[:old])
+        while old < len(self._lines) and size > LIVE_OUTPUT_BYTES:
+            size -= len(self._lines[old][1])
+            old += 1
+        if old:
+            del self._lines[:old]
+            self._size = size
+            self._dropped += old
         self._tell()
 
     def close(self) -> None:

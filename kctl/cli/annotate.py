@@ -18,4 +18,5 @@ class Annotate(MetadataEdit):
     what = "annotation"
     field_name = "annotations"
     done = "annotated"
+    recursive: bool = options.recursive(default=True)
     field_manager: str = options.field_manager("kubectl-annotate")

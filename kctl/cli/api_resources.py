@@ -48,11 +48,18 @@ class ApiResources(Command):
         help="When using the default or custom-column output format, don't print headers (default print headers).",
     )
     output: str = flag("-o", "--output", help="Output format. One of: (json, yaml, kyaml, name, wide).")
+    show_managed_fields: bool = flag(
+        "--show-managed-fields",
+        kind="bool",
+        help="If true, keep the managedFields when printing objects in JSON or YAML format. Lists of resources have none.",
+    )
     sort_by: str = flag(
         "--sort-by",
         help="If non-empty, sort list of resources using specified field. The field can be either 'name' or 'kind'.",
     )
     verbs: Sequence[str] = flag("--verbs", kind="slice", help="Limit to resources that support the specified verbs.")
+
+    without_effect = frozenset({"show_managed_fields"})
 
     async def run(self) -> None:
         if self.arguments:

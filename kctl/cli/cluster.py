@@ -13,6 +13,7 @@ import click
 
 from kctl.cli.cluster_clock import clock
 from kctl.cli.cluster_node import node
+from kctl.cli.cluster_snapshot import snapshot
 from kctl.cli.terminal import Colour, Progress, coloured
 
 if TYPE_CHECKING:
@@ -273,3 +274,4 @@ def cluster_names() -> list[str]:
 
 cluster.add_command(clock)
 cluster.add_command(node)
+cluster.add_command(snapshot)

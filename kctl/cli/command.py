@@ -48,10 +48,15 @@ class Command:
     arguments: tuple[str, ...]
 
     def __init_subclass__(cls) -> None:
-        """Gather the flags of the class and of those it inherits from, by attribute."""
+        """Gather the flags of the class and of those it inherits from, by attribute. What is no flag any more in a class is none of
+        its flags: `kustomize = ""` takes -k away."""
         cls.flags = {}
         for base in reversed(cls.__mro__):
-            cls.flags |= {name: value for name, value in vars(base).items() if isinstance(value, Flag)}
+            for name, value in vars(base).items():
+                if isinstance(value, Flag):
+                    cls.flags[name] = value
+                elif name in cls.flags:
+                    del cls.flags[name]
 
     def __init__(self, session: Session, arguments: Sequence[str] = (), **values: Any) -> None:
         self.session = session

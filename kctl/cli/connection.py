@@ -112,6 +112,11 @@ def _headers(session: Invocation) -> dict[str, str | list[str]]:
     from kctl.client.credentials import CredentialError, authorization
 
     headers: dict[str, str | list[str]] = {"User-Agent": f"kctl/{KUBERNETES_VERSION} (linux/python) kubernetes"}
+    plugin = str((session.configuration.user.get("exec") or {}).get("command") or "")
+    if plugin and not session.may_run_plugin(plugin):
+        raise CommandError(
+            f'getting credentials: plugin "{plugin}" not allowed: the credential plugin policy of the kuberc file forbids it'
+        )
     try:
         value = authorization(session.configuration.user)
     except CredentialError as error:

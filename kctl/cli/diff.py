@@ -143,7 +143,7 @@ class Diff(Manifests, Command):
     def _conflict(self, error: Conflict) -> Exception:
         if not self.server_side:
             return error
-        from kctl.cli.apply.command import conflict_text
+        from kctl.cli.apply.errors import conflict_text
 
         return CommandError(conflict_text(error))
 

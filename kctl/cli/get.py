@@ -35,6 +35,13 @@ EXAMPLES = """
   # List all pods existing in all namespaces
   kctl get pods --all-namespaces
 
+  # Tell why pods are not running
+  kctl get pods --why
+
+  # A deployment as one would have written it, and really everything in a namespace
+  kctl get deployment web -o yaml --clean
+  kctl get all --really-all
+
   # List the pods that there were ten minutes ago, and a deployment as it was at a revision
   kctl get pods --at "10m ago"
   kctl get deployment web -o yaml --at 4711
@@ -77,6 +84,12 @@ class Get(Getting):
                 raise CommandError("arguments may not be passed when --raw is specified")
         if self.at and (self.raw or self.watch or self.watch_only or self.subresource):
             raise CommandError("--at may not be specified with --raw, --watch, --watch-only or --subresource")
+        if self.clean and self.output not in ("yaml", "json", "kyaml"):
+            raise CommandError("--clean can only be used with -o yaml, json or kyaml")
+        if self.why and not (self.human and self.server_print):
+            raise CommandError("--why can only be used with tables that the server makes")
+        if self.really_all and self.arguments != ("all",):
+            raise CommandError("--really-all can only be used with the type 'all'")
         if self.show_labels and self.output not in ("", "wide"):
             raise CommandError(f"--show-labels option cannot be used with {self.output} printer")
         if self.output_watch_events and not (self.watch or self.watch_only):
@@ -115,8 +128,17 @@ class Get(Getting):
         raise_all(errors)
 
     async def _selections(self, builder: Builder) -> list[Selection]:
+        if self.really_all:
+            from kctl.cli.tree.relations import listable
+
+            types = await listable(self.session, namespaced_only=not self.all_namespaces)
+            namespace = "" if self.all_namespaces else self.session.namespace
+            return [Selection(one, namespace if one.namespaced else "") for one in types]
         if not builder.has_files:
-            return await builder.selections(self.arguments)
+            selections = await builder.selections(self.arguments)
+            if self.why and any(one.resource.group_resource != "pods" for one in selections):
+                raise CommandError("--why can only be used with pods")
+            return selections
         if self.arguments:
             raise CommandError("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well")
         infos = await builder.objects()

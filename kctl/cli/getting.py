@@ -103,6 +103,17 @@ class Getting(Manifests, Command):
         "--at",
         help='Show the cluster as it was: at a revision that `kctl history` shows, or at a moment ("10m ago", 2026-11-28T07:00:00Z, 07:00), as far back as the server keeps its history.',
     )
+    clean: bool = flag(
+        "--clean",
+        kind="bool",
+        help="With -o yaml or json: show objects as one would write them, without status, server-side metadata and well-known defaults.",
+    )
+    why: bool = flag("--why", kind="bool", help="Of pods: show in one line why each is not running.")
+    really_all: bool = flag(
+        "--really-all",
+        kind="bool",
+        help="With the type 'all': every kind that the server can list, custom resources, config maps and secrets too (but events).",
+    )
     selector: str = options.selector()
     field_selector: str = options.field_selector()
     all_namespaces: bool = options.all_namespaces()
@@ -140,7 +151,7 @@ class Getting(Manifests, Command):
     def query(self) -> dict[str, str]:
         if not self.human or not self.server_print:
             return {}
-        if self.sort_by:
+        if self.sort_by or self.why:
             return {"includeObject": "Object"}
         needs_metadata = self.all_namespaces or self.show_labels or self.label_columns
         return {} if needs_metadata else {"includeObject": "None"}
@@ -188,6 +199,10 @@ class Getting(Manifests, Command):
     def as_table(self, answer: Answer) -> dict[str, Any]:
         """The Table, or one made here from objects (--server-print=false and servers that cannot)."""
         if answer.is_table:
+            if self.why:
+                from kctl.cli.tree.columns import with_reasons
+
+                return with_reasons(answer.object)
             return answer.object
         from kctl.cli.local_table import table_of
 
@@ -211,7 +226,7 @@ class Getting(Manifests, Command):
         from kctl.printers.printer import OutputError
 
         try:
-            return printer_for(
+            made = printer_for(
                 self.output,
                 self.template,
                 allow_missing_keys=self.allow_missing_template_keys,
@@ -221,3 +236,8 @@ class Getting(Manifests, Command):
             )
         except OutputError as error:
             raise CommandError(str(error)) from None
+        if self.clean:
+            from kctl.cli.tree.clean import clean
+
+            return lambda obj: made(clean(obj))
+        return made

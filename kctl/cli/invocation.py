@@ -44,6 +44,8 @@ class Invocation:
         self.blocking = False
         self.flags: dict[str, Any] = {}
         self.warned: set[str] = set()
+        self.may_run_plugin: Callable[[str], bool] = lambda command: True
+        """Whether a program may be asked for credentials, by the user's preferences."""
         self._date: tuple[bytes, float] | None = None
         self._kubeconfig: Kubeconfig | None = None
         self._configuration: ResolvedConfig | None = None

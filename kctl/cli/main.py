@@ -9,6 +9,7 @@ import gc
 
 gc.disable()  # importing makes no garbage; enabled again below
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -64,6 +65,8 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "taint": _at("nodes.taint", MANAGEMENT, "Update the taints on one or more nodes", "Taint"),
     "cluster-info": _at("cluster_info.command", MANAGEMENT, "Display cluster information", "ClusterInfo"),
     "history": _at("past.history", TROUBLE, "Show the revisions of an object: who changed what, and when", "History"),
+    "story": _at("story.command", TROUBLE, "Tell how an object came to be: who did what, when", "Story"),
+    "tree": _at("tree.command", TROUBLE, "Show an object with its owners and all that it owns, and how each fares", "Tree"),
     "undo": _at("past.undo", TROUBLE, "Put an object back to an earlier revision, also a deleted one", "Undo"),
     "auth": _at("auth", TROUBLE, "Inspect authorization", "Auth"),
     "describe": _at("describe.command", TROUBLE, "Show details of a specific resource or group of resources", "Describe"),
@@ -71,9 +74,11 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "attach": _at("remote.attach", TROUBLE, "Attach to a running container", "Attach"),
     "exec": _at("remote.exec", TROUBLE, "Execute a command in a container", "Exec"),
     "port-forward": _at("remote.port_forward", TROUBLE, "Forward one or more local ports to a pod", "PortForward"),
+    "why": _at("why", TROUBLE, "Show why a pod is on its node, or on none", "Why"),
+    "schedule": _at("schedule", TROUBLE, "Show where pods would be placed, without creating them", "Schedule"),
+    "proxy": _at("proxy.command", TROUBLE, "Run a proxy to the Kubernetes API server", "Proxy"),
     "cp": _at("remote.cp", TROUBLE, "Copy files and directories to and from containers", "Cp"),
     "debug": _at("debug.command", TROUBLE, "Create debugging sessions for troubleshooting workloads and nodes", "Debug"),
-    "proxy": _at("proxy.command", TROUBLE, "Run a proxy to the Kubernetes API server", "Proxy"),
     "events": _at("events", TROUBLE, "List events", "Events"),
     "diff": _at("diff", ADVANCED, "Diff the live version against a would-be applied version", "Diff"),
     "apply": _at("apply.command", ADVANCED, "Apply a configuration to a resource by file name or stdin", "Apply"),
@@ -89,19 +94,13 @@ COMMANDS: Final[dict[str, Lazy]] = {
         "api_versions", OTHER, 'Print the supported API versions on the server, in the form of "group/version"', "ApiVersions"
     ),
     "config": _at("config", OTHER, "Modify kubeconfig files", "Config"),
+    "kuberc": _at("kuberc", OTHER, "Manage user preferences (the kuberc file)", "Kuberc"),
     "options": _at("global_options", "", "Print the list of flags inherited by all commands", "Options"),
     "plugin": _at("plugin", OTHER, "Provides utilities for interacting with plugins", "Plugin"),
     "version": _at("version", OTHER, "Print the client and server version information", "Version"),
+    "alpha": _at("alpha", "", "Commands for features in alpha", "Alpha"),
     "__complete": _at("completion", "", "Answer a shell's question for completions", "Complete"),
 }
-
-
-NOT_YET: Final = frozenset(
-    [
-        "alpha",
-        "kuberc",
-    ]
-)
 
 
 def unknown(name: str) -> str:
@@ -117,13 +116,10 @@ class Root(Group):
 
     name = PROGRAM
     members = COMMANDS
-    not_yet = NOT_YET
     takes_plugins = True
 
     @classmethod
     def refuse(cls, name: str, program: str) -> None:
-        if name in cls.not_yet:
-            raise CommandError(f'"{program} {name}" is not supported yet')
         raise CommandError(unknown(name))
 
     def print_help(self) -> None:
@@ -135,9 +131,22 @@ class Root(Group):
         self.print_help()
 
 
+def has_preferences(arguments: Sequence[str]) -> bool:
+    """Whether a kuberc file may say something of this command line. Cheap: each command asks it."""
+    if os.environ.get("KUBECTL_KUBERC", "").lower() in ("false", "0", "f") or "__complete" in arguments[:1]:
+        return False
+    if os.environ.get("KUBERC") or any(word.startswith("--kuberc") for word in arguments):
+        return True
+    return os.path.exists(os.path.join(os.path.expanduser("~"), ".kube", "kuberc"))
+
+
 def run(arguments: Sequence[str], session: Session) -> int:
     """One command line, and its exit code. Nothing is raised but what a signal raises."""
     try:
+        if has_preferences(arguments):
+            from kctl.cli.kuberc.preferences import applied
+
+            arguments = applied(Root, arguments, session)
         invoke(Root, arguments, session)
         session.check_warnings()
         return 0
@@ -172,15 +181,11 @@ def main() -> None:
 
 def _close_quietly() -> None:
     """The reader of stdout is gone (`kctl get pods | head -1`): nothing is left to say."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave(code: int) -> None:
     """Without tearing the interpreter down: a command has closed what it opened, and freeing 1,000 pods costs time."""
-    import os
-
     try:
         sys.stdout.flush()
         sys.stderr.flush()

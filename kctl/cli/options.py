@@ -44,6 +44,10 @@ GLOBAL_FLAGS: Final[tuple[Flag, ...]] = (
         help="If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure",
     ),
     flag("--kubeconfig", help="Path to the kubeconfig file to use for CLI requests."),
+    flag(
+        "--kuberc",
+        help="Path to the kuberc file to use for preferences. This can be disabled by exporting KUBECTL_KUBERC=false feature gate or turning off the feature KUBERC=off.",
+    ),
     flag("--match-server-version", kind="bool", default=False, help="Require server version to match client version"),
     flag("-n", "--namespace", help="If present, the namespace scope for this CLI request"),
     flag("--password", help="Password for basic authentication to the API server"),
@@ -71,17 +75,22 @@ GLOBAL_FLAGS: Final[tuple[Flag, ...]] = (
 )
 
 
+def recursive(*, default: bool = False) -> Any:
+    return flag(
+        "-R",
+        "--recursive",
+        kind="bool",
+        default=default,
+        help="Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory.",
+    )
+
+
 class Manifests:
     """-f, -k and -R. Commands say what their files are for: `filename: Sequence[str] = options.filename("...")`."""
 
     filename: Sequence[str] = flag("-f", "--filename", kind="slice", help="containing the resource")
     kustomize: str = flag("-k", "--kustomize", help="Process the kustomization directory. This flag can't be used together with -f or -R.")
-    recursive: bool = flag(
-        "-R",
-        "--recursive",
-        kind="bool",
-        help="Process the directory used in -f, --filename recursively. Useful when you want to manage related manifests organized within the same directory.",
-    )
+    recursive: bool = recursive()
 
 
 GLOBAL_FLAGS_WITHOUT_EFFECT: Final = frozenset({"disable_compression"})

@@ -11,6 +11,7 @@ from kctl.apimachinery.resources import ResourceType, built_in
 from kctl.apimachinery.status import NotFound
 from kctl.cli import options
 from kctl.cli.create.generator import Generator, with_namespace
+from kctl.cli.deletion import propagation
 from kctl.cli.errors import CommandError, Exit
 from kctl.cli.flags import flag
 from kctl.cli.options import Manifests
@@ -26,12 +27,15 @@ _IMAGE = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::[\w][\w.-]{{0,127}})
 class Run(Manifests, Generator):
     """Create a pod that runs one image.
 
-    What comes after NAME are the container's arguments, or its command with --command.
+    What comes after NAME are the container's arguments, or its command with --command. --force, --grace-period, --timeout, --wait,
+    -k and -R are taken and do nothing, as kubectl's: only --rm deletes, and does not wait.
     """
 
     name = "run"
     usage = "NAME --image=image [--env=key=value] [--port=port] [--dry-run=server|client] [--command] -- [COMMAND] [args...]"
     required = ("image",)
+    schema_check = "strict"
+    without_effect = frozenset({"filename", "force", "grace_period", "kustomize", "recursive", "timeout", "wait"})
     blocking = False
     examples = """
   # Start a nginx pod
@@ -134,6 +138,7 @@ class Run(Manifests, Generator):
             raise CommandError(f'invalid image name "{self.image}": invalid reference format')
         if self.tty and not self.stdin:
             raise CommandError("-i/--stdin is required for containers with -t/--tty=true")
+        propagation(self.cascade)
         if self.expose and not self.port:
             raise CommandError("--port must be set when exposing a service")
         if self.restart not in _RESTART:
@@ -227,7 +232,7 @@ class Run(Manifests, Generator):
         client = await self.session.client()
         for resource, name in made:
             try:
-                await client.delete(resource, name, space, propagation_policy="Background")
+                await client.delete(resource, name, space, propagation_policy=propagation(self.cascade))
             except NotFound:
                 continue
             if not self.quiet:

@@ -53,8 +53,9 @@ if TYPE_CHECKING:
     "--image",
     "images",
     multiple=True,
-    metavar="NAME=FOLDER",
-    help="Root folder of an image for pods that are processes; NAME=host is this machine's file system. Can be given more than once.",
+    metavar="NAME=PATH",
+    help="Image for pods that are processes: its root folder, an OCI layout or a tarball (docker save); NAME=host is this machine's file "
+    "system. Can be given more than once.",
 )
 @click.option("--audit-policy-file", default=None, help="File with the audit.k8s.io/v1 Policy: which requests are logged, and how closely.")
 @click.option("--audit-log-path", default=None, help="File that requests are logged to, as the policy says; '-' is standard output.")

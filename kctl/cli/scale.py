@@ -36,7 +36,7 @@ class Scale(ObjectOutput, Manifests, Command):
     usage = "[--resource-version=version] [--current-replicas=count] --replicas=COUNT (-f FILENAME | TYPE NAME)"
     examples = EXAMPLES
 
-    replicas: int = flag("--replicas", kind="int", default=-1, help="The new desired number of replicas. Required.")
+    replicas: int = flag("--replicas", kind="int", help="The new desired number of replicas. Required.")
     current_replicas: int = flag(
         "--current-replicas", kind="int", default=-1, help="Precondition for current size. -1 (default) for no condition."
     )

@@ -15,7 +15,8 @@ from kctl.cli.builder import Builder, Selection, qualified_name
 from kctl.cli.command import Command
 from kctl.cli.errors import CommandError, UsageError
 from kctl.cli.flags import flag
-from kctl.cli.options import Manifests
+from kctl.cli.options import Manifests, ObjectOutput
+from kctl.cli.results import Results
 from kctl.cli.session import Session
 from kctl.cli.targets import Target, fetch
 from kctl.client.client import Client
@@ -108,7 +109,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-class Wait(Manifests, Command):
+class Wait(ObjectOutput, Manifests, Command):
     """Wait for a specific condition on one or many resources.
 
     The command takes several resources and waits until the condition is seen on every one of them.
@@ -134,7 +135,8 @@ class Wait(Manifests, Command):
     )
     all: bool = flag("--all", kind="bool", help="Select all resources in the namespace of the specified resource types")
     local: bool = flag("--local", kind="bool", help="If true, annotation will NOT contact api-server but run locally.")
-    output: str = flag("-o", "--output", help="Output format. One of: (json, yaml, name).")
+    recursive: bool = options.recursive(default=True)
+    kustomize = ""
     all_namespaces: bool = options.all_namespaces()
     selector: str = options.selector()
     field_selector: str = options.field_selector()
@@ -155,10 +157,12 @@ class Wait(Manifests, Command):
 
     async def run(self) -> None:
         goal = self.goal
+        results = Results.of(self)
+        results.check()
         builder = Builder(
             self.session,
             self.filename,
-            self.kustomize,
+            "",
             self.recursive,
             self.selector,
             self.field_selector,
@@ -179,18 +183,16 @@ class Wait(Manifests, Command):
             except (ApiError, CommandError) as error:
                 builder.errors.append(error)
                 continue
-            _report(self.session, selection, obj, self.output)
+            _report(self.session, results, selection, obj)
         builder.finish()
 
 
-def _report(session: Session, selection: Selection, obj: Object | None, output: str) -> None:
-    if output in ("", "name"):
+def _report(session: Session, results: Results, selection: Selection, obj: Object | None) -> None:
+    if not results.prints_objects:
         name = qualified_name(selection.resource, selection.name)
-        session.print(name if output else f"{name} condition met")
+        session.print(name if results.output else f"{name} condition met")
     elif obj is not None:
-        from kctl.cli.results import Results
-
-        Results(session, output).print_object(obj)
+        results.print_object(obj)
 
 
 async def _selections(builder: Builder, arguments: tuple[str, ...]) -> list[Selection]:

@@ -25,6 +25,14 @@ def api_server_config(pki: Pki | None, host: str, port: int = 6443, authorizatio
         service_account_key=pki["sa.key"].read_bytes(),
         cluster_ca=pki["ca.crt"].read_bytes(),
         cluster_signing_key=pki["ca.key"].read_bytes(),
+        requestheader_client_ca=_front_proxy(pki, "ca.crt"),
+        proxy_client_certificate=_front_proxy(pki, "client.crt"),
+        proxy_client_key=_front_proxy(pki, "client.key"),
         warnings_on_write=annotation_warnings,
         not_acted_on=NOT_ACTED_ON,
     )
+
+
+def _front_proxy(pki: Pki, name: str) -> bytes:
+    """b'' for keys of an older kctl that no cluster was started with since."""
+    return pki[f"front-proxy-{name}"].read_bytes() if pki.has_front_proxy else b""

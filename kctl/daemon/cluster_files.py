@@ -19,7 +19,7 @@ from kctl.daemon.private_files import restrict
 
 _DATABASE = ("state.db", "state.db-wal", "state.db-shm", "state.db-journal", "state.db.lock", "state.db.migrated")
 _LOGS = (*(f"{component}.log{suffix}" for component in logs.COMPONENTS for suffix in ("", ".1")), "daemon.out")
-FOLDERS = {"logs": _LOGS, "pki": pki.FILES, pki.UNFINISHED: pki.FILES}
+FOLDERS = {"logs": _LOGS, "pki": pki.ALL_FILES, pki.UNFINISHED: pki.ALL_FILES}
 FILES = (
     *_DATABASE,
     "kubeconfig",

@@ -122,6 +122,7 @@ class KubeSchedulerComponent:
         async with context.informers(identity) as informers:
             client = context.client_for(identity)
             self.scheduler = KubeScheduler(client, informers, context.clock, context.randomness(self.name))
+            context.api_server.parts.scheduler.answers = self.scheduler.answers
             await self.scheduler.run(ready, stop)
 
 

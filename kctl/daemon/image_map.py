@@ -1,4 +1,4 @@
-"""`--image NAME=FOLDER`: the map of images that pods which are processes run in."""
+"""`--image NAME=PATH`: the map of images that pods which are processes run in."""
 
 from controllers.kubelet.process_runtime.image_map import InvalidImageMap, parse
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-import orjson
-
+from kctl.apimachinery.json_reading import read_json
 from kctl.daemon import private_files
 from kctl.daemon.damage import DamagedFile
 
@@ -59,6 +58,8 @@ class ClusterLock:
     def publish(self, server: str, started_at: str = "") -> None:
         """Say where the cluster is served."""
         assert self._descriptor is not None
+        import orjson  # commands only read the record: see json_reading
+
         record = orjson.dumps({"pid": os.getpid(), "server": server, "startedAt": started_at})
         os.pwrite(self._descriptor, record.ljust(_RECORD_BYTES - 1) + b"\n", 0)
         os.ftruncate(self._descriptor, _RECORD_BYTES)
@@ -120,7 +121,7 @@ def _read(path: Path, descriptor: int) -> Holder:
     if not data.strip():
         return Holder(0, "")
     try:
-        record: Any = orjson.loads(data)
+        record: Any = read_json(data)
         process_id, server, started_at = record["pid"], record["server"], record["startedAt"]
     except (ValueError, TypeError, KeyError, RecursionError):
         process_id = server = started_at = None

@@ -17,7 +17,8 @@ def node_names(cluster: str, count: int) -> list[str]:
 
 def simulated_nodes(config: ClusterConfig, static_pods: Sequence[StaticPod] = ()) -> list[NodeConfig]:
     """`static_pods` run on the first node, which is the control plane."""
-    return [_node(config, name, static_pods, first=index == 0) for index, name in enumerate(node_names(config.name, config.nodes))]
+    names = node_names(config.node_prefix or config.name, config.nodes)
+    return [_node(config, name, static_pods, first=index == 0) for index, name in enumerate(names)]
 
 
 def _node(config: ClusterConfig, name: str, static_pods: Sequence[StaticPod], *, first: bool) -> NodeConfig:

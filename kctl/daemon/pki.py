@@ -4,6 +4,8 @@
     apiserver.crt apiserver.key   serving certificate of kube-apiserver
     admin.crt admin.key           client certificate of kubernetes-admin in system:masters
     sa.key                        signs service account tokens
+    front-proxy-ca.crt, .key      signs the next one, and nothing else
+    front-proxy-client.crt, .key  by which extension API servers know kube-apiserver when it says for whom it asks
 
 Made once, at the first start, and checked at every later one, for which importing `cryptography` is not needed.
 """
@@ -34,9 +36,13 @@ _DER_SEQUENCE = 0x30
 
 
 FILES = ("ca.crt", "ca.key", "apiserver.crt", "apiserver.key", "admin.crt", "admin.key", "sa.key")
+FRONT_PROXY_FILES = ("front-proxy-ca.crt", "front-proxy-ca.key", "front-proxy-client.crt", "front-proxy-client.key")
+"""Clusters of an older kctl have none of them: they are made at the next start."""
+ALL_FILES = FILES + FRONT_PROXY_FILES
 UNFINISHED = "pki.new"
 """The folder they are made in; it becomes pki/ when all are there."""
 _PAIRS = ("ca", "apiserver", "admin")
+_FRONT_PROXY_PAIRS = ("front-proxy-ca", "front-proxy-client")
 _MAXIMUM_BYTES = 64 * 1024
 _ADVICE = (
     "restore it from a copy; or move the folder {folder} away, then new keys are made and all kubeconfigs and tokens given out are void"
@@ -54,13 +60,19 @@ class Pki:
     def exists(self) -> bool:
         return os.path.lexists(self.directory)
 
+    @property
+    def has_front_proxy(self) -> bool:
+        """All of it: the last file gets its place when the others have theirs."""
+        return os.path.lexists(self[FRONT_PROXY_FILES[-1]])
+
     def check(self) -> None:
         """Every file is there, whole, and each certificate goes with its key. Raises DamagedFile."""
         import ssl
 
-        for name in FILES:
+        has_front_proxy = self.has_front_proxy
+        for name in ALL_FILES if has_front_proxy else FILES:
             self._check_pem(self[name])
-        for pair in _PAIRS:
+        for pair in (*_PAIRS, *_FRONT_PROXY_PAIRS) if has_front_proxy else _PAIRS:
             try:
                 ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self[f"{pair}.crt"], self[f"{pair}.key"])
             except (ssl.SSLError, OSError):
@@ -103,6 +115,8 @@ def ensure(directory: Path, *, now: datetime, hosts: Sequence[str]) -> Pki:
     pki = Pki(directory)
     if pki.exists:
         pki.check()
+        if not pki.has_front_proxy:
+            _add_front_proxy(pki, now)
     else:
         unfinished = Pki(directory.with_name(UNFINISHED))
         private_files.make_folder(unfinished.directory)
@@ -128,6 +142,28 @@ def _make(pki: Pki, now: datetime, hosts: Sequence[str]) -> None:
         _write(pki[f"{file}.key"], _key_pem(key))
         _write(pki[f"{file}.crt"], _certificate_pem(leaf))
     _write(pki["sa.key"], _key_pem(ec.generate_private_key(ec.SECP256R1())))
+    _make_front_proxy(pki, now)
+
+
+def _make_front_proxy(pki: Pki, now: datetime) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority = _certificate("front-proxy-ca", "", authority_key, None, authority_key, now, CA_DAYS)
+    client = _certificate("front-proxy-client", "", key, authority, authority_key, now, LEAF_DAYS)
+    made = {"ca.crt": _certificate_pem(authority), "ca.key": _key_pem(authority_key), "client.crt": _certificate_pem(client)}
+    for name, data in {**made, "client.key": _key_pem(key)}.items():
+        _write(pki[f"front-proxy-{name}"], data)
+
+
+def _add_front_proxy(pki: Pki, now: datetime) -> None:
+    """To keys that are in use. Where this was interrupted it is done again."""
+    unfinished = Pki(pki.directory.with_name(UNFINISHED))
+    private_files.make_folder(unfinished.directory)
+    _make_front_proxy(unfinished, now)
+    for name in FRONT_PROXY_FILES:
+        unfinished[name].rename(pki[name])
+    unfinished.directory.rmdir()
 
 
 def _certificate(

@@ -76,7 +76,7 @@ async def _sync(registry: Registry, name: str, *, lenient: bool) -> bool:
     wanted["lastTransitionTime"] = times.rfc3339(registry.clock.now())
 
     def change(obj: Object) -> Object:
-        others = [entry for entry in objects.status(obj).get("conditions") or () if entry.get("type") != "Dangling"]
+        others = objects.without_condition(objects.status(obj).get("conditions") or (), "Dangling")
         return objects.with_status(obj, conditions=[*others, wanted])
 
     with contextlib.suppress(ApiError):  # gone, or written again: the next change comes by here

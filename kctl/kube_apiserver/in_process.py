@@ -76,10 +76,8 @@ class InProcessTransport:
             timer = self._server.clock.machine.call_later(stream.options.timeout_seconds, stream.close)
         try:
             async for batch in stream:
-                if isinstance(batch, WatchFailure):
-                    yield [WatchEvent("ERROR", batch.error.status)]
-                elif isinstance(batch, Bookmark):
-                    yield [WatchEvent("BOOKMARK", batch.object(stream.endpoint))]
+                if isinstance(batch, Bookmark | WatchFailure):
+                    yield [_rare(stream.endpoint, batch)]
                 elif show is not None:
                     yield [WatchEvent(change.type, plain_data(show(change))) for change in batch]
                 elif self._form is CANONICAL:
@@ -104,6 +102,12 @@ class InProcessTransport:
 
     async def close(self) -> None:
         return
+
+
+def _rare(endpoint: ServedResource, event: Bookmark | WatchFailure) -> WatchEvent:
+    if isinstance(event, WatchFailure):
+        return WatchEvent("ERROR", event.error.status)
+    return WatchEvent("BOOKMARK", event.object(endpoint))
 
 
 def events(endpoint: ServedResource, batch: Sequence[Change]) -> list[WatchEvent]:

@@ -58,6 +58,11 @@ class Paths:
         first = path.split("/")[1]
         if path == "/kctl.dev/clock":
             return await self._clock(request)
+        if first == "kctl.dev":
+            await self._load("virtual_resources.scheduling")
+            from kctl.kube_apiserver.virtual_resources import scheduling
+
+            return await scheduling.handle(self._server.registry, request, path) or not_found()
         answer = _ANSWERS.get(first)
         if answer is None:
             return not_found()

@@ -146,9 +146,14 @@ class ApiServer:
         await policy_status.keep(self.registry, watcher)
 
     async def _keep_aggregator(self) -> None:
-        """Waits for the first APIService of an extension API server before it loads what leads there."""
+        """Waits for the first APIService of an extension API server before it loads what leads there. Such servers read at their start how
+        they know this one, before there is an APIService."""
         cache = self.storage.cache("apiregistration.k8s.io", "apiservices", False)
         watcher = cache.subscribe(None, "")
+        if self.config.requestheader_client_ca:
+            from kctl.kube_apiserver.aggregation import authentication
+
+            await authentication.publish(self.registry)
         seen: Sequence[Object] = [entry.object for entry in cache.entries.values()]
         while not any(obj["spec"].get("service") for obj in seen):
             batch = await watcher.next()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from kctl.kube_apiserver.config import ApiServerConfig
 if TYPE_CHECKING:
     import ssl
 
+    from kctl.client.scheduling import SchedulingAnswers
     from kctl.kube_apiserver.streaming.dialing import Dialer
 
 
@@ -34,6 +36,13 @@ class KubeletLink:
     """Of the server's port, where it has one: programs in simulated pods meet the same certificate."""
 
 
+@dataclass(slots=True)
+class SchedulerLink:
+    """To the scheduler in this process: `answers` is None where there is none."""
+
+    answers: Callable[[], SchedulingAnswers] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ServerParts:
     config: ApiServerConfig
@@ -42,3 +51,4 @@ class ServerParts:
     authenticator: Authenticator
     authorization: Authorization
     kubelets: KubeletLink = field(default_factory=KubeletLink)
+    scheduler: SchedulerLink = field(default_factory=SchedulerLink)

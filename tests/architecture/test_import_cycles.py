@@ -1,5 +1,5 @@
-"""No module needs itself: there are no circles of imports, counting those inside functions and under TYPE_CHECKING, which hide a circle
-but do not undo it.
+"""No module needs itself: there are no circles of imports, counting those inside functions, those under TYPE_CHECKING, and modules named
+in a string to be imported later (import_module, tables of commands), which hide a circle but do not undo it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def _module(path: Path) -> str:
 
 
 def _imports(name: str, path: Path, files: dict[str, Path]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    yield from _named_in_tables(name, tree, files)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in files)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -31,6 +33,31 @@ def _imports(name: str, path: Path, files: dict[str, Path]) -> Iterator[str]:
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield from ((inner,) if inner in files else (node.module,) if node.module in files else ())
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value:
+            yield from ((node.value,) if node.value in files else ())
+
+
+def _named_in_tables(name: str, tree: ast.Module, files: dict[str, Path]) -> Iterator[str]:
+    """What `import_module(f"some.package.{module}")` may import: the modules of that package that a string of the same file names."""
+    words = {node.value.partition(":")[0] for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    known = {"__name__": name, "_PACKAGE": name.rpartition(".")[0]}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            known |= {ast.unparse(target): node.value.value for target in node.targets}
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "import_module" and isinstance(call.args[0], ast.JoinedStr):
+            parts = [_text(part, known) for part in call.args[0].values]
+            if parts.count(None) == 1:
+                wholes = {"".join(word if part is None else part for part in parts) for word in words}
+                yield from wholes & files.keys()
+
+
+def _text(part: ast.expr, known: dict[str, str]) -> str | None:
+    """None for what is only known when it runs."""
+    if isinstance(part, ast.FormattedValue):
+        return known.get(ast.unparse(part.value))
+    assert isinstance(part, ast.Constant)
+    return str(part.value)
 
 
 def circles(graph: Graph) -> list[set[str]]:
@@ -70,6 +97,10 @@ def test_lazy_imports_and_those_for_types_count() -> None:
     graph = import_graph()
     assert "controllers.kubelet.fleet" in graph["kctl.daemon.components"]
     assert "store.etcd" in graph["kctl.daemon.component"]
+    assert "kctl.cli.apply.set_last_applied" in graph["kctl.cli.apply.command"]
+    assert "kctl.kube_apiserver.columns.pods" in graph["kctl.kube_apiserver.columns.kinds"]
+    assert "kctl.kube_apiserver.admission.priority" in graph["kctl.kube_apiserver.admission.chain"]
+    assert "controllers.kube_controller_manager.ttl" not in graph["controllers.kube_controller_manager.on_demand"]
 
 
 def test_no_module_needs_itself() -> None:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
+from kctl.daemon.pki import Pki
 from tests.conformance.api import MERGE, Api
 from tests.integration.whole_cluster import Cluster, whole_cluster
 
@@ -133,8 +134,9 @@ def template(labels: Object, image: str = "", annotations: Object | None = None,
 
 
 @asynccontextmanager
-async def suite(nodes: int = 3) -> AsyncIterator[Suite]:
-    async with whole_cluster(nodes) as cluster:
+async def suite(nodes: int = 3, keys: Pki | None = None) -> AsyncIterator[Suite]:
+    """`keys` as in whole_cluster."""
+    async with whole_cluster(nodes, keys=keys) as cluster:
         made = Suite(cluster)
         await made.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
         await made.until(f"{CORE}/serviceaccounts/default", lambda account: True)

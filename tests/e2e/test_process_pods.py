@@ -124,7 +124,7 @@ def test_a_cluster_whose_daemon_was_killed_is_deleted_with_its_processes(home: P
 
 @pytest.mark.parametrize(
     ("entry", "words"),
-    [("nginx", "want NAME=PATH"), ("Nginx=/", "must be lowercase"), ("nginx=/no/such", "/no/such is no folder")],
+    [("nginx", "want NAME=PATH"), ("Nginx=/", "must be lowercase"), ("nginx=/no/such", "there is no folder or tarball /no/such")],
 )
 def test_wrong_image_maps_are_refused(home: Path, entry: str, words: str) -> None:
     refused = start(home, "test", "--image", entry)

@@ -1,7 +1,9 @@
 """A churning cluster in simulated time, and every write to its store: `python -m tests.integration.simulated_hour SEED STORE SECONDS`.
 
 STORE is `memory`, or a path for SQLite. Deployments come, scale, roll, crash and go, a namespace is deleted with all it contains,
-nodes fall silent and come back. Standard output gets one line for each write: revision, type, key, value.
+nodes fall silent and come back. Containers run their scripts: they read and write volumes of all sorts, look names up, ask a server
+behind a Service, and write what they found where it ends in their pod's status. Standard output gets one line for each write: revision,
+type, key, value.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any, BinaryIO
 from kctl.apimachinery import virtual_time
 from kctl.apimachinery.clock import VirtualClock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import DEPLOYMENTS, JOBS, NAMESPACES, NODES, PODS, SERVICES
+from kctl.apimachinery.resources import CONFIG_MAPS, DEPLOYMENTS, JOBS, NAMESPACES, NODES, PODS, SERVICES, built_in
 from kctl.apimachinery.status import AlreadyExists, Forbidden, NotFound
 from kctl.client.client import Client
 from kctl.daemon.config import ClusterConfig
@@ -28,8 +30,23 @@ from store.memory import MemoryStore
 from store.sqlite import SqliteStore
 from store.types import Event
 
+CLAIMS = built_in("v1", "PersistentVolumeClaim")
 NAMES = ("api", "batch", "cache", "web")
 NAMESPACES_IN_USE = ("default", "shop")
+AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.59"
+BUSYBOX = "registry.k8s.io/e2e-test-images/busybox:1.37.0-1"
+SCRIPT = """
+{
+  for file in $(ls /settings | sort -r); do echo "$file=$(cat /settings/$file)"; done
+  env | grep _SERVICE_
+  echo $RANDOM | sha256sum | cut -c 1-4
+  date; nslookup echo.default.svc.cluster.local; nslookup $(hostname -i)
+  for number in 1 2 3; do wget -q -T 2 -O - http://echo/hostname || echo refused; echo; done
+  echo "$HOSTNAME $(date +%s)" >> /kept/visitors; tail -n 3 /kept/visitors | tee /scratch/last; ls -l /scratch /kept /settings
+} > /dev/termination-log 2>&1
+test $(($(date +%s) % 5)) -gt 0
+"""
+"""It fails now and then, and is tried again."""
 
 
 class Churn:
@@ -43,8 +60,10 @@ class Churn:
 
     async def run(self, seconds: float) -> None:
         deeds = [self._create] * 3 + [self._scale] * 3 + [self._roll] * 3 + [self._delete, self._delete_pod, self._job, self._space]
+        deeds += [self._program] * 2 + [self._settings]
         end = self._clock.monotonic() + seconds
         await self._services()
+        await self._server()
         failing = asyncio.create_task(self._nodes_fail(end))
         while (left := end - self._clock.monotonic()) > 0:
             with contextlib.suppress(NotFound, AlreadyExists, Forbidden):
@@ -60,6 +79,36 @@ class Churn:
         for name in NAMES:
             spec = {"selector": {"app": name}, "ports": [{"port": 80}]}
             await self._client.create(SERVICES, {"metadata": {"name": name}, "spec": spec}, "default")
+
+    async def _server(self) -> None:
+        """What the programs ask, and what they mount."""
+        labels = {"app": "echo"}
+        probe = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 20}
+        container = {"name": "echo", "image": AGNHOST, "args": ["netexec", "--http-port=8080"], "readinessProbe": probe}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        spec = {"replicas": 3, "selector": {"matchLabels": labels}, "template": template}
+        await self._client.create(DEPLOYMENTS, {"metadata": {"name": "echo"}, "spec": spec}, "default")
+        ports = [{"port": 80, "targetPort": 8080}]
+        await self._client.create(SERVICES, {"metadata": {"name": "echo"}, "spec": {"selector": labels, "ports": ports}}, "default")
+        await self._client.create(CONFIG_MAPS, {"metadata": {"name": "settings"}, "data": {"colour": "red", "size": "0"}}, "default")
+        claim = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
+        await self._client.create(CLAIMS, {"metadata": {"name": "kept"}, "spec": claim}, "default")
+
+    async def _settings(self) -> None:
+        await self._client.patch(CONFIG_MAPS, "settings", {"data": {"size": str(self._randomness.randint(1, 99))}}, "default")
+
+    async def _program(self) -> None:
+        """A pod whose container runs a script to its end."""
+        sources: dict[str, Object] = {
+            "settings": {"configMap": {"name": "settings"}},
+            "kept": {"persistentVolumeClaim": {"claimName": "kept"}},
+            "scratch": {"emptyDir": {}},
+        }
+        mounts = [{"name": name, "mountPath": f"/{name}"} for name in sources]
+        container = {"name": "program", "image": BUSYBOX, "command": ["sh", "-c", SCRIPT], "volumeMounts": mounts}
+        volumes = [{"name": name, **source} for name, source in sources.items()]
+        spec = {"restartPolicy": "OnFailure", "containers": [container], "volumes": volumes}
+        await self._client.create(PODS, {"metadata": {"generateName": "program-"}, "spec": spec}, "default")
 
     async def _create(self) -> None:
         name, space = self._which()

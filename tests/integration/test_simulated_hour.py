@@ -17,6 +17,9 @@ PLAYED_AT_LEAST = {
     "apps/replicasets": 300,
     "batch/jobs": 50,
     "core/nodes": 50,
+    "core/configmaps": 5,
+    "core/persistentvolumes": 1,
+    "core/endpoints": 20,
     "core/events": 1000,
 }
 
@@ -46,6 +49,7 @@ def test_an_hour_twice(tmp_path: Path) -> None:
     assert _first_difference(one, other) is None
     same = one == other
     assert same
+    assert b"red" in one and b"echo.default.svc.cluster.local" in one and b"10.96.0.10" in one  # what programs found, in their pods' status
     writes = Counter("/".join(line.split(b" ", 3)[2].decode().split("/")[2:4]) for line in one.splitlines())
     assert not {kind: writes[kind] for kind, least in PLAYED_AT_LEAST.items() if writes[kind] < least}
 

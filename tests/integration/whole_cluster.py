@@ -13,6 +13,7 @@ from kctl.apimachinery.clock import VirtualClock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import EVENTS, PODS, ResourceType
 from kctl.apimachinery.status import NotFound
+from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.components import (
     API_SERVER_ALONE,
     KubeControllerManagerComponent,
@@ -20,6 +21,8 @@ from kctl.daemon.components import (
     KubeSchedulerComponent,
 )
 from kctl.daemon.control_plane import ControlPlane
+from kctl.daemon.pki import Pki
+from kctl.daemon.secure_serving import server_ssl_context
 from store.memory import MemoryStore
 
 
@@ -79,12 +82,18 @@ def claim_volume(claim: str, name: str = "v") -> Object:
 
 
 @contextlib.asynccontextmanager
-async def whole_cluster(nodes: int = 3, *, controllers: Sequence[str] = ("*",), store: MemoryStore | None = None) -> AsyncIterator[Cluster]:
+async def whole_cluster(
+    nodes: int = 3, *, controllers: Sequence[str] = ("*",), store: MemoryStore | None = None, keys: Pki | None = None
+) -> AsyncIterator[Cluster]:
+    """With `keys` programs in pods can verify the API server, and extension API servers know it."""
     clock = VirtualClock()
     manager = partial(KubeControllerManagerComponent, controllers=controllers)
     configs = [NodeConfig(f"node-{number}") for number in range(nodes)]
     components = (*API_SERVER_ALONE, manager, KubeSchedulerComponent, KubeletComponent)
-    plane = ControlPlane(store or MemoryStore(), clock, 1, configs, components)
+    config = api_server_config(keys, "192.0.2.1") if keys is not None else None
+    plane = ControlPlane(store or MemoryStore(), clock, 1, configs, components, config=config)
+    if keys is not None:
+        plane.server.parts.kubelets.tls = server_ssl_context(keys)
     async with plane:
         await clock.step(2)
         yield Cluster(plane, clock)

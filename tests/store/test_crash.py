@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash.store_rounds import Change, Ledger, StoreRounds
 
-ROUNDS = 7
+ROUNDS = 10
 
 
 @pytest.mark.process

@@ -33,14 +33,23 @@ def start_of(pod: PodInfo) -> str:
 def best_candidate(candidates: Sequence[Candidate]) -> Candidate:
     """Fewest violations of budgets, then the lowest highest priority, the lowest sum of priorities, the fewest victims, and then
     the one whose most important victims began last; else the first."""
-    least = min(map(_cost, candidates))
-    cheapest = [candidate for candidate in candidates if _cost(candidate) == least]
-    return max(cheapest, key=_earliest_start_of_the_highest)
+    return min(candidates, key=rank)
 
 
-def _cost(candidate: Candidate) -> tuple[int, int, int, int]:
+def rank(candidate: Candidate) -> tuple[object, ...]:
+    """Sorts the best first."""
     priorities = [pod.priority for pod in candidate.victims]
-    return candidate.violations, max(priorities), sum(priority + _OFFSET for priority in priorities), len(priorities)
+    cost = candidate.violations, max(priorities), sum(priority + _OFFSET for priority in priorities), len(priorities)
+    return *cost, _Latest(_earliest_start_of_the_highest(candidate))
+
+
+class _Latest(str):
+    """Sorts the other way round."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: str) -> bool:
+        return str.__gt__(self, other)
 
 
 def _earliest_start_of_the_highest(candidate: Candidate) -> str:

@@ -15,12 +15,10 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from controllers.kube_scheduler.assignment import Placement, Refusal, Run
+from controllers.kube_scheduler.assignment import Merits, Placement, Refusal, Run
 from controllers.kube_scheduler.cache import NodeInfo
 from controllers.kube_scheduler.framework import NODE_ITSELF, CycleState, DependsOn, FeasibleGroup, ScorePlugin, Status
 from controllers.kube_scheduler.pod_info import PodInfo
-
-_Entry = tuple[int, int, int, int]
 
 
 class _Group:
@@ -33,7 +31,7 @@ class _Group:
         self.node = node
         self.members: list[int] = []
         self.feasible: set[int] = set()
-        self.heap: list[_Entry] = []
+        self.heap: list[tuple[int, int, int, int, tuple[int, ...]]] = []
         self.status: Status | None = None
         self.passes = False
         self.size = 0
@@ -72,11 +70,16 @@ class _Normalized:
 
 class GroupedRun(Run):
     def _arrange(self, pod: PodInfo, feasible: Sequence[int], randomness: random.Random) -> None:
+        self.state.local = False
         scores = self._profile.score
         self._related = self._profile.related
         self._static_plugins = [(plugin, weight) for plugin, weight in scores if plugin.depends_on is DependsOn.STATIC]
         self._related_scores = [(plugin, weight) for plugin, weight in scores if plugin.depends_on is DependsOn.CLUSTER]
         self._normalized = [_Normalized(plugin, weight) for plugin, weight in (*self._static_plugins, *self._related_scores)]
+        scored_by = (*self._scores, *self._static_plugins, *self._related_scores)
+        self._scored_by = tuple((plugin.name, weight) for plugin, weight in scored_by)
+        self._room = 0
+        """How many nodes would do."""
         self._keys = sorted({key for plugin in self._related for key in plugin.topology_keys(pod)})
         self._order: list[tuple[int, int, int, int]] = []
         self._changes: list[str] | None = None
@@ -109,8 +112,8 @@ class GroupedRun(Run):
 
     def _push(self, pod: PodInfo, index: int) -> None:
         node = self._nodes[index]
-        score = sum(weight * plugin.score(self.state, pod, node) for plugin, weight in self._scores)
-        heapq.heappush(self._group_of[index].heap, (-score, next(self._turn), index, node.generation))
+        points = tuple([weight * plugin.score(self.state, pod, node) for plugin, weight in self._scores])
+        heapq.heappush(self._group_of[index].heap, (-sum(points), next(self._turn), index, node.generation, points))
 
     def _set_feasible(self, index: int, feasible: bool) -> bool:
         members = self._group_of[index].feasible
@@ -135,7 +138,7 @@ class GroupedRun(Run):
 
     # ---- groups
 
-    def _top(self, group: _Group) -> _Entry:
+    def _top(self, group: _Group) -> tuple[int, int, int, int, tuple[int, ...]]:
         """Its best node; the group has one."""
         heap = group.heap
         if len(heap) > 4 * len(group.members) + 16:
@@ -167,7 +170,9 @@ class GroupedRun(Run):
         for group in groups:
             passes = self._group_passes(pod, group)
             size = len(group.feasible) if passes else 0
-            resized |= size != group.size
+            if size != group.size:
+                resized = True
+                self._room += size - group.size
             group.passes, group.size = passes, size
         if resized:
             others = [plugin.pre_score(self.state, self._shown) for plugin in self._related]
@@ -218,8 +223,14 @@ class GroupedRun(Run):
 
     def _points(self, group: _Group) -> int:
         """What its nodes have in common."""
+        return sum(self._points_by_plugin(group))
+
+    def _points_by_plugin(self, group: _Group) -> tuple[int, ...]:
         assert group.scores is not None
-        return sum(normalized.points[score] for normalized, score in zip(self._normalized, group.scores, strict=True))
+        return tuple([normalized.points[score] for normalized, score in zip(self._normalized, group.scores, strict=True)])
+
+    def _feasible_count(self) -> int:
+        return self._room
 
     # ---- choosing
 
@@ -228,7 +239,7 @@ class GroupedRun(Run):
         self._settle(self._pod)
         found = {}
         for group in self._groups:
-            for score, _, index, generation in group.heap if group.passes else ():
+            for score, _, index, generation, _ in group.heap if group.passes else ():
                 if self._nodes[index].generation == generation:
                     found[self._nodes[index].name] = self._points(group) - score
         return found
@@ -240,9 +251,11 @@ class GroupedRun(Run):
             _, _, number, version = self._order[0]
             group = self._groups[number]
             if group.version == version:
-                node = self._nodes[self._top(group)[2]]
+                _, _, index, _, points = self._top(group)
+                node = self._nodes[index]
+                merits = Merits(self._scored_by, points + self._points_by_plugin(group), len(self._nodes), self._room)
                 self._cache.assume(pod, node.name)
-                return Placement(node.name, self.state.clone())
+                return Placement(node.name, self.state.clone(), merits)
             heapq.heappop(self._order)
         self._refusal = None  # what other pods do elsewhere counts too
         return self._refuse(pod)

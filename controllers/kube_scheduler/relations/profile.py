@@ -32,6 +32,7 @@ async def load(informers: InformerFactory, scheduler: Scheduler) -> Callable[[Pr
         namespace = namespaces.get(name)
         return objects.labels(namespace) if namespace is not None else {}
 
+    scheduler.namespace_labels = labels_of
     index = RelationIndex(scheduler.cache, Subjects(), labels_of)
 
     def changed(changes: Sequence[Change]) -> None:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Generator
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 from controllers.kubelet.commands.network import Side
 
@@ -64,6 +65,12 @@ class TlsSide:
     @property
     def closed(self) -> bool:
         return self._side.closed
+
+    @property
+    def peer_name(self) -> str:
+        """The common name in the certificate of the other side that was verified; '' where there is none."""
+        subject: Any = (self._tls.getpeercert() or {}).get("subject") or ()
+        return next((str(value) for part in subject for name, value in part if name == "commonName"), "")
 
     def handshake(self) -> Generator[Waits, None, None]:
         """Raises TlsFailed, OSError."""
@@ -138,13 +145,17 @@ class TlsSide:
             self._side.write(self._sending.read())
 
 
-def loaded(certificate: bytes, key: bytes) -> ssl.SSLContext:
-    """A server's context of PEM texts. Raises OSError (ssl.SSLError is one) for what is none."""
+def loaded(certificate: bytes, key: bytes, client_authority: bytes = b"") -> ssl.SSLContext:
+    """A server's context of PEM texts; with `client_authority` clients may show certificates that it signed. Raises OSError (ssl.SSLError
+    is one) for what is none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile() as file:  # there is no other way into the library
         file.write(certificate + b"\n" + key)
         file.flush()
         context.load_cert_chain(file.name)
+    if client_authority:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(cadata=client_authority.decode("ascii", "replace"))
     return context
 
 

@@ -17,6 +17,8 @@ from kctl.apimachinery.clock import Clock, Timer
 PAUSE = -1.0
 """What a process yields that wants to go on when its turn comes."""
 _PAUSES: Sequence[float] = (PAUSE,)
+_REST = 3
+"""After a slice everybody else has so many times as long, where the machine is so busy that it took long."""
 _NONE: Sequence[float] = ()
 
 
@@ -63,13 +65,14 @@ class Turns:
         self._clock = clock
         self._waiting: deque[_Turn] = deque()
         self._timer: Timer | None = None
+        self._stepping = False
 
     def after_the_others(self, step: Callable[[], None]) -> Timer:
         """Calls `step` when its turn comes."""
         turn = _Turn(step)
         self._waiting.append(turn)
-        if self._timer is None:
-            self._timer = self._clock.call_later(TURN_SECONDS, self._next)
+        if not self._stepping:
+            self._await(TURN_SECONDS)
         return turn
 
     def _next(self) -> None:
@@ -77,7 +80,14 @@ class Turns:
         step = None
         while self._waiting and step is None:
             step = self._waiting.popleft().step
-        if self._waiting:
-            self._timer = self._clock.call_later(TURN_SECONDS, self._next)
-        if step is not None:
-            step()
+        began, self._stepping = self._clock.monotonic(), True
+        try:
+            if step is not None:
+                step()
+        finally:
+            self._stepping = False
+            self._await(max(TURN_SECONDS, _REST * (self._clock.monotonic() - began)))
+
+    def _await(self, seconds: float) -> None:
+        if self._waiting and self._timer is None:
+            self._timer = self._clock.call_later(seconds, self._next)

@@ -33,13 +33,15 @@ class ClusterView:
         return self.base.lookup
 
     def services(self) -> Sequence[Object]:
+        return service_names.for_variables(self.base.services(), self.address, self.api_server())
+
+    def api_server(self) -> tuple[str, int] | None:
+        """Where it listens on this machine, if it does."""
         port = self._api_server_port()
-        return service_names.for_variables(self.base.services(), self.address, (_API_SERVER_HOST, port) if port else None)
+        return (_API_SERVER_HOST, port) if port else None
 
     def address(self, service: Object) -> str:
         """The loopback address that stands for its ClusterIP."""
-        if service_names.is_api_server(service) and self._api_server_port():
-            return _API_SERVER_HOST
         uid = objects.uid(service)
         found = self._addresses.get(uid)
         if found is None:

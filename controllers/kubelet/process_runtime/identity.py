@@ -21,8 +21,8 @@ class Identity(NamedTuple):
     groups: list[int] | None
 
 
-def identity_of(pod: Object, container: Object) -> Identity:
-    """Raises CannotMake where it asks for a user that this one cannot become."""
+def identity_of(pod: Object, container: Object, image_user: tuple[int, int] | None = None) -> Identity:
+    """`image_user`: ids that its image says. Raises CannotMake where it asks for a user that this one cannot become."""
     of_pod, own = objects.spec(pod).get("securityContext") or {}, container.get("securityContext") or {}
     uid, gid = own.get("runAsUser", of_pod.get("runAsUser")), own.get("runAsGroup", of_pod.get("runAsGroup"))
     groups = [int(each) for each in of_pod.get("supplementalGroups") or ()]
@@ -35,7 +35,9 @@ def identity_of(pod: Object, container: Object) -> Identity:
         if own.get("runAsNonRoot", of_pod.get("runAsNonRoot")) and os.geteuid() == 0:
             raise CannotMake("container has runAsNonRoot and image will run as root")
         return Identity(-1, -1, None)
-    if uid is None and own.get("runAsNonRoot", of_pod.get("runAsNonRoot")):
+    if uid is None and image_user is not None and image_user != (0, 0):
+        uid, gid = image_user[0], image_user[1] if gid is None else gid
+    if not uid and own.get("runAsNonRoot", of_pod.get("runAsNonRoot")):
         raise CannotMake("container has runAsNonRoot and image will run as root")
     changed = uid is not None or gid is not None or bool(groups)
     return Identity(-1 if uid is None else int(uid), _group(uid, gid), groups if changed else None)

@@ -6,8 +6,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from controllers.kubelet import images
+from controllers.kubelet.process_runtime.oci_image import InvalidImage, UnpackedImage, is_image, unpack, user_of
 from controllers.kubelet.process_runtime.program import is_program
 from controllers.kubelet.runtime import PulledImage, PullFailure
 from kctl.apimachinery.objects import Object
@@ -21,12 +23,23 @@ _BUILT_IN: Mapping[str, Sequence[str]] = {"pause": ("sleep", "infinity")}
 
 @dataclass(frozen=True, slots=True)
 class ImageRoot:
-    """`lower`: its root, "/" for the host's. `command`: what it runs where the container does not say."""
+    """`lower`: its root, "/" for the host's. `entrypoint` and `command`: what it runs where the container does not say. `user`: ids that
+    it runs as by itself, None for the kubelet's own."""
 
     lower: str
+    entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     env: Mapping[str, str] | None = None
     working_directory: str = "/"
+    user: tuple[int, int] | None = None
+
+    def words(self, container: Object) -> list[str]:
+        """What runs in the container: its command in place of the entry point and of the image's own arguments, its args in place of
+        these."""
+        given, arguments = container.get("command"), container.get("args")
+        if given:
+            return [*map(str, given), *map(str, arguments or ())]
+        return [*self.entrypoint, *(map(str, arguments) if arguments else self.command)]
 
 
 class InvalidImageMap(ValueError):
@@ -39,23 +52,26 @@ def parse(entries: Sequence[str]) -> dict[str, str]:
     for entry in entries:
         name, equals, path = entry.partition("=")
         if not equals or not path:
-            raise InvalidImageMap(f"{entry!r}: want NAME=PATH, a folder that is the root of the image, or NAME={HOST}")
+            raise InvalidImageMap(f"{entry!r}: want NAME=PATH, the root of the image, an OCI layout or a tarball, or NAME={HOST}")
         try:
             full = images.reference(name)
         except images.InvalidImageName as error:
             raise InvalidImageMap(f"{entry!r}: {error}") from None
-        if path != HOST and not os.path.isdir(path):
-            raise InvalidImageMap(f"{entry!r}: {path} is no folder")
+        if path != HOST and not (os.path.isdir(path) or os.path.isfile(path)):
+            raise InvalidImageMap(f"{entry!r}: there is no folder or tarball {path}")
         found[full] = path if path == HOST else os.path.abspath(path)
     return found
 
 
 class ImageMap:
-    """`roots` by full names. `environment`: of the kubelet, in whose PATH programs of the host are."""
+    """`roots` by full names. `environment`: of the kubelet, in whose PATH programs of the host are. `cache` is where images are
+    unpacked."""
 
-    def __init__(self, roots: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    def __init__(self, roots: Mapping[str, str], environment: Mapping[str, str], cache: Path) -> None:
         self._roots = roots
         self._environment = environment
+        self._cache = cache
+        self._unpacked: dict[str, UnpackedImage] = {}
 
     @property
     def host_path(self) -> str:
@@ -68,7 +84,24 @@ class ImageMap:
         return {"PATH": PATH, "HOME": "/", **(root.env or {})}
 
     def present(self, container: Object) -> bool:
-        return isinstance(self.pull(container), PulledImage)
+        """Nothing has to be unpacked for it, or is to be complained of."""
+        return self.to_unpack(container) is None and isinstance(self.pull(container), PulledImage)
+
+    def to_unpack(self, container: Object) -> str | None:
+        """The full name of an image that has to be unpacked first."""
+        full = images.reference_or_nothing(str(container.get("image") or ""))
+        place = self._roots.get(full, HOST)
+        return full if place != HOST and full not in self._unpacked and is_image(Path(place)) else None
+
+    def unpack(self, full: str) -> PulledImage | PullFailure:
+        """Beside the event loop. What was unpacked before is taken as it is."""
+        try:
+            found = unpack(Path(self._roots[full]), self._cache)
+            user_of(found)
+        except (InvalidImage, OSError) as error:
+            return PullFailure("ErrImagePull", f'failed to unpack image "{full}": {error}')
+        self._unpacked[full] = found
+        return PulledImage(full, f"{full.rpartition(':')[0]}@{found.image_id}", False)
 
     def pull(self, container: Object) -> PulledImage | PullFailure:
         image = str(container.get("image") or "")
@@ -78,7 +111,8 @@ class ImageMap:
             return PullFailure("InvalidImageName", f'Failed to apply default image tag "{image}": {error}')
         problem = self._problem(full, container)
         if not problem:
-            return PulledImage(full, images.image_id(full))
+            known = self._unpacked.get(full)
+            return PulledImage(full, images.image_id(full) if known is None else f"{full.rpartition(':')[0]}@{known.image_id}")
         if container.get("imagePullPolicy") == "Never":
             return PullFailure("ErrImageNeverPull", f'Container image "{image}" is not present with pull policy of Never')
         return PullFailure("ErrImagePull", f'image "{image}" cannot be had: {problem}')
@@ -87,8 +121,8 @@ class ImageMap:
         """Why it cannot be run, and what to do about that."""
         if full in self._roots and self._roots[full] != HOST:
             folder = self._roots[full]
-            return "" if os.path.isdir(folder) else f"its root {folder} is not there"
-        advice = f"start the cluster with --image {full}=FOLDER, the root of the image"
+            return "" if os.path.exists(folder) else f"{folder}, which it is mapped to, is not there"
+        advice = f"start the cluster with --image {full}=PATH, the root of the image, an OCI layout or a tarball"
         command = container.get("command") or self._built_in(full)
         if not command:
             return (
@@ -121,6 +155,9 @@ class ImageMap:
         """Of an image that is present."""
         full = images.reference(str(container.get("image") or ""))
         folder = self._roots.get(full, HOST)
+        known = self._unpacked.get(full)
+        if known is not None:
+            return ImageRoot(str(known.root), known.entrypoint, known.command, known.env, known.working_directory, user_of(known))
         if folder != HOST:
             return ImageRoot(folder)
         return ImageRoot("/", self._built_in(full))

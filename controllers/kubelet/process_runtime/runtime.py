@@ -12,6 +12,7 @@ import os
 import random
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ HANDLER = "process"
 """Of RuntimeClasses."""
 REFRESH_SECONDS = 1.0
 """How often volumes are compared with the ConfigMaps and Secrets they are made of."""
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 5.0
+"""Between SIGTERM and SIGKILL when the cluster stops."""
 
 
 class ProcessRuntime:
@@ -79,14 +81,15 @@ class ProcessRuntime:
         self._turns = Turns(clock)
         self._randomness = randomness
         self._view = ClusterView(sources, str(folder), api_server_port)
-        self._forwarder = ServiceForwarder(lambda: sources.networks, self._view.address, self._tell)
+        self._forwarder = ServiceForwarder(lambda: sources.networks, self._view.address, self._view.api_server, self._tell)
         self._recorder: EventRecorder | None = None
         self._meter = ProcessMeter(clock)
         self._pods = folder / "pods"
         self._claims = folder / "claims"
-        for each in (folder, self._pods, self._claims):
+        for each in (folder, self._pods, self._claims, folder / "images"):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._images = ImageMap(images or {}, environment)
+        self._images = ImageMap(images or {}, environment, folder / "images")
+        self._unpacking = asyncio.Lock()
         self.addresses = LoopbackAddresses(randomness)
         self.isolation = ""
         """'' while it is not known."""
@@ -134,7 +137,23 @@ class ProcessRuntime:
     def pull_image(
         self, pod: Object, container: Object, done: Callable[[PulledImage | PullFailure], None]
     ) -> PulledImage | PullFailure | None:
-        return self._images.pull(container)
+        full = self._images.to_unpack(container)
+        if full is None:
+            return self._images.pull(container)
+        self._spawn(self._unpack(full, container, done))
+        return None
+
+    async def _unpack(self, full: str, container: Object, done: Callable[[PulledImage | PullFailure], None]) -> None:
+        """One at a time: containers that start together may have the same image."""
+        began = self.clock.monotonic()
+        async with self._unpacking:
+            if self._images.to_unpack(container) is None:
+                done(self._images.pull(container))
+                return
+            result = await self.clock.beside(lambda: self._images.unpack(full))
+        if isinstance(result, PulledImage):
+            result = replace(result, seconds=self.clock.monotonic() - began)
+        done(result)
 
     # ---- containers
 
@@ -197,9 +216,9 @@ class ProcessRuntime:
         """Raises CannotMake, CannotMount, OSError."""
         root = self._images.root(container)
         sandbox = folder.sandbox
-        identity = identity_of(folder.pod, container)
+        identity = identity_of(folder.pod, container, root.user)
         variables = sandbox.variables(container)
-        words = [*(container.get("command") or root.command), *(container.get("args") or ())]
+        words = root.words(container)
         if not words:
             raise CannotMake("no command specified")
         env = {**self._images.variables(root), "HOSTNAME": sandbox.hostname, **variables, MARK: container_id}
@@ -209,7 +228,7 @@ class ProcessRuntime:
         limits = (container.get("resources") or {}).get("limits") or {}
         return {
             "id": container_id,
-            "argv": [expand(str(word), variables)[0] for word in words],
+            "argv": [expand(word, variables)[0] for word in words],
             "env": env,
             "cwd": str(container.get("workingDir") or root.working_directory),
             "uid": identity.uid,

@@ -11,10 +11,11 @@ from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError, Conflict, NotFound
 from kctl.cli import options
+from kctl.cli.apply.errors import conflict_text, describe
 from kctl.cli.apply.last_applied import ANNOTATION, annotated, last_applied
 from kctl.cli.builder import Builder, Info
 from kctl.cli.command import Group
-from kctl.cli.errors import CommandError, UsageError, plain, with_source
+from kctl.cli.errors import CommandError, UsageError, with_source
 from kctl.cli.flags import flag
 from kctl.cli.lazy import Lazy
 from kctl.cli.options import DryRun, Manifests, ObjectOutput
@@ -309,24 +310,3 @@ class Apply(ObjectOutput, Manifests, Group):
         )
         await wait_gone(self.session, [Deleted(info.resource, info.namespace, info.name, objects.uid(current))], self.timeout)
         return await self._create(info, modified)
-
-
-def describe(info: Info) -> str:
-    """How kubectl names an object in apply's errors (resource.Info.String)."""
-    resource = info.resource
-    group_version = f"{resource.group}/{resource.version}"
-    return (
-        f'Resource: "{group_version}, Resource={resource.plural}", GroupVersionKind: "{group_version}, Kind={resource.kind}"\n'
-        f'Name: "{info.name}", Namespace: "{info.namespace}"'
-    )
-
-
-def conflict_text(error: Conflict) -> str:
-    return (
-        f"{plain(error)}\nPlease review the fields above--they currently have other managers. Here\n"
-        "are the ways you can resolve this warning:\n"
-        "* If you intend to manage all of these fields, please re-run the apply\n  command with the `--force-conflicts` flag.\n"
-        "* If you do not intend to manage all of the fields, please edit your\n  manifest to remove references to the fields that should keep their\n  current managers.\n"
-        "* You may co-own fields by updating your manifest to match the existing\n  value; in this case, you'll become the manager if the other manager(s)\n  stop managing the field (remove it from their configuration).\n"
-        "See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts"
-    )

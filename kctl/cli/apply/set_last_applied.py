@@ -8,7 +8,7 @@ from typing import Any
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli import options
-from kctl.cli.apply.command import describe
+from kctl.cli.apply.errors import describe
 from kctl.cli.apply.last_applied import last_applied, replacing
 from kctl.cli.builder import MISSING, Builder, Info
 from kctl.cli.command import Command

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kctl.cli import options
 from kctl.cli.command import Command
 from kctl.cli.config.fields import config_object
 from kctl.cli.config.files import ConfigFiles
@@ -52,6 +53,8 @@ class ConfigView(ObjectOutput, Command):
     minify: bool = flag("--minify", kind="bool", help="Remove all information not used by current-context from the output")
     raw: bool = flag("--raw", kind="bool", help="Display raw byte data and sensitive data")
 
+    output: str = options.output_flag("yaml")
+
     def run(self) -> None:
         if self.arguments:
             raise UsageError(f"unexpected arguments: [{' '.join(self.arguments)}]")
@@ -59,14 +62,12 @@ class ConfigView(ObjectOutput, Command):
             raise CommandError("if merge==false a precise file must be specified")
         results = Results(
             self.session,
-            self.output or "yaml",
+            "" if self.template and not self.changed("output") else self.output or "yaml",
             self.template,
             self.show_managed_fields,
             self.allow_missing_template_keys,
             in_field_order=True,
         )
-        if self.template and not self.output:
-            results.output = ""
         results.check()
         if self.output == "name":
             self.session.print("config/<unknown>")  # a kubeconfig has no name

@@ -19,6 +19,9 @@ EXAMPLES = """
   # Get all the fields in the resource
   kctl explain pods --recursive
 
+  # Not deeper than two levels
+  kctl explain pods --recursive --max-depth=2
+
   # Get the documentation of a specific field of a resource
   kctl explain pods.spec.containers
 """
@@ -35,7 +38,13 @@ class Explain(Command):
     examples = EXAMPLES
 
     api_version: str = flag("--api-version", help="Use given api-version (group/version) of the resource.")
+    max_depth: int = flag(
+        "--max-depth",
+        kind="int",
+        help="Maximum recursion depth when printing nested fields with --recursive. 0 means no limit. Requires --recursive when greater than 0.",
+    )
     recursive: bool = flag(
+        "-R",
         "--recursive",
         kind="bool",
         help="When true, print the name of all the fields recursively. Otherwise, print the available fields with their description.",
@@ -56,11 +65,16 @@ class Explain(Command):
             raise CommandError("We accept only this format: explain RESOURCE")
         if self.output not in ("plaintext", "plaintext-openapiv2"):
             raise CommandError(f"unrecognized format: {self.output}")
+        if self.max_depth < 0:
+            raise CommandError("--max-depth must be non-negative")
+        if self.max_depth and not self.recursive:
+            raise CommandError("--max-depth requires --recursive")
         resource, path = await _resource(self.session, self.arguments[0], self.api_version)
-        from kctl.cli.explain.text import explain
+        from kctl.cli.explain.text import MOST_LEVELS, explain
 
         document = await _document(self.session, resource)
-        explain(document, resource, path, self.recursive, self.session.write)
+        depth = (self.max_depth or MOST_LEVELS) if self.recursive else 1
+        explain(document, resource, path, depth, self.session.write, recursive=self.recursive)
 
 
 async def _resource(session: Session, word: str, api_version: str) -> tuple[ResourceType, list[str]]:

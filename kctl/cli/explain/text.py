@@ -10,6 +10,8 @@ from kctl.apimachinery.resources import ResourceType
 from kctl.cli.errors import CommandError
 
 _WIDTH = 80
+MOST_LEVELS = 1000
+"""As good as without a limit: a schema that contains itself is not gone into again."""
 _WORD = re.compile(r"\s*\S+")
 _EMPTY: dict[str, Any] = {}
 
@@ -78,7 +80,7 @@ class Page:
             self.lines.append(f"GROUP:      {self._resource.group}")
         self.lines += [f"KIND:       {self._resource.kind}", f"VERSION:    {self._resource.version}", ""]
 
-    def body(self, schema: dict[str, Any], path: list[str], recursive: bool) -> None:
+    def body(self, schema: dict[str, Any], path: list[str], recursive: bool, depth: int) -> None:
         own = schema
         for number, name in enumerate(path):
             properties = self.inner(own).get("properties") or _EMPTY
@@ -96,7 +98,7 @@ class Page:
         fields = self.inner(own)
         if fields.get("properties"):
             self.lines.append("FIELDS:")
-            self._fields(fields, recursive, 1, frozenset())
+            self._fields(fields, recursive, 1, depth, frozenset())
 
     def _description(self, schema: dict[str, Any]) -> None:
         self.lines.append("DESCRIPTION:")
@@ -118,7 +120,7 @@ class Page:
             self.lines += wrap(text, 4)
         self.lines.append("    ")
 
-    def _fields(self, schema: dict[str, Any], recursive: bool, level: int, above: frozenset[int]) -> None:
+    def _fields(self, schema: dict[str, Any], recursive: bool, level: int, depth: int, above: frozenset[int]) -> None:
         properties, required = schema.get("properties") or _EMPTY, schema.get("required") or ()
         for name in sorted(properties):
             own = properties[name]
@@ -128,8 +130,8 @@ class Page:
             self._enum(own, indent)
             if recursive:
                 inner = self.inner(own)
-                if inner.get("properties") and id(inner) not in above:
-                    self._fields(inner, True, level + 1, above | {id(inner)})
+                if inner.get("properties") and id(inner) not in above and level < depth:
+                    self._fields(inner, True, level + 1, depth, above | {id(inner)})
             else:
                 description = own.get("description") or "<no description>"
                 self.lines += wrap(str(description), 4)
@@ -164,13 +166,21 @@ def wrap(text: str, indent: int) -> list[str]:
     return lines
 
 
-def explain(document: dict[str, Any], resource: ResourceType, path: list[str], recursive: bool, write: Callable[[str], object]) -> None:
-    """Raises CommandError for a field that does not exist, when the header is written already, as kubectl does."""
+def explain(
+    document: dict[str, Any],
+    resource: ResourceType,
+    path: list[str],
+    depth: int,
+    write: Callable[[str], object],
+    *,
+    recursive: bool,
+) -> None:
+    """`depth`: of fields in fields, where they are printed recursively. Raises CommandError for a field that does not exist, when the header is written already, as kubectl does."""
     page = Page(document, resource)
     root = page.root()
     page.header()
     try:
-        page.body(root, path, recursive)
+        page.body(root, path, recursive, depth)
     finally:
         write("\n".join(page.lines) + "\n")
     write("\n")

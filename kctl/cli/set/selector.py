@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kctl.apimachinery import labels
 from kctl.apimachinery.objects import Object
+from kctl.cli import options
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
 from kctl.cli.set.changing import Changing
@@ -22,6 +23,8 @@ class SetSelector(Changing):
     done = "selector updated"
     says_unchanged = True
     each_by_itself = True
+    kustomize = ""
+    recursive: bool = options.recursive(default=True)
 
     resource_version: str = flag(
         "--resource-version",

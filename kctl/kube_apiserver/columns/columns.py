@@ -1,7 +1,7 @@
 """Server-side printing: what a kind shows in a Table, as kube-apiserver's printers (pkg/printers/internalversion).
 
-Each group's file exposes COLUMNS: dict[group_resource, Columns]; `columns_for` finds them. Cells are JSON values; the age
-is computed against `now`.
+Each group's file exposes COLUMNS: dict[group_resource, Columns]; kinds.py finds them. Cells are JSON values; the age is computed
+against `now`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from importlib import import_module
 from typing import Any
 
 from kctl.apimachinery import times
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.schema import bundle
 from kctl.kube_apiserver.columns.descriptions import OTHERWISE
 
@@ -67,26 +64,3 @@ def age(timestamp: str | None, now: datetime) -> str:
     if not timestamp:
         return "<unknown>"
     return times.human_duration(now - times.parse(timestamp))
-
-
-def _default_row(obj: Object, now: datetime) -> list[Any]:
-    meta = obj["metadata"]
-    return [meta.get("name", ""), meta.get("creationTimestamp")]
-
-
-DEFAULT = Columns((NAME, CREATED_AT), _default_row)
-
-_FILES = ("core", "pods", "workloads", "networking", "policy", "rbac", "storage", "admission", "cluster", "metrics")
-
-
-@cache
-def _all() -> dict[str, Columns]:
-    found: dict[str, Columns] = {}
-    for name in _FILES:
-        found.update(import_module(f"kctl.kube_apiserver.columns.{name}").COLUMNS)
-    return found
-
-
-def columns_for(resource: ResourceType) -> Columns:
-    """Upstream's default for a kind without a printer: Name and Created At."""
-    return _all().get(resource.group_resource, DEFAULT)

@@ -44,6 +44,8 @@ def _of_component(request: ResourceRequest) -> Attributes:
 
 def _of_path(request: WireRequest, user: User) -> Attributes:
     parts = [unquote(part) for part in request.path.strip("/").split("/")]
+    if parts[:2] == ["kctl.dev", "scheduling"]:  # about pods, and allowed to who may get or create those
+        parts = ["api", "v1", *parts[2:]]
     if len(parts) < 3 or parts[0] not in ("api", "apis") or (parts[0] == "apis" and len(parts) < 4):
         return Attributes(user, request.method.lower(), path=request.path or "/")
     group, version, rest = ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])

@@ -14,7 +14,6 @@ from functools import cache
 from importlib import import_module
 
 from kctl.apimachinery.schema import schemas
-from kctl.kube_apiserver.columns.columns import columns_for
 from kctl.kube_apiserver.registry.registry import Registry
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import Response
@@ -113,7 +112,7 @@ def _fetch(registry: Registry, request: ResourceRequest, needs: int) -> None:
     if needs & _BODY:
         schemas.load().for_resource(resource, request.subresource)
     if needs & _COLUMNS:
-        columns_for(resource)
+        import_module("kctl.kube_apiserver.columns.kinds").columns_for(resource)
     if needs & _YAML:
         import_module("kctl.apimachinery.yaml")
     if needs & _APPLY:

@@ -162,7 +162,10 @@ class Create(ServedResource):
                 if refusal is not None:
                     raise refusal
             if caller.body is not CANONICAL:
-                caller.warnings += strategy.warnings_on_create(context, obj)
+                if context.beside_loop:
+                    caller.warnings += await self.clock.beside(partial(strategy.warnings_on_create, context, obj))
+                else:
+                    caller.warnings += strategy.warnings_on_create(context, obj)
             pending = self.shared.admission.validate(context, obj, None, operation)
             if pending is not None:
                 await pending

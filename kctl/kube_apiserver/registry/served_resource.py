@@ -121,7 +121,7 @@ class ServedResource:
     @property
     def columns(self) -> Columns:
         """What a Table shows."""
-        from kctl.kube_apiserver.columns.columns import columns_for
+        from kctl.kube_apiserver.columns.kinds import columns_for
 
         return columns_for(self.resource)
 

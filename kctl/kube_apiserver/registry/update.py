@@ -179,7 +179,10 @@ class Update(Create, Get):
             if refusal is not None:
                 raise refusal
             if caller.body is not CANONICAL:
-                caller.warnings += strategy.warnings_on_update(context, obj, old)
+                if context.beside_loop:
+                    caller.warnings += await self.clock.beside(partial(strategy.warnings_on_update, context, obj, old))
+                else:
+                    caller.warnings += strategy.warnings_on_update(context, obj, old)
             pending = self.shared.admission.validate(context, obj, old, operation)
             if pending is not None:
                 await pending

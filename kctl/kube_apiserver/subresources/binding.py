@@ -62,7 +62,7 @@ def _bound(pod: Object, name: str, binding: Object, now: str) -> Object:
         if given.get(part):
             meta = {**meta, part: {**(meta.get(part) or {}), **given[part]}}
     status = pod.get("status") or {}
-    kept = [entry for entry in status.get("conditions") or () if entry.get("type") != "PodScheduled"]
+    kept = objects.without_condition(status.get("conditions") or (), "PodScheduled")
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
     return {
         **pod,

@@ -131,7 +131,7 @@ async def _note(registry: Registry, endpoint: Endpoint, pod: Object, caller: Cal
     }
 
     def noted(old: Object) -> Object:
-        kept = [entry for entry in objects.status(old).get("conditions") or () if entry.get("type") != "DisruptionTarget"]
+        kept = objects.without_condition(objects.status(old).get("conditions") or (), "DisruptionTarget")
         return objects.with_status(old, conditions=[*kept, condition])
 
     await endpoint.write_directly(objects.namespace(pod), objects.name(pod), noted, caller)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controllers.kubelet.runtime import ProbeOutcome
-from controllers.kubelet.simulated_runtime import SimulatedContainer
+from controllers.kubelet.simulated_container import SimulatedContainer
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from tests.controllers.kubelet.cluster import Cluster, conditions, container, pod, state

@@ -16,6 +16,7 @@ from cryptography import x509
 from kctl.apimachinery.clock import FakeClock, VirtualClock
 from kctl.client import kubeconfig, plain_yaml
 from kctl.daemon import admin_kubeconfig, logs, pki
+from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.config import ClusterConfig
 from kctl.daemon.lock import AlreadyServed, ClusterLock, holder
 from kctl.daemon.paths import ClusterPaths, clusters, valid_cluster_name
@@ -93,6 +94,20 @@ def test_certificates_are_made_once_and_chain_to_the_authority(tmp_path: Path) -
     assert admin.subject.rfc4514_string() == "CN=kubernetes-admin,O=system:masters"
     assert (made["ca.key"].stat().st_mode & 0o777) == 0o600
     ssl.create_default_context(cafile=str(made["ca.crt"])).load_cert_chain(made["admin.crt"], made["admin.key"])
+
+
+def test_keys_of_an_older_kctl_get_those_of_the_front_proxy(tmp_path: Path) -> None:
+    made = pki.ensure(tmp_path / "pki", now=NOW, hosts=[])
+    others = {name: made[name].read_bytes() for name in pki.FILES}
+    for name in pki.FRONT_PROXY_FILES:
+        made[name].unlink()
+    assert not api_server_config(made, "127.0.0.1").requestheader_client_ca
+    pki.ensure(tmp_path / "pki", now=NOW, hosts=[]).check()
+    assert others == {name: made[name].read_bytes() for name in pki.FILES} and not (tmp_path / pki.UNFINISHED).exists()
+    client = x509.load_pem_x509_certificate(made["front-proxy-client.crt"].read_bytes())
+    client.verify_directly_issued_by(x509.load_pem_x509_certificate(made["front-proxy-ca.crt"].read_bytes()))
+    assert client.subject.rfc4514_string() == "CN=front-proxy-client"
+    assert api_server_config(made, "127.0.0.1").proxy_client_certificate == made["front-proxy-client.crt"].read_bytes()
 
 
 def test_kubeconfig_is_private_and_names_the_context(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import orjson
 import pytest
 
 from kctl.kube_apiserver import storage, watch_cache
+from kctl.kube_apiserver.registry import workload_validation
 from tests.fuzz import server as fuzz_server
 from tests.fuzz.exchange import Connection as FuzzConnection
 from tests.fuzz.exchange import request_bytes
@@ -85,3 +88,29 @@ def test_who_owns_many_fields_is_found_beside_the_loop(method: str, kind: str) -
         assert connection.exchange(raw).status in (200, 201)
         assert server.cpu_seconds() - loop < (time.process_time() - process) / 4
         connection.close()
+
+
+def test_what_a_large_object_is_warned_about_is_found_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+    found = workload_validation.template_warnings
+
+    def watched(*arguments: Any) -> list[str]:
+        threads.append(threading.current_thread())
+        return found(*arguments)
+
+    monkeypatch.setattr(workload_validation, "template_warnings", watched)
+    env = [{"name": f"E{number}", "value": "v"} for number in range(5000)]
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "x", "env": [*env, env[0]]}]}}
+    obj = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}}
+    raw = orjson.dumps({**obj, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}})
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    with fuzz_server.running() as server:
+        connection = FuzzConnection(server.port)
+        head = [("Authorization", f"Bearer {TOKEN}"), ("Content-Type", "application/json")]
+        answer = connection.exchange(request_bytes("POST", path, head, raw))
+        assert answer.status == 201 and any("hides previous definition" in warning for warning in answer.warnings), answer.warnings
+        patch = [("Authorization", f"Bearer {TOKEN}"), ("Content-Type", "application/strategic-merge-patch+json")]
+        change = b'{"spec":{"template":{"spec":{"containers":[{"name":"c","image":"y"}]}}}}'
+        assert connection.exchange(request_bytes("PATCH", f"{path}/d", patch, change)).status == 200
+        connection.close()
+        assert len(threads) == 2 and server.thread not in threads

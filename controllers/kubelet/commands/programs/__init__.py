@@ -59,8 +59,10 @@ def find(image: str, name: str) -> Program | None:
     else:
         bare = name
     special = images.special(family, name)
-    if special is not None:
-        return special
+    if special:
+        module_name, _, function = special.partition(":")
+        loaded: Program = getattr(import_module(f"{__name__}.{module_name}"), function)
+        return loaded
     if bare in _SHELLS:
         from controllers.kubelet.commands import shell
 

@@ -5,13 +5,10 @@ The names and entry points are those of the images that Kubernetes tests with an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from controllers.kubelet.commands.process import Process, Run
-
-Program = Callable[[Process], int | Run]
 BUSYBOX, GNU, NOTHING = "busybox", "gnu", ""
 
 
@@ -89,7 +86,12 @@ _IMAGES: Mapping[str, Image] = {
     "nonewprivs": Image(("/nnp",), tools=NOTHING, own={"/nnp": "servers:no_new_privileges"}),
     "nonroot": Image((), ("sh",), user=1234),
     "resource-consumer": Image(("/consumer",), own={"/consumer": "consumer:main"}),
-    "sample-apiserver": Image(("/sample-apiserver",), tools=NOTHING, own={"/sample-apiserver": "servers:endless"}),
+    "sample-apiserver": Image(
+        ("/sample-apiserver",),
+        tools=NOTHING,
+        own=dict.fromkeys(("/sample-apiserver", "/kube-sample-apiserver", "sample-apiserver"), "sample_apiserver.main:main"),
+    ),
+    "etcd": Image((), ("/usr/local/bin/etcd",), tools=NOTHING, own={"/usr/local/bin/etcd": "etcd:main"}),
     "regression-issue-74839": Image(("/regression-issue-74839",), tools=NOTHING, own={"/regression-issue-74839": "servers:out_of_window"}),
     "ipc-utils": Image((), ("/bin/sh",)),
     "jessie-dnsutils": Image((), ("sh",), GNU, frozenset(["dig", "host", "bash", "curl"])),
@@ -140,16 +142,9 @@ def known(name: str) -> Image:
     return _IMAGES.get(repository) or (_UNKNOWN_SMALL if base else _UNKNOWN)
 
 
-def special(name: str, program: str) -> Program | None:
-    """A program that only images of this family have."""
-    place = known(name).own.get(program)
-    if place is None:
-        return None
-    from importlib import import_module
-
-    module, _, function = place.partition(":")
-    loaded: Program = getattr(import_module(f"controllers.kubelet.commands.programs.{module}"), function)
-    return loaded
+def special(name: str, program: str) -> str:
+    """A program that only images of this family have: 'module:function' below this package; '' where it has none."""
+    return known(name).own.get(program, "")
 
 
 def has_tools(name: str) -> bool:

@@ -310,12 +310,6 @@ def pause(process: Process) -> Run:
     return (yield from server.run())
 
 
-def endless(process: Process) -> Run:
-    """A server of which only that it runs is known."""
-    while True:
-        yield None
-
-
 def perl(process: Process) -> Run:
     raise NotInterpreted("a Perl program")
     yield

@@ -52,7 +52,7 @@ class NodeStrategy(Strategy):
 
     def validate_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
         spec, before = objects.spec(obj), objects.spec(old)
-        errors = _resources(objects.status(obj), objects.status(old)) + _addresses(obj)
+        errors = _resources(objects.status(obj)) + _addresses(obj)
         errors += _changed_cidrs(spec.get("podCIDRs") or [], before.get("podCIDRs") or [])
         if before.get("providerID") and before["providerID"] != spec.get("providerID"):
             why = 'node updates may not change providerID except from "" to valid'
@@ -74,15 +74,13 @@ class NodeStrategy(Strategy):
         return self.warnings_on_create(context, obj)
 
     def validate_status_update(self, context: Context, obj: Object, old: Object) -> list[FieldError]:
-        return _resources(objects.status(obj), objects.status(old)) + _addresses(obj)
+        return _resources(objects.status(obj)) + _addresses(obj)
 
 
-def _resources(status: dict[str, Any], before: dict[str, Any] | None = None) -> list[FieldError]:
-    """What `before`, as it is stored, says too has been looked at: kubelets write their status often, and it seldom changes."""
+def _resources(status: dict[str, Any]) -> list[FieldError]:
     return [
         error
         for name in ("capacity", "allocatable")
-        if before is None or status.get(name) != before.get(name)
         for key, value in sorted((status.get(name) or {}).items())
         for error in field_checks.resource_value(f"status.{name}.{key}", key, value)
     ]

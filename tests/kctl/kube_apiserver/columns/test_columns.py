@@ -9,7 +9,7 @@ import pytest
 
 from kctl.apimachinery.resources import BUILT_IN, built_in
 from kctl.apimachinery.schema import build_hook
-from kctl.kube_apiserver.columns.columns import columns_for
+from kctl.kube_apiserver.columns.kinds import columns_for
 
 NOW = datetime(2026, 1, 1, 1, tzinfo=UTC)
 META = {"name": "x", "creationTimestamp": "2026-01-01T00:00:00Z"}

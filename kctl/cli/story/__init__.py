@@ -1,0 +1,1 @@
+"""kctl story: how an object came to be."""
