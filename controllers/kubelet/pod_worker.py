@@ -162,7 +162,7 @@ class PodWorker:
     def start(self) -> None:
         """A pod that is new to this node and passed admission."""
         self.start_time = self.context.stamp()
-        self._arm_deadline(0.0)
+        self._arm_deadline(runs=False)
         self._set_up()
 
     def refuse(self, reason: str, message: str) -> None:
@@ -195,10 +195,7 @@ class PodWorker:
         if self.stopping:
             self._delete_if_due()
             return
-        age = 0.0
-        if self.start_time:
-            age = (self.context.clock.now() - times.parse(self.start_time)).total_seconds()
-        self._arm_deadline(age)
+        self._arm_deadline(runs=True)
         if not self.sandbox:
             self._set_up()
             return
@@ -211,7 +208,8 @@ class PodWorker:
         if not objects.is_condition_true(self.pod, "Ready"):
             self.changed()  # while no kubelet was there the node controller may have said that it is not
 
-    def _arm_deadline(self, age_seconds: float) -> None:
+    def _arm_deadline(self, *, runs: bool) -> None:
+        age_seconds = (self.context.clock.now() - times.parse(self.start_time)).total_seconds() if runs and self.start_time else 0.0
         seconds = objects.spec(self.pod).get("activeDeadlineSeconds")
         if self._deadline is not None:
             self._deadline.cancel()
@@ -362,8 +360,7 @@ class PodWorker:
     def _spec_updated(self, old: Object) -> None:
         new = objects.spec(self.pod)
         if new.get("activeDeadlineSeconds") != old.get("activeDeadlineSeconds"):
-            age = (self.context.clock.now() - times.parse(self.start_time)).total_seconds() if self.start_time else 0.0
-            self._arm_deadline(age)
+            self._arm_deadline(runs=True)
         self._add_ephemeral()
         self._allocation().allocate(self)
         self.changed()
