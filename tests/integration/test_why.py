@@ -59,7 +59,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
             }
             created = await client.create(NODES, node)
             await client.update(NODES, {**created, "spec": {}})
-        yield Cluster(plane, Console(tmp_path, url, FakeClock()), client)
+        yield Cluster(plane, Console(tmp_path, url, FakeClock(), asyncio.get_running_loop()), client)
 
 
 def pod(name: str, cpu: str, **spec: Any) -> Object:
