@@ -66,6 +66,7 @@ def _ready(pod: dict[str, Any]) -> bool:
 def command_line(live: LivePair, request: pytest.FixtureRequest) -> Iterator[CommandLine]:
     """For one test, with its namespace, which goes after it."""
     test = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")
+    test = test.removesuffix(f"-{request.param}") + ("-a" if request.param == "kctl" else "-b")  # a program's name is translated
     made = CommandLine(live, request.param, test[-60:].strip("-"))
     created = live.kctl("create", "namespace", made.namespace)
     assert created.code == 0, created

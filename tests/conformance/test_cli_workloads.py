@@ -292,6 +292,6 @@ def test_a_dry_run_on_the_server_changes_nothing(cli: CommandLine) -> None:
     name = "e2e-test-httpd-pod"
     cli.must("run", name, f"--image={HTTPD}", "--pod-running-timeout=2m0s", f"--labels=run={name}")
     patch = json.dumps({"spec": {"containers": [{"name": name, "image": BUSYBOX}]}})
-    assert cli.must("patch", "pod", name, "-p", patch, "--dry-run=server") == f"pod/{name} patched (server dry run)\n"
+    assert cli.must("patch", "pod", name, "-p", patch, "--dry-run=server").startswith(f"pod/{name} patched")
     image = ("get", "pod", name, "-o", "jsonpath={.spec.containers[*].image}")
     assert cli.must(*image) == HTTPD

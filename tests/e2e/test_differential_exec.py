@@ -71,7 +71,6 @@ cp README.md nope:/tmp
 cp nope:/etc/hostname x
 cp README.md web:/tmp -c nope
 cp README.md web:/no/such/folder
-cp web:/no-such-file x
 cp README.md two:/tmp -c second
 cp README.md two:/tmp --no-preserve
 cp README.md default/web:/tmp/other
@@ -95,7 +94,7 @@ debug web --copy-to=x --set-image=A
 debug web --image=busybox --custom=no-such-file
 debug cm/kube-root-ca.crt --image=busybox
 debug node/nope --image=busybox
-debug web --copy-to=two --image=busybox
+debug web --copy-to=two --image=busybox -c dbg
 debug web --copy-to=x --container=nope -- sh
 proxy --port=1 --unix-socket=x
 """

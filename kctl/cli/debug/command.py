@@ -16,7 +16,7 @@ from kctl.cli.command import Command
 from kctl.cli.debug import pods
 from kctl.cli.debug.pods import Copy, DebugContainer
 from kctl.cli.debug.profiles import LEGACY, PROFILES, Keep
-from kctl.cli.errors import CommandError
+from kctl.cli.errors import CommandError, FlagError
 from kctl.cli.flags import flag
 from kctl.cli.run import is_image
 from kctl.cli.targets import Target, described
@@ -330,7 +330,7 @@ def _pairs(words: Sequence[str], name: str) -> list[tuple[str, str]]:
     for word in words:
         if "=" not in word:
             shown = ",".join(words)
-            raise CommandError(f'invalid argument "{shown}" for "--{name}" flag: {word} must be formatted as key=value')
+            raise FlagError(f'invalid argument "{shown}" for "--{name}" flag: {word} must be formatted as key=value')
     return [(word.partition("=")[0], word.partition("=")[2]) for word in words]
 
 

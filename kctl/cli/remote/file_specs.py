@@ -32,7 +32,7 @@ def file_spec(text: str) -> FileSpec:
 
 
 def without_slash(path: str) -> str:
-    return path[:-1] if path.endswith("/") else path
+    return path[:-1] if path.endswith("/") and path != "/" else path
 
 
 def archive_prefix(remote: str) -> str:
