@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -38,6 +38,16 @@ EXAMPLES = """
   # Delete all pods
   kctl delete pods --all
 """
+
+
+class _Doomed(NamedTuple):
+    """`item` where the server has shown it."""
+
+    resource: ResourceType
+    namespace: str
+    name: str
+    source: str
+    item: Object | None
 
 
 class Delete(Manifests, Command):
@@ -117,6 +127,8 @@ class Delete(Manifests, Command):
             self.grace_period = 0
 
     def validate(self) -> None:
+        if self.interactive and self.raw:
+            raise CommandError("--interactive can not be used with --raw")
         if self.output not in ("", "name"):
             raise CommandError(f"unexpected -o output mode: {self.output}. We only support '-o name'")
         if self.all and self.selector:
@@ -125,8 +137,6 @@ class Delete(Manifests, Command):
             raise CommandError("cannot set --all and --field-selector at the same time")
         if self.all_namespaces and len(self.arguments) > 1:
             raise CommandError("a resource cannot be retrieved by name across all namespaces")
-        if self.interactive:
-            raise CommandError("--interactive is not supported")
         if self.grace_period == 0 and self.force:
             self.session.warn(_IMMEDIATE)
         elif self.grace_period > 0 and self.force:
@@ -150,9 +160,13 @@ class Delete(Manifests, Command):
             self.all,
             validate=False,
         )
-        count = 0
-        for selection, source in await self._selections(builder):
-            count += await self._selection(selection, source)
+        found = [one for selection, source in await self._selections(builder) for one in await self._found(selection, source)]
+        if self.interactive and found and not self._confirmed(found):
+            self.session.print("deletion is cancelled")
+            return
+        for one in found:
+            await self._delete(one)
+        count = len(found)
         builder.finish(self.errors) if not self.deleted else None
         if not count and not self.errors and not builder.errors:
             self.session.print("No resources found")
@@ -171,49 +185,57 @@ class Delete(Manifests, Command):
             raise CommandError(MISSING)
         return [(selection, "") for selection in await builder.selections(self.arguments, allow_collection=False)]
 
-    async def _selection(self, selection: Selection, source: str) -> int:
-        """How many objects it stood for."""
+    async def _found(self, selection: Selection, source: str) -> list[_Doomed]:
+        """The objects it stands for."""
         resource = selection.resource
         if not resource.namespaced and self.session.namespace_is_explicit:
             self.session.warn("deleting cluster-scoped resources, not scoped to the provided namespace")
         if selection.name:
-            await self._delete(resource, selection.namespace, selection.name, source, None)
-            return 1
+            return [_Doomed(resource, selection.namespace, selection.name, source, None)]
         client = await self.session.client()
         try:
             selected = await client.list(resource, selection.namespace, label_selector=self.selector, field_selector=self.field_selector)
         except ApiError as error:
             self.errors.append(unable_to_find(error, resource, self.selector, self.field_selector))
-            return 0
-        for item in selected.get("items") or ():
-            await self._delete(resource, objects.namespace(item), objects.name(item), source, item)
-        return len(selected.get("items") or ())
+            return []
+        items = selected.get("items") or ()
+        return [_Doomed(resource, objects.namespace(item), objects.name(item), source, item) for item in items]
 
-    async def _delete(self, resource: ResourceType, namespace: str, name: str, source: str, item: Object | None) -> None:
+    def _confirmed(self, found: Sequence[_Doomed]) -> bool:
+        """Whether the user says y to what is shown."""
+        write = self.session.write
+        write(f"You are about to delete the following {len(found)} resource(s):\n")
+        for one in found:
+            write(f"{qualified_name(one.resource, one.name)}\n")
+        write("Do you want to continue? (y/N): ")
+        self.session.streams.out.flush()
+        return self.session.streams.input.readline().strip().lower() == "y"
+
+    async def _delete(self, one: _Doomed) -> None:
         client = await self.session.client()
         answer: Object = {}
         try:
             if self.strategy == "client":
-                if item is None:
-                    await client.get(resource, name, namespace)
+                if one.item is None:
+                    await client.get(one.resource, one.name, one.namespace)
             else:
                 answer = await client.delete(
-                    resource,
-                    name,
-                    namespace,
+                    one.resource,
+                    one.name,
+                    one.namespace,
                     grace_period_seconds=self.grace_period if self.grace_period >= 0 else None,
                     propagation_policy=propagation(self.cascade),
                     dry_run=self.strategy == "server",
                 )
         except NotFound as error:
             if not self.ignore_not_found:
-                self.errors.append(with_source(error, "deleting", source))
+                self.errors.append(with_source(error, "deleting", one.source))
             return
         except ApiError as error:
-            self.errors.append(with_source(error, "deleting", source))
+            self.errors.append(with_source(error, "deleting", one.source))
             return
-        self.deleted.append(Deleted(resource, namespace, name, _uid(answer)))
-        self._say(resource, namespace, name)
+        self.deleted.append(Deleted(one.resource, one.namespace, one.name, _uid(answer)))
+        self._say(one.resource, one.namespace, one.name)
 
     def _say(self, resource: ResourceType, namespace: str, name: str) -> None:
         if self.output == "name":
