@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.objects import Object
@@ -14,7 +16,7 @@ from kctl.apimachinery.status import ApiError
 from kctl.apimachinery.user import APISERVER
 from kctl.kube_apiserver.caller import CANONICAL, Caller
 from kctl.kube_apiserver.registry.registry import Registry
-from kctl.kube_apiserver.watch_cache import Entry
+from kctl.kube_apiserver.watch_cache import Change, Entry, Watcher
 
 FLOW_SCHEMAS = built_in("flowcontrol.apiserver.k8s.io/v1", "FlowSchema")
 PRIORITY_LEVELS = built_in("flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration")
@@ -35,15 +37,30 @@ def dangling(schema: Object, level_exists: bool, now: str) -> Object:
     }
 
 
-async def keep(registry: Registry) -> None:
-    """Runs until the storage closes its caches. Begins a moment after the server: no start waits for it, or pays for it."""
-    await registry.clock.sleep(DELAY_SECONDS)
+def keep(registry: Registry) -> Coroutine[Any, Any, None]:
+    """Runs until the storage closes its caches. Begins a moment after the server, so that no start waits for it or pays for it, but at once
+    where somebody writes a FlowSchema."""
+    return _keep(registry, registry.endpoint(FLOW_SCHEMAS).cache.subscribe(None, ""))
+
+
+async def _keep(registry: Registry, watcher: Watcher) -> None:
+    stirred, later = asyncio.ensure_future(watcher.next()), asyncio.ensure_future(registry.clock.sleep(DELAY_SECONDS))
+    try:
+        await asyncio.wait((stirred, later), return_when=asyncio.FIRST_COMPLETED)
+        later.cancel()
+        await _follow(registry, watcher, stirred)
+    finally:
+        stirred.cancel()
+        later.cancel()
+
+
+async def _follow(registry: Registry, watcher: Watcher, stirred: asyncio.Future[Sequence[Change] | None]) -> None:
     schemas, levels = registry.endpoint(FLOW_SCHEMAS).cache, registry.endpoint(PRIORITY_LEVELS).cache
-    watcher = schemas.subscribe(None, "")
     await asyncio.gather(*(_sync(registry, name, lenient=True) for name in sorted(schemas.entries)))
     right: dict[str, tuple[Entry, str, bool]] = {}
     """Those whose condition is as it should be, to the word: nothing is to be done while they and the existence of their level stay."""
-    while (batch := await watcher.next()) is not None:
+    batch = await stirred
+    while batch is not None:
         changed = {objects.name(change.entry.object) for change in batch}
         for gone in right.keys() - schemas.entries.keys():
             del right[gone]
@@ -55,6 +72,7 @@ async def keep(registry: Registry) -> None:
             if await _sync(registry, name, lenient=name in changed) and entry is not None:
                 level = _level_of(entry.object)
                 right[name] = entry, level, level in levels.entries
+        batch = await watcher.next()
 
 
 def _level_of(schema: Object) -> str:

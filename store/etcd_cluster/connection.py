@@ -7,9 +7,13 @@ connection was there to send it on, or a member without a leader refused it. Whe
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
+
+# gRPC would look after its threads in children that are forked, and ends those that only want to run another program.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 import grpc
 import grpc.aio
