@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kctl.cli.cluster_clock import clock
 from kctl.cli.cluster_node import node
 from kctl.cli.cluster_snapshot import snapshot
+from kctl.cli.named_cluster import cluster_paths, fail
 from kctl.cli.terminal import Colour, Progress, coloured
 
 if TYPE_CHECKING:
@@ -29,23 +30,6 @@ def cluster() -> None:
     """Manage the clusters that `kctl run-cluster` made on this machine."""
 
 
-def _fail(message: str) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    sys.exit(1)
-
-
-def _paths(name: str | None) -> ClusterPaths:
-    """Of an existing cluster; the current one where no name is given."""
-    from kctl.daemon import current_cluster
-    from kctl.daemon.damage import DamagedFile
-    from kctl.daemon.paths import InvalidClusterName
-
-    try:
-        return current_cluster.find(name or "")
-    except (current_cluster.NoCluster, InvalidClusterName, DamagedFile) as error:
-        _fail(str(error))
-
-
 def _holder(paths: ClusterPaths) -> Holder | None:
     from kctl.daemon.damage import DamagedFile
     from kctl.daemon.lock import holder
@@ -53,7 +37,7 @@ def _holder(paths: ClusterPaths) -> Holder | None:
     try:
         return holder(paths.process_id)
     except DamagedFile as error:
-        _fail(f'cluster "{paths.name}" is damaged: {error}')
+        fail(f'cluster "{paths.name}" is damaged: {error}')
 
 
 @cluster.command("use", short_help="Choose the cluster that kctl works with")
@@ -63,11 +47,11 @@ def use(name: str) -> None:
     from kctl.daemon import current_cluster
     from kctl.daemon.damage import DamagedFile
 
-    paths = _paths(name)
+    paths = cluster_paths(name)
     try:
         current_cluster.use(paths)
     except DamagedFile as error:
-        _fail(str(error))
+        fail(str(error))
     click.echo(f'Switched to cluster "{paths.name}".')
     for variable in (current_cluster.VARIABLE, "KUBECONFIG"):
         if os.environ.get(variable):
@@ -160,12 +144,12 @@ def status(name: str | None) -> None:
     from kctl.daemon.config import ClusterConfig
     from kctl.daemon.damage import DamagedFile
 
-    paths = _paths(name)
+    paths = cluster_paths(name)
     running = _holder(paths)
     try:
         config = ClusterConfig.load(paths.settings)
     except DamagedFile as error:
-        _fail(f'cluster "{paths.name}" is damaged: {error}')
+        fail(f'cluster "{paths.name}" is damaged: {error}')
     click.echo(f"name:        {paths.name}")
     click.echo(f"status:      {'Running' if running else 'Stopped'}")
     if config is not None:
@@ -184,7 +168,7 @@ def status(name: str | None) -> None:
 @click.argument("name", required=False)
 def stop(name: str | None) -> None:
     """Stop a cluster. Its state stays; `kctl run-cluster` goes on with it."""
-    paths = _paths(name)
+    paths = cluster_paths(name)
     if not _stop(paths):
         click.echo(f'cluster "{paths.name}" is not running')
         return
@@ -204,7 +188,7 @@ def _stop(paths: ClusterPaths) -> bool:
                 _tell_to_stop(paths, told)
             if time.monotonic() > deadline:
                 progress.end()
-                _fail(f'cluster "{paths.name}" (process {told or "unknown"}) did not stop within {STOP_SECONDS:.0f} s')
+                fail(f'cluster "{paths.name}" (process {told or "unknown"}) did not stop within {STOP_SECONDS:.0f} s')
             time.sleep(_POLL_SECONDS)
             progress.show()
     return True
@@ -216,7 +200,7 @@ def _tell_to_stop(paths: ClusterPaths, process_id: int) -> None:
     except ProcessLookupError:
         pass
     except PermissionError:
-        _fail(f'cluster "{paths.name}" is run by process {process_id} of another user')
+        fail(f'cluster "{paths.name}" is run by process {process_id} of another user')
 
 
 @cluster.command("delete", short_help="Stop a cluster and delete everything in it")
@@ -227,16 +211,16 @@ def delete(name: str | None) -> None:
     from kctl.daemon.damage import DamagedFile
     from kctl.daemon.lock import AlreadyServed
 
-    paths = _paths(name)
+    paths = cluster_paths(name)
     _check_deletable(paths)
     _stop(paths)
     with Progress(sys.stderr, f'Deleting cluster "{paths.name}"'):
         try:
             cluster_files.delete(paths)
         except (cluster_files.ForeignFiles, AlreadyServed) as error:
-            _fail(str(error))
+            fail(str(error))
         except OSError as error:
-            _fail(
+            fail(
                 f'cluster "{paths.name}" could not be deleted: {error.filename or paths.directory}: {(error.strerror or str(error)).lower()}'
             )
     with contextlib.suppress(DamagedFile):
@@ -251,7 +235,7 @@ def _check_deletable(paths: ClusterPaths) -> None:
     try:
         cluster_files.check_deletable(paths)
     except cluster_files.ForeignFiles as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @cluster.command("kubeconfig", short_help="Print the kubeconfig of a cluster")
@@ -259,9 +243,9 @@ def _check_deletable(paths: ClusterPaths) -> None:
 @click.option("--path", "path_only", is_flag=True, help="Print the file's path instead of its content.")
 def kubeconfig(name: str | None, path_only: bool) -> None:
     """Print the administrator's kubeconfig of a cluster."""
-    paths = _paths(name)
+    paths = cluster_paths(name)
     if not paths.kubeconfig.is_file():
-        _fail(f'cluster "{paths.name}" has no kubeconfig; it is written when the cluster starts: kctl run-cluster --name {paths.name}')
+        fail(f'cluster "{paths.name}" has no kubeconfig; it is written when the cluster starts: kctl run-cluster --name {paths.name}')
     click.echo(paths.kubeconfig if path_only else paths.kubeconfig.read_text(), nl=path_only)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
+from kctl.cli.named_cluster import cluster_paths, fail
+
 if TYPE_CHECKING:
-    from kctl.daemon.paths import ClusterPaths
+    pass
 
 _cluster = click.option("--of", "cluster", metavar="CLUSTER", help="The cluster; without it, the current one.")
 _name = click.argument("name")
@@ -25,25 +26,6 @@ def snapshot() -> None:
     """
 
 
-def _fail(message: str) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    sys.exit(1)
-
-
-def _paths(name: str | None, *, deleted: bool = False) -> ClusterPaths:
-    """Of the cluster named, or of the current one; `deleted`: it need not exist any more."""
-    from kctl.daemon import current_cluster
-    from kctl.daemon.damage import DamagedFile
-    from kctl.daemon.paths import ClusterPaths, InvalidClusterName
-
-    try:
-        if deleted and name:
-            return ClusterPaths.of(name)
-        return current_cluster.find(name or "")
-    except (current_cluster.NoCluster, InvalidClusterName, DamagedFile) as error:
-        _fail(str(error))
-
-
 @snapshot.command("save", short_help="Save the state of a cluster, running or not")
 @_name
 @_cluster
@@ -52,14 +34,14 @@ def save(name: str, cluster: str | None) -> None:
     from kctl.daemon import snapshots
     from kctl.daemon.damage import DamagedFile
 
-    paths = _paths(cluster)
+    paths = cluster_paths(cluster)
     try:
         made = snapshots.save(paths, name)
         click.echo(f'snapshot "{name}" of cluster "{paths.name}" saved (revision {made.revision}, {_size(made.size)})')
     except (snapshots.SnapshotError, DamagedFile) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"{error.filename or paths.directory}: {(error.strerror or str(error)).lower()}")
+        fail(f"{error.filename or paths.directory}: {(error.strerror or str(error)).lower()}")
 
 
 @snapshot.command("restore", short_help="Put a stopped cluster back to a snapshot")
@@ -72,14 +54,14 @@ def restore(name: str, cluster: str | None) -> None:
     from kctl.daemon.damage import DamagedFile
     from kctl.daemon.lock import AlreadyServed
 
-    paths = _paths(cluster, deleted=True)
+    paths = cluster_paths(cluster, deleted=True)
     try:
         found = snapshots.restore(paths, name)
         click.echo(f'cluster "{paths.name}" restored to snapshot "{name}" (revision {found.revision})')
     except (snapshots.SnapshotError, AlreadyServed, DamagedFile) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"{error.filename or paths.directory}: {(error.strerror or str(error)).lower()}")
+        fail(f"{error.filename or paths.directory}: {(error.strerror or str(error)).lower()}")
 
 
 @snapshot.command("fork", short_help="Make a new cluster of a snapshot")
@@ -92,13 +74,13 @@ def fork(name: str, new_cluster: str, cluster: str | None) -> None:
     from kctl.daemon.damage import DamagedFile
     from kctl.daemon.lock import AlreadyServed
 
-    paths, other = _paths(cluster, deleted=True), _paths(new_cluster, deleted=True)
+    paths, other = cluster_paths(cluster, deleted=True), cluster_paths(new_cluster, deleted=True)
     try:
         snapshots.fork(paths, name, other)
     except (snapshots.SnapshotError, AlreadyServed, DamagedFile) as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"{error.filename or other.directory}: {(error.strerror or str(error)).lower()}")
+        fail(f"{error.filename or other.directory}: {(error.strerror or str(error)).lower()}")
     click.echo(f'cluster "{other.name}" made of snapshot "{name}" of "{paths.name}"; start it with: kctl run-cluster --name {other.name}')
 
 
@@ -130,11 +112,11 @@ def delete(name: str, cluster: str | None) -> None:
     """Delete a snapshot. The cluster stays as it is."""
     from kctl.daemon import snapshots
 
-    paths = _paths(cluster, deleted=True)
+    paths = cluster_paths(cluster, deleted=True)
     try:
         snapshots.delete(paths, name)
     except snapshots.SnapshotError as error:
-        _fail(str(error))
+        fail(str(error))
     click.echo(f'snapshot "{name}" of cluster "{paths.name}" deleted')
 
 

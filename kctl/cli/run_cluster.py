@@ -8,10 +8,11 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from kctl.cli.named_cluster import fail
 from kctl.cli.run_cluster_report import OnTerminal, OverPipe, Report, Start, Stopping
 
 if TYPE_CHECKING:
@@ -142,9 +143,9 @@ def run_cluster(
         running = holder(paths.process_id)
         config = ClusterConfig.load(paths.settings) or _new_config(paths)
     except DamagedFile as error:
-        _fail(_damaged(paths, error))
+        fail(_damaged(paths, error))
     if running is not None:
-        _fail(f'cluster "{paths.name}" is already running (process {running.process_id}, {running.server or "starting"})')
+        fail(f'cluster "{paths.name}" is already running (process {running.process_id}, {running.server or "starting"})')
     _check_same_store(config, store)
     config = replace(config, **{key: value for key, value in wanted.items() if value is not None})
     _check_audit_policy(config)
@@ -166,7 +167,7 @@ def _paths(name: str) -> ClusterPaths:
         current_cluster.check_writable()
         return current_cluster.to_start(name)
     except (current_cluster.NoCluster, InvalidClusterName, DamagedFile) as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 def _new_config(paths: ClusterPaths) -> ClusterConfig:
@@ -186,7 +187,7 @@ def _check_quantities(wanted: dict[str, Any]) -> None:
     for option in ("node_cpu", "node_memory"):
         value = wanted[option]
         if value is not None and not quantity.valid(value):
-            _fail(f"invalid --{option.replace('_', '-')} {value!r}: {quantity.WRONG}")
+            fail(f"invalid --{option.replace('_', '-')} {value!r}: {quantity.WRONG}")
 
 
 def _check_controllers(value: str | None) -> None:
@@ -196,7 +197,7 @@ def _check_controllers(value: str | None) -> None:
     from kctl.daemon.components import unknown_controller
 
     if unknown := unknown_controller(value.split(",")):
-        _fail(f'invalid --controllers: "{unknown}" is not in the list of known controllers')
+        fail(f'invalid --controllers: "{unknown}" is not in the list of known controllers')
 
 
 def _check_speed(value: float | None) -> None:
@@ -204,14 +205,14 @@ def _check_speed(value: float | None) -> None:
     from kctl.daemon.config import speed_valid
 
     if value is not None and not speed_valid(value):
-        _fail(f"invalid --speed {value:g}: must be between {SLOWEST_SPEED:g} and {FASTEST_SPEED:g}")
+        fail(f"invalid --speed {value:g}: must be between {SLOWEST_SPEED:g} and {FASTEST_SPEED:g}")
 
 
 def _check_authorization_mode(value: str | None) -> None:
     from kctl.daemon.config import AUTHORIZATION_MODES, authorization_modes_valid
 
     if value is not None and not authorization_modes_valid(value):
-        _fail(f"invalid --authorization-mode {value!r}: must be some of {', '.join(AUTHORIZATION_MODES)}, joined by commas, each once")
+        fail(f"invalid --authorization-mode {value!r}: must be some of {', '.join(AUTHORIZATION_MODES)}, joined by commas, each once")
 
 
 def _image_map(entries: tuple[str, ...]) -> dict[str, str] | None:
@@ -223,7 +224,7 @@ def _image_map(entries: tuple[str, ...]) -> dict[str, str] | None:
     try:
         return parse(entries)
     except InvalidImageMap as error:
-        _fail(f"invalid --image {error}")
+        fail(f"invalid --image {error}")
 
 
 def _absolute(path: str | None) -> str | None:
@@ -235,7 +236,7 @@ def _check_audit_log(wanted: dict[str, Any]) -> None:
     for name in ("audit_log_maxage", "audit_log_maxbackup", "audit_log_maxsize"):
         value = wanted[name]
         if isinstance(value, int) and not 0 <= value < 2**31:
-            _fail(
+            fail(
                 f"--{name.replace('_', '-')} {value} can't be a negative number"
                 if value < 0
                 else f"--{name.replace('_', '-')} {value} is too large"
@@ -246,14 +247,14 @@ def _check_same_store(config: ClusterConfig, wanted: str | None) -> None:
     """A cluster's state stays where it is: elsewhere it would be another cluster under its name."""
     if wanted is not None and config.starts and bool(wanted) != bool(config.store):
         kept = "on etcd" if config.store else "in a file of its own"
-        _fail(f'cluster "{config.name}" keeps its state {kept}, and --store does not move it; start another one with --name')
+        fail(f'cluster "{config.name}" keeps its state {kept}, and --store does not move it; start another one with --name')
 
 
 def _check_store(config: ClusterConfig) -> None:
     from kctl.daemon.stores import wrong_store
 
     if wrong := wrong_store(config):
-        _fail(wrong)
+        fail(wrong)
 
 
 def _check_audit_policy(config: ClusterConfig) -> None:
@@ -264,16 +265,11 @@ def _check_audit_policy(config: ClusterConfig) -> None:
     try:
         audit_policy(config)
     except InvalidPolicy as error:
-        _fail(f"loading audit policy file: {error}")
+        fail(f"loading audit policy file: {error}")
 
 
 def _damaged(paths: ClusterPaths, error: Exception) -> str:
     return f'cluster "{paths.name}" is damaged: {error}'
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    sys.exit(1)
 
 
 def _foreground(start: Start) -> int:

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
+from kctl.cli.named_cluster import cluster_paths, fail
 from kctl.cli.terminal import Progress
 
 if TYPE_CHECKING:
@@ -27,22 +28,6 @@ def store() -> None:
     """
 
 
-def _fail(message: str) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    sys.exit(1)
-
-
-def _paths(name: str) -> ClusterPaths:
-    from kctl.daemon import current_cluster
-    from kctl.daemon.damage import DamagedFile
-    from kctl.daemon.paths import InvalidClusterName
-
-    try:
-        return current_cluster.find(name)
-    except (current_cluster.NoCluster, InvalidClusterName, DamagedFile) as error:
-        _fail(str(error))
-
-
 @contextmanager
 def _failures(paths: ClusterPaths) -> Iterator[None]:
     from kctl.daemon.damage import DamagedFile
@@ -53,11 +38,9 @@ def _failures(paths: ClusterPaths) -> Iterator[None]:
     try:
         yield
     except AlreadyServed as error:
-        _fail(
-            f'cluster "{paths.name}" is running (process {error.holder.process_id or "?"}); stop it first: kctl cluster stop {paths.name}'
-        )
+        fail(f'cluster "{paths.name}" is running (process {error.holder.process_id or "?"}); stop it first: kctl cluster stop {paths.name}')
     except (NotWithThisStore, StoreError, DamagedFile) as error:
-        _fail(str(error))
+        fail(str(error))
 
 
 @store.command("check", short_help="Look the state over")
@@ -71,7 +54,7 @@ def check(name: str) -> None:
     """
     from kctl.daemon import store_tools
 
-    paths = _paths(name)
+    paths = cluster_paths(name)
     with _failures(paths):
         report = store_tools.check(paths)
     click.echo(f"objects:           {report.keys}")
@@ -92,7 +75,7 @@ def compact(name: str) -> None:
     """Forget every revision but the present one. A running cluster does this by itself, keeping five minutes."""
     from kctl.daemon import store_tools
 
-    paths = _paths(name)
+    paths = cluster_paths(name)
     with _failures(paths):
         before, now = asyncio.run(store_tools.compact(paths))
     click.echo(f"compacted to revision {now} (before: {before})")
@@ -104,7 +87,7 @@ def defrag(name: str) -> None:
     """Write the file anew without the space that compactions have left in it."""
     from kctl.daemon import store_tools
 
-    paths = _paths(name)
+    paths = cluster_paths(name)
     with _failures(paths):
         saved = store_tools.defragment(paths)
     click.echo(f"{paths.state} is {saved} bytes smaller" if saved > 0 else f"{paths.state} has nothing to give back")
@@ -121,7 +104,7 @@ def snapshot(file: Path, name: str) -> None:
     """
     from kctl.daemon import store_tools
 
-    paths = _paths(name)
+    paths = cluster_paths(name)
     with _failures(paths):
         store_tools.snapshot(paths, file)
     click.echo(f'{file} holds the state of cluster "{paths.name}"')
@@ -146,7 +129,7 @@ def migrate(source: str, target: str, name: str, etcd_cafile: str, etcd_certfile
     """
     from kctl.daemon import store_tools
 
-    paths = _paths(name)
+    paths = cluster_paths(name)
     files = {"etcd_cafile": etcd_cafile, "etcd_certfile": etcd_certfile, "etcd_keyfile": etcd_keyfile}
     given = {setting: str(Path(value).absolute()) for setting, value in files.items() if value}
     with _failures(paths), Progress(sys.stderr, f'Moving cluster "{paths.name}"') as progress:
