@@ -18,6 +18,8 @@ General rules
 - Tags: the live event of a write carries the tag of its `Put` (the same thing, not a copy), so a listener knows which write it
   is of even where two writers sent the same bytes. Tags never leave the process and are not kept: events read from history,
   or made by another process, have none.
+- Other processes may write to the same keys where the store is `shared`: then listeners hear of a foreign write some time after it was
+  answered, unless they wait with `current`.
 - All methods are called on one event loop. Implementations may use threads; callbacks come on the loop.
 """
 
@@ -52,6 +54,15 @@ class Etcd(Protocol):
     @property
     def failure(self) -> str:
         """Why writes fail at present; '' while they succeed."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may write to the same keys."""
+        ...
+
+    async def current(self) -> None:
+        """Returns when listeners have heard of everything that had been answered, to whomever, before the call. Raises ReadFailed."""
         ...
 
     async def start(self) -> None:

@@ -87,6 +87,11 @@ class MemoryStore:
         count = len(found) if counted else len(chosen)
         return RangeResult([state[key] for key in chosen], revision or self.revision, count, len(chosen) < len(found))
 
+    shared = False
+
+    async def current(self) -> None:
+        return
+
     async def written(self) -> bool:
         return False
 

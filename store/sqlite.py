@@ -89,6 +89,11 @@ class SqliteStore:
     def compact_revision(self) -> int:
         return self._compacted
 
+    shared = False
+
+    async def current(self) -> None:
+        return
+
     async def written(self) -> bool:
         """Returns when nothing waits to be written; whether something did."""
         waited = False

@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "run-cluster": _at("run_cluster", CLUSTERS, "Start a local Kubernetes cluster of simulated nodes", "run_cluster"),
     "cluster": _at("cluster", CLUSTERS, "List, inspect, stop and delete local clusters", "cluster"),
     "store": _at("store", CLUSTERS, "Check, compact, copy and move the state of a local cluster", "store"),
+    "apiserver": _at("standalone.apiserver", CLUSTERS, "Run one more kube-apiserver for a cluster on etcd", "ApiServer"),
     "controller-manager": _at(
         "standalone.controller_manager", CLUSTERS, "Run kube-controller-manager alone, for any cluster", "ControllerManager"
     ),

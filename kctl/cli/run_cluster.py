@@ -78,6 +78,11 @@ if TYPE_CHECKING:
 @click.option("--etcd-cafile", default=None, help="Certificate authorities (PEM) that etcd's members are signed by.")
 @click.option("--etcd-certfile", default=None, help="Client certificate (PEM) for etcd.")
 @click.option("--etcd-keyfile", default=None, help="Key (PEM) of the client certificate for etcd.")
+@click.option(
+    "--store-shared/--no-store-shared",
+    default=None,
+    help="Let other API servers work on the same etcd cluster (kctl apiserver). [default: it is this cluster's alone]",
+)
 @click.option("--detach", "-d", is_flag=True, help="Return when the cluster is ready and leave it running.")
 @click.option("--verbose", is_flag=True, help="Log more, to the files under the cluster's logs/.")
 def run_cluster(
@@ -104,6 +109,7 @@ def run_cluster(
     etcd_cafile: str | None,
     etcd_certfile: str | None,
     etcd_keyfile: str | None,
+    store_shared: bool | None,
     detach: bool,
     verbose: bool,
 ) -> None:
@@ -141,6 +147,7 @@ def run_cluster(
         "etcd_cafile": _absolute(etcd_cafile),
         "etcd_certfile": _absolute(etcd_certfile),
         "etcd_keyfile": _absolute(etcd_keyfile),
+        "store_shared": store_shared,
     }
     _check_quantities(wanted)
     _check_controllers(controllers)

@@ -61,6 +61,8 @@ class ClusterConfig:
     etcd_certfile: str = ""
     etcd_keyfile: str = ""
     """As kube-apiserver's flags."""
+    store_shared: bool = False
+    """Other API servers may work on the same etcd cluster."""
     node_prefix: str = ""
     """What the names of the nodes begin with; '' for the cluster's name. A cluster made of another one's snapshot keeps its nodes."""
     starts: int = 0
@@ -161,6 +163,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "etcd_cafile": lambda value: isinstance(value, str),
     "etcd_certfile": lambda value: isinstance(value, str),
     "etcd_keyfile": lambda value: isinstance(value, str),
+    "store_shared": lambda value: isinstance(value, bool),
     "node_prefix": lambda value: isinstance(value, str) and len(value) < 64,
     "starts": _whole(0, 2**53),
     "served_port": _whole(0, 65535),

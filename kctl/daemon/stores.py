@@ -28,8 +28,10 @@ def store_of(config: ClusterConfig, paths: ClusterPaths, clock: Clock) -> Etcd:
     except ImportError as error:
         raise StoreError(f"{error}: a cluster on etcd needs grpcio and protobuf: pip install 'kctl[etcd]'") from error
     address = Address.parse(config.store, ca_file=config.etcd_cafile, certificate_file=config.etcd_certfile, key_file=config.etcd_keyfile)
-    owner = f"cluster {config.name} on {socket.gethostname()} ({paths.directory})"  # whose lock this process has
-    return EtcdClusterStore(address, layout=KubernetesLayout(), owner=owner)
+    identity = f"cluster {config.name} on {socket.gethostname()} ({paths.directory})"
+    if config.store_shared:
+        return EtcdClusterStore(address, layout=KubernetesLayout(), sharing=identity)
+    return EtcdClusterStore(address, layout=KubernetesLayout(), owner=identity)  # whose lock this process has
 
 
 def wrong_store(config: ClusterConfig) -> str:
@@ -39,6 +41,7 @@ def wrong_store(config: ClusterConfig) -> str:
     files = {"--etcd-cafile": config.etcd_cafile, "--etcd-certfile": config.etcd_certfile, "--etcd-keyfile": config.etcd_keyfile}
     if not config.store:
         given = [flag for flag, value in files.items() if value]
+        given += ["--store-shared"] if config.store_shared else []
         return f"{given[0]} needs --store etcd://HOST:PORT" if given else ""
     try:
         Address.parse(config.store, ca_file=config.etcd_cafile, certificate_file=config.etcd_certfile, key_file=config.etcd_keyfile)

@@ -18,7 +18,7 @@ from kctl.apimachinery import yaml
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NAMESPACES, ResourceType, built_in
 from kctl.apimachinery.schema import schemas
-from kctl.apimachinery.status import AlreadyExists
+from kctl.apimachinery.status import AlreadyExists, Invalid
 from kctl.apimachinery.user import APISERVER
 from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.config import ApiServerConfig
@@ -66,6 +66,10 @@ async def _create(registry: Registry, wanted: _Wanted) -> None:
         await registry.endpoint(wanted.resource).create(wanted.namespace, orjson.loads(wanted.json), caller)
     except AlreadyExists:
         return
+    except Invalid:
+        if registry.get_cached(wanted.resource, wanted.namespace, wanted.name) is None:
+            raise
+        # another server on the same store has just made it, and has its address
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kctl.kube_apiserver.filters.authorization import with_authorization
 from kctl.kube_apiserver.filters.deadline import with_deadline
 from kctl.kube_apiserver.filters.request_log import with_request_log
+from kctl.kube_apiserver.filters.up_to_date import with_up_to_date_caches
 from kctl.kube_apiserver.filters.warnings import with_warnings
 from kctl.kube_apiserver.request import Handler
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.filters.max_in_flight import InFlight
     from kctl.kube_apiserver.metrics import Metrics
     from kctl.kube_apiserver.server_parts import ServerParts
+    from kctl.kube_apiserver.storage import Storage
 
 
 def build_handler_chain(
@@ -30,6 +32,7 @@ def build_handler_chain(
     parts: ServerParts,
     metrics: Metrics,
     in_flight: InFlight,
+    storage: Storage,
     clock: Clock,
     audit: Auditing | None = None,
 ) -> Handler:
@@ -46,7 +49,7 @@ def build_handler_chain(
     if audit is not None:
         handler = audit.noted(handler)
     handler = with_body(handler, Bodies())
-    handler = _shared(handler, parts.config, parts.authorization, clock, audit)
+    handler = _shared(handler, parts.config, parts.authorization, storage, clock, audit)
     # it must know as whom one asks: administrators are not limited
     handler = with_max_in_flight(handler, in_flight)
     handler = with_impersonation(handler, parts.authorization)
@@ -67,22 +70,26 @@ def build_in_process_chain(
     metrics: Metrics,
     config: ApiServerConfig,
     authorization: Authorization,
+    storage: Storage,
     clock: Clock,
     audit: Auditing | None = None,
 ) -> Handler:
     """For components of this daemon and embedded commands: they are who they say, and their requests are already taken apart."""
     if audit is not None:
         handler = audit.noted(handler)
-    handler = _shared(handler, config, authorization, clock, audit)
+    handler = _shared(handler, config, authorization, storage, clock, audit)
     if audit is not None:
         handler = audit.around(handler)
     return with_request_log(handler, metrics)
 
 
-def _shared(handler: Handler, config: ApiServerConfig, authorization: Authorization, clock: Clock, audit: Auditing | None) -> Handler:
+def _shared(
+    handler: Handler, config: ApiServerConfig, authorization: Authorization, storage: Storage, clock: Clock, audit: Auditing | None
+) -> Handler:
     """What every request passes, whoever sends it. Each of these returns at once what it has nothing to do with."""
     handler = with_warnings(handler, config)
     handler = with_authorization(handler, authorization)
     if audit is not None:
         handler = audit.decided(handler)
+    handler = with_up_to_date_caches(handler, storage)
     return with_deadline(handler, clock)

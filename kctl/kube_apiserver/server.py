@@ -77,7 +77,7 @@ class ApiServer:
         self._audit_log: AuditLog | None = None
         self._audit = self._auditing(randomness)
         self._in_process: Handler = build_in_process_chain(
-            self._dispatch, self.metrics, self.config, self.authorization, machine, self._audit
+            self._dispatch, self.metrics, self.config, self.authorization, self.storage, machine, self._audit
         )
         self._https: Handler | None = None
         self._listener: Any = None
@@ -120,6 +120,10 @@ class ApiServer:
         await self.storage.start()
         self.authorization.start(with_defaults=self.config.bootstrap)
         allocators.take_what_is_held(self.parts.allocators, self.storage.list_cached(SERVICES, ""))
+        if self.storage.shared:
+            from kctl.kube_apiserver import foreign_services
+
+            self.storage.cache_of(SERVICES).follow(partial(foreign_services.take, self.parts.allocators))
         if self.config.bootstrap:
             from kctl.kube_apiserver import bootstrap
 
@@ -221,7 +225,7 @@ class ApiServer:
         from kctl.kube_apiserver.paths import Paths
 
         handle = Paths(self, self.metrics, self._dispatcher).handle
-        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.clock.machine, self._audit)
+        return build_handler_chain(handle, self.parts, self.metrics, self._in_flight, self.storage, self.clock.machine, self._audit)
 
     def _auditing(self, randomness: random.Random) -> Auditing | None:
         """The filters that log what the policy wants; None where nothing is to be logged."""

@@ -148,6 +148,18 @@ class Storage:
         return self._store.failure
 
     @property
+    def shared(self) -> bool:
+        """Whether other API servers may write to the same store."""
+        return self._store.shared
+
+    async def current(self) -> None:
+        """Returns when the caches hold everything that had been written, by whomever, before the call. Raises StorageError."""
+        try:
+            await self._store.current()
+        except StoreError as error:
+            raise _translate(error) from error
+
+    @property
     def empty(self) -> bool:
         return not any(cache.entries for cache in self._caches.values())
 

@@ -64,6 +64,8 @@ class Scope:
         """Where they end: 0 is what follows the slash."""
         self.anchor = f"{namespace}{OWN}anchor".encode()
         self.owner = f"{namespace}{OWN}owner".encode()
+        self.members = f"{namespace}{OWN}members/".encode()
+        """One key below it for each process that shares the keys with others."""
 
     def outside(self, key: str) -> bytes:
         return (self._namespace + self._layout.outside(key)).encode()

@@ -26,7 +26,7 @@ from store.etcd_cluster import messages, past
 from store.etcd_cluster.address import Address
 from store.etcd_cluster.connection import PATIENCE, Connection, NoSuchRevision, Refused, Unanswered
 from store.etcd_cluster.feed import CompactedAway, Feed, Layout, SameLayout, Scope
-from store.etcd_cluster.owner import Owner
+from store.etcd_cluster.owner import Member, Owner
 from store.history import KeyState, judge
 from store.types import Delete, Event, KeyValue, Operation, Put, RangeResult
 
@@ -51,7 +51,7 @@ class _Write:
 class EtcdClusterStore:
     """Keeps its keys in the cluster at `address`, under `namespace` (as etcd's own clients have namespaces), laid out by `layout`.
     `owner`: only one such process at a time; another one's `start` fails, and who was cut off too long writes no more. Whoever starts
-    with the same words takes over at once.
+    with the same words takes over at once. `sharing`: what others are told of this process, one of several; none of them is an owner.
     `patience`: seconds after which a call that no member has answered is given up."""
 
     def __init__(
@@ -61,6 +61,7 @@ class EtcdClusterStore:
         namespace: str = "",
         layout: Layout | None = None,
         owner: str = "",
+        sharing: str = "",
         patience: float = PATIENCE,
     ) -> None:
         self._patience = patience
@@ -82,6 +83,11 @@ class EtcdClusterStore:
         self._lost = asyncio.Event()
         self._identity = owner
         self._owner: Owner | None = None
+        self._sharing = sharing
+        self._member: Member | None = None
+        self._asking = asyncio.Lock()
+        self._next_look: asyncio.Task[None] | None = None
+        """For all who want to be current and came before it asks etcd."""
 
     @property
     def revision(self) -> int:
@@ -95,6 +101,10 @@ class EtcdClusterStore:
     def failure(self) -> str:
         return str(self._closed) if self._closed is not None else self._failure
 
+    @property
+    def shared(self) -> bool:
+        return not self._identity
+
     # ---- opening and closing
 
     async def start(self) -> None:
@@ -106,8 +116,8 @@ class EtcdClusterStore:
             raise StoreError(f"{self._address}: {error}") from error
         self._feed = Feed(self._connection, self._scope, self._revision, self._deliver, self._trouble)
         self._background = [asyncio.create_task(self._follow())]
-        if self._owner is not None:
-            self._background.append(asyncio.create_task(self._owner.keep()))
+        if leased := self._owner or self._member:
+            self._background.append(asyncio.create_task(leased.keep()))
         opening = asyncio.create_task(self._feed.open.wait())
         await asyncio.wait([opening, self._background[0]], return_when=asyncio.FIRST_COMPLETED)
         self._closed = None
@@ -122,8 +132,11 @@ class EtcdClusterStore:
         if major != 3 or minor < 4:
             raise StoreError(f"etcd {status.version} is not supported: 3.4 or a later 3 is needed")
         if self._identity:
-            self._owner = Owner(self._connection, self._scope.owner, self._identity)
+            self._owner = Owner(self._connection, self._scope.owner, self._scope.members, self._identity)
             await self._owner.take()
+        elif self._sharing:
+            self._member = Member(self._connection, self._scope.members, self._scope.owner, self._sharing)
+            await self._member.take()
         asked = messages.RangeRequest(key=self._scope.start, range_end=self._scope.end, count_only=True)
         found = await self._connection.call("KV/Range", asked, messages.RangeResponse, repeatable=True)
         self._revision = found.header.revision
@@ -154,9 +167,9 @@ class EtcdClusterStore:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        if self._owner is not None:
+        if leased := self._owner or self._member:
             with contextlib.suppress(StoreError):
-                await self._owner.give_up()
+                await leased.give_up()
         await self._connection.close()
 
     def _shut(self, why: StoreClosed) -> None:
@@ -325,6 +338,24 @@ class EtcdClusterStore:
                 await (self._reach(state.mod_revision) if state else self._reach_or_anchor(answer.header.revision))
                 raise
         raise WriteFailed("etcd refused what its own answer allows")
+
+    async def current(self) -> None:
+        self._check_open()
+        if self._next_look is None:
+            self._next_look = asyncio.create_task(self._look())
+        try:
+            async with asyncio.timeout(self._patience):
+                await asyncio.shield(self._next_look)
+        except TimeoutError:
+            raise ReadFailed("request timed out") from None
+
+    async def _look(self) -> None:
+        """One question to etcd for all who came while the one before was under way."""
+        async with self._asking:
+            self._next_look = None
+            asked = messages.RangeRequest(key=self._scope.anchor, count_only=True)
+            revision = (await self._range(asked)).header.revision
+        await self._reach_or_anchor(revision)
 
     async def _reach_or_anchor(self, revision: int) -> None:
         try:

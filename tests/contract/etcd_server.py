@@ -151,6 +151,13 @@ class Shifted:
     def failure(self) -> str:
         return self.inner.failure
 
+    @property
+    def shared(self) -> bool:
+        return self.inner.shared
+
+    async def current(self) -> None:
+        await self.inner.current()
+
     async def start(self) -> None:
         await self.inner.start()
         if self.base is None:

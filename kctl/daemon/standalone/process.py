@@ -15,12 +15,17 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from controllers.runtime.events import EventRecorder
 from controllers.runtime.leader_election import ElectionTimes, LeaderElector
 from kctl.apimachinery.clock import Clock
 from kctl.daemon.logs import KlogFormatter
 from kctl.daemon.standalone.clients import Clients
+
+if TYPE_CHECKING:
+    from kctl.daemon.config import ClusterConfig
+    from kctl.daemon.paths import ClusterPaths
 
 _log = logging.getLogger(__name__)
 Act = Callable[[asyncio.Event], Awaitable[None]]
@@ -90,6 +95,34 @@ async def scheduler(clients: Clients, clock: Clock, randomness: random.Random, s
 
     async with clients.informers() as informers:
         await KubeScheduler(clients.own, informers, clock, randomness).run(partial(_log.info, "kube-scheduler acts"), stop)
+
+
+async def api_server(
+    paths: ClusterPaths, config: ClusterConfig, clock: Clock, host: str, port: int, ready: Callable[[str], None], stop: asyncio.Event
+) -> None:
+    """One more kube-apiserver for a cluster that shares its store. Raises supervisor.ComponentCrashed, damage.DamagedFile."""
+    from kctl.daemon.api_server_config import api_server_config
+    from kctl.daemon.components import EtcdComponent
+    from kctl.daemon.control_plane import ControlPlane
+    from kctl.daemon.pki import Pki
+    from kctl.daemon.secure_serving import SecureServing
+    from kctl.daemon.stores import store_of
+
+    keys = Pki(paths.pki)
+    keys.check()
+    serving = partial(SecureServing, pki=keys, host=host, port=port)
+    plane = ControlPlane(
+        store_of(config, paths, clock),
+        clock,
+        components=(EtcdComponent, serving),
+        config=api_server_config(keys, host, authorization_mode=config.authorization_mode),
+    )
+    try:
+        await plane.start()
+        ready(plane.component(SecureServing).url)
+        await plane.wait(stop)
+    finally:
+        await plane.stop()
 
 
 async def until_signalled(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
