@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import AsyncIterator
 
 import pytest
@@ -21,6 +22,8 @@ from kctl.kube_apiserver.etcd_layout import KubernetesLayout
 from store.etcd_cluster.address import Address
 from store.etcd_cluster.store import EtcdClusterStore
 from tests.contract.etcd_server import PATIENCE, shared_member
+from tests.linearizability.load import History, play
+from tests.linearizability.subjects import HttpSubject
 
 pytestmark = pytest.mark.real_time
 _SPACES = itertools.count()
@@ -82,6 +85,33 @@ async def test_no_increment_is_lost(planes: tuple[ControlPlane, ControlPlane]) -
 
     await asyncio.gather(*(count(client) for client in clients), patch(clients[0], "x"), patch(clients[1], "y"))
     assert (await clients[1].get(CONFIG_MAPS, "count", "default"))["data"] == {"n": "30", "x": "9", "y": "9"}
+
+
+async def _history(planes: tuple[ControlPlane, ControlPlane], seed: int, operations: int) -> History:
+    history = History()
+    for episode in range(operations // 400):
+        await play([HttpSubject(planes[number % 2].client()) for number in range(8)], history, episode, 400, seed)
+    return history
+
+
+async def test_answers_of_both_are_linearizable(planes: tuple[ControlPlane, ControlPlane]) -> None:
+    seed = secrets.randbelow(10**9)
+    print(f"seed {seed}")
+    history = await _history(planes, seed, 1200)
+    assert history.problem() == ""
+    assert {"create exists", "update conflict", "get missing", "delete done"} <= set(history.counts)
+
+
+async def test_who_does_not_ask_etcd_is_found_to_read_the_past(
+    planes: tuple[ControlPlane, ControlPlane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hope() -> None:
+        return
+
+    for plane in planes:
+        monkeypatch.setattr(plane.server.storage._store, "current", hope)
+    problems = [(await _history(planes, seed, 800)).problem() for seed in (1, 2)]
+    assert any("have no order that explains their answers" in problem for problem in problems)
 
 
 async def test_a_watch_goes_on_with_the_other_server(planes: tuple[ControlPlane, ControlPlane]) -> None:

@@ -27,6 +27,7 @@ class ApiServer(Command):
   # A cluster on etcd with two API servers
   kctl run-cluster --detach --store=etcd://127.0.0.1:2379 --store-shared
   kctl apiserver --secure-port=6444 &
+  export KUBECONFIG="$(kctl cluster kubeconfig --path)"
   kctl get pods --server=https://127.0.0.1:6444
 """
 
