@@ -16,13 +16,14 @@ def take(pools: Allocators, changes: Sequence[Change]) -> None:
     """Of one commit's changes of Services, whoever made them: to take what is taken and to free what is free changes nothing."""
     for change in changes:
         now = None if change.type == "DELETED" else change.entry.object
-        addresses, ports = (set(held_addresses(now)), held_ports(now)) if now is not None else (set(), set())
+        addresses, ports = (list(held_addresses(now)), held_ports(now)) if now is not None else ([], set())
         for address in addresses:
             pools.cluster_ips.hold(address)
-        for port in ports:
+        for port in sorted(ports):
             pools.node_ports.hold(port)
         if change.old is not None:
-            for address in set(held_addresses(change.old)) - addresses:
-                pools.cluster_ips.release(address)
-            for port in held_ports(change.old) - ports:
+            for address in held_addresses(change.old):
+                if address not in addresses:
+                    pools.cluster_ips.release(address)
+            for port in sorted(held_ports(change.old) - ports):
                 pools.node_ports.release(port)
