@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "controller-manager": _at(
         "standalone.controller_manager", CLUSTERS, "Run kube-controller-manager alone, for any cluster", "ControllerManager"
     ),
+    "kubelet": _at("standalone.kubelet", CLUSTERS, "Run the simulated kubelets of a local cluster alone", "Kubelet"),
     "scheduler": _at("standalone.scheduler", CLUSTERS, "Run kube-scheduler alone, for any cluster", "Scheduler"),
     "create": _at("create.command", BEGINNER, "Create a resource from a file or from stdin", "Create"),
     "expose": _at(

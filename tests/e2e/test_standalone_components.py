@@ -23,6 +23,7 @@ COMMANDS = {
     "kube-controller-manager": ("controller-manager", "--use-service-account-credentials", *QUICK),
     "kube-scheduler": ("scheduler", *QUICK),
     "kube-apiserver": ("apiserver", "--cluster-name=test"),
+    "kubelet": ("kubelet",),
 }
 REPLICATED = ("kube-controller-manager", "kube-scheduler")
 
@@ -172,6 +173,21 @@ def _two_api_servers(home: Path, replicas: Replicas, member: Member) -> None:
     assert kctl(home, *start).returncode == 0, "it comes back beside the other one"
     eventually(lambda: ready(home, "default") == 3, f"three pods are ready\n{scheduling.read_text()[-500:]}")
     assert replicas.end() == [0, 0], replicas.logs()
+
+
+def test_kubelets_apart(home: Path, replicas: Replicas) -> None:
+    start = ("run-cluster", "--detach", "--name", "test", "--port", "0", "--nodes", "2")
+    assert kctl(home, *start).returncode == 0
+    done = kctl(home, "kubelet")
+    assert (done.returncode, done.stderr.split(":")[1]) == (1, ' cluster "test" runs its kubelets itself')
+    kctl(home, "cluster", "stop")
+    assert kctl(home, *start, "--components", "*,-kubelet").returncode == 0
+    replicas.start("kubelet")
+    assert kctl(home, "create", "deployment", "web", "--image", "nginx", "--replicas", "2").returncode == 0
+    eventually(lambda: ready(home, "default") == 2, "two pods are ready")
+    done = kctl(home, "logs", "deployment/web")
+    assert done.returncode == 1 and "cannot be reached: no kubelets run with this server" in done.stderr
+    assert replicas.end() == [0], replicas.logs()
 
 
 def test_refusals(home: Path) -> None:

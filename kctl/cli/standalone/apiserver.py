@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kctl.cli.command import Command
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
-
-if TYPE_CHECKING:
-    from kctl.daemon.config import ClusterConfig
-    from kctl.daemon.paths import ClusterPaths
+from kctl.cli.standalone.local import OfLocalCluster
 
 _HIGHEST_PORT = 65535
 
 
-class ApiServer(Command):
+class ApiServer(OfLocalCluster):
     """Run one more kube-apiserver for a local cluster whose state is on an etcd cluster that it shares.
 
     It has the cluster's keys and settings, and serves until it gets a signal. Whatever one of a cluster's API servers has answered can be
@@ -31,36 +25,13 @@ class ApiServer(Command):
   kctl get pods --server=https://127.0.0.1:6444
 """
 
-    cluster: str = flag("--cluster-name", help="Name of the local cluster; without it the current one.")
     bind_address: str = flag("--bind-address", help="The address to serve at; without it the cluster's.")
     secure_port: int = flag("--secure-port", kind="int", help="The port to serve at; 0 chooses a free one.")
 
     def validate(self) -> None:
-        if self.arguments:
-            raise CommandError(f"{self.session.program} takes no arguments, but some were given: {' '.join(self.arguments)}")
+        super().validate()
         if not 0 <= self.secure_port <= _HIGHEST_PORT:
             raise CommandError(f"invalid --secure-port {self.secure_port}: it must be between 0 and {_HIGHEST_PORT}")
-
-    def _settings(self) -> tuple[ClusterPaths, ClusterConfig]:
-        from kctl.daemon import current_cluster
-        from kctl.daemon.config import ClusterConfig
-        from kctl.daemon.damage import DamagedFile
-        from kctl.daemon.paths import InvalidClusterName
-
-        try:
-            paths = current_cluster.find(self.cluster)
-            config = ClusterConfig.load(paths.settings)
-        except (current_cluster.NoCluster, InvalidClusterName, DamagedFile) as error:
-            raise CommandError(str(error)) from None
-        if config is None or not config.store_shared:
-            raise CommandError(
-                f'cluster "{paths.name}" does not share its store: start it with kctl run-cluster --store=etcd://... --store-shared'
-            )
-        if config.speed != 1.0:
-            raise CommandError(
-                f'the time of cluster "{paths.name}" is not the machine\'s (--speed {config.speed:g}): it has one API server'
-            )
-        return paths, config
 
     async def run(self) -> None:
         from kctl.apimachinery.clock import RealClock
@@ -69,7 +40,11 @@ class ApiServer(Command):
         from kctl.daemon.standalone import process
         from kctl.daemon.supervisor import ComponentCrashed
 
-        paths, config = self._settings()
+        paths, config = self.settings()
+        if not config.store_shared:
+            raise CommandError(
+                f'cluster "{paths.name}" does not share its store: start it with kctl run-cluster --store=etcd://... --store-shared'
+            )
         process.log_to_stderr(verbose=self.session.verbosity >= 4)
         process_tuning.tune()
 
