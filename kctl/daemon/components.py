@@ -198,7 +198,13 @@ class KubeletComponent:
             given.default,
             given.isolation,
             given.api_server_port,
+            self._announce_dns,
         )
+
+    async def _announce_dns(self, address: str) -> None:
+        from kctl.daemon.cluster_dns import announce
+
+        await announce(self._context.api_server.registry, address)
 
     def _pod_api(self) -> ApiForPods:
         from kctl.daemon.pod_api import PodApi

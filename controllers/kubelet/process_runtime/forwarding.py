@@ -11,7 +11,7 @@ from typing import NamedTuple
 from controllers.kubelet.network.connections import PodConnection
 from controllers.kubelet.network.pod_networks import PodNetworks
 from controllers.kubelet.process_runtime import joining
-from controllers.kubelet.process_runtime.service_names import cluster_ip, is_api_server
+from controllers.kubelet.process_runtime.service_names import cluster_ip, is_api_server, is_cluster_dns
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 
@@ -74,7 +74,7 @@ class ServiceForwarder:
         found: dict[_Place, tuple[_Place, Object]] = {}
         for service in services:
             address = cluster_ip(service)
-            if not address:
+            if not address or is_cluster_dns(service):
                 continue
             listens = self._api_server() if is_api_server(service) else None
             for port in objects.spec(service).get("ports") or ():
