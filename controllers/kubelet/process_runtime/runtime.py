@@ -23,7 +23,7 @@ from controllers.kubelet.node_status import event_reference
 from controllers.kubelet.process_runtime import rootfs
 from controllers.kubelet.process_runtime.cluster_view import ClusterView
 from controllers.kubelet.process_runtime.container import ProcessContainer
-from controllers.kubelet.process_runtime.forwarding import ServiceForwarder
+from controllers.kubelet.process_runtime.forwarding import HostPort, Place, ServiceForwarder
 from controllers.kubelet.process_runtime.identity import CannotMake, identity_of
 from controllers.kubelet.process_runtime.image_map import ImageMap
 from controllers.kubelet.process_runtime.launching import Launcher
@@ -32,9 +32,11 @@ from controllers.kubelet.process_runtime.loopback import LoopbackAddresses
 from controllers.kubelet.process_runtime.measuring import ProcessMeter
 from controllers.kubelet.process_runtime.name_server import NameServer
 from controllers.kubelet.process_runtime.pod_folder import PodFolder
+from controllers.kubelet.process_runtime.policy_notices import PolicyNotices
 from controllers.kubelet.process_runtime.process_tree import MARK
 from controllers.kubelet.process_runtime.reaping import reap, remove, stop_all
 from controllers.kubelet.process_runtime.shim import ShimConfig
+from controllers.kubelet.references import NETWORK_POLICY
 from controllers.kubelet.runtime import ContainerListener, PulledImage, PullFailure, RunningPod
 from controllers.kubelet.sandbox import PodSandbox, SandboxSources
 from controllers.runtime.events import EventRecorder
@@ -88,8 +90,9 @@ class ProcessRuntime:
         self._turns = Turns(clock)
         self._randomness = randomness
         self._view = ClusterView(sources, str(folder), api_server_port)
-        self._forwarder = ServiceForwarder(lambda: sources.networks, self._view.address, self._view.api_server, self._tell)
+        self._forwarder = ServiceForwarder(clock, lambda: sources.networks, self._view.address, self._view.api_server, self._tell)
         self._names = NameServer(clock, self._view, randomness, announce_dns, self._no_dns)
+        self._policies = PolicyNotices(self._tell)
         self._recorder: EventRecorder | None = None
         self._meter = ProcessMeter(clock)
         self._pods = folder / "pods"
@@ -261,17 +264,19 @@ class ProcessRuntime:
         """What a container will ask for: names are answered, Services are listened for."""
         await self._names.start()
         self._view.look_again()
-        await self._forwarder.sync(self._view.base.services(), self._host_ports())
+        pods = {container.uid: container.folder.pod for container in self._containers}
+        self._policies.look(pods.values(), self._view.networks.sources.all(NETWORK_POLICY))
+        self._forwarder.sync(self._view.base.services(), self._host_ports())
 
-    def _host_ports(self) -> Iterator[tuple[int, str, int, Object]]:
-        """(port of the machine, address and port of the pod, the pod)"""
+    def _host_ports(self) -> Iterator[HostPort]:
         for container in self._containers:
             pod = container.folder.pod
             if objects.spec(pod).get("hostNetwork") or not container.running:
                 continue
             for port in container.spec.get("ports") or ():
-                if port.get("hostPort") and (port.get("protocol") or "TCP") == "TCP":
-                    yield int(port["hostPort"]), container.address, int(port["containerPort"]), pod
+                protocol = str(port.get("protocol") or "TCP")
+                if port.get("hostPort") and protocol != "SCTP":
+                    yield HostPort(int(port["hostPort"]), Place(container.address, int(port["containerPort"]), protocol), pod)
 
     def _no_dns(self, why: str) -> None:
         node = next(iter(self._nodes), "")

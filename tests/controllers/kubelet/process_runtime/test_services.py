@@ -17,8 +17,8 @@ from controllers.kubelet.sandbox import PodSandbox
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ENDPOINT_SLICES, NODES, SERVICES
-from kctl.apimachinery.status import Invalid
+from kctl.apimachinery.resources import ENDPOINT_SLICES, NODES, SERVICES, built_in
+from kctl.apimachinery.status import Forbidden, Invalid
 from kctl.apimachinery.user import service_account
 from tests.controllers.kubelet.process_runtime.cluster import ProcessCluster, container, process_cluster
 
@@ -267,3 +267,27 @@ async def test_without_a_port_for_cluster_dns(tmp_path: Path) -> None:
             assert (await cluster.logs()).startswith("1\n")
             told = dict(await cluster.events("n1"))
     assert "address already in use" in told["MissingClusterDNS"]
+
+
+async def test_policies_that_nothing_enforces_are_told(tmp_path: Path) -> None:
+    async with process_cluster(tmp_path) as cluster:
+        for name, labels in (("closed", {}), ("others", {"app": "other"})):
+            spec = {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress", "Egress"]}
+            made = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name, "namespace": "default"}}
+            await cluster.client.create(built_in("networking.k8s.io/v1", "NetworkPolicy"), {**made, "spec": spec})
+        await cluster.create(container("true"))
+        await cluster.ended()
+        recorder = cluster.kubelet._processes.running._recorder
+        await recorder.sink.flush()
+        told = [text for reason, text in await cluster.events() if reason == "NetworkPolicyNotEnforced"]
+    assert len(told) == 1 and told[0].startswith('NetworkPolicy "closed" selects this pod and is not enforced')
+    assert "its ingress and egress is as open" in told[0]
+
+
+async def test_a_cluster_without_processes(tmp_path: Path) -> None:
+    async with process_cluster(tmp_path, default="simulated-only") as cluster:
+        with pytest.raises(Forbidden, match='pod rejected: RuntimeClass "process" not found'):
+            await cluster.create(container("true"), runtimeClassName="process")
+        await cluster.create(container("true"), runtimeClassName="simulated")
+        await cluster.ended()
+        assert cluster.kubelet._processes is None
