@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.virtual_time import QuietLoop
-from kctl.daemon import admin_kubeconfig, component_kubeconfigs, components, logs, pki, port
+from kctl.daemon import admin_kubeconfig, components, logs, pki, port
 from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.clock_file import ClusterClock
 from kctl.daemon.cluster_files import make_private
@@ -131,6 +131,8 @@ class Cluster:
         return plane
 
     def _leave_to_others(self, keys: pki.Pki) -> None:
+        from kctl.daemon import component_kubeconfigs
+
         running = components_of(self._config.components)
         for name in component_kubeconfigs.write(self._paths, self.url, keys, running, self._machine.now()):
             self.notices.append(f"{name} does not run in this cluster: whoever is to be it has {self._paths.component_kubeconfig(name)}")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from kctl.kube_apiserver.filters.authorization import with_authorization
 from kctl.kube_apiserver.filters.deadline import with_deadline
 from kctl.kube_apiserver.filters.request_log import with_request_log
-from kctl.kube_apiserver.filters.up_to_date import with_up_to_date_caches
 from kctl.kube_apiserver.filters.warnings import with_warnings
 from kctl.kube_apiserver.request import Handler
 
@@ -91,5 +90,8 @@ def _shared(
     handler = with_authorization(handler, authorization)
     if audit is not None:
         handler = audit.decided(handler)
-    handler = with_up_to_date_caches(handler, storage)
+    if storage.shared:
+        from kctl.kube_apiserver.filters.up_to_date import with_up_to_date_caches
+
+        handler = with_up_to_date_caches(handler, storage)
     return with_deadline(handler, clock)

@@ -15,10 +15,6 @@ from kctl.kube_apiserver.storage import Storage, StorageError, Unavailable
 
 
 def with_up_to_date_caches(handler: Handler, storage: Storage) -> Handler:
-    """The same handler where nobody else writes."""
-    if not storage.shared:
-        return handler
-
     def look(request: Request) -> Awaitable[Response]:
         return after(request) if isinstance(request, ResourceRequest) else handler(request)
 
