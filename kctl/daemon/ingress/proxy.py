@@ -83,8 +83,8 @@ class IngressProxy:
         ports, self._ports = self._ports, []
         for port in ports:
             port.acceptor.close()
-        for task in tuple(self._streams):
-            task.cancel()
+        while self._streams:
+            self._streams.pop().cancel()
         for port in ports:
             port.server.memory.stop()
             await port.server.shutdown(0.01)  # 0 would mean no limit
