@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import http_scenes, in_memory, measures, scheduler, soak, workload_scenes
+from bench import http_scenes, in_memory, measures, process_scenes, scheduler, soak, workload_scenes
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -46,6 +46,9 @@ SCENES: dict[str, Callable[[], measures.Figures]] = {
     "lists": http_scenes.concurrent_lists,
     "pages": http_scenes.pages,
     "watchers": http_scenes.watchers,
+    "process-connections": process_scenes.connections,
+    "process-names": process_scenes.names,
+    "process-rolling-update": process_scenes.rolling_update,
 }
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -120,15 +120,24 @@ class Cluster:
             "kube-scheduler": components.KubeSchedulerComponent,
             "kubelet": partial(components.KubeletComponent, processes=processes),
         }
+        running = components_of(config.components)
         plane = ControlPlane(
             store,
             clock,
             self._seed,
             simulated_nodes(config, pods),
-            (components.EtcdComponent, serving, *(clients[name] for name in components_of(config.components))),
+            (components.EtcdComponent, serving, *(clients[name] for name in running), *self._ingress(running)),
             config=_api_server_config(keys, config),
         )
         return plane
+
+    def _ingress(self, running: Sequence[str]) -> tuple[ComponentMaker, ...]:
+        """It reaches pods by the kubelets."""
+        if "kubelet" not in running:
+            return ()
+        from kctl.daemon.ingress.component import IngressComponent
+
+        return (partial(IngressComponent, seed=str(self._paths.directory)),)
 
     def _leave_to_others(self, keys: pki.Pki) -> None:
         from kctl.daemon import component_kubeconfigs

@@ -1,7 +1,7 @@
 """What a cluster of ours stores without acting on it: the one list, which shrinks as the parts are built and ends empty.
 
 Nothing pretends: whoever creates such an object over the API gets a Warning header that says what will not happen. Kinds for which a
-Kubernetes cluster without add-ons does nothing either (an Ingress without a controller, a LoadBalancer without a cloud) are no entry.
+Kubernetes cluster without add-ons does nothing either (an Ingress of a class without a controller) are no entry.
 """
 
 from __future__ import annotations

@@ -139,7 +139,8 @@ def _chunks(server: Serving, request: Request, answer: WatchAnswer | TextAnswer 
     assert_never(answer)
 
 
-def _unread(incoming: web.BaseRequest) -> Unread:
+def unread_body(incoming: web.BaseRequest) -> Unread:
+    """For a request that is passed on."""
     body = _arriving(incoming) if incoming.body_exists else None
     return Unread(tuple(incoming.headers.items()), body, incoming.content_length)
 
@@ -212,7 +213,7 @@ class Listener:
 
     async def _answer(self, incoming: web.BaseRequest, wire: WireRequest, request: Request) -> web.StreamResponse:
         if request.is_passed_on:
-            wire.unread = _unread(incoming)
+            wire.unread = unread_body(incoming)
         elif incoming.body_exists:
             wire.arriving = partial(self._read, incoming)
         try:

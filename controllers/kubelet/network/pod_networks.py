@@ -66,8 +66,8 @@ class PodSources(Protocol):
 
     def has_namespace(self, name: str) -> bool: ...
 
-    def on_change(self, told: Callable[[], None]) -> None:
-        """`told` is called whenever Services, endpoints or namespaces change."""
+    def on_change(self, told: Callable[[], None]) -> bool:
+        """`told` is called whenever Services, endpoints or namespaces change. False where that cannot be said yet."""
         ...
 
 

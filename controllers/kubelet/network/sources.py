@@ -105,12 +105,15 @@ class NetworkSources:
             if port.get("port")
         ]
 
-    def on_change(self, told: Callable[[], None]) -> None:
-        """`told` is called whenever Services, endpoints or namespaces change; their caches have to be filled."""
-        for kind in (SERVICE, ENDPOINT_SLICE, NAMESPACE):
-            cache = self._cache_of(kind)
-            if cache is not None:
-                cache.add_handler(lambda changes: told())
+    def on_change(self, told: Callable[[], None]) -> bool:
+        """`told` is called whenever Services, endpoints or namespaces change. False while one of their caches is not filled: it is not
+        called then."""
+        caches = [cache for kind in (SERVICE, ENDPOINT_SLICE, NAMESPACE) if (cache := self._cache_of(kind)) is not None]
+        if len(caches) < 3:
+            return False
+        for cache in caches:
+            cache.add_handler(lambda changes: told())
+        return True
 
     def slices_at(self, address: str) -> Collection[Object]:
         return self._found("network.endpoints", address)

@@ -69,7 +69,6 @@ class _Listener:
         self._pause: Timer | None = None
         self._socket = socket.create_server(place.end, backlog=_BACKLOG)
         self._socket.setblocking(False)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # those it accepts have it too
         self._listen()
 
     def _listen(self) -> None:
@@ -88,7 +87,6 @@ class _Listener:
                 asyncio.get_running_loop().remove_reader(self._socket.fileno())
                 self._pause = self._clock.call_later(_PAUSE_SECONDS, self._listen)
                 return
-            connection.setblocking(False)
             self._accepted(connection)
 
     def changed(self) -> None:
@@ -244,6 +242,7 @@ class ServiceForwarder:
         except OSError:
             reset(connection)
             return
+        connection.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=connection)
         sending = asyncio.get_running_loop().create_task(_send(pod, reader))
         try:

@@ -53,7 +53,6 @@ class Connecting:
             self._socket.close()
             self._done(None, code)
             return
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._done(self._socket, 0)
 
     def cancel(self) -> None:
@@ -67,7 +66,7 @@ class Connecting:
 class _End:
     """One of the two sockets."""
 
-    __slots__ = ("_joint", "_loop", "_reads", "_unsent", "finished", "other", "socket")
+    __slots__ = ("_joint", "_loop", "_reads", "_sends", "_unsent", "finished", "other", "socket")
 
     def __init__(self, joint: Joint, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
         self._joint = joint
@@ -76,6 +75,7 @@ class _End:
         self.other: _End
         self._unsent = b""
         self._reads = False
+        self._sends = 0
         self.finished = False
         """Nothing more comes from it."""
 
@@ -90,7 +90,7 @@ class _End:
 
     def readable(self) -> None:
         try:
-            size = self.socket.recv_into(_BUFFER)
+            size = self.socket.recv_into(_BUFFER, 0, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
@@ -105,8 +105,11 @@ class _End:
             self.other._finish()
 
     def _send(self, data: memoryview) -> None:
+        self._sends += 1
         try:
-            sent = self.socket.send(data)
+            if self._sends == 2:  # the first one waits for no acknowledgement
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sent = self.socket.send(data, socket.MSG_DONTWAIT)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -119,7 +122,7 @@ class _End:
 
     def _writable(self) -> None:
         try:
-            sent = self.socket.send(self._unsent)
+            sent = self.socket.send(self._unsent, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
@@ -153,7 +156,7 @@ class _End:
 
 
 class Joint:
-    """Of two sockets that are connected and do not block. `ended` is called once."""
+    """Of two sockets that are connected. `ended` is called once."""
 
     __slots__ = ("_ended", "_far", "_near")
 

@@ -81,11 +81,17 @@ class NameServer:
         self._port = port
         self._starting = asyncio.Lock()
         self._server: ClusterDns | None = None
+        self._names: NamesOfProcesses
         self._tried = False
+        self._follows = False
+        """Whether it is told of changes."""
 
     async def start(self) -> None:
         """Once. Pods wait for it: what they read is where it answers."""
         if self._tried:
+            if self._server is not None and not self._follows:
+                self._changed()
+                self._follows = self._view.networks.sources.on_change(self._changed)
             return
         async with self._starting:
             if self._tried:
@@ -98,7 +104,7 @@ class NameServer:
     async def _start(self) -> None:
         view = self._view
         sources = view.networks.sources
-        names = NamesOfProcesses(sources, view.address)
+        names = self._names = NamesOfProcesses(sources, view.address)
         upstream = Upstream(self._clock, lambda: of_addresses(host_resolver.read().nameservers, view.dns_address), self._randomness)
         server = ClusterDns(self._clock, ClusterNames(names), view.dns_address, upstream, self._randomness, self._port)
         try:
@@ -107,14 +113,14 @@ class NameServer:
             self._cannot(f"listen udp {view.dns_address}:{self._port}: {(error.strerror or str(error)).lower()}")
             return
         self._server = server
-
-        def changed() -> None:
-            names.forget()
-            server.changed()
-
-        sources.on_change(changed)
+        self._follows = sources.on_change(self._changed)
         view.dns = view.dns_address
         await self._announce(view.dns_address)
+
+    def _changed(self) -> None:
+        assert self._server is not None
+        self._names.forget()
+        self._server.changed()
 
     async def stop(self) -> None:
         if self._server is not None:
