@@ -40,6 +40,8 @@ class ClusterConfig:
     """So many seconds of the cluster's time pass in one of the machine's."""
     authorization_mode: str = "Node,RBAC"
     """As kube-apiserver's flag of that name."""
+    runtime_config: str = ""
+    """As kube-apiserver's flag: `key=value` joined by commas."""
     audit_policy_file: str = ""
     audit_log_path: str = ""
     """As kube-apiserver's flags; '' is none, '-' standard output."""
@@ -107,6 +109,17 @@ def authorization_modes_valid(value: Any) -> bool:
     return bool(modes) and len(set(modes)) == len(modes) and set(modes) <= set(AUTHORIZATION_MODES)
 
 
+def wrong_runtime_config(text: str) -> str:
+    """Why the value of --runtime-config is refused; '' where it is not."""
+    from kctl.kube_apiserver import runtime_config
+
+    try:
+        runtime_config.served(runtime_config.parse(text))
+    except runtime_config.InvalidRuntimeConfig as error:
+        return str(error)
+    return ""
+
+
 def speed_valid(value: float) -> bool:
     return SLOWEST_SPEED <= value <= FASTEST_SPEED
 
@@ -127,6 +140,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "controllers": lambda value: isinstance(value, str) and len(value) < 4096,
     "speed": lambda value: type(value) in (int, float) and speed_valid(value),
     "authorization_mode": authorization_modes_valid,
+    "runtime_config": lambda value: isinstance(value, str) and not (value and wrong_runtime_config(value)),
     "audit_policy_file": lambda value: isinstance(value, str),
     "audit_log_path": lambda value: isinstance(value, str),
     "audit_log_maxsize": _whole(0, 2**31 - 1),
