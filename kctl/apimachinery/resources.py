@@ -216,6 +216,8 @@ BUILT_IN: Final[tuple[ResourceType, ...]] = (
     _row("lifecycle.k8s.io", "v1alpha1", "Eviction", "evictions", NAMESPACED, sub="status"),
 )
 # fmt: on
+STABLE: Final = tuple(entry for entry in BUILT_IN if "alpha" not in entry.version and "beta" not in entry.version)
+"""What a cluster serves by default: alpha and beta versions have to be asked for (--runtime-config)."""
 
 
 class ResourceTable:
@@ -271,6 +273,10 @@ class ResourceTable:
     def preferred(self, group: str, plural: str) -> ResourceType | None:
         """The first (preferred) version of a resource of a group."""
         return next((e for e in self if e.group == group and e.plural == plural), None)
+
+    def stored(self, group: str, plural: str) -> ResourceType | None:
+        """The version in which objects of a resource of a group are stored: whatever is served, the same."""
+        return _TABLE.preferred(group, plural) or self.preferred(group, plural)
 
     def versions(self, group: str) -> Sequence[str]:
         """The group's versions, preferred first."""

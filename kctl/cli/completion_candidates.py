@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kctl.apimachinery import objects
-from kctl.apimachinery.resources import BUILT_IN, NAMESPACES, PODS, ResourceType
+from kctl.apimachinery.resources import NAMESPACES, PODS, STABLE, ResourceType
 from kctl.cli.command import Command, Group
 from kctl.cli.configuration import uses_local_cluster
 from kctl.cli.flags import Flag
@@ -163,7 +163,7 @@ async def _arguments(session: Session, path: list[str], arguments: list[str], pr
 
 def _types(prefix: str) -> list[str]:
     """Plural names; a short name that is already typed whole stays as it is."""
-    listed = [resource for resource in BUILT_IN if "list" in resource.verbs]
+    listed = [resource for resource in STABLE if "list" in resource.verbs]
     return [resource.plural for resource in listed] + [prefix for resource in listed if prefix in resource.short_names]
 
 

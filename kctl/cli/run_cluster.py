@@ -51,6 +51,12 @@ if TYPE_CHECKING:
     help="Who decides what a user may do, in this order: AlwaysAllow, AlwaysDeny, Node, RBAC. [default: Node,RBAC]",
 )
 @click.option(
+    "--runtime-config",
+    default=None,
+    help="API versions and resources that are served or not, as key=true|false joined by commas: api/all, api/ga, api/beta, api/alpha, "
+    "GROUP/VERSION, GROUP/VERSION/RESOURCE. [default: what is stable]",
+)
+@click.option(
     "--runtime",
     type=click.Choice(["simulated", "process", "simulated-only"]),
     default=None,
@@ -98,6 +104,7 @@ def run_cluster(
     components: str | None,
     speed: float | None,
     authorization_mode: str | None,
+    runtime_config: str | None,
     runtime: str | None,
     images: tuple[str, ...],
     audit_policy_file: str | None,
@@ -136,6 +143,7 @@ def run_cluster(
         "components": components,
         "speed": speed,
         "authorization_mode": authorization_mode,
+        "runtime_config": runtime_config,
         "runtime": runtime,
         "images": _image_map(images),
         "audit_policy_file": _absolute(audit_policy_file),
@@ -155,6 +163,7 @@ def run_cluster(
     _check_components(components)
     _check_speed(speed)
     _check_authorization_mode(authorization_mode)
+    _check_runtime_config(runtime_config)
     _check_audit_log(wanted)
     try:
         running = holder(paths.process_id)
@@ -239,6 +248,15 @@ def _check_authorization_mode(value: str | None) -> None:
 
     if value is not None and not authorization_modes_valid(value):
         fail(f"invalid --authorization-mode {value!r}: must be some of {', '.join(AUTHORIZATION_MODES)}, joined by commas, each once")
+
+
+def _check_runtime_config(value: str | None) -> None:
+    if not value:
+        return
+    from kctl.daemon.config import wrong_runtime_config
+
+    if wrong := wrong_runtime_config(value):
+        fail(f"invalid --runtime-config: {wrong}")
 
 
 def _image_map(entries: tuple[str, ...]) -> dict[str, str] | None:

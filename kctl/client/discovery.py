@@ -7,7 +7,6 @@ hours as kubectl does and read again when a name is missing.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from kctl.apimachinery.json_reading import read_json
-from kctl.apimachinery.resources import BUILT_IN, ResourceType, Subresource
+from kctl.apimachinery.resources import BUILT_IN, STABLE, ResourceType, Subresource
 from kctl.apimachinery.status import ApiError, from_status
 from kctl.client.transport import Transport
 
@@ -24,7 +23,6 @@ AGGREGATED: Final = (
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
 )
 CACHE_SECONDS: Final = 6 * 3600
-_STABLE = re.compile(r"v\d+")
 
 
 class NoResource(Exception):
@@ -54,7 +52,7 @@ class RESTMapper:
 
     async def resource(self, name: str) -> ResourceType:
         """A type by what a user types: pods, po, Pod, deployments.apps, deployments.v1.apps. Raises NoResource."""
-        resource = find(_STABLE_BUILT_IN, name) or find(await self.types(), name)
+        resource = find(STABLE, name) or find(await self.types(), name)
         if resource is None and not self._fresh:
             resource = find(await self.refresh(), name)
         if resource is None:
@@ -63,7 +61,7 @@ class RESTMapper:
 
     async def kind(self, api_version: str, kind: str) -> ResourceType:
         """A type by an object's apiVersion and kind. Raises NoKind."""
-        resource = _by_kind(_STABLE_BUILT_IN, api_version, kind) or _by_kind(await self.types(), api_version, kind)
+        resource = _by_kind(STABLE, api_version, kind) or _by_kind(await self.types(), api_version, kind)
         if resource is None and not self._fresh:
             resource = _by_kind(await self.refresh(), api_version, kind)
         if resource is None:
@@ -79,7 +77,7 @@ class RESTMapper:
 
     def known_without_server(self, name: str) -> bool:
         """Whether `name` needs no discovery."""
-        return find(_STABLE_BUILT_IN, name) is not None
+        return find(STABLE, name) is not None
 
     async def types(self) -> list[ResourceType]:
         """Everything the server serves, in discovery order; perhaps from the cache."""
@@ -150,7 +148,6 @@ def preferred(types: Iterable[ResourceType]) -> list[ResourceType]:
     return list(chosen.values())
 
 
-_STABLE_BUILT_IN: Final = tuple(resource for resource in BUILT_IN if _STABLE.fullmatch(resource.version))
 _BUILT_IN_NAMES: Final = frozenset(name for resource in BUILT_IN for name in (resource.plural, resource.singular, *resource.short_names))
 
 

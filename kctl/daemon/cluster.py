@@ -176,7 +176,7 @@ async def _come_to_rest(store: Etcd) -> None:
 
 
 def _api_server_config(keys: pki.Pki, config: ClusterConfig) -> ApiServerConfig:
-    made = api_server_config(keys, config.host, authorization_mode=config.authorization_mode)
+    made = api_server_config(keys, config.host, settings=config)
     if not config.audit_policy_file:
         return made
     from kctl.daemon.audit_policy import audit_policy, rotation

@@ -44,6 +44,8 @@ class ClusterConfig:
     """So many seconds of the cluster's time pass in one of the machine's."""
     authorization_mode: str = "Node,RBAC"
     """As kube-apiserver's flag of that name."""
+    runtime_config: str = ""
+    """As kube-apiserver's flag: `key=value` joined by commas."""
     audit_policy_file: str = ""
     audit_log_path: str = ""
     """As kube-apiserver's flags; '' is none, '-' standard output."""
@@ -113,6 +115,17 @@ def authorization_modes_valid(value: Any) -> bool:
     return bool(modes) and len(set(modes)) == len(modes) and set(modes) <= set(AUTHORIZATION_MODES)
 
 
+def wrong_runtime_config(text: str) -> str:
+    """Why the value of --runtime-config is refused; '' where it is not."""
+    from kctl.kube_apiserver import runtime_config
+
+    try:
+        runtime_config.served(runtime_config.parse(text))
+    except runtime_config.InvalidRuntimeConfig as error:
+        return str(error)
+    return ""
+
+
 def components_of(value: str) -> tuple[str, ...]:
     """Those of COMPONENTS that run. Raises ValueError with a name that none has."""
     wanted = value.split(",")
@@ -151,6 +164,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "components": _components_valid,
     "speed": lambda value: type(value) in (int, float) and speed_valid(value),
     "authorization_mode": authorization_modes_valid,
+    "runtime_config": lambda value: isinstance(value, str) and not (value and wrong_runtime_config(value)),
     "audit_policy_file": lambda value: isinstance(value, str),
     "audit_log_path": lambda value: isinstance(value, str),
     "audit_log_maxsize": _whole(0, 2**31 - 1),

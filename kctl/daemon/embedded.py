@@ -63,9 +63,9 @@ async def open_embedded(directory: Path) -> EmbeddedTransport:
     lock.acquire()
     try:
         make_private(paths)
-        config = api_server_config(keys, "127.0.0.1")
-        clock = _clock(paths)
         settings = ClusterConfig.load(paths.settings) or ClusterConfig(paths.name)
+        config = api_server_config(keys, "127.0.0.1", settings=settings)
+        clock = _clock(paths)
         plane = ControlPlane(store_of(settings, paths, clock.machine), clock, components=API_SERVER_ALONE, config=config)
         await plane.start()
     except BaseException as error:

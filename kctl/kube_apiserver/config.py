@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,6 +39,8 @@ class ApiServerConfig:
     authorization_modes: tuple[str, ...] = ("Node", "RBAC")
     """--authorization-mode: Node, RBAC, AlwaysAllow, AlwaysDeny; the first that has an opinion decides. With AlwaysAllow nobody is
     anonymous, as upstream."""
+    runtime_config: Mapping[str, str] = field(default_factory=dict)
+    """--runtime-config: `api/all`, `api/beta`, `group/version`, `group/version/resource` > `true` or `false`."""
     anonymous_auth: bool = True
     """Requests without credentials are those of system:anonymous, where the authorization says what that may do."""
     audit_policy: Policy | None = None

@@ -115,7 +115,7 @@ def storage_version_hash(entry: ResourceType, table: ResourceTable) -> str:
     if entry.storage_version:
         stored = f"{entry.group}/{entry.storage_version}/{entry.kind}"
     elif not stored:
-        preferred = table.preferred(entry.group, entry.plural) or entry
+        preferred = table.stored(entry.group, entry.plural) or entry
         stored = f"{preferred.group}/{preferred.version}/{preferred.kind}"
     return base64.b64encode(hashlib.sha256(stored.encode()).digest()[:8]).decode()
 

@@ -6,10 +6,11 @@ import asyncio
 import bisect
 import os
 import resource as process
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery.clock import Clock
+from kctl.kube_apiserver.filters.warnings import DEPRECATED
 from kctl.kube_apiserver.request import Request, ResourceRequest
 from kctl.kube_apiserver.storage import Storage
 
@@ -46,6 +47,8 @@ _LINES_AT_ONCE = 1000
 """Some 3 ms of making text."""
 _Key = tuple[str, str, str, str, str]
 """verb in capitals, group, version, plural, subresource"""
+_Resource = tuple[str, str, str]
+"""group, version, plural"""
 
 
 class Metrics:
@@ -60,6 +63,8 @@ class Metrics:
         self._started = clock.now().timestamp()
         self.more_lines: Callable[[], Iterator[str]] = lambda: iter(())
         """Of what is loaded only where it is used."""
+        self.deprecated_custom: Callable[[], Collection[_Resource]] = frozenset
+        """Custom resources in a version that is deprecated."""
 
     def observe(self, request: Request, status: int, seconds: float) -> None:
         match request:
@@ -86,6 +91,7 @@ class Metrics:
     def _lines(self) -> Iterator[str]:
         yield from self._request_lines()
         yield from self._duration_lines()
+        yield from self._deprecated_lines()
         yield from self._in_flight_lines()
         yield from self._object_lines()
         yield from self._stalls.lines()
@@ -114,6 +120,22 @@ class Metrics:
                 yield f'{name}_bucket{{{labels},le="{shown}"}} {total:g}'
             yield f"{name}_sum{{{labels}}} {durations[-1]:.6f}"
             yield f"{name}_count{{{labels}}} {total:g}"
+
+    def _deprecated_lines(self) -> Iterator[str]:
+        """Of everything deprecated that was asked for."""
+        name, custom = "apiserver_requested_deprecated_apis", self.deprecated_custom()
+        yield from _head(
+            name,
+            "gauge",
+            "Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, "
+            "and removed_release.",
+        )
+        for group, version, plural, subresource in sorted({key[1:5] for key in self._seen}):
+            asked = group, version, plural
+            if asked in DEPRECATED or asked in custom:
+                release = DEPRECATED[asked].removed_release if asked in DEPRECATED else ""
+                labels = f'group="{group}",removed_release="{release}",resource="{plural}",subresource="{subresource}",version="{version}"'
+                yield f"{name}{{{labels}}} 1"
 
     def _in_flight_lines(self) -> Iterator[str]:
         kinds = {"mutating": self._in_flight.writing, "readOnly": self._in_flight.reading}

@@ -47,8 +47,10 @@ def answer(
         return _version_2(table, accept, custom, known)
     name = rest.removeprefix("v3/")
     served = _group_versions(table).get(name)
-    if not rest.startswith("v3/") or served is None:
+    if not rest.startswith("v3/"):
         return None
+    if served is None:
+        return RawAnswer(b"", "", 404)
     _json_acceptable(accept)
     digest = _digest(name, served, custom)
     headers = _tagged(digest) | (_IMMUTABLE if query.get("hash") == digest else {})

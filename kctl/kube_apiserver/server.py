@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import SERVICES, ResourceTable, ResourceType
+from kctl.apimachinery.resources import SERVICES, STABLE, ResourceTable, ResourceType
 from kctl.apimachinery.schema import schemas
 from kctl.apimachinery.user import User
 from kctl.client.kubelet import KubeletConnector
@@ -56,13 +56,14 @@ _API_SERVICES = ("apiregistration.k8s.io", "apiservices", False)
 
 
 class ApiServer:
-    """`kubelet_connector` may be set any time; without one pods/log answers that the kubelet cannot be reached."""
+    """`kubelet_connector` may be set any time; without one pods/log answers that the kubelet cannot be reached. Raises ValueError for a
+    configuration that cannot be."""
 
     def __init__(self, store: Etcd, *, clock: Clock, randomness: random.Random, config: ApiServerConfig | None = None) -> None:
         self.config = config or ApiServerConfig()
         self.clock = clock
         machine = clock.machine
-        self.table = ResourceTable()
+        self.table = ResourceTable(_served(self.config))
         self.storage = Storage(store, machine)
         tokens = ServiceAccountTokens(self.storage, clock, randomness, self.config.service_account_key, self.config.service_account_issuer)
         authenticator = Authenticator(self.config, tokens, BootstrapTokens(self.storage, clock))
@@ -74,6 +75,7 @@ class ApiServer:
         self.metrics = Metrics(self.storage, machine, self._in_flight, self.stalls)
         self._dispatcher = Dispatcher(self.registry)
         self.metrics.more_lines = lambda: self.registry.shared.admission.metric_lines()
+        self.metrics.deprecated_custom = self._deprecated_custom
         self._audit_log: AuditLog | None = None
         self._audit = self._auditing(randomness)
         self._in_process: Handler = build_in_process_chain(
@@ -205,6 +207,10 @@ class ApiServer:
         """The way in for a component of this daemon: its bodies are canonical objects that nobody changes afterwards."""
         return InProcessTransport(self, user, CANONICAL)
 
+    def _deprecated_custom(self) -> set[tuple[str, str, str]]:
+        served = (each.resource for each in self.registry.custom if each.warnings)
+        return {(resource.group, resource.version, resource.plural) for resource in served}
+
     def _dispatch(self, request: Request) -> Awaitable[Response]:
         match request:
             case ResourceRequest():
@@ -287,6 +293,14 @@ class ApiServer:
         if self._audit_log is not None:
             self._audit_log.flush()
             self._audit_log.close()
+
+
+def _served(config: ApiServerConfig) -> Sequence[ResourceType]:
+    if not config.runtime_config:
+        return STABLE
+    from kctl.kube_apiserver import runtime_config
+
+    return runtime_config.served(config.runtime_config)
 
 
 def _schema_of(resource: ResourceType, subresource: str) -> ObjectSchema:

@@ -83,7 +83,12 @@ def serving() -> Iterator[Api]:
 
     async def start() -> tuple[ApiServer, int]:
         await store.start()
-        server = ApiServer(store, clock=RealClock(), randomness=random.Random(1), config=ApiServerConfig(tokens={TOKEN: ADMIN}))
+        server = ApiServer(
+            store,
+            clock=RealClock(),
+            randomness=random.Random(1),
+            config=ApiServerConfig(tokens={TOKEN: ADMIN}, runtime_config={"api/all": "true"}),
+        )
         await server.start()
         return server, await server.serve("127.0.0.1", 0, None)
 

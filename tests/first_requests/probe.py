@@ -59,7 +59,7 @@ class Probe:
         await self.store.start()
         for key, value in self._stored or ():
             await self.store.create(key, value)
-        config = ApiServerConfig(tokens={TOKEN: ADMIN})
+        config = ApiServerConfig(tokens={TOKEN: ADMIN}, runtime_config={"api/all": "true"})
         self.api = ApiServer(self.store, clock=ShortWatches(), randomness=random.Random(1), config=config)
         await self.api.start()
         self.port = await self.api.serve("127.0.0.1", 0, None)

@@ -73,7 +73,7 @@ class ServerThread:
 
     async def start(self) -> None:
         await self.store.start()
-        config = ApiServerConfig(tokens={TOKEN: ADMIN})
+        config = ApiServerConfig(tokens={TOKEN: ADMIN}, runtime_config={"api/all": "true"})
         self.api = ApiServer(self.store, clock=self._clock, randomness=random.Random(1), config=config)
         await self.api.start()
         for settle in list(self.api.authorization.unsettled.values()):  # default roles, APIServices: written once somebody asks for one

@@ -3,7 +3,8 @@ components beside this server do not understand something in it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import NamedTuple
 
 from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.caller import CANONICAL
@@ -11,11 +12,49 @@ from kctl.kube_apiserver.config import ApiServerConfig, NotActedOn
 from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
 from kctl.kube_apiserver.response import ObjectAnswer, Response
 
-_DEPRECATED = {
-    ("", "v1", "componentstatuses"): "v1 ComponentStatus is deprecated in v1.19+",
-    ("", "v1", "endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
-}
 
+class Deprecation(NamedTuple):
+    text: str
+    removed_release: str
+    """`1.40`; '' where none is planned."""
+
+
+def _deprecation(api_version: str, kind: str, deprecated: int, removed: int = 0, replacement: str = "") -> Deprecation:
+    """Minor releases, as upstream's lifecycle of the type says."""
+    text = f"{api_version} {kind} is deprecated in v1.{deprecated}+"
+    if removed:
+        text += f", unavailable in v1.{removed}+"
+    if replacement:
+        text += f"; use {replacement}"
+    return Deprecation(text, f"1.{removed}" if removed else "")
+
+
+def _of_group(group: str, version: str, deprecated: int, kinds: Mapping[str, str]) -> dict[tuple[str, str, str], Deprecation]:
+    """Beta and alpha versions are served for three releases more."""
+    api_version = f"{group}/{version}"
+    return {(group, version, plural): _deprecation(api_version, kind, deprecated, deprecated + 3) for plural, kind in kinds.items()}
+
+
+_POLICIES = {"mutatingadmissionpolicies": "MutatingAdmissionPolicy", "mutatingadmissionpolicybindings": "MutatingAdmissionPolicyBinding"}
+_CLAIMS = {
+    "deviceclasses": "DeviceClass",
+    "resourceclaims": "ResourceClaim",
+    "resourceclaimtemplates": "ResourceClaimTemplate",
+    "resourceslices": "ResourceSlice",
+}
+DEPRECATED: Mapping[tuple[str, str, str], Deprecation] = {
+    ("", "v1", "componentstatuses"): _deprecation("v1", "ComponentStatus", 19),
+    ("", "v1", "endpoints"): _deprecation("v1", "Endpoints", 33, replacement="discovery.k8s.io/v1 EndpointSlice"),
+    **_of_group("admissionregistration.k8s.io", "v1beta1", 37, _POLICIES),
+    **_of_group("admissionregistration.k8s.io", "v1alpha1", 35, _POLICIES),
+    **_of_group("certificates.k8s.io", "v1beta1", 36, {"clustertrustbundles": "ClusterTrustBundle"}),
+    **_of_group("coordination.k8s.io", "v1beta1", 36, {"leasecandidates": "LeaseCandidate"}),
+    **_of_group("coordination.k8s.io", "v1alpha2", 35, {"leasecandidates": "LeaseCandidate"}),
+    **_of_group("resource.k8s.io", "v1beta2", 36, _CLAIMS),
+    **_of_group("resource.k8s.io", "v1beta1", 35, _CLAIMS),
+    **_of_group("resource.k8s.io", "v1alpha3", 36, {"devicetaintrules": "DeviceTaintRule"}),
+}
+"""Group, version and resource: what is deprecated by the release this server speaks."""
 
 _WRITES = frozenset({"create", "update", "patch"})
 
@@ -32,9 +71,12 @@ def with_warnings(handler: Handler, config: ApiServerConfig) -> Handler:
         return handler(request)
 
     async def about(request: ResourceRequest, resource: ResourceType) -> Response:
-        text = _DEPRECATED.get((resource.group, resource.version, resource.plural))
-        if text:
-            request.warnings.append(text)
+        deprecation = DEPRECATED.get((resource.group, resource.version, resource.plural))
+        if deprecation:
+            request.warnings.append(deprecation.text)
+            if request.audit is not None:
+                release = deprecation.removed_release
+                request.audit.annotate({"k8s.io/deprecated": "true", **({"k8s.io/removed-release": release} if release else {})})
         response = await handler(request)
         obj = response.object if isinstance(response, ObjectAnswer) else None
         if response.status == 201 and not request.subresource:

@@ -135,6 +135,10 @@ def patcher(request: ResourceRequest, endpoint: Endpoint, meta: PatchMeta | None
     kind = media_type(request.content_type)
     types = _TYPES_OF_CUSTOM if endpoint.custom else _TYPES
     if kind not in types:
+        if not endpoint.custom:  # the routes of built-in types say what they take
+            refused = UnsupportedMediaType("415: Unsupported Media Type")
+            refused.status["details"] = {}
+            raise refused
         raise UnsupportedMediaType(f"the body of the request was in an unknown format - accepted media types include: {', '.join(types)}")
     wanted = meta if meta is not None else _meta(endpoint)
     if request.raw_body is None:

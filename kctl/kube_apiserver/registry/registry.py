@@ -89,14 +89,14 @@ class Registry:
             found.load()
         if rules:
             group, plural = conversion.storage_group(resource)
-            strategies.strategy_for(self.table.preferred(group, plural) or resource)
+            strategies.strategy_for(self.table.stored(group, plural) or resource)
             self.shared.admission.preload(resource)
             kind_form.preload()
 
     def _make_endpoint(self, resource: ResourceType) -> Endpoint:
         group, plural = conversion.storage_group(resource)
         found = conversion.conversion_for(resource)
-        preferred = self.table.preferred(group, plural) or resource
+        preferred = self.table.stored(group, plural) or resource
         stored = found.storage_api_version if found else preferred.api_version
         cache = self.storage.cache(group, plural, resource.namespaced)
         return Endpoint(resource, cache, partial(strategies.strategy_for, preferred), self._schema_of, found, stored, self.shared)

@@ -8,7 +8,8 @@ from kctl.apimachinery import labels, objects, times
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import POD_DISRUPTION_BUDGETS
 from kctl.apimachinery.status import ApiError, BadRequest, TooManyRequests
-from kctl.kube_apiserver.caller import Caller
+from kctl.apimachinery.user import APISERVER
+from kctl.kube_apiserver.caller import CANONICAL, Caller
 from kctl.kube_apiserver.handlers import body, off_loop
 from kctl.kube_apiserver.handlers.options import plain_delete_options
 from kctl.kube_apiserver.registry.endpoint import Endpoint
@@ -61,7 +62,8 @@ async def _take_from_budget(registry: Registry, pod: Object, caller: Caller) -> 
         return
     endpoint = registry.endpoint(POD_DISRUPTION_BUDGETS)
     name, now = objects.name(budgets[0]), times.rfc3339(registry.clock.now())
-    await endpoint.write_directly(space, name, lambda budget: _spent(budget, objects.name(pod), now), caller)
+    server = Caller(APISERVER, "kube-apiserver", CANONICAL, caller.dry_run)
+    await endpoint.update(space, name, lambda budget: _spent(budget, objects.name(pod), now), server, subresource="status")
 
 
 def _counts(pod: Object, budget: Object) -> bool:
