@@ -310,9 +310,9 @@ class Assigner:
             self._look_at_relations()
         return self._run(pod, only=node).take(pod)
 
-    def look(self, pod: PodInfo) -> Run:
-        """The nodes as they are for it now; nothing is taken."""
-        return self._run(pod)
+    def refusals(self, pod: PodInfo) -> Mapping[str, Status]:
+        """Why not, for each node that would not do for it now; nothing is taken."""
+        return self._run(pod).refusals()
 
     def _look_at_relations(self) -> None:
         """Terms of pods that have been placed since may concern shapes that nothing concerned before."""

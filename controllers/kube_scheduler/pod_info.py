@@ -247,6 +247,10 @@ class PodInfo:
     def priority(self) -> int:
         return self.shape.priority
 
+    @property
+    def scheduler_name(self) -> str:
+        return self.pod["spec"].get("schedulerName") or "default-scheduler"
+
     @classmethod
     def of(cls, pod: Object, shapes: Shapes) -> PodInfo:
         return cls(pod, objects.key(pod), objects.uid(pod), shapes.of(pod))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from controllers.kube_scheduler.framework import ClusterEvent
-from controllers.kube_scheduler.plugins.volume_binding import VolumeBinding
+from controllers.kube_scheduler.plugins.volume_binding import BIND_TIMEOUT_SECONDS, VolumeBinding
 from controllers.kube_scheduler.plugins.volume_restrictions import VolumeRestrictions
 from controllers.kube_scheduler.plugins.volume_zone import VolumeZone
 from controllers.kube_scheduler.profile import Profile
@@ -31,7 +31,11 @@ async def load(client: Client, informers: InformerFactory, clock: Clock, schedul
 
 def add(profile: Profile, cache: VolumeCache, client: Client, clock: Clock) -> Profile:
     """The three behind the others, as upstream orders them."""
-    restrictions, binding, zone = VolumeRestrictions(cache), VolumeBinding(cache, client, clock), VolumeZone(cache)
+    args = profile.args.get(VolumeBinding.name) or {}
+    binding = VolumeBinding(cache, client, clock, args.get("bindTimeoutSeconds", BIND_TIMEOUT_SECONDS))
+    restrictions, zone = VolumeRestrictions(cache), VolumeZone(cache)
+    if profile.arrange is not None:
+        return profile.arrange(profile, {plugin.name: plugin for plugin in (restrictions, binding, zone)})
     return replace(
         profile,
         pre_filter=[*profile.pre_filter, restrictions, binding],

@@ -45,7 +45,14 @@ async def load(informers: InformerFactory, scheduler: Scheduler) -> Callable[[Pr
 
 def add(profile: Profile, index: RelationIndex) -> Profile:
     """The two behind the others, as upstream orders them."""
-    spread, affinity = PodTopologySpread(index, NodeAffinity(), TaintToleration()), InterPodAffinity(index)
+    args = profile.args.get("InterPodAffinity") or {}
+    node_affinity = next((plugin for plugin in profile.filter if isinstance(plugin, NodeAffinity)), NodeAffinity())
+    spread = PodTopologySpread(index, node_affinity, TaintToleration())
+    affinity = InterPodAffinity(
+        index, args.get("hardPodAffinityWeight", 1), ignore_theirs=args.get("ignorePreferredTermsOfExistingPods", False)
+    )
+    if profile.arrange is not None:
+        return replace(profile.arrange(profile, {spread.name: spread, affinity.name: affinity}), grouped_run=GroupedRun)
     return replace(
         profile,
         pre_filter=[*profile.pre_filter, spread, affinity],
