@@ -8,9 +8,11 @@ upstream's types of k8s.io/kube-scheduler/extender/v1 write them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import ssl
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,9 +67,9 @@ class Extender:
     async def ask(self, verb: str, body: Object) -> Any:
         """Raises ExtenderError."""
         url = f"{self.url.rstrip('/')}/{verb}"
-        if self._session is None:
-            self._session = self._open()
         try:
+            if self._session is None:
+                self._session = self._open()
             headers = {"Content-Type": "application/json"}
             async with self._session.post(url, data=orjson.dumps(body), headers=headers) as answer:
                 if answer.status != 200:
@@ -95,8 +97,10 @@ class Extender:
         context = ssl.create_default_context(cafile=tls.get("caFile") or None, cadata=authority)
         if tls.get("insecure") or not (tls.get("caFile") or authority):
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        if tls.get("certFile"):
-            context.load_cert_chain(tls["certFile"], tls.get("keyFile") or None)
+        if tls.get("certFile") or tls.get("certData"):
+            with contextlib.ExitStack() as stack:
+                files = [tls.get(f"{name}File") or _file_of(stack, tls.get(f"{name}Data")) for name in ("cert", "key")]
+                context.load_cert_chain(files[0], files[1])
         return context
 
     async def close(self) -> None:
@@ -246,6 +250,16 @@ class Extenders:
     async def close(self) -> None:
         for extender in self._extenders:
             await extender.close()
+
+
+def _file_of(stack: contextlib.ExitStack, data: bytes | None) -> str | None:
+    """A certificate or key that is given in place: ssl reads nothing but files."""
+    if not data:
+        return None
+    file = stack.enter_context(tempfile.NamedTemporaryFile())  # noqa: SIM115
+    file.write(data)
+    file.flush()
+    return str(file.name)
 
 
 def _meta(pod: PodInfo) -> Object:
