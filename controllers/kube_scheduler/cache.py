@@ -221,6 +221,7 @@ class Cache:
         """Requests may have been resized in place: whether they have."""
         present = self._nodes[node].pods.get(info.uid) if self._where.get(info.uid) == node else None
         if present is not None and present.shape.request == info.shape.request:
+            present.pod = info.pod
             return False
         self.remove_pod(info.uid)
         self._place(info, node)
@@ -247,6 +248,10 @@ class Cache:
             self.observer(node, info, -1)
         self._note(name)
         self._drop_if_empty(name)
+
+    def node_of(self, uid: str) -> str:
+        """The name of the node it counts on; '' for none."""
+        return self._where.get(uid, "")
 
     def pod(self, uid: str) -> PodInfo | None:
         """An assigned or assumed pod."""

@@ -100,7 +100,7 @@ class Extender:
         if tls.get("certFile") or tls.get("certData"):
             with contextlib.ExitStack() as stack:
                 files = [tls.get(f"{name}File") or _file_of(stack, tls.get(f"{name}Data")) for name in ("cert", "key")]
-                context.load_cert_chain(files[0], files[1])
+                context.load_cert_chain(files[0] or "", files[1])
         return context
 
     async def close(self) -> None:

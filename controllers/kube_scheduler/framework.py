@@ -103,6 +103,8 @@ class ClusterEvent(Flag):
     ASSIGNED_POD_DELETE = auto()
     PERSISTENT_VOLUME = auto()
     STORAGE_CLASS = auto()
+    CSI_NODE = auto()
+    VOLUME_ATTACHMENT_DELETE = auto()
 
 
 Hint = Callable[[PodInfo, NodeInfo | None], bool]

@@ -158,8 +158,11 @@ def all_reads(reads: Iterable[Reads]) -> Reads:
 
 
 def _claims(spec: Object) -> list[Object]:
-    """The volumes that are claims. All others have random names among them, and decide nothing."""
-    return [volume for volume in spec.get("volumes") or () if "persistentVolumeClaim" in volume or "ephemeral" in volume]
+    """The volumes that are claims, or disks. All others have random names among them, and decide nothing."""
+    return [volume for volume in spec.get("volumes") or () if not _DECISIVE.isdisjoint(volume)]
+
+
+_DECISIVE = frozenset(("persistentVolumeClaim", "ephemeral", "gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd"))
 
 
 NODE_ACCOUNTS = Reads(

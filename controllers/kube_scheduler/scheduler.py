@@ -85,6 +85,8 @@ class Scheduler:
         self.cache = Cache() if cache is None else cache
         self.decisions = Decisions(clock)
         self._evictions_begun = False
+        self._resized: set[str] = set()
+        """Assigned pods (uid) whose spec has changed."""
         self.namespace_labels: Callable[[str], Mapping[str, str]] = lambda name: {}
         """Known as soon as a pod has said something of others."""
         self._wake = asyncio.Event()
@@ -161,14 +163,13 @@ class Scheduler:
 
     def _helped_by(self, changes: Sequence[ClusterChange]) -> Callable[[QueuedPod], bool]:
         asked = {name: table.helped_by(changes) for name, table in self._wake_tables.items()}
-        if self._assigner is not None:
-            return next(iter(asked.values()))
         return lambda queued: asked[queued.info.scheduler_name](queued)
 
     def _gone(self, pod: Object) -> bool:
         uid = objects.uid(pod)
         self.queue.remove(uid)
         self.decisions.forget(uid)
+        self._resized.discard(uid)
         held = self.cache.holds(uid)
         self.cache.remove_pod(uid)
         if self._waiting_pods is not None:
@@ -180,9 +181,10 @@ class Scheduler:
         if _is_terminal(pod):
             return self._gone(pod)
         if old is not None and old["spec"] is pod["spec"]:
+            left = bool(self._resized) and objects.uid(pod) in self._resized and self._resize(pod)
             if "deletionTimestamp" in pod["metadata"] or (self._sees_metadata and objects.labels(old) != objects.labels(pod)):
                 self._relabelled(pod)
-            return False
+            return left
         uid, node = objects.uid(pod), pod["spec"]["nodeName"]
         self.queue.remove(uid)
         was_assigned = old is not None and bool(old["spec"].get("nodeName"))
@@ -192,9 +194,21 @@ class Scheduler:
         if "relations" in info.shape.needs:
             self._load_for(info)
         if was_assigned:
-            return self.cache.update_pod(info, node)
+            self._resized.add(uid)
+            return self._resize(pod)
+        if old is None and (pod.get("status") or {}).get("containerStatuses"):
+            self._resize(pod)
+            return False
         self.cache.add_pod(info, node)
         return False
+
+    def _resize(self, pod: Object) -> bool:
+        """A pod whose spec has changed since it got its node takes what it has as long as that is more. Whether room was made, perhaps."""
+        from controllers.kube_scheduler.resizing import while_resizing
+
+        info = PodInfo.of(pod, self._shapes)
+        info.shape = while_resizing(pod, info.shape)
+        return self.cache.update_pod(info, pod["spec"]["nodeName"])
 
     def _relabelled(self, pod: Object) -> None:
         """Or it is leaving, and whoever was promised its node waits for it."""
@@ -401,19 +415,14 @@ class Scheduler:
             status = await waiting.settled(self._clock) if waiting is not None else None
             if status is None:
                 status = await self._binding_cycle(profile, info, placement)
-        except NotFound:
+        except Exception as error:
             self._give_back(info, placement)
-            self.queue.done(queued)
-            return
-        except (ApiError, ConnectionFailed) as error:
-            log.warning("binding %s to %s: %s", info.key, node, error)
-            self._give_back(info, placement)
-            self._try_again(queued, f'running Bind plugin "{profile.bind[0].name}": {error}')
-            return
-        except Exception as error:  # of a plugin from outside, or an extender
-            log.exception("binding %s to %s", info.key, node)
-            self._give_back(info, placement)
-            self._try_again(queued, _told(error))
+            if isinstance(error, NotFound):
+                self.queue.done(queued)
+                return
+            is_answer = isinstance(error, ApiError | ConnectionFailed)  # else of a plugin from outside, or an extender
+            log.warning("binding %s to %s: %s", info.key, node, error, exc_info=None if is_answer else error)
+            self._try_again(queued, f'running Bind plugin "{profile.bind[0].name}": {error}' if is_answer else _told(error))
             return
         if status is not None and status.code is Code.ERROR:
             self._give_back(info, placement)
