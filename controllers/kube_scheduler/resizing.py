@@ -3,9 +3,16 @@ has (component-helpers' PodRequests with UseStatusResources). Pure."""
 
 from __future__ import annotations
 
-from controllers.kube_scheduler.pod_info import PodShape, shape_of
+from controllers.kube_scheduler.pod_info import PodInfo, PodShape, Shapes, shape_of
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.objects import Object
+
+
+def resized(pod: Object, shapes: Shapes) -> PodInfo:
+    """As it counts on its node: what it has counts as long as it is more than what it asks for."""
+    info = PodInfo.of(pod, shapes)
+    info.shape = while_resizing(pod, info.shape)
+    return info
 
 
 def while_resizing(pod: Object, shape: PodShape) -> PodShape:

@@ -203,12 +203,10 @@ class Scheduler:
         return False
 
     def _resize(self, pod: Object) -> bool:
-        """A pod whose spec has changed since it got its node takes what it has as long as that is more. Whether room was made, perhaps."""
-        from controllers.kube_scheduler.resizing import while_resizing
+        """A pod whose spec has changed since it got its node. Whether room was made, perhaps."""
+        from controllers.kube_scheduler.resizing import resized
 
-        info = PodInfo.of(pod, self._shapes)
-        info.shape = while_resizing(pod, info.shape)
-        return self.cache.update_pod(info, pod["spec"]["nodeName"])
+        return self.cache.update_pod(resized(pod, self._shapes), pod["spec"]["nodeName"])
 
     def _relabelled(self, pod: Object) -> None:
         """Or it is leaving, and whoever was promised its node waits for it."""
@@ -232,16 +230,12 @@ class Scheduler:
             if self._loading:
                 self._held[info.key] = None
                 return
-            if promised := (pod.get("status") or {}).get("nominatedNodeName"):
-                self._promised(info, promised)
+            promised = (pod.get("status") or {}).get("nominatedNodeName")
+            if promised and not self.cache.nomination_of(uid):  # before a restart, or by somebody else
+                self.cache.nominate(info, promised)
             profile = self._profile if self._assigner is not None else self.profiles[info.scheduler_name]
             if all(plugin.pre_enqueue(info) is None for plugin in profile.pre_enqueue):
                 self.queue.update(info)
-
-    def _promised(self, info: PodInfo, node: str) -> None:
-        """Before a restart, or by somebody else."""
-        if not self.cache.nomination_of(info.uid):
-            self.cache.nominate(info, node)
 
     # ---- plugins for what few clusters have
 

@@ -44,6 +44,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="File with kube-scheduler's KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1); '' goes back to the default one.",
 )
+@click.option(
+    "--components",
+    default=None,
+    help="Which of kube-controller-manager, kube-scheduler and kubelet run in the cluster, joined by commas: '*' is all, 'foo' the one of "
+    "that name, '-foo' all but that one. [default: *]",
+)
 @click.option("--speed", type=float, default=None, help="How many seconds of the cluster's time pass in one: 60 is a minute. [default: 1]")
 @click.option(
     "--authorization-mode",
@@ -90,6 +96,7 @@ def run_cluster(
     control_plane_taint: bool | None,
     controllers: str | None,
     scheduler_config: str | None,
+    components: str | None,
     speed: float | None,
     authorization_mode: str | None,
     runtime: str | None,
@@ -127,6 +134,7 @@ def run_cluster(
         "control_plane_taint": control_plane_taint,
         "controllers": controllers,
         "scheduler_config": _absolute(scheduler_config),
+        "components": components,
         "speed": speed,
         "authorization_mode": authorization_mode,
         "runtime": runtime,
@@ -144,6 +152,7 @@ def run_cluster(
     }
     _check_quantities(wanted)
     _check_controllers(controllers)
+    _check_components(components)
     _check_speed(speed)
     _check_authorization_mode(authorization_mode)
     _check_audit_log(wanted)
@@ -207,6 +216,15 @@ def _check_controllers(value: str | None) -> None:
 
     if unknown := unknown_controller(value.split(",")):
         fail(f'invalid --controllers: "{unknown}" is not in the list of known controllers')
+
+
+def _check_components(value: str | None) -> None:
+    from kctl.daemon.config import COMPONENTS, components_of
+
+    try:
+        components_of("*" if value is None else value)
+    except ValueError as error:
+        fail(f'invalid --components: "{error}" is none of {", ".join(COMPONENTS)}')
 
 
 def _check_speed(value: float | None) -> None:

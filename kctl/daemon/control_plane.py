@@ -40,7 +40,8 @@ _C = TypeVar("_C")
 
 class ControlPlane:
     """`components` in start order, each made from the context they share. With the same `seed` and a clock that is simulated, the
-    same requests give the same writes. `scheduler`: kube-scheduler's profiles (config.load reads them from a file). Methods raise supervisor.ComponentCrashed."""
+    same requests give the same writes. `scheduler`: kube-scheduler's profiles (config.load reads them from a file). Methods
+    raise supervisor.ComponentCrashed."""
 
     def __init__(
         self,
