@@ -244,13 +244,11 @@ class Run:
             _, _, index, generation, points = heapq.heappop(self._heap)
             node = self._nodes[index]
             if node.generation == generation:
-                merits = Merits(self._scored_by, points + self._static.points(index), len(self._nodes), self._feasible_count())
+                nodes, refused = len(self._nodes), len(self._statuses)
+                merits = Merits(self._scored_by, points + self._static.points(index), nodes, nodes - refused)
                 self._cache.assume(pod, node.name)
                 return Placement(node.name, self.state.clone(), merits)
         return self._refuse(pod)
-
-    def _feasible_count(self) -> int:
-        return len(self._nodes) - len(self._statuses)
 
     def _refuse(self, pod: PodInfo) -> Refusal:
         if self._refusal is None:

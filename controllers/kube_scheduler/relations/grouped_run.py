@@ -230,9 +230,6 @@ class GroupedRun(Run):
         assert group.scores is not None
         return tuple([normalized.points[score] for normalized, score in zip(self._normalized, group.scores, strict=True)])
 
-    def _feasible_count(self) -> int:
-        return self._room
-
     # ---- choosing
 
     def ranking(self) -> dict[str, int]:
