@@ -187,12 +187,20 @@ def shape_of(spec: Object) -> PodShape:
         affinity=spec.get("affinity") or {},
         tolerations=spec.get("tolerations") or [],
         node_name=spec.get("nodeName") or "",
-        images=tuple(container.get("image") or "" for container in spec.get("containers") or ()),
+        images=tuple(_tagged(container.get("image") or "") for kind in _KINDS for container in spec.get(kind) or ()),
         empty_request=empty,
         has_claims=has_claims,
         priority=priority,
         needs=_needs(spec, has_claims, priority),
     )
+
+
+_KINDS = ("initContainers", "containers")
+
+
+def _tagged(image: str) -> str:
+    """As a node names it."""
+    return image if image.rfind(":") > image.rfind("/") else f"{image}:latest"
 
 
 def _needs(spec: Object, has_claims: bool, priority: int) -> frozenset[str]:

@@ -138,6 +138,8 @@ class Scheduler:
             change = node_change(old, new)
             if change:
                 helpful.append(ClusterChange(change, self.cache.set_node(new)))
+            elif objects.status(old or new).get("images") != objects.status(new).get("images"):
+                self.cache.set_images(new)
         if helpful:
             self._moved(helpful)
 
