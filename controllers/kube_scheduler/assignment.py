@@ -232,7 +232,8 @@ class Run:
         self.ranking()
         statuses = self._every_status()
         if self._absent is not None:
-            statuses |= {node.name: self._absent for node in self._cache.nodes() if node.name not in statuses}
+            looked_at = {node.name for node in self._nodes}
+            statuses |= {node.name: self._absent for node in self._cache.nodes() if node.name not in looked_at}
         return statuses
 
     # ---- choosing

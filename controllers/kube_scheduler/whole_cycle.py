@@ -41,12 +41,15 @@ class WholeCycle:
         self._refused = False
         self.statuses: dict[str, Status] = {}
         self.looked_at = 0
+        self._found: list[NodeInfo] = []
 
     # ---- filters
 
     def feasible(self, only: str = "") -> list[NodeInfo]:
         """The nodes that will do."""
         nodes = self._pre_filter(only)
+        if self._refused:
+            return []
         for plugin in self._profile.related:
             plugin.begin(self.state)
         wanted, found = self._wanted(len(nodes)), []
@@ -60,6 +63,7 @@ class WholeCycle:
             found.append(node)
             if len(found) == wanted:
                 break
+        self._found = found
         return found
 
     def _wanted(self, nodes: int) -> int:
@@ -169,7 +173,8 @@ class WholeCycle:
         absent = self._absent
         if absent is None:
             return dict(self.statuses)
-        return {node.name: self.statuses.get(node.name, absent) for node in self._cache.nodes()}
+        feasible = {node.name for node in self._found}
+        return {node.name: self.statuses.get(node.name, absent) for node in self._cache.nodes() if node.name not in feasible}
 
     def refuse(self) -> Refusal:
         """Why, and what PostFilter knows to help."""
