@@ -96,6 +96,8 @@ class KubeScheduler:
 
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
         await self._informers.start()
+        if self._configuration is not None and self._configuration.spreads_by_default:
+            await self.scheduler.load("relations")
         self._nodes.add_handler(self.scheduler.handle_nodes)
         self._pods.add_handler(self.scheduler.handle_pods)
         log.info("scheduling for %s", ", ".join(self.scheduler.profiles))

@@ -246,12 +246,16 @@ class Scheduler:
             self._loading += 1
             self._background(self._extend(self._extensions.pop(need)))
 
+    async def load(self, need: str) -> None:
+        """Before any pod is known."""
+        self._loading += 1
+        await self._extend(self._extensions.pop(need))
+
     async def load_for(self, pods: Sequence[Object]) -> None:
         """What it would load if these pods came."""
         needs = {need for pod in pods for need in self._shapes.of(pod).needs}
         for need in sorted(needs & self._extensions.keys()):
-            self._loading += 1
-            await self._extend(self._extensions.pop(need))
+            await self.load(need)
 
     async def _extend(self, load: Extension) -> None:
         add = await load()

@@ -27,6 +27,13 @@ class SchedulerConfiguration:
     max_backoff_seconds: float = 10.0
     notices: tuple[str, ...] = ()
 
+    @property
+    def spreads_by_default(self) -> bool:
+        """Pods without topology spread constraints are given some."""
+        plans = (plan for plan in self.plans if "PodTopologySpread" in plan.at["filter"] + plan.at["score"])
+        args = [plan.args.get("PodTopologySpread") or {} for plan in plans]
+        return any(each.get("defaultingType") == "System" or each.get("defaultConstraints") for each in args)
+
 
 def load(path: Path) -> SchedulerConfiguration:
     """Raises InvalidConfiguration."""
