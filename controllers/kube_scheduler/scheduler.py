@@ -102,7 +102,7 @@ class Scheduler:
         """With what has been loaded so far, by the schedulerName of the pods they are for."""
         self._profile = profiles[0]
         reads = all_reads(profile.reads for profile in profiles)
-        self._shapes = Shapes(reads)
+        self.shapes = self._shapes = Shapes(reads)
         self._sees_metadata = bool(reads.metadata)
         for info in (*self.cache.pods(), *self.queue.pods()):
             info.shape = self._shapes.of(info.pod)
@@ -247,7 +247,6 @@ class Scheduler:
             self._background(self._extend(self._extensions.pop(need)))
 
     async def load(self, need: str) -> None:
-        """Before any pod is known."""
         self._loading += 1
         await self._extend(self._extensions.pop(need))
 
@@ -471,10 +470,6 @@ class Scheduler:
 
     def assigner_for(self, pod: Object) -> Assigner:
         return self._assigner or self._assigners[pod["spec"].get("schedulerName") or "default-scheduler"]
-
-    @property
-    def shapes(self) -> Shapes:
-        return self._shapes
 
     @cached_property
     def _writer(self) -> PodWriter:

@@ -10,7 +10,7 @@ from controllers.kube_scheduler.config.load import parse
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import VirtualClock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import EVENTS, NODES, PODS, SERVICE_ACCOUNTS
+from kctl.apimachinery.resources import EVENTS, NODES, PODS, SERVICE_ACCOUNTS, built_in
 from kctl.client.client import Client
 from kctl.daemon.components import API_SERVER_ALONE, KubeSchedulerComponent
 from kctl.daemon.control_plane import ControlPlane
@@ -119,6 +119,45 @@ profiles:
         await create(client, "important", cpu="4", priorityClassName="system-cluster-critical")
         await clock.step(1)
         assert objects.status(await client.get(PODS, "important", "default")).get("nominatedNodeName") == "n0"
+
+
+async def test_pods_of_one_owner_spread_by_default() -> None:
+    """On a node where no other of its kind is, although fuller ones score higher. Pods without an owner do not."""
+    configuration = """
+profiles:
+- plugins: {score: {disabled: [{name: '*'}], enabled: [{name: NodeResourcesFit}, {name: PodTopologySpread, weight: 2}]}}
+  pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: MostAllocated}}}]
+- schedulerName: listed
+  plugins: {score: {disabled: [{name: '*'}], enabled: [{name: NodeResourcesFit}]}}
+  pluginConfig:
+  - name: PodTopologySpread
+    args: {defaultingType: List, defaultConstraints: [{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule}]}
+""".replace("- plugins", "- schedulerName: default-scheduler\n  plugins")
+    selector = {"matchLabels": {"app": "web"}}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    async with scheduling(configuration) as (plane, clock):
+        client = plane.client()
+        owner = await client.create(
+            built_in("apps/v1", "ReplicaSet"),
+            {"metadata": {"name": "web"}, "spec": {"selector": selector, "template": template}},
+            "default",
+        )
+        await client.create(
+            built_in("v1", "Service"), {"metadata": {"name": "db"}, "spec": {"selector": {"app": "db"}, "ports": [{"port": 1}]}}, "default"
+        )
+        reference = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": objects.uid(owner), "controller": True}
+        container = {"name": "c", "image": "i", "resources": {"requests": {"cpu": "100m"}}}
+
+        async def place(name: str, app: str, scheduler: str, *, owned: bool = False) -> str:
+            meta = {"name": name, "labels": {"app": app}, "ownerReferences": [reference] if owned else []}
+            await client.create(PODS, {"metadata": meta, "spec": {"schedulerName": scheduler, "containers": [container]}}, "default")
+            await clock.step()
+            return (await where(client, name))[0]
+
+        assert len({await place(f"web-{number}", "web", "default-scheduler", owned=True) for number in range(3)}) == 3
+        assert len({await place(f"db-{number}", "db", "default-scheduler") for number in range(3)}) == 3
+        assert len({await place(f"none-{number}", "none", "default-scheduler") for number in range(3)}) == 1
+        assert len({await place(f"list-{number}", "web", "listed", owned=True) for number in range(3)}) == 3
 
 
 async def test_only_a_share_of_the_nodes_is_looked_at() -> None:

@@ -15,6 +15,8 @@ from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.config.load import parse
 from controllers.kube_scheduler.configured import profiles
 from controllers.kube_scheduler.pod_info import PodInfo, Shapes
+from controllers.kube_scheduler.preemption.evaluator import Evaluator
+from controllers.kube_scheduler.preemption.profile import add as add_preemption
 from controllers.kube_scheduler.relations import profile as relations
 from controllers.kube_scheduler.relations.index import RelationIndex
 from controllers.kube_scheduler.relations.terms import Subjects
@@ -201,6 +203,25 @@ def _why(scene: Scene, wanted: PodInfo) -> str:
         for reason in status.reasons:
             counts[reason] = counts.get(reason, 0) + 1
     return ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))
+
+
+def test_the_user_of_a_claim_for_one_pod_can_be_evicted() -> None:
+    group = {
+        "nodes": {"a": {}, "b": {}},
+        "objects": [
+            {"kind": "PersistentVolumeClaim", "name": "alone", "volume": "v", "modes": ["ReadWriteOncePod"]},
+            {"kind": "PersistentVolume", "name": "v"},
+        ],
+        "placed": [{"node": "a", "claims": ["alone"]}],
+    }
+    for kind in (Assigner, PlainAssigner):
+        scene = Scene(group)
+        profile = add_preemption(scene.profile, Evaluator(scene.cache, lambda: [], random.Random(1)))
+        body = pod({"claims": ["alone"]}, "wanted")
+        body["spec"]["priority"] = 10
+        found = kind(profile, scene.cache, random.Random(1)).assign(PodInfo.of(body, scene.shapes))
+        assert isinstance(found, Refusal) and found.nomination is not None
+        assert (found.nomination.node, [victim.uid for victim in found.nomination.victims]) == ("a", ["there-0"])
 
 
 def test_there_are_enough_cases() -> None:
