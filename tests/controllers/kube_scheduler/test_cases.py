@@ -182,7 +182,7 @@ class Scene:
             yield kind.__name__, fits, found
 
 
-@pytest.mark.parametrize(("group", "case"), every_case())
+@pytest.mark.parametrize(("group", "case"), list(every_case()))
 def test_case(group: Object, case: Object) -> None:
     scene = Scene(group)
     wanted = PodInfo.of(pod(case["pod"], "wanted"), scene.shapes)
