@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from controllers.kube_scheduler.profile import Profile, default_profile
 from controllers.kube_scheduler.scheduler import Configured, Extension, Scheduler
 from controllers.runtime.events import EventRecorder
-from controllers.runtime.informer import InformerFactory
+from controllers.runtime.informer import Change, InformerFactory
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.resources import NODES, PODS
 from kctl.client.client import Client
@@ -62,13 +62,21 @@ class KubeScheduler:
 
         client, clock, randomness = self._client, self._clock, self._randomness
         cache, waiting = Cache(), WaitingPods()
-        first, *others = configured.profiles(configuration, client, Handle(cache, client, clock, randomness, waiting))
+        handle = Handle(cache, client, clock, randomness, waiting)
+        first, *others = configured.profiles(configuration, client, handle)
         if configuration.extenders:
             self._extenders = Extenders(configuration.extenders)
         backoff = configuration.initial_backoff_seconds, configuration.max_backoff_seconds
         more = Configured(tuple(others), backoff, self._extenders, waiting)
         self._recorder = EventRecorder(client, clock, first.scheduler_name)
-        return Scheduler(first, client, self._pods, self._recorder, clock, randomness, extensions, more, cache)
+        scheduler = Scheduler(first, client, self._pods, self._recorder, clock, randomness, extensions, more, cache)
+
+        def activate(*keys: str) -> None:
+            scheduler.handle_pods([Change(None, pod) for key in keys if (pod := self._pods.get(key)) is not None])
+            scheduler.queue.move(lambda queued: queued.info.key in keys)
+
+        handle.activate = activate
+        return scheduler
 
     async def _volumes(self) -> Callable[[Profile], Profile]:
         """Imported with the first pod that has claims."""

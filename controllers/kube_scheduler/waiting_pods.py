@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from controllers.kube_scheduler.framework import Status, unschedulable
@@ -97,3 +97,5 @@ class Handle:
         self.clock = clock
         self.randomness = randomness
         self.waiting_pods = waiting_pods
+        self.activate: Callable[..., None] = lambda *keys: None
+        """Pods (namespace/name) that PreEnqueue held back, or that were refused, are looked at again."""

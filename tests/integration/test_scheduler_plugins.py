@@ -189,6 +189,29 @@ async def test_a_pod_that_waits_for_a_permit(plugin: Any, word: str) -> None:
             assert await message(client, "p") == said[word]
 
 
+async def test_a_pod_that_is_held_back_until_the_plugin_lets_it_in(plugin: Any) -> None:
+    made: list[Any] = []
+
+    class Guest:
+        def __init__(self, args: Any, handle: Any) -> None:
+            self.handle, self.open = handle, False
+            made.append(self)
+
+        def pre_enqueue(self, pod: Any) -> Status | None:
+            return None if self.open else unschedulable("Guest", "not yet")
+
+    plugin(Guest)
+    async with scheduling(enabled("Guest"), 1) as (plane, clock):
+        client, (guest,) = plane.client(), made
+        await create(client, "p")
+        await clock.step(1)
+        assert await where(client, "p") == [""]
+        guest.open = True
+        guest.handle.activate("default/p", "default/gone")
+        await clock.step()
+        assert await where(client, "p") == ["n0"]
+
+
 async def test_a_plugin_that_fails_says_where(plugin: Any) -> None:
     class Guest:
         def __init__(self, args: Any, handle: Any) -> None:
