@@ -44,7 +44,7 @@ class Answers:
         if bound:
             return {"phase": "Placed", "nodeName": bound, "message": _UNKNOWN}
         name = pod["spec"].get("schedulerName") or ""
-        if name != self._scheduler.profile.scheduler_name:
+        if name not in self._scheduler.profiles:
             return {"phase": "Waiting", "message": f'The pod is for the scheduler "{name}".'}
         if gates := [gate["name"] for gate in pod["spec"].get("schedulingGates") or ()]:
             return {"phase": "Gated", "message": f"Scheduling is blocked due to non-empty scheduling gates: {', '.join(gates)}."}
@@ -59,7 +59,7 @@ class Answers:
     def _now(self, pod: Object) -> Mapping[str, Status]:
         """What was found out for each node then is forgotten; this is how it stands."""
         scheduler = self._scheduler
-        return scheduler.assigner.look(PodInfo.of(pod, scheduler.shapes)).refusals()
+        return scheduler.assigner_for(pod).refusals(PodInfo.of(pod, scheduler.shapes))
 
     async def what_if(self, asked: Object) -> Object:
         from controllers.kube_scheduler.what_if import WhatIf

@@ -232,7 +232,8 @@ class Run:
         self.ranking()
         statuses = self._every_status()
         if self._absent is not None:
-            statuses |= {node.name: self._absent for node in self._cache.nodes() if node.name not in statuses}
+            looked_at = {node.name for node in self._nodes}
+            statuses |= {node.name: self._absent for node in self._cache.nodes() if node.name not in looked_at}
         return statuses
 
     # ---- choosing
@@ -244,13 +245,11 @@ class Run:
             _, _, index, generation, points = heapq.heappop(self._heap)
             node = self._nodes[index]
             if node.generation == generation:
-                merits = Merits(self._scored_by, points + self._static.points(index), len(self._nodes), self._feasible_count())
+                nodes, refused = len(self._nodes), len(self._statuses)
+                merits = Merits(self._scored_by, points + self._static.points(index), nodes, nodes - refused)
                 self._cache.assume(pod, node.name)
                 return Placement(node.name, self.state.clone(), merits)
         return self._refuse(pod)
-
-    def _feasible_count(self) -> int:
-        return len(self._nodes) - len(self._statuses)
 
     def _refuse(self, pod: PodInfo) -> Refusal:
         if self._refusal is None:
@@ -310,9 +309,9 @@ class Assigner:
             self._look_at_relations()
         return self._run(pod, only=node).take(pod)
 
-    def look(self, pod: PodInfo) -> Run:
-        """The nodes as they are for it now; nothing is taken."""
-        return self._run(pod)
+    def refusals(self, pod: PodInfo) -> Mapping[str, Status]:
+        """Why not, for each node that would not do for it now; nothing is taken."""
+        return self._run(pod).refusals()
 
     def _look_at_relations(self) -> None:
         """Terms of pods that have been placed since may concern shapes that nothing concerned before."""

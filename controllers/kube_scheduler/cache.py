@@ -19,6 +19,22 @@ from kctl.apimachinery.objects import Object
 _JOURNAL = 4096
 
 
+class ImageSpread:
+    """On how many of all nodes each image is."""
+
+    __slots__ = ("nodes", "nodes_with")
+
+    def __init__(self) -> None:
+        self.nodes_with: dict[str, int] = {}
+        self.nodes = 1
+
+    def count(self, images: Iterable[str], amount: int) -> None:
+        for image in images:
+            self.nodes_with[image] = self.nodes_with.get(image, 0) + amount
+            if not self.nodes_with[image]:
+                del self.nodes_with[image]
+
+
 class NodeInfo:
     """`generation` rises with every change, so that what was computed from a node can be told stale."""
 
@@ -27,6 +43,7 @@ class NodeInfo:
         "allowed_pods",
         "generation",
         "image_sizes",
+        "image_spread",
         "labels",
         "name",
         "node",
@@ -40,8 +57,9 @@ class NodeInfo:
         "unschedulable",
     )
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, image_spread: ImageSpread | None = None) -> None:
         self.name = name
+        self.image_spread = image_spread or ImageSpread()
         self.node: Object | None = None
         self.labels: dict[str, str] = {}
         self.taints: list[Object] = []
@@ -71,10 +89,15 @@ class NodeInfo:
                 self.allowed_pods = quantity.whole(value)
             else:
                 self.allocatable.add(name, value)
-        self.image_sizes = {
-            name: int(image.get("sizeBytes") or 0) for image in status.get("images") or () for name in image.get("names") or ()
-        }
+        self.set_images(status.get("images") or ())
         self.generation += 1
+
+    def set_images(self, images: Iterable[Object]) -> None:
+        if self.image_sizes:
+            self.image_spread.count(self.image_sizes, -1)
+        self.image_sizes = {name: int(image.get("sizeBytes") or 0) for image in images for name in image.get("names") or ()}
+        if self.image_sizes:
+            self.image_spread.count(self.image_sizes, 1)
 
     def with_pods(self, pods: Iterable[PodInfo]) -> NodeInfo:
         """A copy on which these run too."""
@@ -85,7 +108,7 @@ class NodeInfo:
 
     def copy(self) -> NodeInfo:
         """To try things out on: pods may be added to it and removed. Nobody is promised it."""
-        made = NodeInfo(self.name)
+        made = NodeInfo(self.name, self.image_spread)
         made.node, made.labels, made.taints, made.unschedulable = self.node, self.labels, self.taints, self.unschedulable
         made.allocatable, made.allowed_pods, made.image_sizes = self.allocatable, self.allowed_pods, self.image_sizes
         made.requested = self.requested.copy()
@@ -137,6 +160,7 @@ class Cache:
         self._where: dict[str, str] = {}
         self._assumed: set[str] = set()
         self._nominations: dict[str, str] = {}
+        self._image_spread = ImageSpread()
         self.node_count = 0
         """Of nodes that exist."""
         self.nodes_generation = 0
@@ -167,15 +191,25 @@ class Cache:
     def set_node(self, node: Object) -> NodeInfo:
         info = self._entry(objects.name(node))
         self.node_count += info.node is None
+        self._image_spread.nodes = self.node_count
         info.set_node(node)
         self.nodes_generation += 1
         return info
+
+    def set_images(self, node: Object) -> None:
+        """Only those have changed: it counts for pods of shapes that come from now on."""
+        info = self.node(objects.name(node))
+        if info is not None:
+            info.node = node
+            info.set_images(objects.status(node).get("images") or ())
 
     def remove_node(self, name: str) -> None:
         info = self._nodes.get(name)
         if info is None:
             return
         self.node_count -= info.node is not None
+        self._image_spread.nodes = self.node_count
+        info.set_images(())
         info.node = None
         self.nodes_generation += 1
         self._drop_if_empty(name)
@@ -188,7 +222,7 @@ class Cache:
     def _entry(self, name: str) -> NodeInfo:
         info = self._nodes.get(name)
         if info is None:
-            info = self._nodes[name] = NodeInfo(name)
+            info = self._nodes[name] = NodeInfo(name, self._image_spread)
         return info
 
     def assume(self, info: PodInfo, node: str) -> None:
@@ -221,6 +255,7 @@ class Cache:
         """Requests may have been resized in place: whether they have."""
         present = self._nodes[node].pods.get(info.uid) if self._where.get(info.uid) == node else None
         if present is not None and present.shape.request == info.shape.request:
+            present.pod = info.pod
             return False
         self.remove_pod(info.uid)
         self._place(info, node)
@@ -247,6 +282,10 @@ class Cache:
             self.observer(node, info, -1)
         self._note(name)
         self._drop_if_empty(name)
+
+    def node_of(self, uid: str) -> str:
+        """The name of the node it counts on; '' for none."""
+        return self._where.get(uid, "")
 
     def pod(self, uid: str) -> PodInfo | None:
         """An assigned or assumed pod."""

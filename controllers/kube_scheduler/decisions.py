@@ -40,7 +40,9 @@ class Decisions:
         return self._of.get(uid)
 
     def placed(self, uid: str, node: str, merits: Merits) -> None:
-        self._put(uid, Placed(self._clock.now(), node, merits))
+        self._of[uid] = Placed(self._clock.now(), node, merits)  # as _put does: once for every pod there is
+        if len(self._of) > MOST_PODS:
+            self._of.popitem(last=False)
 
     def refused(self, uid: str, refusal: Refusal) -> None:
         """Pods of one shape share their refusal, which counts once."""

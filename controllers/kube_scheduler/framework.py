@@ -9,7 +9,7 @@ A plugin implements one or more extension points as methods; the profile lists i
     post_filter              PostFilter: no node was found; why not, and what would help
     pre_score, score         Score: how good is this node; `normalize` brings the scores to 0..100
     reserve, unreserve       Reserve: take what the pod will need; give it back
-    permit                   Permit: wait or refuse, just before binding
+    permit                   Permit: wait or refuse, just before binding; who waits is let go by another (waiting_pods.py)
     pre_bind, bind, post_bind
 
 It declares beside them what it goes by, and the scheduler derives the rest:
@@ -42,7 +42,8 @@ class Code(Enum):
     """Not now; removing pods could help."""
     UNRESOLVABLE = "UnschedulableAndUnresolvable"
     """Removing pods would not help."""
-    WAIT = "Wait"
+    SKIP = "Skip"
+    """Of PreFilter and PreScore: the plugin's Filter, or Score, has nothing to say of this pod. Of Bind: another plugin is to bind it."""
     ERROR = "Error"
 
 
@@ -59,6 +60,10 @@ class Status:
     code: Code
     reasons: tuple[str, ...]
     plugin: str = ""
+
+
+class PluginError(Exception):
+    """A plugin or an extender failed, in upstream's words; the pod is tried again after its back-off."""
 
 
 def unschedulable(plugin: str, *reasons: str) -> Status:
@@ -98,6 +103,8 @@ class ClusterEvent(Flag):
     ASSIGNED_POD_DELETE = auto()
     PERSISTENT_VOLUME = auto()
     STORAGE_CLASS = auto()
+    CSI_NODE = auto()
+    VOLUME_ATTACHMENT_DELETE = auto()
 
 
 Hint = Callable[[PodInfo, NodeInfo | None], bool]
@@ -154,6 +161,10 @@ class Nomination:
 
     node: str
     victims: tuple[PodInfo, ...]
+    violations: int = 0
+    """How many of the victims a PodDisruptionBudget would keep."""
+    others: tuple[Nomination, ...] = ()
+    """What would do too, where an extender may want to choose."""
 
 
 Passes = Callable[[CycleState, PodInfo, NodeInfo], Status | None]
@@ -165,6 +176,14 @@ class PostFilterPlugin(Plugin, Protocol):
         self, state: CycleState, pod: PodInfo, statuses: Mapping[str, Status], node_count: int, cache: Cache, passes: Passes
     ) -> Nomination | str:
         """What would help: then no further plugin is asked. Else a sentence for the pod's condition, '' for nothing to say."""
+        ...
+
+
+class PreScorePlugin(Plugin, Protocol):
+    """Of plugins from outside; the others need none."""
+
+    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
+        """Looks at the feasible nodes once, before they are scored."""
         ...
 
 
@@ -221,8 +240,15 @@ class ReservePlugin(Refusing, Protocol):
     def unreserve(self, state: CycleState, pod: PodInfo, node: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The pod keeps its node, and is bound only when the plugin allows it; it is refused when that has not come within `seconds`."""
+
+    seconds: float
+
+
 class PermitPlugin(Refusing, Protocol):
-    def permit(self, state: CycleState, pod: PodInfo, node: str) -> Status | None: ...
+    def permit(self, state: CycleState, pod: PodInfo, node: str) -> Status | Wait | None: ...
 
 
 class PreBindPlugin(Refusing, Protocol):
@@ -231,7 +257,7 @@ class PreBindPlugin(Refusing, Protocol):
 
 class BindPlugin(Plugin, Protocol):
     async def bind(self, state: CycleState, pod: PodInfo, node: str) -> Status | None:
-        """None when bound. Raises ApiError where the API server refuses."""
+        """None when bound; SKIP for whom another plugin is to bind. Raises ApiError where the API server refuses."""
         ...
 
 

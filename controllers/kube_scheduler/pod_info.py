@@ -158,8 +158,11 @@ def all_reads(reads: Iterable[Reads]) -> Reads:
 
 
 def _claims(spec: Object) -> list[Object]:
-    """The volumes that are claims. All others have random names among them, and decide nothing."""
-    return [volume for volume in spec.get("volumes") or () if "persistentVolumeClaim" in volume or "ephemeral" in volume]
+    """The volumes that are claims, or disks. All others have random names among them, and decide nothing."""
+    return [volume for volume in spec.get("volumes") or () if not _DECISIVE.isdisjoint(volume)]
+
+
+_DECISIVE = frozenset(("persistentVolumeClaim", "ephemeral", "gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd"))
 
 
 NODE_ACCOUNTS = Reads(
@@ -184,12 +187,20 @@ def shape_of(spec: Object) -> PodShape:
         affinity=spec.get("affinity") or {},
         tolerations=spec.get("tolerations") or [],
         node_name=spec.get("nodeName") or "",
-        images=tuple(container.get("image") or "" for container in spec.get("containers") or ()),
+        images=tuple(_tagged(container.get("image") or "") for kind in _KINDS for container in spec.get(kind) or ()),
         empty_request=empty,
         has_claims=has_claims,
         priority=priority,
         needs=_needs(spec, has_claims, priority),
     )
+
+
+_KINDS = ("initContainers", "containers")
+
+
+def _tagged(image: str) -> str:
+    """As a node names it."""
+    return image if image.rfind(":") > image.rfind("/") else f"{image}:latest"
 
 
 def _needs(spec: Object, has_claims: bool, priority: int) -> frozenset[str]:
@@ -246,6 +257,10 @@ class PodInfo:
     @property
     def priority(self) -> int:
         return self.shape.priority
+
+    @property
+    def scheduler_name(self) -> str:
+        return self.pod["spec"].get("schedulerName") or "default-scheduler"
 
     @classmethod
     def of(cls, pod: Object, shapes: Shapes) -> PodInfo:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+
 from kctl.apimachinery import objects, times
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS
+from kctl.apimachinery.status import ApiError
 from kctl.client.client import Client
+from kctl.client.errors import ConnectionFailed
 from kctl.client.transport import STRATEGIC_MERGE_PATCH
+
+log = logging.getLogger(__name__)
 
 
 class PodWriter:
-    """Every method raises ApiError and ConnectionFailed."""
+    """`patch_status` and `evict` raise ApiError and ConnectionFailed."""
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
@@ -30,6 +36,20 @@ class PodWriter:
             "lastTransitionTime": transition,
             "observedGeneration": objects.generation(pod),
         }
+
+    async def say_why(self, pod: Object, reason: str, message: str, promised: str) -> None:
+        """Why it has no node, and which one it was promised ('' for none); unless the pod says so already."""
+        old = objects.condition(pod, "PodScheduled") or {}
+        is_known = (pod.get("status") or {}).get("nominatedNodeName", "") == promised
+        if is_known and (old.get("status"), old.get("reason"), old.get("message")) == ("False", reason, message):
+            return
+        status: Object = {"conditions": [self.condition(pod, "PodScheduled", "False", reason, message)]}
+        if promised:
+            status["nominatedNodeName"] = promised
+        try:
+            await self.patch_status(pod, status)
+        except (ApiError, ConnectionFailed) as error:
+            log.warning("status of %s: %s", objects.key(pod), error)
 
     async def patch_status(self, pod: Object, status: Object) -> None:
         await self._client.patch(

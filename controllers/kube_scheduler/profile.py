@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from controllers.kube_scheduler.framework import (
@@ -16,6 +16,7 @@ from controllers.kube_scheduler.framework import (
     PreBindPlugin,
     PreEnqueuePlugin,
     PreFilterPlugin,
+    PreScorePlugin,
     QueueSortPlugin,
     Refusing,
     RelationPlugin,
@@ -44,7 +45,9 @@ DEFAULT_SCHEDULER_NAME = "default-scheduler"
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Filters run in order and the first refusal of a node counts. `grouped_run` looks for nodes where plugins that look at pods of the
-    whole cluster have something to say of a pod; it comes with them."""
+    whole cluster have something to say of a pod; it comes with them. `args`: of plugins, from a configuration file, and `arrange`: the
+    profile as that file has it, with plugins that have been made since, by name. `assigner`: who chooses nodes in place of Assigner, where
+    there are plugins that nothing is known of, or only a `percentage` of the nodes is to be looked at (0 for all)."""
 
     scheduler_name: str
     queue_sort: QueueSortPlugin
@@ -59,6 +62,11 @@ class Profile:
     pre_bind: Sequence[PreBindPlugin] = ()
     post_bind: Sequence[PostBindPlugin] = ()
     grouped_run: Callable[..., Any] | None = None
+    pre_score: Sequence[PreScorePlugin] = ()
+    args: Mapping[str, Any] = field(default_factory=dict)
+    arrange: Callable[[Profile, Mapping[str, Any]], Profile] | None = None
+    assigner: Callable[..., Any] | None = None
+    percentage: int = 0
 
     @property
     def refusing(self) -> list[Refusing]:
@@ -68,13 +76,20 @@ class Profile:
 
     @property
     def related(self) -> list[RelationPlugin]:
-        """Those that look at pods of the whole cluster; they filter and score."""
+        """Those that look at pods of the whole cluster, whether they filter, score or both."""
+        every: list[Any] = [*self.filter, *(plugin for plugin, _ in self.score)]
+        found = {id(plugin): cast(RelationPlugin, plugin) for plugin in every if plugin.depends_on is DependsOn.CLUSTER}
+        return list(found.values())
+
+    @property
+    def related_filters(self) -> list[RelationPlugin]:
         return [cast(RelationPlugin, plugin) for plugin in self.filter if plugin.depends_on is DependsOn.CLUSTER]
 
     @property
     def reads(self) -> Reads:
         """What tells one pod from another for any of the plugins."""
-        others = (self.queue_sort, *self.post_filter, *(plugin for plugin, _ in self.score), *self.bind, *self.post_bind)
+        scoring = (*self.pre_score, *(plugin for plugin, _ in self.score))
+        others = (self.queue_sort, *self.post_filter, *scoring, *self.bind, *self.post_bind)
         return all_reads(plugin.reads for plugin in (*self.refusing, *others))
 
 

@@ -21,10 +21,18 @@ UNSCHEDULABLE_FLUSH_SECONDS = 300.0
 
 
 class SchedulingQueue:
-    """`on_active` is called when a pod becomes active; `sort_key` is the QueueSort plugin's."""
+    """`on_active` is called when a pod becomes active; `sort_key` is the QueueSort plugin's; `backoff`: the first
+    one and the longest, in seconds."""
 
-    def __init__(self, clock: Clock, sort_key: Callable[[QueuedPod], tuple[Any, ...]], on_active: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        sort_key: Callable[[QueuedPod], tuple[Any, ...]],
+        on_active: Callable[[], None],
+        backoff: tuple[float, float] = (INITIAL_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS),
+    ) -> None:
         self._clock = clock
+        self._backoff_bounds = backoff
         self._sort_key = sort_key
         self._on_active = on_active
         self._sequence = itertools.count()
@@ -118,7 +126,7 @@ class SchedulingQueue:
         self._on_active()
 
     def _back_off_or_activate(self, queued: QueuedPod) -> None:
-        until = queued.last_tried + backoff_seconds(queued.attempts)
+        until = queued.last_tried + backoff_seconds(queued.attempts, *self._backoff_bounds)
         if until <= self._clock.monotonic():
             self._activate(queued)
         else:
@@ -155,6 +163,6 @@ class SchedulingQueue:
             self._timer.cancel()
 
 
-def backoff_seconds(attempts: int) -> float:
+def backoff_seconds(attempts: int, initial: float = INITIAL_BACKOFF_SECONDS, most: float = MAX_BACKOFF_SECONDS) -> float:
     """1, 2, 4, 8, 10, 10, ..."""
-    return min(INITIAL_BACKOFF_SECONDS * 2.0 ** max(attempts - 1, 0), MAX_BACKOFF_SECONDS) if attempts else 0.0
+    return min(initial * 2.0 ** min(max(attempts - 1, 0), 60), most) if attempts else 0.0

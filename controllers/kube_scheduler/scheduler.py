@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,10 @@ from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
 from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.decisions import Decisions
 from controllers.kube_scheduler.events_to_wake import ClusterChange, WakeTable, node_change
-from controllers.kube_scheduler.framework import ClusterEvent, Code, Nomination, Status
-from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes
+from controllers.kube_scheduler.framework import ClusterEvent, Code, PluginError, Status, Wait
+from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes, all_reads
 from controllers.kube_scheduler.profile import Profile
-from controllers.kube_scheduler.queue import SchedulingQueue
+from controllers.kube_scheduler.queue import INITIAL_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, SchedulingQueue
 from controllers.runtime.events import NORMAL, WARNING, EventRecorder
 from controllers.runtime.informer import Change, Informer
 from controllers.runtime.volumes import claims_of
@@ -32,7 +33,10 @@ from kctl.client.client import Client
 from kctl.client.errors import ConnectionFailed
 
 if TYPE_CHECKING:
+    from controllers.kube_scheduler.extenders import Extenders
     from controllers.kube_scheduler.pod_writer import PodWriter
+    from controllers.kube_scheduler.preemption.eviction import Evictions
+    from controllers.kube_scheduler.waiting_pods import WaitingPod, WaitingPods
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +47,20 @@ _ROOM_WAS_MADE = (ClusterChange(ClusterEvent.ASSIGNED_POD_DELETE),)
 _PODS_CAME = (ClusterChange(ClusterEvent.ASSIGNED_POD_ADD), ClusterChange(ClusterEvent.ASSIGNED_POD_UPDATE))
 
 
+@dataclass(frozen=True)
+class Configured:
+    """What a configuration file may bring beside a profile: more of them, their back-offs, extenders, and pods waiting for a permit."""
+
+    profiles: tuple[Profile, ...] = ()
+    backoff: tuple[float, float] = (INITIAL_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS)
+    extenders: Extenders | None = None
+    waiting_pods: WaitingPods | None = None
+
+
 class Scheduler:
-    """One profile over shared informers. `handle_pods` and `handle_nodes` are its informer handlers. `extensions` has, by what a pod
-    may need (`PodShape.needs`), how to load the plugins for it: most clusters never need those, nor the caches behind them."""
+    """Profiles over shared informers. `handle_pods` and `handle_nodes` are its informer handlers. `extensions` has, by what a pod
+    may need (`PodShape.needs`), how to load the plugins for it: most clusters never need those, nor the caches behind them. `recorder` is
+    that of the first profile."""
 
     def __init__(
         self,
@@ -56,6 +71,8 @@ class Scheduler:
         clock: Clock,
         randomness: random.Random,
         extensions: Mapping[str, Extension] | None = None,
+        configured: Configured | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self._randomness = randomness
         self._client, self._clock = client, clock
@@ -65,25 +82,48 @@ class Scheduler:
         self._loading = 0
         self._held: dict[str, None] = {}
         """Keys of pods that wait for plugins."""
-        self._preempting: set[str] = set()
-        """Pods (uid) whose victims are being told to go."""
-        self.cache = Cache()
+        self.cache = Cache() if cache is None else cache
         self.decisions = Decisions(clock)
+        self._evictions_begun = False
+        self._resized: set[str] = set()
+        """Assigned pods (uid) whose spec has changed."""
         self.namespace_labels: Callable[[str], Mapping[str, str]] = lambda name: {}
         """Known as soon as a pod has said something of others."""
         self._wake = asyncio.Event()
-        self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set)
+        configured = configured or Configured()
+        self._extenders, self._waiting_pods = configured.extenders, configured.waiting_pods
+        self.queue = SchedulingQueue(clock, profile.queue_sort.key, self._wake.set, configured.backoff)
         self._tasks: dict[asyncio.Task[None] | None, None] = {}
-        self._use(profile)
+        self._recorders: dict[str, EventRecorder] = {profile.scheduler_name: recorder}
+        self._use([profile, *configured.profiles])
 
-    def _use(self, profile: Profile) -> None:
-        self._profile = profile
-        self._shapes = Shapes(profile.reads)
-        self._sees_metadata = bool(profile.reads.metadata)
+    def _use(self, profiles: Sequence[Profile]) -> None:
+        self.profiles = {profile.scheduler_name: profile for profile in profiles}
+        """With what has been loaded so far, by the schedulerName of the pods they are for."""
+        self._profile = profiles[0]
+        reads = all_reads(profile.reads for profile in profiles)
+        self.shapes = self._shapes = Shapes(reads)
+        self._sees_metadata = bool(reads.metadata)
         for info in (*self.cache.pods(), *self.queue.pods()):
             info.shape = self._shapes.of(info.pod)
-        self._wake_table = WakeTable(profile.refusing)
-        self._assigner = Assigner(profile, self.cache, self._randomness)
+        self._wake_tables = {profile.scheduler_name: WakeTable(profile.refusing) for profile in profiles}
+        self._assigners: dict[str, Assigner] = {
+            profile.scheduler_name: (profile.assigner or Assigner)(profile, self.cache, self._randomness) for profile in profiles
+        }
+        self._assigner = self._assigners[self._profile.scheduler_name] if len(profiles) == 1 else None
+        """The only one."""
+
+    def _profile_of(self, info: PodInfo) -> Profile:
+        return self._profile if self._assigner is not None else self.profiles[info.scheduler_name]
+
+    def _recorder_for(self, info: PodInfo) -> EventRecorder:
+        if self._assigner is not None:
+            return self._recorder
+        name = info.scheduler_name
+        known = self._recorders.get(name)
+        if known is None:
+            known = self._recorders[name] = EventRecorder(self._client, self._clock, name, sink=self._recorder.sink)
+        return known
 
     # ---- what the informers bring
 
@@ -98,6 +138,8 @@ class Scheduler:
             change = node_change(old, new)
             if change:
                 helpful.append(ClusterChange(change, self.cache.set_node(new)))
+            elif objects.status(old or new).get("images") != objects.status(new).get("images"):
+                self.cache.set_images(new)
         if helpful:
             self._moved(helpful)
 
@@ -119,15 +161,21 @@ class Scheduler:
 
     def _moved(self, changes: Sequence[ClusterChange]) -> None:
         if self.queue.waiting():
-            self.queue.move(self._wake_table.helped_by(changes))
+            self.queue.move(self._helped_by(changes))
+
+    def _helped_by(self, changes: Sequence[ClusterChange]) -> Callable[[QueuedPod], bool]:
+        asked = {name: table.helped_by(changes) for name, table in self._wake_tables.items()}
+        return lambda queued: asked[queued.info.scheduler_name](queued)
 
     def _gone(self, pod: Object) -> bool:
         uid = objects.uid(pod)
         self.queue.remove(uid)
         self.decisions.forget(uid)
+        self._resized.discard(uid)
         held = self.cache.holds(uid)
         self.cache.remove_pod(uid)
-        self._preempting.discard(uid)
+        if self._waiting_pods is not None:
+            self._waiting_pods.gone(uid)
         return held
 
     def _assigned(self, old: Object | None, pod: Object) -> bool:
@@ -135,9 +183,10 @@ class Scheduler:
         if _is_terminal(pod):
             return self._gone(pod)
         if old is not None and old["spec"] is pod["spec"]:
+            left = bool(self._resized) and objects.uid(pod) in self._resized and self._resize(pod)
             if "deletionTimestamp" in pod["metadata"] or (self._sees_metadata and objects.labels(old) != objects.labels(pod)):
                 self._relabelled(pod)
-            return False
+            return left
         uid, node = objects.uid(pod), pod["spec"]["nodeName"]
         self.queue.remove(uid)
         was_assigned = old is not None and bool(old["spec"].get("nodeName"))
@@ -147,9 +196,19 @@ class Scheduler:
         if "relations" in info.shape.needs:
             self._load_for(info)
         if was_assigned:
-            return self.cache.update_pod(info, node)
+            self._resized.add(uid)
+            return self._resize(pod)
+        if old is None and (pod.get("status") or {}).get("containerStatuses"):
+            self._resize(pod)
+            return False
         self.cache.add_pod(info, node)
         return False
+
+    def _resize(self, pod: Object) -> bool:
+        """A pod whose spec has changed since it got its node. Whether room was made, perhaps."""
+        from controllers.kube_scheduler.resizing import resized
+
+        return self.cache.update_pod(resized(pod, self._shapes), pod["spec"]["nodeName"])
 
     def _relabelled(self, pod: Object) -> None:
         """Or it is leaving, and whoever was promised its node waits for it."""
@@ -159,11 +218,13 @@ class Scheduler:
             info.pod = pod
 
     def _unassigned(self, old: Object | None, pod: Object) -> None:
-        if (pod["spec"].get("schedulerName") or "default-scheduler") != self._profile.scheduler_name:
+        if (pod["spec"].get("schedulerName") or "default-scheduler") not in self.profiles:
             return
         uid = objects.uid(pod)
         if objects.deletion_timestamp(pod):
             self.queue.remove(uid)
+            if self._waiting_pods is not None:
+                self._waiting_pods.gone(uid)
         elif not self.cache.is_assumed(uid):
             info = PodInfo.of(pod, self._shapes)
             if info.shape.needs:
@@ -171,15 +232,12 @@ class Scheduler:
             if self._loading:
                 self._held[info.key] = None
                 return
-            if promised := (pod.get("status") or {}).get("nominatedNodeName"):
-                self._promised(info, promised)
-            if all(plugin.pre_enqueue(info) is None for plugin in self._profile.pre_enqueue):
+            promised = (pod.get("status") or {}).get("nominatedNodeName")
+            if promised and not self.cache.nomination_of(uid):  # before a restart, or by somebody else
+                self.cache.nominate(info, promised)
+            profile = self._profile if self._assigner is not None else self.profiles[info.scheduler_name]
+            if all(plugin.pre_enqueue(info) is None for plugin in profile.pre_enqueue):
                 self.queue.update(info)
-
-    def _promised(self, info: PodInfo, node: str) -> None:
-        """Before a restart, or by somebody else."""
-        if not self.cache.nomination_of(info.uid):
-            self.cache.nominate(info, node)
 
     # ---- plugins for what few clusters have
 
@@ -188,16 +246,19 @@ class Scheduler:
             self._loading += 1
             self._background(self._extend(self._extensions.pop(need)))
 
+    async def load(self, need: str) -> None:
+        self._loading += 1
+        await self._extend(self._extensions.pop(need))
+
     async def load_for(self, pods: Sequence[Object]) -> None:
         """What it would load if these pods came."""
         needs = {need for pod in pods for need in self._shapes.of(pod).needs}
         for need in sorted(needs & self._extensions.keys()):
-            self._loading += 1
-            await self._extend(self._extensions.pop(need))
+            await self.load(need)
 
     async def _extend(self, load: Extension) -> None:
         add = await load()
-        self._use(add(self._profile))
+        self._use([add(profile) for profile in self.profiles.values()])
         self._loading -= 1
         if not self._loading:
             held, self._held = self._held, {}
@@ -236,57 +297,103 @@ class Scheduler:
             batch = self.queue.pop_all()
             for start in range(0, len(batch), _SLICE):
                 for queued in batch[start : start + _SLICE]:
-                    self.schedule_one(queued)
+                    if self._extenders is not None and self._extenders.concern(queued.info):
+                        await self._schedule_with_extenders(queued, self._extenders)
+                    else:
+                        self.schedule_one(queued)
                 await asyncio.sleep(0)  # a turn for the event loop, not a pause
 
     def schedule_one(self, queued: QueuedPod) -> None:
         """One scheduling cycle; what follows it (binding, condition, event) goes on in the background."""
         info = queued.info
+        if not self._is_to_be_tried(queued):
+            return
+        try:
+            found = (self._assigner or self._assigners[info.scheduler_name]).assign(info)
+        except Exception as error:  # one pod a plugin cannot digest must not stop the others
+            self._failed(queued, error)
+            return
+        self._decided(queued, found)
+
+    async def _schedule_with_extenders(self, queued: QueuedPod, extenders: Extenders) -> None:
+        """As upstream, the next pod waits until they have answered."""
+        info = queued.info
+        if not self._is_to_be_tried(queued):
+            return
+        try:
+            found = await extenders.assign(self._profile_of(info), self.cache, self._randomness, info)
+        except Exception as error:
+            self._failed(queued, error)
+            return
+        if self._is_to_be_tried(queued):  # still
+            self._decided(queued, found)
+        elif isinstance(found, Placement):
+            self.cache.forget(info)
+
+    def _is_to_be_tried(self, queued: QueuedPod) -> bool:
+        info = queued.info
         present = self._pods.get(info.key)
         if present is None or objects.uid(present) != info.uid or present["spec"].get("nodeName"):
             self.queue.done(queued)
-            return
-        if info.uid in self._preempting:
+            return False
+        if self._evictions_begun and info.uid in self._evictions.under_way:
             self.queue.refused(queued, queued.unschedulable_plugins)
-            return
-        try:
-            found = self._assigner.assign(info)
-        except Exception as error:  # one pod a plugin cannot digest must not stop the others
-            log.exception("scheduling %s", info.key)
-            self.queue.refused(queued, (), error=True)
-            self._say_why(info, "SchedulerError", f"{type(error).__name__}: {error}")
-            return
+            return False
+        return True
+
+    def _failed(self, queued: QueuedPod, error: Exception) -> None:
+        info = queued.info
+        log.error("scheduling %s", info.key, exc_info=error)
+        self.queue.refused(queued, (), error=True)
+        self._say_why(info, "SchedulerError", _told(error))
+
+    def _decided(self, queued: QueuedPod, found: Placement | Refusal) -> None:
+        info = queued.info
         if isinstance(found, Refusal):
             self.decisions.refused(info.uid, found)
             self.queue.refused(queued, found.plugins)
             if found.nomination is not None:
-                self._preempt(info, found.nomination)
+                self._evictions.preempt(info, found.nomination)
             self._say_why(info, "Unschedulable", found.message)
-        elif (status := self._reserve(info, found)) is not None:
-            self._refused(queued, found, status)
+            return
+        profile = self._profile if self._assigner is not None else self.profiles[info.scheduler_name]
+        reserved = self._reserve(profile, info, found) if profile.reserve or profile.permit else None
+        if isinstance(reserved, Status):
+            self._refused(queued, found, reserved)
         else:
             self.decisions.placed(info.uid, found.node, found.merits)
-            self._background(self._bind(queued, found))
+            self._background(self._bind(profile, queued, found, reserved))
 
-    def _reserve(self, info: PodInfo, placement: Placement) -> Status | None:
-        """Reserve and Permit belong to the cycle: the next pod sees what this one took."""
+    def _reserve(self, profile: Profile, info: PodInfo, placement: Placement) -> Status | WaitingPod | None:
+        """Reserve and Permit belong to the cycle: the next pod sees what this one took, and that it waits."""
         node, state, _ = placement
-        for reserve in self._profile.reserve:
+        waits: dict[str, float] = {}
+        for reserve in profile.reserve:
             if (status := reserve.reserve(state, info, node)) is not None:
                 return status
-        for permit in self._profile.permit:
-            if (status := permit.permit(state, info, node)) is not None:
-                return status
-        return None
+        for permit in profile.permit:
+            permitted = permit.permit(state, info, node)
+            if isinstance(permitted, Wait):
+                waits[permit.name] = permitted.seconds
+            elif permitted is not None:
+                return permitted
+        return self._waiting(info, node, waits) if waits else None
+
+    def _waiting(self, info: PodInfo, node: str, waits: dict[str, float]) -> WaitingPod:
+        from controllers.kube_scheduler.waiting_pods import WaitingPods
+
+        if self._waiting_pods is None:
+            self._waiting_pods = WaitingPods()
+        return self._waiting_pods.add(info, node, waits)
 
     def _refused(self, queued: QueuedPod, placement: Placement, status: Status) -> None:
         """After it had been given a node."""
         self._give_back(queued.info, placement)
-        self.queue.refused(queued, (status.plugin,))
+        self.queue.refused(queued, (status.plugin,) if status.plugin else ())
         self._say_why(queued.info, "Unschedulable", ", ".join(status.reasons))
 
     def _say_why(self, info: PodInfo, reason: str, message: str) -> None:
-        self._recorder.event(info.pod, WARNING, "FailedScheduling", message, action="Scheduling")
+        self._recorder_for(info).event(info.pod, WARNING, "FailedScheduling", message, action="Scheduling")
         self._background(self._set_condition(info, reason, message))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> None:
@@ -299,53 +406,22 @@ class Scheduler:
         finally:
             del self._tasks[asyncio.current_task()]
 
-    # ---- preemption
-
-    def _preempt(self, info: PodInfo, nomination: Nomination) -> None:
-        """The node is promised at once; whoever of lower priority was promised it before has to look elsewhere."""
-        node = self.cache.node(nomination.node)
-        for other in list(node.nominated.values()) if node is not None else ():
-            if other.priority < info.priority:
-                self.cache.forget_nomination(other.uid)
-                self._background(self._write_status(other, {"nominatedNodeName": None}))
-        self.cache.nominate(info, nomination.node)
-        self._preempting.add(info.uid)
-        self._background(self._evict(info, nomination))
-
-    async def _evict(self, info: PodInfo, nomination: Nomination) -> None:
-        evicted = [victim for victim in nomination.victims if not victim.pod["metadata"].get("deletionTimestamp")]
-        try:
-            await asyncio.gather(*(self._evict_one(info, victim, nomination.node) for victim in evicted))
-        finally:
-            self._preempting.discard(info.uid)
-        if not all(self.cache.holds(victim.uid) for victim in nomination.victims):  # gone already: nobody will say so again
-            self._moved(_ROOM_WAS_MADE)
-
-    async def _evict_one(self, info: PodInfo, victim: PodInfo, node: str) -> None:
-        try:
-            await self._writer.evict(victim.pod, self._profile.scheduler_name)
-        except NotFound:
-            return
-        except (ApiError, ConnectionFailed) as error:
-            log.warning("evicting %s for %s: %s", victim.key, info.key, error)
-            return
-        told = f"Preempted by pod {info.uid} on node {node}"
-        self._recorder.event(victim.pod, NORMAL, "Preempted", told, action="Preempting", related=info.pod)
-
     # ---- binding
 
-    async def _bind(self, queued: QueuedPod, placement: Placement) -> None:
+    async def _bind(self, profile: Profile, queued: QueuedPod, placement: Placement, waiting: WaitingPod | None) -> None:
         info, (node, state, _) = queued.info, placement
         try:
-            status = await self._binding_cycle(info, placement)
-        except NotFound:
+            status = await waiting.settled(self._clock) if waiting is not None else None
+            if status is None:
+                status = await self._binding_cycle(profile, info, placement)
+        except Exception as error:
             self._give_back(info, placement)
-            self.queue.done(queued)
-            return
-        except (ApiError, ConnectionFailed) as error:
-            log.warning("binding %s to %s: %s", info.key, node, error)
-            self._give_back(info, placement)
-            self._try_again(queued, f'running Bind plugin "{self._profile.bind[0].name}": {error}')
+            if isinstance(error, NotFound):
+                self.queue.done(queued)
+                return
+            is_answer = isinstance(error, ApiError | ConnectionFailed)  # else of a plugin from outside, or an extender
+            log.warning("binding %s to %s: %s", info.key, node, error, exc_info=None if is_answer else error)
+            self._try_again(queued, f'running Bind plugin "{profile.bind[0].name}": {error}' if is_answer else _told(error))
             return
         if status is not None and status.code is Code.ERROR:
             self._give_back(info, placement)
@@ -356,8 +432,9 @@ class Scheduler:
             return
         self.queue.done(queued)
         message = f"Successfully assigned {info.key} to {node}"
-        self._recorder.event(info.pod, NORMAL, "Scheduled", message, action="Binding")
-        for plugin in self._profile.post_bind:
+        recorder = self._recorder if self._assigner is not None else self._recorder_for(info)
+        recorder.event(info.pod, NORMAL, "Scheduled", message, action="Binding")
+        for plugin in profile.post_bind:
             plugin.post_bind(state, info, node)
 
     def _try_again(self, queued: QueuedPod, message: str) -> None:
@@ -369,62 +446,53 @@ class Scheduler:
         self.queue.refused(queued, (), error=True)
         self._say_why(info, "SchedulerError", message)
 
-    async def _binding_cycle(self, info: PodInfo, placement: Placement) -> Status | None:
+    async def _binding_cycle(self, profile: Profile, info: PodInfo, placement: Placement) -> Status | None:
         node, state, _ = placement
-        for pre_bind in self._profile.pre_bind:
+        for pre_bind in profile.pre_bind:
             if (status := await pre_bind.pre_bind(state, info, node)) is not None:
                 return status
-        return await self._profile.bind[0].bind(state, info, node)
+        if self._extenders is not None and await self._extenders.bind(info, node):
+            return None
+        for bind in profile.bind:
+            status = await bind.bind(state, info, node)
+            if status is None or status.code is not Code.SKIP:
+                return status
+        return Status(Code.ERROR, ("no plugin has bound it",), profile.bind[-1].name)
 
     def _give_back(self, info: PodInfo, placement: Placement) -> None:
         node, state, _ = placement
-        for plugin in reversed(self._profile.reserve):
+        for plugin in reversed(self._profile_of(info).reserve):
             plugin.unreserve(state, info, node)
         self.cache.forget(info)
         self._moved(_ROOM_WAS_MADE)
 
     # ---- saying why
 
-    @property
-    def profile(self) -> Profile:
-        """With what has been loaded so far."""
-        return self._profile
-
-    @property
-    def assigner(self) -> Assigner:
-        return self._assigner
-
-    @property
-    def shapes(self) -> Shapes:
-        return self._shapes
+    def assigner_for(self, pod: Object) -> Assigner:
+        return self._assigner or self._assigners[pod["spec"].get("schedulerName") or "default-scheduler"]
 
     @cached_property
     def _writer(self) -> PodWriter:
-        """Imported with the first pod that finds no node."""
         from controllers.kube_scheduler.pod_writer import PodWriter
 
         return PodWriter(self._client, self._clock)
 
+    @cached_property
+    def _evictions(self) -> Evictions:
+        from controllers.kube_scheduler.preemption.eviction import Evictions
+
+        self._evictions_begun = True
+        return Evictions(self.cache, self._writer, self._recorder_for, self._background, lambda: self._moved(_ROOM_WAS_MADE))
+
     async def _set_condition(self, info: PodInfo, reason: str, message: str) -> None:
         present = self._pods.get(info.key)
-        if present is None or objects.uid(present) != info.uid:
-            return
-        old = objects.condition(present, "PodScheduled") or {}
-        promised = self.cache.nomination_of(info.uid)
-        is_known = (present.get("status") or {}).get("nominatedNodeName", "") == promised
-        if is_known and (old.get("status"), old.get("reason"), old.get("message")) == ("False", reason, message):
-            return
-        condition = self._writer.condition(present, "PodScheduled", "False", reason, message)
-        status: Object = {"conditions": [condition]}
-        if promised:
-            status["nominatedNodeName"] = promised
-        await self._write_status(info, status)
+        if present is not None and objects.uid(present) == info.uid:
+            await self._writer.say_why(present, reason, message, self.cache.nomination_of(info.uid))
 
-    async def _write_status(self, info: PodInfo, status: Object) -> None:
-        try:
-            await self._writer.patch_status(info.pod, status)
-        except (ApiError, ConnectionFailed) as error:
-            log.warning("status of %s: %s", info.key, error)
+
+def _told(error: Exception) -> str:
+    """Of plugins and extenders upstream's words as they are."""
+    return str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
 
 
 def _is_terminal(pod: Object) -> bool:

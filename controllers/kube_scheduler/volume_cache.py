@@ -12,7 +12,10 @@ from controllers.runtime.informer import Change, Informer, InformerFactory
 from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, STORAGE_CLASSES
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import PODS
+from kctl.apimachinery.resources import PODS, built_in
+
+_CSI_NODES = built_in("storage.k8s.io/v1", "CSINode")
+_VOLUME_ATTACHMENTS = built_in("storage.k8s.io/v1", "VolumeAttachment")
 
 
 class _Assumed:
@@ -48,21 +51,35 @@ class VolumeCache:
         self._volumes = informers.informer(PERSISTENT_VOLUMES)
         self._volumes.add_index(volumes.VOLUME_INDEX, volumes.index_by_claim)
         self._classes = informers.informer(STORAGE_CLASSES)
+        self.csi_nodes = informers.informer(_CSI_NODES)
+        self._attachments = informers.informer(_VOLUME_ATTACHMENTS)
+        self._attachments.add_index("node", lambda attachment: [str(objects.spec(attachment).get("nodeName") or "")])
         self.claims, self.volumes = _Assumed(self._claims), _Assumed(self._volumes)
         self._waiting: dict[asyncio.Event, frozenset[str]] = {}
 
     async def start(
-        self, claims_changed: Callable[[Collection[str]], None], volume_freed: Callable[[], None], class_changed: Callable[[], None]
+        self,
+        claims_changed: Callable[[Collection[str]], None],
+        volume_freed: Callable[[], None],
+        class_changed: Callable[[], None],
+        csi_node_changed: Callable[[], None],
+        detached: Callable[[], None],
     ) -> None:
         """Returns when all are filled; from then on tells what changes."""
         await self._informers.start()
         self._claims.add_handler(lambda changes: self._changed(changes, claims_changed))
         self._volumes.add_handler(lambda changes: self._volumes_changed(changes, volume_freed))
         self._classes.add_handler(lambda changes: class_changed())
+        self.csi_nodes.add_handler(lambda changes: csi_node_changed())
+        self._attachments.add_handler(lambda changes: detached() if any(new is None for _, new in changes) else None)
         self.pods.add_handler(self._pods_changed)
 
     def storage_class(self, name: str) -> Object | None:
         return self._classes.get(name)
+
+    def attachments_of(self, node: str) -> Collection[Object]:
+        """VolumeAttachments."""
+        return self._attachments.by_index("node", node)
 
     def candidates(self, claim: Object) -> Iterable[Object]:
         """Volumes that may be bound to it, as promised so far."""

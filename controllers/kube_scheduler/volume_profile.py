@@ -1,4 +1,4 @@
-"""The profile with the plugins that look at volumes: VolumeRestrictions, VolumeBinding, VolumeZone."""
+"""The profile with the plugins that look at volumes: VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 
 from controllers.kube_scheduler.framework import ClusterEvent
-from controllers.kube_scheduler.plugins.volume_binding import VolumeBinding
+from controllers.kube_scheduler.plugins.node_volume_limits import NodeVolumeLimits
+from controllers.kube_scheduler.plugins.volume_binding import BIND_TIMEOUT_SECONDS, VolumeBinding
 from controllers.kube_scheduler.plugins.volume_restrictions import VolumeRestrictions
 from controllers.kube_scheduler.plugins.volume_zone import VolumeZone
 from controllers.kube_scheduler.profile import Profile
@@ -25,17 +26,23 @@ async def load(client: Client, informers: InformerFactory, clock: Clock, schedul
         scheduler.claims_changed,
         lambda: scheduler.storage_changed(ClusterEvent.PERSISTENT_VOLUME),
         lambda: scheduler.storage_changed(ClusterEvent.STORAGE_CLASS),
+        lambda: scheduler.storage_changed(ClusterEvent.CSI_NODE),
+        lambda: scheduler.storage_changed(ClusterEvent.VOLUME_ATTACHMENT_DELETE),
     )
     return partial(add, cache=cache, client=client, clock=clock)
 
 
 def add(profile: Profile, cache: VolumeCache, client: Client, clock: Clock) -> Profile:
-    """The three behind the others, as upstream orders them."""
-    restrictions, binding, zone = VolumeRestrictions(cache), VolumeBinding(cache, client, clock), VolumeZone(cache)
+    """The four behind the others, as upstream orders them."""
+    args = profile.args.get(VolumeBinding.name) or {}
+    binding = VolumeBinding(cache, client, clock, args.get("bindTimeoutSeconds", BIND_TIMEOUT_SECONDS))
+    restrictions, limits, zone = VolumeRestrictions(cache), NodeVolumeLimits(cache), VolumeZone(cache)
+    if profile.arrange is not None:
+        return profile.arrange(profile, {plugin.name: plugin for plugin in (restrictions, limits, binding, zone)})
     return replace(
         profile,
-        pre_filter=[*profile.pre_filter, restrictions, binding],
-        filter=[*profile.filter, restrictions, binding, zone],
+        pre_filter=[*profile.pre_filter, restrictions, limits, binding],
+        filter=[*profile.filter, restrictions, limits, binding, zone],
         reserve=[*profile.reserve, binding],
         pre_bind=[*profile.pre_bind, binding],
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
 from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.explain import reasons_of
-from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes
+from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes, all_reads
 from controllers.kube_scheduler.profile import Profile
 from kctl.apimachinery import objects, quantity
 from kctl.apimachinery.clock import Clock
@@ -49,16 +49,17 @@ class WhatIf:
         if nodes is not None:
             kept = present if asked.get("addNodes") else []
             present = [*kept, *((node, []) for node in nodes)]
-        profile = self._profile()
+        profiles = [self._without_evictions(profile) for profile in self._scheduler.profiles.values()]
         if any(self._scheduler.shapes.of(pod).has_claims for pod in pods):  # what is known of volumes changes on the event loop
-            return _Trial(profile, present, labels_of).forecast(pods, shape)
-        return await self._clock.beside(lambda: _Trial(profile, present, labels_of).forecast(pods, shape))
+            return _Trial(profiles, present, labels_of).forecast(pods, shape)
+        return await self._clock.beside(lambda: _Trial(profiles, present, labels_of).forecast(pods, shape))
 
-    def _profile(self) -> Profile:
-        """With nobody to evict."""
+    def _without_evictions(self, profile: Profile) -> Profile:
+        """With nobody to evict; and the plugins that look at other pods are to look at the copy."""
         from controllers.kube_scheduler.plugins.default_preemption import DefaultPreemption
 
-        profile = self._scheduler.profile
+        if profile.arrange is not None:
+            return profile.arrange(profile, {DefaultPreemption.name: DefaultPreemption()})
         plugins = [DefaultPreemption() if plugin.name == DefaultPreemption.name else plugin for plugin in profile.post_filter]
         related = {id(plugin) for plugin in profile.related}
         return replace(
@@ -71,28 +72,38 @@ class WhatIf:
 
 
 class _Trial:
-    def __init__(self, profile: Profile, present: Sequence[tuple[Object, Sequence[PodInfo]]], labels_of: NamespaceLabels) -> None:
+    def __init__(
+        self, profiles: Sequence[Profile], present: Sequence[tuple[Object, Sequence[PodInfo]]], labels_of: NamespaceLabels
+    ) -> None:
         from controllers.kube_scheduler.relations import profile as relations
         from controllers.kube_scheduler.relations.index import RelationIndex
         from controllers.kube_scheduler.relations.terms import Subjects
 
         self._cache = Cache()
         index = RelationIndex(self._cache, Subjects(), labels_of)
-        self._profile = relations.add(profile, index)
-        self._shapes = Shapes(self._profile.reads)
+        whole = [relations.add(profile, index) for profile in profiles]
+        self._key = whole[0].queue_sort.key
+        self._shapes = Shapes(all_reads(profile.reads for profile in whole))
         for node, infos in present:
             self._cache.set_node(node)
             for info in infos:
                 self._cache.add_pod(PodInfo.of(info.pod, self._shapes), objects.name(node))
-        self._assigner = Assigner(self._profile, self._cache, random.Random(0))
+        self._assigners = {
+            profile.scheduler_name: (profile.assigner or Assigner)(profile, self._cache, random.Random(0)) for profile in whole
+        }
+
+    def _assigner(self, info: PodInfo) -> Assigner:
+        """Of a pod for another scheduler it is forecast what the first of this one's profiles would do."""
+        found: Assigner = self._assigners.get(info.scheduler_name) or next(iter(self._assigners.values()))
+        return found
 
     def forecast(self, pods: Sequence[Object], shape: Object | None) -> Object:
         wanted = [self._info(number, pod) for number, pod in enumerate(pods)]
-        order = sorted(enumerate(wanted), key=lambda item: (*self._profile.queue_sort.key(_queued(item[0], item[1])), item[0]))
+        order = sorted(enumerate(wanted), key=lambda item: (*self._key(_queued(item[0], item[1])), item[0]))
         placed: list[Object] = []
         left: list[tuple[PodInfo, Refusal]] = []
         for _, info in order:
-            found = self._assigner.assign(info)
+            found = self._assigner(info).assign(info)
             if isinstance(found, Placement):
                 placed.append({"pod": info.key, "nodeName": found.node})
             else:
@@ -115,7 +126,7 @@ class _Trial:
         while remaining and count < MOST_NEW_NODES:
             name = f"new-node-{count + 1}"
             self._cache.set_node(_new_node(name, shape))
-            staying = [info for info in remaining if isinstance(self._assigner.assign_on(info, name), Refusal)]
+            staying = [info for info in remaining if isinstance(self._assigner(info).assign_on(info, name), Refusal)]
             if len(staying) == len(remaining):
                 self._cache.remove_node(name)
                 break

@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     help="Controllers that run, joined by commas: '*' is all, 'foo' the one of that name, '-foo' all but that one. [default: *]",
 )
 @click.option(
+    "--scheduler-config",
+    default=None,
+    metavar="FILE",
+    help="File with kube-scheduler's KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1); '' goes back to the default one.",
+)
+@click.option(
     "--components",
     default=None,
     help="Which of kube-controller-manager, kube-scheduler and kubelet run in the cluster, joined by commas: '*' is all, 'foo' the one of "
@@ -101,6 +107,7 @@ def run_cluster(
     node_pods: int | None,
     control_plane_taint: bool | None,
     controllers: str | None,
+    scheduler_config: str | None,
     components: str | None,
     speed: float | None,
     authorization_mode: str | None,
@@ -140,6 +147,7 @@ def run_cluster(
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
         "controllers": controllers,
+        "scheduler_config": _absolute(scheduler_config),
         "components": components,
         "speed": speed,
         "authorization_mode": authorization_mode,
@@ -175,6 +183,7 @@ def run_cluster(
     _check_same_store(config, store)
     config = replace(config, **{key: value for key, value in wanted.items() if value is not None})
     _check_audit_policy(config)
+    _check_scheduler_config(config)
     _check_store(config)
     start = Start(paths, config, verbose, existed=paths.exist)
     if detach:
@@ -310,6 +319,17 @@ def _check_audit_policy(config: ClusterConfig) -> None:
         audit_policy(config)
     except InvalidPolicy as error:
         fail(f"loading audit policy file: {error}")
+
+
+def _check_scheduler_config(config: ClusterConfig) -> None:
+    if not config.scheduler_config:
+        return
+    from kctl.daemon.scheduler_config import InvalidConfiguration, scheduler_configuration
+
+    try:
+        scheduler_configuration(config)
+    except InvalidConfiguration as error:
+        fail(f"loading scheduler config file {config.scheduler_config}: {error}")
 
 
 def _damaged(paths: ClusterPaths, error: Exception) -> str:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kctl.apimachinery import times
@@ -32,6 +33,7 @@ from kctl.daemon.supervisor import ComponentCrashed, ComponentState
 from kctl.kube_apiserver.config import ApiServerConfig
 
 if TYPE_CHECKING:
+    from controllers.kube_scheduler.config.load import SchedulerConfiguration
     from store.etcd import Etcd
 
 _log = logging.getLogger(__name__)
@@ -128,6 +130,7 @@ class Cluster:
             simulated_nodes(config, pods),
             (components.EtcdComponent, serving, *(clients[name] for name in running), *self._ingress(running)),
             config=_api_server_config(keys, config),
+            scheduler=self._scheduler(config),
         )
         return plane
 
@@ -138,6 +141,19 @@ class Cluster:
         from kctl.daemon.ingress.component import IngressComponent
 
         return (partial(IngressComponent, seed=str(self._paths.directory)),)
+
+    def _scheduler(self, config: ClusterConfig) -> SchedulerConfiguration | None:
+        if not config.scheduler_config:
+            return None
+        from kctl.daemon.scheduler_config import InvalidConfiguration, scheduler_configuration
+
+        try:
+            found = scheduler_configuration(config)
+        except InvalidConfiguration as error:
+            advice = "correct it, or start with another one: kctl run-cluster --scheduler-config FILE"
+            raise DamagedFile(Path(config.scheduler_config), f"is no configuration for the scheduler: {error}", advice) from None
+        self.notices += [f"{config.scheduler_config}: {notice}" for notice in found.notices] if found is not None else []
+        return found
 
     def _leave_to_others(self, keys: pki.Pki) -> None:
         from kctl.daemon import component_kubeconfigs

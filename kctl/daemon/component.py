@@ -19,6 +19,7 @@ from kctl.client.client import Client
 from kctl.kube_apiserver.server import ApiServer
 
 if TYPE_CHECKING:
+    from controllers.kube_scheduler.config.load import SchedulerConfiguration
     from controllers.kubelet.node_config import NodeConfig
     from controllers.runtime.informer import InformerFactory
     from kctl.kube_apiserver.config import ApiServerConfig
@@ -42,10 +43,19 @@ class Component(Protocol):
 class ComponentContext:
     """What the components of one control plane share."""
 
-    def __init__(self, store: Etcd, clock: Clock, seed: Seed, nodes: Sequence[NodeConfig], config: ApiServerConfig) -> None:
+    def __init__(
+        self,
+        store: Etcd,
+        clock: Clock,
+        seed: Seed,
+        nodes: Sequence[NodeConfig],
+        config: ApiServerConfig,
+        scheduler: SchedulerConfiguration | None = None,
+    ) -> None:
         self.store = store
         self.clock = clock
         self.nodes = nodes
+        self.scheduler = scheduler
         self._seed = seed
         self.api_server = ApiServer(store, clock=clock, randomness=self.randomness("kube-apiserver"), config=config)
 

@@ -122,7 +122,7 @@ class KubeSchedulerComponent:
         context, identity = self._context, user.component(self.name)
         async with context.informers(identity) as informers:
             client = context.client_for(identity)
-            self.scheduler = KubeScheduler(client, informers, context.clock, context.randomness(self.name))
+            self.scheduler = KubeScheduler(client, informers, context.clock, context.randomness(self.name), context.scheduler)
             context.api_server.parts.scheduler.answers = self.scheduler.answers
             await self.scheduler.run(ready, stop)
 

@@ -42,6 +42,8 @@ class ClusterConfig:
     """Which of COMPONENTS run in the cluster's process, in the words of `controllers`."""
     speed: float = 1.0
     """So many seconds of the cluster's time pass in one of the machine's."""
+    scheduler_config: str = ""
+    """The file with kube-scheduler's KubeSchedulerConfiguration; '' for the default one."""
     authorization_mode: str = "Node,RBAC"
     """As kube-apiserver's flag of that name."""
     runtime_config: str = ""
@@ -161,6 +163,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "node_pods": _whole(1, 2**31 - 1),
     "control_plane_taint": lambda value: isinstance(value, bool),
     "controllers": lambda value: isinstance(value, str) and len(value) < 4096,
+    "scheduler_config": lambda value: isinstance(value, str),
     "components": _components_valid,
     "speed": lambda value: type(value) in (int, float) and speed_valid(value),
     "authorization_mode": authorization_modes_valid,

@@ -28,6 +28,7 @@ from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.server import ApiServer
 
 if TYPE_CHECKING:
+    from controllers.kube_scheduler.config.load import SchedulerConfiguration
     from controllers.kubelet.node_config import NodeConfig
     from store.etcd import Etcd
 
@@ -39,7 +40,8 @@ _C = TypeVar("_C")
 
 class ControlPlane:
     """`components` in start order, each made from the context they share. With the same `seed` and a clock that is simulated, the
-    same requests give the same writes. Methods raise supervisor.ComponentCrashed."""
+    same requests give the same writes. `scheduler`: kube-scheduler's profiles (config.load reads them from a file). Methods
+    raise supervisor.ComponentCrashed."""
 
     def __init__(
         self,
@@ -50,9 +52,10 @@ class ControlPlane:
         components: Sequence[ComponentMaker] = WHOLE_CLUSTER,
         *,
         config: ApiServerConfig | None = None,
+        scheduler: SchedulerConfiguration | None = None,
     ) -> None:
         self.clock = clock
-        self._context = ComponentContext(store, clock, seed, nodes, config or _WITHOUT_A_PORT)
+        self._context = ComponentContext(store, clock, seed, nodes, config or _WITHOUT_A_PORT, scheduler)
         self.components = [make(self._context) for make in components]
         self._supervisor = Supervisor(self.components, clock)
 

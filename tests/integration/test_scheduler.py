@@ -19,6 +19,7 @@ from kctl.apimachinery.resources import EVENTS, NODES, PODS, SERVICE_ACCOUNTS
 from kctl.apimachinery.status import ApiError, Conflict
 from kctl.apimachinery.user import ADMIN, component
 from kctl.client.client import Client
+from kctl.client.transport import STRATEGIC_MERGE_PATCH
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
 
@@ -177,6 +178,46 @@ async def test_what_wakes_a_pod_that_waits(plane: Plane, wake: Waker) -> None:
     await wake(plane)
     await plane.settle()
     assert (await plane.where("p"))[0] in ("a", "b")
+
+
+async def test_resizing_in_place_makes_room_only_when_the_kubelet_has_acted(plane: Plane) -> None:
+    await plane.node("a")
+    await plane.create("other", "2", nodeName="a")
+    await plane.create("p", "1")
+    resize = {"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "500m"}}}]}}
+    granted = {"name": "c", "image": "i", "imageID": "", "ready": True, "restartCount": 0, "allocatedResources": {"cpu": "2"}}
+    status = {"phase": "Running", "containerStatuses": [granted]}
+    await plane.client.patch(PODS, "other", {"status": status}, "default", subresource="status")
+    await plane.client.patch(PODS, "other", resize, "default", subresource="resize", patch_type=STRATEGIC_MERGE_PATCH)
+    await plane.settle(30.0)
+    assert await plane.where("p") == [""]
+    status = {"containerStatuses": [{**granted, "allocatedResources": {"cpu": "500m"}}]}
+    await plane.client.patch(PODS, "other", {"status": status}, "default", subresource="status")
+    await plane.settle()
+    assert await plane.where("p") == ["a"]
+
+
+async def test_only_what_can_help_wakes_a_pod(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three pods wait for three things: room, a label, a taint to go. Each is looked at again only for its own."""
+    await plane.node("a")
+    await plane.node("b", taints=[{"key": "k", "effect": "NoSchedule"}])
+    await plane.create("filler", "2", nodeName="a")
+    await plane.create("for-room", "2")
+    await plane.create("for-label", "100m", nodeSelector={"wanted": "yes"})
+    scheduler, tried = plane.component.scheduler, []
+    schedule_one = scheduler.schedule_one
+    monkeypatch.setattr(scheduler, "schedule_one", lambda queued: (tried.append(queued.info.key), schedule_one(queued)))
+    await plane.settle(60.0)
+    await plane.client.patch(NODES, "a", {"metadata": {"labels": {"other": "label"}}})
+    await plane.client.patch(NODES, "a", {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}, subresource="status")
+    await plane.settle(30.0)
+    assert tried == []
+    await plane.client.delete(PODS, "filler", "default", grace_period_seconds=0)
+    await plane.settle(30.0)
+    assert tried == ["default/for-room"]
+    await plane.client.patch(NODES, "a", {"metadata": {"labels": {"wanted": "yes"}}})
+    await plane.settle(30.0)
+    assert tried == ["default/for-room", "default/for-label"]
 
 
 async def test_labels_that_do_not_help_wake_nobody(plane: Plane) -> None:

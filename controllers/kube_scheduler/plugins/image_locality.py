@@ -1,4 +1,4 @@
-"""ImageLocality: prefers nodes that already have the pod's images, the larger the better."""
+"""ImageLocality: prefers nodes that already have the pod's images, the larger and the more common the better."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ _MAXIMUM_PER_CONTAINER = 1000 * 1024 * 1024
 
 
 class ImageLocality:
-    """Without upstream's spread factor (how many nodes have the image), which damps what our nodes never show."""
-
     name = "ImageLocality"
     depends_on = DependsOn.STATIC
     reads = Reads(containers=("image",))
@@ -20,7 +18,12 @@ class ImageLocality:
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         if not node.image_sizes:
             return 0
-        total = sum(node.image_sizes.get(image, 0) for image in pod.shape.images)
+        spread = node.image_spread
+        total = sum(
+            int(node.image_sizes[image] * (spread.nodes_with.get(image, 1) / max(spread.nodes, 1)))
+            for image in pod.shape.images
+            if image in node.image_sizes
+        )
         maximum = _MAXIMUM_PER_CONTAINER * max(len(pod.shape.images), 1)
         total = max(_MINIMUM, min(total, maximum))
         return MAX_NODE_SCORE * (total - _MINIMUM) // (maximum - _MINIMUM)

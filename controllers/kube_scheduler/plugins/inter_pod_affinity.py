@@ -21,9 +21,6 @@ from controllers.kube_scheduler.framework import (
 from controllers.kube_scheduler.pod_info import PodInfo, Reads
 from controllers.kube_scheduler.relations.index import Counts, Owned, RelationIndex
 
-HARD_POD_AFFINITY_WEIGHT = 1
-"""What the required affinity of a placed pod counts in scoring for one that comes (InterPodAffinityArgs)."""
-
 _AFFINITY = "node(s) didn't match pod affinity rules"
 _ANTI_AFFINITY = "node(s) didn't match pod anti-affinity rules"
 _THEIRS = "node(s) didn't satisfy existing pods anti-affinity rules"
@@ -56,8 +53,12 @@ class InterPodAffinity:
         ),
     )
 
-    def __init__(self, index: RelationIndex) -> None:
+    def __init__(self, index: RelationIndex, hard_weight: int = 1, *, ignore_theirs: bool = False) -> None:
+        """`hard_weight`: what the required affinity of a placed pod counts in scoring for one that comes. `ignore_theirs`: what placed
+        pods prefer does not count for one that prefers nothing itself. (InterPodAffinityArgs.)"""
         self._index = index
+        self._hard_weight = hard_weight
+        self._ignore_theirs = ignore_theirs
 
     @property
     def version(self) -> int:
@@ -75,10 +76,11 @@ class InterPodAffinity:
         index.keep_up()
         relations = index.subjects.of(pod)
         scores = [(term.topology_key, index.counts(term.subject, term.topology_key), term.weight) for term in relations.preferred]
-        for term, counts in index.owned_by_others(Owned.AFFINITY, pod):
-            scores.append((term.topology_key, counts, HARD_POD_AFFINITY_WEIGHT))
-        for term, counts in index.owned_by_others(Owned.PREFERRED, pod):
-            scores.append((term.topology_key, counts, term.weight))
+        if scores or not self._ignore_theirs:
+            for term, counts in index.owned_by_others(Owned.AFFINITY, pod):
+                scores.append((term.topology_key, counts, self._hard_weight))
+            for term, counts in index.owned_by_others(Owned.PREFERRED, pod):
+                scores.append((term.topology_key, counts, term.weight))
         affine = relations.affine
         state.data[self.name] = _State(
             affinity=[(term.topology_key, index.counts(affine, term.topology_key)) for term in relations.affinity if affine is not None],

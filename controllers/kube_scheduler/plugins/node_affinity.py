@@ -31,6 +31,12 @@ class NodeAffinity:
     depends_on = DependsOn.STATIC
     reads = Reads(spec=("affinity", "nodeSelector"))
 
+    def __init__(self, added: Object | None = None) -> None:
+        """`added`: node affinity that every pod has beside its own (NodeAffinityArgs' addedAffinity)."""
+        added = added or {}
+        self._added = added.get("requiredDuringSchedulingIgnoredDuringExecution")
+        self._added_preferred = added.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+
     @property
     def wakes(self) -> tuple[Wake, ...]:
         return (Wake(ClusterEvent.NODE_ADD | ClusterEvent.NODE_LABEL, self._matches),)
@@ -53,6 +59,8 @@ class NodeAffinity:
         return frozenset(names) if terms else None
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        if self._added is not None and not any(term_matches(term, node) for term in self._added.get("nodeSelectorTerms") or ()):
+            return unresolvable(self.name, "node(s) didn't match scheduler-enforced node affinity")
         labels = node.labels
         fits = all(labels.get(key) == value for key, value in pod.shape.node_selector.items())
         required = (pod.shape.affinity.get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
@@ -64,7 +72,7 @@ class NodeAffinity:
         preferred = (pod.shape.affinity.get("nodeAffinity") or {}).get("preferredDuringSchedulingIgnoredDuringExecution")
         return sum(
             int(term["weight"])
-            for term in preferred or ()
+            for term in (*(preferred or ()), *self._added_preferred)
             if not _is_empty(term.get("preference") or {}) and term_matches(term["preference"], node)
         )
 

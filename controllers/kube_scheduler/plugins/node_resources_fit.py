@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from controllers.kube_scheduler.cache import NodeInfo
 from controllers.kube_scheduler.framework import (
     MAX_NODE_SCORE,
@@ -15,9 +17,12 @@ from controllers.kube_scheduler.framework import (
 )
 from controllers.kube_scheduler.pod_info import PodInfo, Reads
 
+Ignored = Callable[[str], bool]
 
-def insufficient(pod: PodInfo, node: NodeInfo) -> tuple[list[str], bool]:
-    """What does not fit, in upstream's order and words; and whether it would not fit an empty node either."""
+
+def insufficient(pod: PodInfo, node: NodeInfo, ignored: Ignored | None = None) -> tuple[list[str], bool]:
+    """What does not fit, in upstream's order and words; and whether it would not fit an empty node either. `ignored`: resources that
+    somebody else looks after."""
     shape, allocatable, requested = pod.shape, node.allocatable, node.requested
     reasons: list[str] = []
     hopeless = False
@@ -35,6 +40,8 @@ def insufficient(pod: PodInfo, node: NodeInfo) -> tuple[list[str], bool]:
             reasons.append(f"Insufficient {name}")
             hopeless |= wanted > available
     for name, wanted in request.scalars.items():
+        if ignored is not None and ignored(name):
+            continue
         available = allocatable.scalars.get(name, 0)
         if wanted and wanted > available - requested.scalars.get(name, 0):
             reasons.append(f"Insufficient {name}")
@@ -42,28 +49,34 @@ def insufficient(pod: PodInfo, node: NodeInfo) -> tuple[list[str], bool]:
     return reasons, hopeless
 
 
-def could_fit(pod: PodInfo, node: NodeInfo | None) -> bool:
-    """Whether the node would do if it were empty."""
-    return node is None or not insufficient(pod, node)[1]
-
-
 class NodeResourcesFit:
     name = "NodeResourcesFit"
     depends_on = DependsOn.NODE
     reads = Reads(spec=("overhead", "resources"), containers=("resources", "restartPolicy"))
-    wakes = (
-        Wake(ClusterEvent.NODE_ADD | ClusterEvent.NODE_ALLOCATABLE, could_fit),
-        Wake(ClusterEvent.ASSIGNED_POD_DELETE),
-    )
+
+    def __init__(self, scorer: Callable[[PodInfo, NodeInfo], int] | None = None, ignored: Ignored | None = None) -> None:
+        """`scorer`: in place of LeastAllocated over cpu and memory."""
+        self._scorer = scorer
+        self._ignored = ignored
+
+    @property
+    def wakes(self) -> tuple[Wake, ...]:
+        return (Wake(ClusterEvent.NODE_ADD | ClusterEvent.NODE_ALLOCATABLE, self._could_fit), Wake(ClusterEvent.ASSIGNED_POD_DELETE))
+
+    def _could_fit(self, pod: PodInfo, node: NodeInfo | None) -> bool:
+        """Whether the node would do if it were empty."""
+        return node is None or not insufficient(pod, node, self._ignored)[1]
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
-        reasons, hopeless = insufficient(pod, node)
+        reasons, hopeless = insufficient(pod, node, self._ignored)
         if not reasons:
             return None
         return unresolvable(self.name, *reasons) if hopeless else unschedulable(self.name, *reasons)
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         """The mean over cpu and memory of the share left free with the pod on the node, 0..100."""
+        if self._scorer is not None:
+            return self._scorer(pod, node)
         allocatable = node.allocatable
         total = weights = 0
         for capacity, used in (

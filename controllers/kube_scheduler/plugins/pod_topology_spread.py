@@ -1,5 +1,4 @@
-"""PodTopologySpread: pods of a kind spread evenly over the domains of a topology. Constraints of the cluster's own for pods without any
-(defaultConstraints) are not there yet."""
+"""PodTopologySpread: pods of a kind spread evenly over the domains of a topology."""
 
 from __future__ import annotations
 
@@ -22,6 +21,7 @@ from controllers.kube_scheduler.framework import (
     unschedulable,
 )
 from controllers.kube_scheduler.pod_info import PodInfo, Reads
+from controllers.kube_scheduler.relations.default_constraints import DefaultConstraints
 from controllers.kube_scheduler.relations.index import DomainCounts, RelationIndex
 from controllers.kube_scheduler.relations.terms import Constraint
 
@@ -54,12 +54,12 @@ class _Soft:
 class _State:
     hard: list[_Hard]
     soft: list[_Soft]
+    everywhere: bool = True
 
 
 class PodTopologySpread:
     name = "PodTopologySpread"
     depends_on = DependsOn.CLUSTER
-    reads = Reads(spec=("affinity", "nodeSelector", "tolerations", "topologySpreadConstraints"), metadata=("labels", "namespace"))
     wakes = (
         Wake(
             ClusterEvent.NODE_ADD
@@ -72,43 +72,61 @@ class PodTopologySpread:
         ),
     )
 
-    version = 0
-
-    def __init__(self, index: RelationIndex, node_affinity: FilterPlugin, taint_toleration: FilterPlugin) -> None:
-        """The filters say which nodes count for constraints that honor affinity and taints."""
+    def __init__(
+        self,
+        index: RelationIndex,
+        node_affinity: FilterPlugin,
+        taint_toleration: FilterPlugin,
+        defaults: DefaultConstraints | None = None,
+    ) -> None:
+        """The filters say which nodes count for constraints that honor affinity and taints. `defaults`: for pods without constraints."""
+        self._defaults = defaults
+        more = ("ownerReferences",) if defaults is not None else ()
+        spec = ("affinity", "nodeSelector", "tolerations", "topologySpreadConstraints")
+        self.reads = Reads(spec=spec, metadata=("labels", "namespace", *more))
         self._index = index
         self._node_affinity = node_affinity
         self._taint_toleration = taint_toleration
 
+    @property
+    def version(self) -> int:
+        return self._defaults.version if self._defaults is not None else 0
+
+    def _constraints(self, pod: PodInfo) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...], bool]:
+        """(hard, soft, whether only nodes with all of the labels count)."""
+        if self._defaults is None or pod.pod["spec"].get("topologySpreadConstraints"):
+            relations = self._index.subjects.of(pod)
+            return relations.spread, relations.spread_softly, True
+        return *self._defaults.of(pod), self._defaults.everywhere
+
     def topology_keys(self, pod: PodInfo) -> frozenset[str]:
-        relations = self._index.subjects.of(pod)
-        keys = {constraint.topology_key for constraint in (*relations.spread, *relations.spread_softly)}
-        if any(constraint.topology_key == _HOST_NAME for constraint in relations.spread_softly):
+        hard, soft, _ = self._constraints(pod)
+        keys = {constraint.topology_key for constraint in (*hard, *soft)}
+        if any(constraint.topology_key == _HOST_NAME for constraint in soft):
             keys.add(NODE_ITSELF)
         return frozenset(keys)
 
     def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> None:
-        relations = self._index.subjects.of(pod)
-        nodes = list(cache.nodes()) if relations.spread or relations.spread_softly else []
+        hard, soft, everywhere = self._constraints(pod)
+        nodes = list(cache.nodes()) if hard or soft else []
+        together = soft if everywhere else ()
         state.data[self.name] = _State(
             hard=[
-                _Hard(constraint, self._over(pod, constraint, relations.spread, nodes), int(self._index.matches(constraint.subject, pod)))
-                for constraint in relations.spread
+                _Hard(constraint, self._over(pod, constraint, hard, nodes), int(self._index.matches(constraint.subject, pod)))
+                for constraint in hard
             ],
             soft=[
-                _Soft(
-                    constraint,
-                    None if constraint.topology_key == _HOST_NAME else self._over(pod, constraint, relations.spread_softly, nodes),
-                )
-                for constraint in relations.spread_softly
+                _Soft(constraint, None if constraint.topology_key == _HOST_NAME else self._over(pod, constraint, together, nodes))
+                for constraint in soft
             ],
+            everywhere=everywhere,
         )
 
     def _over(self, pod: PodInfo, constraint: Constraint, together: Sequence[Constraint], nodes: Sequence[NodeInfo]) -> DomainCounts:
         """Over the nodes that have the labels of all constraints, and that the pod could go to as far as the constraint minds."""
         domains = {}
         for node in nodes:
-            if any(each.topology_key not in node.labels for each in together):
+            if constraint.topology_key not in node.labels or any(each.topology_key not in node.labels for each in together):
                 continue
             if constraint.honor_affinity and self._node_affinity.filter(_NO_STATE, pod, node) is not None:
                 continue
@@ -149,13 +167,13 @@ class PodTopologySpread:
         if not known.soft:
             return False
         keys = [soft.constraint.topology_key for soft in known.soft]
-        chosen = [group for group in groups() if all(key in group.node.labels for key in keys)]
+        chosen = [group for group in groups() if not known.everywhere or all(key in group.node.labels for key in keys)]
         changed = False
         for soft, key in zip(known.soft, keys, strict=True):
             if soft.counts is None:
                 size = sum(group.size for group in chosen)
             else:
-                size = len({group.node.labels[key] for group in chosen})
+                size = len({group.node.labels.get(key) for group in chosen})
             weight = math.log(size + 2)
             changed |= weight != soft.weight
             soft.weight = weight
@@ -167,8 +185,10 @@ class PodTopologySpread:
         for soft in known.soft:
             constraint = soft.constraint
             domain = node.labels.get(constraint.topology_key)
-            if domain is None:
+            if domain is None and known.everywhere:
                 return _IGNORED
+            if domain is None:
+                continue
             if soft.counts is None:
                 count = self._index.on_node(constraint.subject, node.name)
             else:

@@ -54,7 +54,9 @@ class VolumeBinding:
     reads = Reads(claims=True)
     wakes = (Wake(ClusterEvent.NODE_ADD | ClusterEvent.NODE_LABEL | ClusterEvent.PERSISTENT_VOLUME | ClusterEvent.STORAGE_CLASS),)
 
-    def __init__(self, cache: VolumeCache, client: Client, clock: Clock) -> None:
+    def __init__(self, cache: VolumeCache, client: Client, clock: Clock, timeout_seconds: float = BIND_TIMEOUT_SECONDS) -> None:
+        """`timeout_seconds`: how long a pod waits for its claims to be bound (VolumeBindingArgs' bindTimeoutSeconds)."""
+        self._timeout_seconds = timeout_seconds
         self._cache = cache
         self._client = client
         self._clock = clock
@@ -181,7 +183,7 @@ class VolumeBinding:
         """Until all are bound; why not, where something happened that ends the hope."""
         changed = self._cache.wait_for([*keys, pod.key])
         try:
-            async with clocks.timeout(self._clock, BIND_TIMEOUT_SECONDS):
+            async with clocks.timeout(self._clock, self._timeout_seconds):
                 while True:
                     changed.clear()
                     present = self._cache.pods.get(pod.key)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -21,9 +22,6 @@ from kctl.apimachinery.objects import Object
 NO_VICTIMS = "No preemption victims found for incoming pod"
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
 
-_LEAST_SHARE_PERCENT = 10
-_LEAST_CANDIDATES = 100
-"""So many nodes are tried out, or that share of all (DefaultPreemptionArgs)."""
 _POOLS = 8
 _NOT_HELPFUL = unresolvable("DefaultPreemption", NOT_HELPFUL)
 
@@ -50,10 +48,24 @@ class _Copy:
         self.node.add_pod(pod)
 
 
-class Evaluator:
-    """`budgets` gives every PodDisruptionBudget there is."""
+def _nomination(candidate: Candidate) -> Nomination:
+    return Nomination(candidate.node, tuple(candidate.victims), candidate.violations)
 
-    def __init__(self, cache: Cache, budgets: Callable[[], Sequence[Object]], randomness: random.Random) -> None:
+
+class Evaluator:
+    """`budgets` gives every PodDisruptionBudget there is. Of so many nodes that could be freed the best is taken: `least_candidates`, or
+    that share of all (DefaultPreemptionArgs)."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        budgets: Callable[[], Sequence[Object]],
+        randomness: random.Random,
+        least_share_percent: int = 10,
+        least_candidates: int = 100,
+    ) -> None:
+        self._least_share_percent = least_share_percent
+        self._least_candidates = least_candidates
         self._cache = cache
         self._budgets = budgets
         self._randomness = randomness
@@ -64,18 +76,24 @@ class Evaluator:
     ) -> tuple[Nomination | None, Mapping[str, Status]]:
         """The node and its victims; without one why, for each node."""
         budgets = self._budgets()
-        wanted = max(len(statuses) * _LEAST_SHARE_PERCENT // 100, _LEAST_CANDIDATES)
+        wanted = self._wanted(len(statuses))
+        others: tuple[Nomination, ...] = ()
         if state.local and state.reusable:
             pool = self._pool(state, pod, budgets)
             attempt = partial(self._try_on_copy, state, pod, passes, budgets)
             chosen, why = pool.best(statuses, wanted, self._randomness.randrange, attempt), pool.why
         else:
-            chosen, why = self._look(state, pod, statuses, passes, budgets)
+            candidates, why = self._look(state, pod, statuses, passes, budgets)
+            chosen = best_candidate(candidates) if candidates else None
+            others = tuple(_nomination(each) for each in candidates if each is not chosen)
         if chosen is not None:
-            return Nomination(chosen.node, tuple(chosen.victims)), {}
+            return replace(_nomination(chosen), others=others), {}
         return None, {
             name: why.get(name, _NOT_HELPFUL) if status.code is Code.UNSCHEDULABLE else _NOT_HELPFUL for name, status in statuses.items()
         }
+
+    def _wanted(self, nodes: int) -> int:
+        return max(nodes * self._least_share_percent // 100, self._least_candidates)
 
     def _pool(self, state: CycleState, pod: PodInfo, budgets: Sequence[Object]) -> Pool:
         key = PoolKey(id(state), tuple(objects.resource_version(budget) for budget in budgets))
@@ -89,15 +107,15 @@ class Evaluator:
 
     def _look(
         self, state: CycleState, pod: PodInfo, statuses: Mapping[str, Status], passes: Passes, budgets: Sequence[Object]
-    ) -> tuple[Candidate | None, dict[str, Status]]:
+    ) -> tuple[list[Candidate], dict[str, Status]]:
         """Every time anew, for what pods elsewhere may matter."""
         why: dict[str, Status] = {}
         helpful = [
             node for name, status in statuses.items() if status.code is Code.UNSCHEDULABLE and (node := self._cache.node(name)) is not None
         ]
         if not helpful:
-            return None, why
-        wanted = max(len(helpful) * _LEAST_SHARE_PERCENT // 100, _LEAST_CANDIDATES)
+            return [], why
+        wanted = self._wanted(len(helpful))
         start = self._randomness.randrange(len(helpful))
         candidates: list[Candidate] = []
         for node in (*helpful[start:], *helpful[:start]):
@@ -109,7 +127,7 @@ class Evaluator:
                     break
             else:
                 why[node.name] = tried
-        return (best_candidate(candidates) if candidates else None), why
+        return candidates, why
 
     def _try_on_copy(self, state: CycleState, pod: PodInfo, passes: Passes, budgets: Sequence[Object], name: str) -> Candidate | Status:
         node = self._cache.node(name)

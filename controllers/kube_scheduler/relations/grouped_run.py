@@ -73,6 +73,7 @@ class GroupedRun(Run):
         self.state.local = False
         scores = self._profile.score
         self._related = self._profile.related
+        self._related_filters = self._profile.related_filters
         self._static_plugins = [(plugin, weight) for plugin, weight in scores if plugin.depends_on is DependsOn.STATIC]
         self._related_scores = [(plugin, weight) for plugin, weight in scores if plugin.depends_on is DependsOn.CLUSTER]
         self._normalized = [_Normalized(plugin, weight) for plugin, weight in (*self._static_plugins, *self._related_scores)]
@@ -131,7 +132,7 @@ class GroupedRun(Run):
 
     def _passes_all(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         status = super()._passes_all(state, pod, node)
-        for plugin in self._related:
+        for plugin in self._related_filters:
             plugin.begin(state)
             status = status or plugin.filter(state, pod, node)
         return status
@@ -192,7 +193,7 @@ class GroupedRun(Run):
         group.status = None
         if not group.feasible:
             return False
-        for plugin in self._related:
+        for plugin in self._related_filters:
             group.status = plugin.filter(self.state, pod, group.node)
             if group.status is not None:
                 return False
@@ -228,9 +229,6 @@ class GroupedRun(Run):
     def _points_by_plugin(self, group: _Group) -> tuple[int, ...]:
         assert group.scores is not None
         return tuple([normalized.points[score] for normalized, score in zip(self._normalized, group.scores, strict=True)])
-
-    def _feasible_count(self) -> int:
-        return self._room
 
     # ---- choosing
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from controllers.kube_scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from controllers.kube_scheduler.plugins.node_affinity import NodeAffinity
 from controllers.kube_scheduler.plugins.pod_topology_spread import PodTopologySpread
 from controllers.kube_scheduler.plugins.taint_toleration import TaintToleration
 from controllers.kube_scheduler.profile import Profile
+from controllers.kube_scheduler.relations.default_constraints import DefaultConstraints, Owners
 from controllers.kube_scheduler.relations.grouped_run import GroupedRun
 from controllers.kube_scheduler.relations.index import RelationIndex
 from controllers.kube_scheduler.relations.terms import Subjects
@@ -19,6 +19,7 @@ from controllers.runtime.informer import Change, InformerFactory
 from kctl.apimachinery import objects
 from kctl.apimachinery.resources import NAMESPACES
 
+_SPREAD = "PodTopologySpread"
 SPREAD_WEIGHT = 2
 AFFINITY_WEIGHT = 2
 
@@ -33,19 +34,34 @@ async def load(informers: InformerFactory, scheduler: Scheduler) -> Callable[[Pr
         return objects.labels(namespace) if namespace is not None else {}
 
     scheduler.namespace_labels = labels_of
-    index = RelationIndex(scheduler.cache, Subjects(), labels_of)
+    subjects = Subjects()
+    index = RelationIndex(scheduler.cache, subjects, labels_of)
+    defaults: dict[str, DefaultConstraints] = {}
+    spreading = {name: profile.args[_SPREAD] for name, profile in scheduler.profiles.items() if profile.args.get(_SPREAD)}
+    if spreading:
+        owners = Owners(informers)
+        await informers.start()
+        owners.listen()
+        defaults |= {name: DefaultConstraints(owners, subjects, args) for name, args in spreading.items()}
 
     def changed(changes: Sequence[Change]) -> None:
         if any(old is None or new is None or objects.labels(old) != objects.labels(new) for old, new in changes):
             index.forget()
 
     namespaces.add_handler(changed)
-    return partial(add, index=index)
+    return lambda profile: add(profile, index, defaults.get(profile.scheduler_name))
 
 
-def add(profile: Profile, index: RelationIndex) -> Profile:
+def add(profile: Profile, index: RelationIndex, defaults: DefaultConstraints | None = None) -> Profile:
     """The two behind the others, as upstream orders them."""
-    spread, affinity = PodTopologySpread(index, NodeAffinity(), TaintToleration()), InterPodAffinity(index)
+    args = profile.args.get("InterPodAffinity") or {}
+    node_affinity = next((plugin for plugin in profile.filter if isinstance(plugin, NodeAffinity)), NodeAffinity())
+    spread = PodTopologySpread(index, node_affinity, TaintToleration(), defaults)
+    affinity = InterPodAffinity(
+        index, args.get("hardPodAffinityWeight", 1), ignore_theirs=args.get("ignorePreferredTermsOfExistingPods", False)
+    )
+    if profile.arrange is not None:
+        return replace(profile.arrange(profile, {spread.name: spread, affinity.name: affinity}), grouped_run=GroupedRun)
     return replace(
         profile,
         pre_filter=[*profile.pre_filter, spread, affinity],

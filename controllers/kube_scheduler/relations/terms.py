@@ -171,8 +171,12 @@ class Subjects:
         return known
 
     def _constraint(self, pod: Object, constraint: Object) -> Constraint:
+        return self.constraint_with(pod, constraint, [constraint.get("labelSelector")])
+
+    def constraint_with(self, pod: Object, constraint: Object, selectors: list[Any]) -> Constraint:
+        """Over the pods of the namespace that all of these label selectors select."""
         return Constraint(
-            self._subject(frozenset((objects.namespace(pod),)), None, [constraint.get("labelSelector")], alive=True),
+            self._subject(frozenset((objects.namespace(pod),)), None, selectors, alive=True),
             str(constraint["topologyKey"]),
             int(constraint["maxSkew"]),
             int(constraint.get("minDomains") or 1),

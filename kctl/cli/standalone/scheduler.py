@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kctl.cli.errors import CommandError
+from kctl.cli.flags import flag
 from kctl.cli.standalone.component import Component
 
 if TYPE_CHECKING:
@@ -30,7 +32,14 @@ class Scheduler(Component):
   kctl scheduler --kubeconfig=$HOME/.local/share/kctl/kctl/kube-scheduler.kubeconfig
 """
 
+    config: str = flag("--config", help="File with the KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1).")
+
     async def act(self, clients: Clients, clock: Clock, randomness: random.Random, stop: asyncio.Event) -> None:
         from kctl.daemon.standalone.process import scheduler
 
-        await scheduler(clients, clock, randomness, stop)
+        try:
+            await scheduler(clients, clock, randomness, stop, self.config)
+        except ValueError as error:
+            if not self.config:
+                raise
+            raise CommandError(f"{self.config}: {error}") from None

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controllers.runtime.events import EventRecorder
@@ -26,6 +27,7 @@ from kctl.daemon.standalone.clients import Clients
 if TYPE_CHECKING:
     from kctl.daemon.config import ClusterConfig
     from kctl.daemon.paths import ClusterPaths
+    from controllers.kube_scheduler.config.load import SchedulerConfiguration
 
 _log = logging.getLogger(__name__)
 Act = Callable[[asyncio.Event], Awaitable[None]]
@@ -89,12 +91,23 @@ async def controller_manager(
         await manager.run(partial(_log.info, "kube-controller-manager acts"), stop)
 
 
-async def scheduler(clients: Clients, clock: Clock, randomness: random.Random, stop: asyncio.Event) -> None:
-    """kube-scheduler."""
+async def scheduler(clients: Clients, clock: Clock, randomness: random.Random, stop: asyncio.Event, config: str = "") -> None:
+    """kube-scheduler; `config`: the file with its configuration. Raises ValueError for what is wrong in it."""
     from controllers.kube_scheduler.main import KubeScheduler
 
+    configuration = _scheduler_configuration(config) if config else None
     async with clients.informers() as informers:
-        await KubeScheduler(clients.own, informers, clock, randomness).run(partial(_log.info, "kube-scheduler acts"), stop)
+        component = KubeScheduler(clients.own, informers, clock, randomness, configuration)
+        await component.run(partial(_log.info, "kube-scheduler acts"), stop)
+
+
+def _scheduler_configuration(path: str) -> SchedulerConfiguration:
+    from controllers.kube_scheduler.config.load import load
+
+    found = load(Path(path))
+    for notice in found.notices:
+        _log.warning("%s: %s", path, notice)
+    return found
 
 
 async def api_server(

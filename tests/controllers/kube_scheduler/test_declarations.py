@@ -74,7 +74,7 @@ def nodes() -> Cache:
     cache = Cache()
     for name, zone, taints in (("a", "a", []), ("b", "b", [{"key": "k", "effect": "NoSchedule"}]), ("c", "c", [])):
         spec = {"taints": taints, "unschedulable": name == "c"}
-        images = [{"names": ["i1"], "sizeBytes": 900_000_000}] if name == "a" else []
+        images = [{"names": ["i1:latest"], "sizeBytes": 900_000_000}] if name == "a" else []
         allocatable = {"cpu": "4", "memory": "4Gi", "pods": "9"}
         cache.set_node(
             {"metadata": {"name": name, "labels": {"zone": zone}}, "spec": spec, "status": {"allocatable": allocatable, "images": images}}

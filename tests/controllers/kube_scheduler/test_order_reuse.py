@@ -23,7 +23,7 @@ def _node(randomness: random.Random, name: str) -> Object:
         "spec": {"taints": taints if randomness.random() < 0.3 else []},
         "status": {
             "allocatable": {"cpu": str(randomness.randint(1, 4)), "memory": "4Gi", "pods": str(randomness.randint(3, 9))},
-            "images": [{"names": ["i1"], "sizeBytes": 700_000_000}] if randomness.random() < 0.3 else [],
+            "images": [{"names": ["i1:latest"], "sizeBytes": 700_000_000}] if randomness.random() < 0.3 else [],
         },
     }
 

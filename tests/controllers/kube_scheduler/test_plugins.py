@@ -173,8 +173,8 @@ def test_fewer_soft_taints_are_better() -> None:
 
 
 def test_larger_images_there_are_better() -> None:
-    there = [{"names": ["i"], "sizeBytes": 500 * MIB}]
-    small = [{"names": ["i"], "sizeBytes": 5 * MIB}]
+    there = [{"names": ["i:latest"], "sizeBytes": 500 * MIB}]
+    small = [{"names": ["i:latest"], "sizeBytes": 5 * MIB}]
     scores = [ImageLocality().score(STATE, pod(), node(images=images)) for images in ([], small, there)]
     assert scores[0] == scores[1] == 0 < scores[2] < 100
 
