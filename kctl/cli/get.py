@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kctl.apimachinery.objects import Object
 from kctl.cli.answer import Answer
 from kctl.cli.builder import Builder, Selection
-from kctl.cli.errors import CommandError, UsageError, plain, raise_all
+from kctl.cli.errors import AggregateError, CommandError, UsageError, plain, raise_all
 from kctl.cli.getting import Getting
 from kctl.printers.table import TableWriter
 
@@ -142,7 +142,12 @@ class Get(Getting):
             return selections
         if self.arguments:
             raise CommandError("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well")
-        infos = await builder.objects()
+        try:
+            infos = await builder.objects()
+        except CommandError as error:
+            if self.kustomize and not self.filename:  # met on the way, where errors are gathered: printed as it is
+                raise AggregateError([error]) from None
+            raise
         return [Selection(info.resource, info.namespace, info.name) for info in infos]
 
     def print_tables(self, answers: Sequence[Answer], errors: Sequence[Exception]) -> None:

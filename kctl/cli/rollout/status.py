@@ -45,7 +45,10 @@ class RolloutStatus(Manifests, Command):
         builder = Builder(self.session, self.filename, self.kustomize, self.recursive, self.selector, validate=False)
         if not self.arguments and not builder.has_files:
             raise UsageError("required resource not specified")
-        for target in await live(builder, self.arguments):
+        targets = await live(builder, self.arguments)
+        if not targets and not builder.errors:
+            self.session.error(f"No resources found in {self.session.namespace} namespace.")
+        for target in targets:
             try:
                 work = _follow(self.session, target, self.revision, self.watch)
                 await (asyncio.wait_for(work, self.timeout) if self.timeout else work)
