@@ -18,7 +18,7 @@ from kctl.daemon import admin_kubeconfig, components, logs, pki, port
 from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.clock_file import ClusterClock
 from kctl.daemon.cluster_files import make_private
-from kctl.daemon.component import Seed
+from kctl.daemon.component import ComponentMaker, Seed
 from kctl.daemon.config import ClusterConfig
 from kctl.daemon.control_plane import ControlPlane
 from kctl.daemon.damage import DamagedFile
@@ -119,16 +119,20 @@ class Cluster:
             clock,
             self._seed,
             simulated_nodes(config, pods),
-            (
-                components.EtcdComponent,
-                serving,
-                partial(components.KubeControllerManagerComponent, controllers=config.controllers.split(",")),
-                components.KubeSchedulerComponent,
-                partial(components.KubeletComponent, processes=processes),
-            ),
+            self._makers(config, serving, processes),
             config=_api_server_config(keys, config),
         )
         return plane
+
+    def _makers(self, config: ClusterConfig, serving: ComponentMaker, processes: components.Processes) -> tuple[ComponentMaker, ...]:
+        """The components, in start order."""
+        return (
+            components.EtcdComponent,
+            serving,
+            partial(components.KubeControllerManagerComponent, controllers=config.controllers.split(",")),
+            components.KubeSchedulerComponent,
+            partial(components.KubeletComponent, processes=processes),
+        )
 
     def _keys(self) -> pki.Pki:
         """Of the cluster's authority. New ones make void what a cluster that was started before has given out."""
