@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import partial
@@ -168,7 +168,7 @@ class ReplayedCluster(Cluster):
         self._replay = partial(Replay, records=records, on_write=on_write, on_end=on_end)
         return self
 
-    def _makers(self, config: ClusterConfig, serving: ComponentMaker, processes: components.Processes) -> tuple[ComponentMaker, ...]:
+    def _makers(self, serving: ComponentMaker, clients: Sequence[ComponentMaker]) -> Sequence[ComponentMaker]:
         return (components.EtcdComponent, serving, self._replay)
 
 
