@@ -62,6 +62,8 @@ class Get(Getting):
     blocking = True
 
     def complete(self) -> None:
+        if self.drawn:
+            self.blocking = False  # type: ignore[misc]  # ages go on while nothing happens
         if self.raw or self.watch or self.watch_only:
             if self.sort_by and not self.raw:
                 self.session.error("warning: --watch or --watch-only requested, --sort-by will be ignored")
@@ -165,7 +167,7 @@ class Get(Getting):
             while index < len(tables) and answers[index].resource == resource:
                 rows += printer.rows(tables[index])
                 index += 1
-            text = TableWriter().format(rows)
+            text = self._aligned(rows)
             if text and any(parts) and not self.no_headers:
                 parts.append("\n")
             parts.append(text)
@@ -175,6 +177,20 @@ class Get(Getting):
             namespaced = not self.all_namespaces and all(answer.resource.namespaced for answer in answers)
             where = f" in {self.session.namespace} namespace." if namespaced else ""
             self.session.error(f"No resources found{where}")
+
+    def _aligned(self, rows: list[list[str]]) -> str:
+        """With colours on a terminal."""
+        writer = TableWriter()
+        text = writer.format(rows)
+        if self.no_headers or not self.session.streams.out.isatty():
+            return text
+        from kctl.cli.terminal import takes_colour
+
+        if not rows or not takes_colour(self.session.streams.out):
+            return text
+        from kctl.cli.status_colours import painted_rows
+
+        return "".join(f"{line}\n" for line in painted_rows(rows[0], rows[1:], writer.remembered))
 
     def print_objects(self, answers: Sequence[Answer], errors: list[Exception]) -> None:
         """A single named object as itself, everything else as one v1 List (printGeneric)."""

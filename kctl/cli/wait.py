@@ -19,6 +19,7 @@ from kctl.cli.options import Manifests, ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session
 from kctl.cli.targets import Target, fetch
+from kctl.cli.terminal import Steps, ticking
 from kctl.client.client import Client
 
 _FOREVER_SECONDS = 7 * 24 * 3600.0
@@ -176,7 +177,9 @@ class Wait(ObjectOutput, Manifests, Command):
         selections = await _selections(builder, self.arguments)
         deadline = asyncio.get_running_loop().time() + limit
         if any(goal.create for goal in self.goals):
-            await _created(builder, selections, deadline)
+            with Steps(self.session, "Waiting", len(selections)) as steps:
+                steps.at("for creation")
+                await ticking(steps, _created(builder, selections, deadline))
         absent = any(goal.absent for goal in self.goals)
         targets = await _targets(builder, selections, absent=absent)
         if not targets and not absent and not builder.errors:
@@ -188,13 +191,16 @@ class Wait(ObjectOutput, Manifests, Command):
     async def _reach(self, goal: Goal, targets: Sequence[Selection], builder: Builder, results: Results, deadline: float) -> None:
         """One condition after the other, each for all objects."""
         client = await self.session.client()
-        for selection in targets:
-            try:
-                obj = await _until(client, selection, goal, deadline, check_once=self.timeout == 0)
-            except (ApiError, CommandError) as error:
-                builder.errors.append(error)
-                continue
-            _report(self.session, results, selection, obj)
+        with Steps(self.session, "Waiting", len(targets)) as steps:
+            for selection in targets:
+                steps.at(f"{selection.resource.plural}/{selection.name}")
+                try:
+                    obj = await ticking(steps, _until(client, selection, goal, deadline, check_once=self.timeout == 0))
+                except (ApiError, CommandError) as error:
+                    builder.errors.append(error)
+                    continue
+                _report(self.session, results, selection, obj)
+                steps.done()
 
 
 def _report(session: Session, results: Results, selection: Selection, obj: Object | None) -> None:
