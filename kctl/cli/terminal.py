@@ -6,10 +6,7 @@ import os
 import time
 from collections.abc import Awaitable
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal, TextIO, TypeVar
-
-if TYPE_CHECKING:
-    from kctl.cli.invocation import Invocation
+from typing import Any, Final, Literal, Protocol, TextIO, TypeVar
 
 _T = TypeVar("_T")
 
@@ -103,10 +100,17 @@ class Progress:
         self.end()
 
 
+class Printing(Protocol):
+    """What a command prints with: its streams, and the progress that gives way to what is printed."""
+
+    streams: Any
+    progress: Progress | None
+
+
 class Steps(Progress):
     """How many of several things are done: `Waiting: [#####-----] 1/2 pods/web-1 (4 s)`. It gives way to whatever the command prints."""
 
-    def __init__(self, session: Invocation, what: str, total: int) -> None:
+    def __init__(self, session: Printing, what: str, total: int) -> None:
         super().__init__(session.streams.err, what)
         self._session = session
         self._total = total
