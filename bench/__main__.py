@@ -41,6 +41,7 @@ SCENES: dict[str, Callable[[], measures.Figures]] = {
     "daemonset-1000": workload_scenes.daemon_set,
     "idle-1000-nodes": workload_scenes.idle_large,
     "get-pods": lambda: measures.get_pods(_kubectl()),
+    "start-up": lambda: measures.start_up(_kubectl()),
     "etcd": http_scenes.etcd,
     "https": http_scenes.https,
     "lists": http_scenes.concurrent_lists,

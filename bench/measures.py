@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from bench.daemon import Daemon
@@ -126,3 +128,36 @@ def get_pods(kubectl: str, pods: int = 1000, runs: int = 10) -> Figures:
                 assert done.stdout.count(b"\n") == pods + 1
         ours_median, theirs_median = statistics.median(times["kctl"]), statistics.median(times["kubectl"])
         return {"kctl_seconds": ours_median, "kubectl_seconds": theirs_median, "ratio": ours_median / theirs_median}
+
+
+STARTS = (("version", "--client"), ("--help",), ("get", "pods"), ("get", "deployment", "bench"))
+
+
+def start_up(kubectl: str, runs: int = 30) -> Figures:
+    """Median milliseconds of short commands, of kctl and of kubectl in turn: of wall time, and of CPU time, which others on the machine
+    change less."""
+    figures: Figures = {}
+    with Daemon(1) as daemon:
+        daemon.request("POST", "/apis/apps/v1/namespaces/default/deployments", deployment_of(3))
+        settle(daemon)
+        environment = {**daemon.environment, "KUBECONFIG": str(daemon.kubeconfig)}
+        for words in STARTS:
+            taken: dict[str, list[tuple[float, float]]] = {"kctl": [], "kubectl": []}
+            for turn in range(runs + 1):
+                for name, command in (("kctl", [str(Path(sys.executable).parent / "kctl")]), ("kubectl", [kubectl])):
+                    one = _timed([*command, *words], environment)
+                    if turn:
+                        taken[name].append(one)
+            for index, kind in enumerate(("wall", "cpu")):
+                ours, theirs = (statistics.median(one[index] for one in taken[name]) * 1000 for name in ("kctl", "kubectl"))
+                what = "_".join(words).replace("--", "")
+                figures |= {f"{what}_{kind}_kctl_ms": ours, f"{what}_{kind}_kubectl_ms": theirs, f"{what}_{kind}_ratio": ours / theirs}
+    return figures
+
+
+def _timed(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds of wall time and of CPU time."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -9,6 +9,10 @@ from typing import Final
 MAJOR: Final = "1"
 MINOR: Final = "37"
 KUBERNETES_VERSION: Final = f"v{MAJOR}.{MINOR}.1"
+KUBERNETES_COMMIT: Final = "f78e722310e50bcaca9276be22276d9e91d91308"
+"""Of Kubernetes' own repository: the release of that version."""
+KUSTOMIZE_VERSION: Final = "v5.8.1"
+"""What kubectl of that version has built in."""
 
 
 def platform_name() -> str:

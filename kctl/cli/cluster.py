@@ -13,6 +13,7 @@ import click
 
 from kctl.cli.cluster_clock import clock
 from kctl.cli.cluster_node import node
+from kctl.cli.cluster_record import record, replay
 from kctl.cli.cluster_snapshot import snapshot
 from kctl.cli.named_cluster import cluster_paths, fail
 from kctl.cli.terminal import Colour, Progress, coloured
@@ -258,4 +259,6 @@ def cluster_names() -> list[str]:
 
 cluster.add_command(clock)
 cluster.add_command(node)
+cluster.add_command(record)
+cluster.add_command(replay)
 cluster.add_command(snapshot)

@@ -120,5 +120,13 @@ def delete(name: str, cluster: str | None) -> None:
     click.echo(f'snapshot "{name}" of cluster "{paths.name}" deleted')
 
 
+def snapshot_names() -> list[str]:
+    """Of all clusters, for completion."""
+    from kctl.daemon import snapshots
+    from kctl.daemon.paths import data_home
+
+    return sorted({one.name for one in snapshots.all_snapshots(data_home())})
+
+
 def _size(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MiB" if size >= 1024 * 1024 else f"{size / 1024:.0f} KiB"

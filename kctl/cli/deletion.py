@@ -12,6 +12,7 @@ from kctl.apimachinery.resources import ResourceType
 from kctl.apimachinery.status import ApiError, NotFound
 from kctl.cli.errors import CommandError, raise_all
 from kctl.cli.session import Session
+from kctl.cli.terminal import Steps
 from kctl.client.client import Client
 
 CASCADES = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
@@ -37,15 +38,28 @@ def propagation(cascade: str) -> str:
 
 async def wait_gone(session: Session, deleted: Sequence[Deleted], timeout_seconds: float) -> None:
     """Until none of the objects is left; 0 waits for ever. Raises CommandError on a timeout."""
+    if not deleted:
+        return
     client = await session.client()
     if session.embedded:
         return await _say_what_stays(session, client, deleted)
     errors: list[CommandError] = []
-    for target in deleted:
-        deadline = monotonic() + timeout_seconds if timeout_seconds else None
-        if not await _wait_one(client, target, deadline):
-            errors.append(CommandError(f"timed out waiting for the condition on {target.resource.plural}/{target.name}"))
+    with Steps(session, "Waiting until they are gone", len(deleted)) as steps:
+        for target in deleted:
+            steps.at(f"{target.resource.plural}/{target.name}")
+            deadline = monotonic() + timeout_seconds if timeout_seconds else None
+            if not await _wait_one(client, target, deadline):
+                errors.append(CommandError(f"timed out waiting for the condition on {target.resource.plural}/{target.name}"))
+            steps.done()
     raise_all(errors)
+
+
+async def wait_one_gone(session: Session, target: Deleted) -> None:
+    """However long it takes, and saying nothing: one of many that are waited for at the same time."""
+    client = await session.client()
+    if session.embedded:
+        return await _say_what_stays(session, client, [target])
+    await _wait_one(client, target, None)
 
 
 async def _say_what_stays(session: Session, client: Client, deleted: Sequence[Deleted]) -> None:

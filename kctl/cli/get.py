@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kctl.apimachinery.objects import Object
 from kctl.cli.answer import Answer
 from kctl.cli.builder import Builder, Selection
-from kctl.cli.errors import CommandError, UsageError, plain, raise_all
+from kctl.cli.errors import AggregateError, CommandError, UsageError, plain, raise_all
 from kctl.cli.getting import Getting
 from kctl.printers.table import TableWriter
 
@@ -62,6 +62,8 @@ class Get(Getting):
     blocking = True
 
     def complete(self) -> None:
+        if self.drawn:
+            self.blocking = False  # type: ignore[misc]  # ages go on while nothing happens
         if self.raw or self.watch or self.watch_only:
             if self.sort_by and not self.raw:
                 self.session.error("warning: --watch or --watch-only requested, --sort-by will be ignored")
@@ -142,7 +144,12 @@ class Get(Getting):
             return selections
         if self.arguments:
             raise CommandError("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well")
-        infos = await builder.objects()
+        try:
+            infos = await builder.objects()
+        except CommandError as error:
+            if self.kustomize and not self.filename:  # met on the way, where errors are gathered: printed as it is
+                raise AggregateError([error]) from None
+            raise
         return [Selection(info.resource, info.namespace, info.name) for info in infos]
 
     def print_tables(self, answers: Sequence[Answer], errors: Sequence[Exception]) -> None:
@@ -160,7 +167,7 @@ class Get(Getting):
             while index < len(tables) and answers[index].resource == resource:
                 rows += printer.rows(tables[index])
                 index += 1
-            text = TableWriter().format(rows)
+            text = self._aligned(rows)
             if text and any(parts) and not self.no_headers:
                 parts.append("\n")
             parts.append(text)
@@ -170,6 +177,20 @@ class Get(Getting):
             namespaced = not self.all_namespaces and all(answer.resource.namespaced for answer in answers)
             where = f" in {self.session.namespace} namespace." if namespaced else ""
             self.session.error(f"No resources found{where}")
+
+    def _aligned(self, rows: list[list[str]]) -> str:
+        """With colours on a terminal."""
+        writer = TableWriter()
+        text = writer.format(rows)
+        if self.no_headers or not self.session.streams.out.isatty():
+            return text
+        from kctl.cli.terminal import takes_colour
+
+        if not rows or not takes_colour(self.session.streams.out):
+            return text
+        from kctl.cli.status_colours import painted_rows
+
+        return "".join(f"{line}\n" for line in painted_rows(rows[0], rows[1:], writer.remembered))
 
     def print_objects(self, answers: Sequence[Answer], errors: list[Exception]) -> None:
         """A single named object as itself, everything else as one v1 List (printGeneric)."""

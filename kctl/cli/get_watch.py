@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kctl.apimachinery.objects import Object
@@ -27,11 +27,42 @@ async def watch(get: Getting, selections: Sequence[Selection]) -> None:
     answers = await get.fetch(selections)
     if get.errors:
         raise get.errors[0]
+    if get.drawn:
+        await _draw(get, selection, answers)
+        return
     show = _shower(get, selection)
     if not get.watch_only:
         for answer in answers:
             for obj in _parts(answer.object):
                 show(WatchEvent("ADDED", obj))
+    async for batch in _batches(get, selection, answers):
+        for event in batch:
+            show(event)
+
+
+async def _draw(get: Getting, selection: Selection, answers: Sequence[Answer]) -> None:
+    """On a terminal."""
+    import asyncio
+
+    from kctl.cli.live_table import LiveTable
+
+    table = LiveTable(get, selection)
+    if not get.watch_only:
+        for answer in answers:
+            table.tell(WatchEvent("ADDED", answer.object))
+    table.draw()
+    ageing = asyncio.ensure_future(table.age())
+    try:
+        async for batch in _batches(get, selection, answers):
+            for event in batch:
+                table.tell(event)
+            table.draw()
+    finally:
+        ageing.cancel()
+
+
+async def _batches(get: Getting, selection: Selection, answers: Sequence[Answer]) -> AsyncIterator[list[WatchEvent]]:
+    """What happens after `answers`. Raises ApiError."""
     version = _version(answers[-1].object) if answers and not selection.name else "0"
     skip_first = bool(selection.name)
     query = get.query() | get.selectors() | {"resourceVersion": version}
@@ -39,15 +70,20 @@ async def watch(get: Getting, selections: Sequence[Selection]) -> None:
     response = await (await get.session.client()).call(request)
     assert response.events is not None
     async for batch in response.events:
+        told: list[WatchEvent] = []
         for event in batch:
             if event.type == "ERROR":
+                if told:
+                    yield told
                 raise from_status(event.object)
             if event.type == "BOOKMARK":
                 continue
             if skip_first and not get.watch_only:
                 skip_first = False
                 continue
-            show(event)
+            told.append(event)
+        if told:
+            yield told
 
 
 def _version(obj: Object) -> str:

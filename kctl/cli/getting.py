@@ -115,6 +115,15 @@ class Getting(Manifests, Command):
         """Whether a table is printed rather than objects."""
         return (not self.output and not self.template) or self.output == "wide"
 
+    @property
+    def drawn(self) -> bool:
+        """Whether the table of a watch is drawn over itself: on a terminal, where kubectl adds line after line."""
+        if not (self.watch or self.watch_only) or not self.human or self.output_watch_events:
+            return False
+        from kctl.cli.terminal import takes_drawing
+
+        return takes_drawing(self.session.streams.out)
+
     async def fetch(self, selections: Sequence[Selection]) -> list[Answer]:
         """Every selection in turn; failures go to `errors`. Collections come in chunks, as kubectl asks for them."""
         if self.at:
@@ -140,7 +149,7 @@ class Getting(Manifests, Command):
             return {}
         if self.sort_by or self.why:
             return {"includeObject": "Object"}
-        needs_metadata = self.all_namespaces or self.show_labels or self.label_columns
+        needs_metadata = self.all_namespaces or self.show_labels or self.label_columns or self.drawn
         return {} if needs_metadata else {"includeObject": "None"}
 
     @property

@@ -11,6 +11,7 @@ from kctl.cli.errors import CommandError
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from kctl.cli.terminal import Progress
     from kctl.client.kubeconfig import Kubeconfig, ResolvedConfig
 
 
@@ -43,6 +44,8 @@ class Invocation:
         self.embedded = False
         self.blocking = False
         self.flags: dict[str, Any] = {}
+        self.progress: Progress | None = None
+        """What is shown at the bottom of the terminal; it gives way to what is printed."""
         self.warned: set[str] = set()
         self.may_run_plugin: Callable[[str], bool] = lambda command: True
         """Whether a program may be asked for credentials, by the user's preferences."""
@@ -92,13 +95,17 @@ class Invocation:
         return int(self.flags.get("v") or 0)
 
     def print(self, text: str) -> None:
-        self.streams.out.write(text + "\n")
+        self.write(text + "\n")
 
     def write(self, text: str) -> None:
+        if self.progress is not None:
+            self.progress.end()
         self.streams.out.write(text)
 
     def error(self, text: str) -> None:
         """A line on stderr."""
+        if self.progress is not None:
+            self.progress.end()
         self.streams.err.write(text + "\n")
 
     def warn(self, text: str) -> None:

@@ -168,7 +168,12 @@ def run(arguments: Sequence[str], session: Session) -> int:
             import traceback
 
             traceback.print_exc(file=session.streams.err)
-        return report(error, session.program, session.streams.err.write)
+        code = report(error, session.program, session.streams.err.write)
+        if session.streams.err.isatty():
+            from kctl.cli.hints.hint import Failed, tell
+
+            tell(error, Failed(session, arguments, Root))
+        return code
 
 
 def main() -> None:

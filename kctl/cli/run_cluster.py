@@ -16,6 +16,7 @@ from kctl.cli.named_cluster import fail
 from kctl.cli.run_cluster_report import OnTerminal, OverPipe, Report, Start, Stopping
 
 if TYPE_CHECKING:
+    from kctl.daemon.cluster import Cluster
     from kctl.daemon.config import ClusterConfig
     from kctl.daemon.paths import ClusterPaths
 
@@ -189,7 +190,7 @@ def run_cluster(
     if detach:
         _detached(start)
     else:
-        sys.exit(_foreground(start))
+        sys.exit(serve_on_terminal(start))
 
 
 def _paths(name: str) -> ClusterPaths:
@@ -336,9 +337,10 @@ def _damaged(paths: ClusterPaths, error: Exception) -> str:
     return f'cluster "{paths.name}" is damaged: {error}'
 
 
-def _foreground(start: Start) -> int:
+def serve_on_terminal(start: Start, make: Callable[[Start], Cluster] | None = None) -> int:
+    """Until it is interrupted; the exit code. `make` where it is not an ordinary cluster."""
     stopping = Stopping(start)
-    code = _serve(start, OnTerminal(start, foreground=True), stopping.show)
+    code = _serve(start, OnTerminal(start, foreground=True), stopping.show, make)
     if code == 0:
         stopping.end()
     return code
@@ -397,7 +399,7 @@ def _child(start: Start, report: Report) -> int:
         return 1
 
 
-def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
+def _serve(start: Start, report: Report, on_stop: Callable[[], None], make: Callable[[Start], Cluster] | None = None) -> int:
     """Serve until SIGINT, SIGTERM or the terminal is gone; the exit code."""
     import asyncio
 
@@ -412,7 +414,7 @@ def _serve(start: Start, report: Report, on_stop: Callable[[], None]) -> int:
 
     process_tuning.tune()
     process_tuning.load_http_server()
-    cluster = Cluster(start.paths, start.config, RealClock())
+    cluster = make(start) if make is not None else Cluster(start.paths, start.config, RealClock())
 
     def ready() -> None:
         process_tuning.freeze()

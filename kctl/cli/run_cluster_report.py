@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
-from kctl.cli.terminal import Progress, coloured
+from kctl.cli.terminal import Progress, bar, coloured
+
+_COMPONENTS = 5
+"""Of a cluster: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet."""
 
 if TYPE_CHECKING:
     from kctl.daemon.config import ClusterConfig
@@ -69,11 +72,13 @@ class OnTerminal(Report):
     def __init__(self, start: Start, *, foreground: bool) -> None:
         self._start = start
         self._foreground = foreground
+        self._ready = 0
         self._progress = Progress(sys.stderr, f'Starting cluster "{start.name}"')
         self._progress.show()
 
     def component(self, name: str) -> None:
-        self._progress.show(f"{name} is ready")
+        self._ready += 1
+        self._progress.show(f"{bar(self._ready, _COMPONENTS)} {name} is ready")
 
     def notice(self, text: str) -> None:
         self._progress.end()

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION, MAJOR, MINOR, platform_name, runtime_version
+from kctl.apimachinery.kubernetes_version import (
+    KUBERNETES_COMMIT,
+    KUBERNETES_VERSION,
+    KUSTOMIZE_VERSION,
+    MAJOR,
+    MINOR,
+    platform_name,
+    runtime_version,
+)
 from kctl.cli.command import Command
 from kctl.cli.errors import CommandError
 from kctl.cli.flags import flag
@@ -17,11 +25,11 @@ def client_version() -> dict[str, str]:
         "major": MAJOR,
         "minor": MINOR,
         "gitVersion": KUBERNETES_VERSION,
-        "gitCommit": "",
+        "gitCommit": KUBERNETES_COMMIT,
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",
-        "compiler": "cpython",
         "goVersion": runtime_version(),
+        "compiler": "cpython",
         "platform": platform_name(),
     }
 
@@ -66,13 +74,13 @@ class Version(Command):
         if self.output:
             _print_object(self.session, server, self.output)
             return
-        self.session.print(f"Client Version: {KUBERNETES_VERSION}")
+        self.session.print(f"Client Version: {KUBERNETES_VERSION}\nKustomize Version: {KUSTOMIZE_VERSION}")
         if server is not None:
             self.session.print(f"Server Version: {server.get('gitVersion', '')}")
 
 
 def _print_object(session: Session, server: dict[str, Any] | None, output: str) -> None:
-    versions: dict[str, Any] = {"clientVersion": client_version()}
+    versions: dict[str, Any] = {"clientVersion": client_version(), "kustomizeVersion": KUSTOMIZE_VERSION}
     if server is not None:
         versions["serverVersion"] = server
     if output == "json":
@@ -82,4 +90,4 @@ def _print_object(session: Session, server: dict[str, Any] | None, output: str) 
     else:
         from kctl.apimachinery.yaml import dump
 
-        session.write(dump(versions))
+        session.print(dump(versions))

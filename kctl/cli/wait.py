@@ -13,21 +13,27 @@ from kctl.apimachinery.status import ApiError, NotFound, from_status
 from kctl.cli import options
 from kctl.cli.builder import Builder, Selection, qualified_name
 from kctl.cli.command import Command
-from kctl.cli.errors import CommandError, UsageError
+from kctl.cli.errors import AggregateError, CommandError
 from kctl.cli.flags import flag
 from kctl.cli.options import Manifests, ObjectOutput
 from kctl.cli.results import Results
 from kctl.cli.session import Session
 from kctl.cli.targets import Target, fetch
+from kctl.cli.terminal import Steps, ticking
 from kctl.client.client import Client
 
 _FOREVER_SECONDS = 7 * 24 * 3600.0
+_LOOK_SECONDS = 0.25
+"""How often what is not there yet is looked for."""
 EXAMPLES = """
   # Wait for the pod "busybox1" to contain the status condition of type "Ready"
   kctl wait --for=condition=Ready pod/busybox1
 
   # Wait for the pod "busybox1" to contain the status phase to be "Running"
   kctl wait --for=jsonpath='{.status.phase}'=Running pod/busybox1
+
+  # Wait for the pod "busybox1" to be created, and then to be ready
+  kctl wait --for=create --for=condition=Ready pod/busybox1
 
   # Wait for the pod "busybox1" to be deleted, with a timeout of 60s
   kctl wait --for=delete pod/busybox1 --timeout=60s
@@ -142,21 +148,18 @@ class Wait(ObjectOutput, Manifests, Command):
     field_selector: str = options.field_selector()
     filename: Sequence[str] = options.filename("identifying the resource.")
 
-    goal: Goal
+    goals: list[Goal]
 
     def complete(self) -> None:
         if not self.conditions:
             raise CommandError("unrecognized condition: []")
-        if len(self.conditions) > 1:
-            raise UsageError("only one --for may be given")
-        self.goal = parse_goal(self.conditions[0])
+        self.goals = [parse_goal(text) for text in self.conditions]
 
     def validate(self) -> None:
         if self.local:
             raise CommandError("--local is not supported: what a command waits for happens in the cluster")
 
     async def run(self) -> None:
-        goal = self.goal
         results = Results.of(self)
         results.check()
         builder = Builder(
@@ -172,19 +175,32 @@ class Wait(ObjectOutput, Manifests, Command):
         )
         limit = _FOREVER_SECONDS if self.timeout < 0 else self.timeout
         selections = await _selections(builder, self.arguments)
-        targets = await _targets(builder, selections, goal)
-        if not targets and not goal.absent and not builder.errors:
-            raise CommandError("no matching resources found")
-        client = await self.session.client()
         deadline = asyncio.get_running_loop().time() + limit
-        for selection in targets:
-            try:
-                obj = await _until(client, selection, goal, deadline, check_once=self.timeout == 0)
-            except (ApiError, CommandError) as error:
-                builder.errors.append(error)
-                continue
-            _report(self.session, results, selection, obj)
-        builder.finish()
+        if any(goal.create for goal in self.goals):
+            with Steps(self.session, "Waiting", len(selections)) as steps:
+                steps.at("for creation")
+                await ticking(steps, _created(builder, selections, deadline))
+        absent = any(goal.absent for goal in self.goals)
+        targets = await _targets(builder, selections, absent=absent)
+        if not targets and not absent and not builder.errors:
+            raise CommandError("no matching resources found")
+        for goal in self.goals:
+            await self._reach(goal, targets, builder, results, deadline)
+            builder.finish()
+
+    async def _reach(self, goal: Goal, targets: Sequence[Selection], builder: Builder, results: Results, deadline: float) -> None:
+        """One condition after the other, each for all objects."""
+        client = await self.session.client()
+        with Steps(self.session, "Waiting", len(targets)) as steps:
+            for selection in targets:
+                steps.at(f"{selection.resource.plural}/{selection.name}")
+                try:
+                    obj = await ticking(steps, _until(client, selection, goal, deadline, check_once=self.timeout == 0))
+                except (ApiError, CommandError) as error:
+                    builder.errors.append(error)
+                    continue
+                _report(self.session, results, selection, obj)
+                steps.done()
 
 
 def _report(session: Session, results: Results, selection: Selection, obj: Object | None) -> None:
@@ -201,17 +217,34 @@ async def _selections(builder: Builder, arguments: tuple[str, ...]) -> list[Sele
     return await builder.selections(arguments, allow_collection=False)
 
 
-async def _targets(builder: Builder, selections: list[Selection], goal: Goal) -> list[Selection]:
-    """Collections become the objects they hold now; names stay, whether they exist or not, where absence is a goal."""
+async def _created(builder: Builder, selections: list[Selection], deadline: float) -> None:
+    """Until something is there. As in kubectl a single name is waited for, and several that are all missing are errors at once."""
+    while True:
+        missing: list[Exception] = []
+        found = False
+        for selection in selections:
+            try:
+                found = bool(await fetch(builder, selection)) or found
+            except NotFound as error:
+                missing.append(error)
+        if len(missing) > 1:
+            raise AggregateError(missing)
+        if found and not missing:
+            return
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise CommandError("timed out waiting for the condition")
+        await asyncio.sleep(min(left, _LOOK_SECONDS))
+
+
+async def _targets(builder: Builder, selections: list[Selection], *, absent: bool) -> list[Selection]:
+    """What there is now; what is missing is an error, unless absence is a goal."""
     chosen: list[Selection] = []
     for selection in selections:
-        if selection.name and goal.create:
-            chosen.append(selection)
-            continue
         try:
             listed: list[Target] = await fetch(builder, selection)
         except NotFound as error:
-            if not goal.absent:
+            if not absent:
                 builder.errors.append(error)
             continue
         chosen += [Selection(obj.resource, obj.namespace, obj.name) for obj in listed]

@@ -128,7 +128,7 @@ class Cluster:
             clock,
             self._seed,
             simulated_nodes(config, pods),
-            (components.EtcdComponent, serving, *(clients[name] for name in running), *self._ingress(running)),
+            self._makers(serving, [*(clients[name] for name in running), *self._ingress(running)]),
             config=_api_server_config(keys, config),
             scheduler=self._scheduler(config),
         )
@@ -154,6 +154,10 @@ class Cluster:
             raise DamagedFile(Path(config.scheduler_config), f"is no configuration for the scheduler: {error}", advice) from None
         self.notices += [f"{config.scheduler_config}: {notice}" for notice in found.notices] if found is not None else []
         return found
+
+    def _makers(self, serving: ComponentMaker, clients: Sequence[ComponentMaker]) -> Sequence[ComponentMaker]:
+        """The components, in start order; `clients` are those of the API server."""
+        return (components.EtcdComponent, serving, *clients)
 
     def _leave_to_others(self, keys: pki.Pki) -> None:
         from kctl.daemon import component_kubeconfigs

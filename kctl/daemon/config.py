@@ -82,10 +82,8 @@ class ClusterConfig:
         stored = {"name": path.parent.name} | json_object(path, data, advice)
         known = {setting.name for setting in fields(cls)}
         config = cls(**{key: value for key, value in stored.items() if key in known})
-        wrong = [name for name, valid in _VALID.items() if not valid(getattr(config, name))]
-        if wrong:
-            values = ", ".join(f"{name} {getattr(config, name)!r:.40}" for name in wrong)
-            raise DamagedFile(path, f"has invalid values: {values}", advice)
+        if wrong := config.invalid_values():
+            raise DamagedFile(path, f"has invalid values: {wrong}", advice)
         if config.name != path.parent.name:
             raise DamagedFile(
                 path,
@@ -93,6 +91,10 @@ class ClusterConfig:
                 f"rename its folder back to that, or correct the name in it to {path.parent.name!r}",
             )
         return config
+
+    def invalid_values(self) -> str:
+        """Their names and values; '' where there are none."""
+        return ", ".join(f"{name} {getattr(self, name)!r:.40}" for name, valid in _VALID.items() if not valid(getattr(self, name)))
 
     def save(self, path: Path) -> None:
         private_files.make_folder(path.parent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION, MAJOR, MINOR, platform_name, runtime_version
+from kctl.apimachinery.kubernetes_version import KUBERNETES_COMMIT, KUBERNETES_VERSION, MAJOR, MINOR, platform_name, runtime_version
 
 
 def info() -> dict[str, Any]:
@@ -18,7 +18,7 @@ def info() -> dict[str, Any]:
         "minCompatibilityMajor": MAJOR,
         "minCompatibilityMinor": str(int(MINOR) - 1),
         "gitVersion": KUBERNETES_VERSION,
-        "gitCommit": "",
+        "gitCommit": KUBERNETES_COMMIT,
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": runtime_version(),

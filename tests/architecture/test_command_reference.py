@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
 from kctl.cli.command import Command, Group
 from kctl.cli.help import unindented
 from kctl.cli.lazy import load
@@ -33,9 +35,15 @@ def reference() -> str:
 
 def _of(command: object, path: str, short_help: str) -> Iterator[str]:
     yield f"### `{path}`\n"
-    if not isinstance(command, type) or not issubclass(command, Command):
+    if isinstance(command, click.Command):
         yield f"{short_help}.\n"
+        flags = sorted(name for one in command.params for name in one.opts if name.startswith("--") and not getattr(one, "hidden", False))
+        if flags:
+            yield "Flags: " + ", ".join(f"`{name}`" for name in flags) + "\n"
+        for name, member in sorted(getattr(command, "commands", {}).items()):
+            yield from _of(member, f"{path} {name}", member.get_short_help_str(120).removesuffix("."))
         return
+    assert isinstance(command, type) and issubclass(command, Command)
     yield unindented(command.__doc__ or short_help) + "\n"
     flags = sorted(one.title for one in command.flags.values() if not one.hidden)
     if flags:

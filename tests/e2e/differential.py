@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,10 +94,9 @@ class Pair:
         return actual
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """A fresh API server in memory, and both programs pointed at it."""
-    folder = tmp_path_factory.mktemp("differential")
+@contextmanager
+def api_server(folder: Path) -> Iterator[Pair]:
+    """A fresh API server in memory, and both programs pointed at it; `folder` is their home."""
     kubectl_binary()
     server = subprocess.Popen(
         [sys.executable, "-m", "kctl.kube_apiserver", "--port", "0", "--token", "secret"],
@@ -116,6 +116,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     finally:
         server.terminate()
         server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with api_server(tmp_path_factory.mktemp("differential")) as made:
+        yield made
 
 
 _KUBECONFIG = """\

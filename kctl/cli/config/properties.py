@@ -139,6 +139,8 @@ class ConfigUnset(Command):
                 files.remove(path.section, name)
         elif path.name in section and not path.field:
             files.remove(path.section, path.name)
+        elif path.field and path.name not in section:
+            raise CommandError(f"current map key `{path.name}` is invalid")
         elif path.name in section:
             files.put(path.section, path.name, _without(section[path.name], [path.field, *path.rest]))
         self.session.print(f'Property "{self.arguments[0]}" unset.')

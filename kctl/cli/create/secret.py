@@ -145,7 +145,7 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise CommandError(f"open {path}: {(error.strerror or '').lower()}") from None
+        raise CommandError(f"Cannot read file {path}, open {path}: {(error.strerror or '').lower()}") from None
 
 
 def _check_pair(certificate: bytes, key: bytes) -> None:

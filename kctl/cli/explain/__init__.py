@@ -7,7 +7,7 @@ from typing import Any
 
 from kctl.apimachinery.resources import ResourceType
 from kctl.cli.command import Command
-from kctl.cli.errors import CommandError, Exit
+from kctl.cli.errors import AggregateError, CommandError
 from kctl.cli.flags import flag
 from kctl.cli.session import Session
 from kctl.client.discovery import NoResource
@@ -70,6 +70,12 @@ class Explain(Command):
         if self.max_depth and not self.recursive:
             raise CommandError("--max-depth requires --recursive")
         resource, path = await _resource(self.session, self.arguments[0], self.api_version)
+        if self.output == "plaintext-openapiv2":
+            from kctl.cli.explain.openapi_v2 import explain_v2
+
+            document = await _fetched(self.session, "/openapi/v2")
+            explain_v2(document, resource, path, self.max_depth, self.session.write, recursive=self.recursive)
+            return
         from kctl.cli.explain.text import MOST_LEVELS, explain
 
         document = await _document(self.session, resource)
@@ -86,8 +92,7 @@ async def _resource(session: Session, word: str, api_version: str) -> tuple[Reso
             resource = await mapper.resource(".".join(parts[:length]))
         except NoResource as error:
             if length == 1:
-                session.error(str(error))
-                raise Exit(1) from None
+                raise AggregateError([CommandError(str(error))]) from None  # printed as it is, without "error:"
             continue
         if length > 1 and not _names_group(resource, parts[1:length]):
             continue
@@ -110,8 +115,11 @@ async def _version(session: Session, preferred: ResourceType, api_version: str) 
 
 
 async def _document(session: Session, resource: ResourceType) -> dict[str, Any]:
+    return await _fetched(session, f"/openapi/v3/{'apis/' + resource.group + '/' if resource.group else 'api/'}{resource.version}")
+
+
+async def _fetched(session: Session, path: str) -> dict[str, Any]:
     transport = (await session.client()).transport
-    path = f"/openapi/v3/{'apis/' + resource.group + '/' if resource.group else 'api/'}{resource.version}"
     response = await transport.raw("GET", path, headers={"Accept": "application/json"})
     if response.status != 200:
         raise CommandError(f"failed to fetch {path}: {response.status}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
+from kctl.apimachinery.kubernetes_version import KUSTOMIZE_VERSION
 from kctl.apimachinery.objects import Object
 from kctl.cli.errors import CommandError
 from kctl.cli.kustomize import generators, name_references, origins, sort_order, transformers
@@ -13,9 +13,6 @@ from kctl.cli.kustomize.kustomization import COMPONENT
 from kctl.cli.kustomize.loader import ROOT_ONLY, Loader
 from kctl.cli.kustomize.origins import Origin
 from kctl.cli.kustomize.target import Accumulator, Build, Target
-
-VERSION: Final = "v5.8.1"
-"""Of kustomize, whose results these are: what kubectl 1.37 has built in."""
 
 
 def build(folder: str, *, restrictor: str = ROOT_ONLY, warn: Callable[[str], object] | None = None) -> list[Object]:
@@ -34,7 +31,7 @@ def build(folder: str, *, restrictor: str = ROOT_ONLY, warn: Callable[[str], obj
     found.variables.resolve(found.resources, found.config.variable_references)
     sort_order.sort(found.resources, file.get("sortOptions"))
     if origins.MANAGED_BY in options:
-        label = {"app.kubernetes.io/managed-by": f"kustomize-{VERSION}"}
+        label = {"app.kubernetes.io/managed-by": f"kustomize-{KUSTOMIZE_VERSION}"}
         transformers.add_entries(found.resources.resources, label, [FieldSpec("metadata/labels", create=True)])
     origins.annotate(found.resources, options)
     for one in found.resources.resources:

@@ -10,12 +10,13 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS
 from kctl.apimachinery.status import ApiError, NotFound, TooManyRequests
 from kctl.apimachinery.times import go_duration
-from kctl.cli.deletion import Deleted, wait_gone
+from kctl.cli.deletion import Deleted, wait_one_gone
 from kctl.cli.errors import AggregateError, CommandError, plain, raise_all
 from kctl.cli.flags import flag
 from kctl.cli.nodes.cordon import NodeCommand
 from kctl.cli.nodes.drain_filters import Plan, Rules, plan
 from kctl.cli.targets import Target
+from kctl.cli.terminal import Steps, ticking
 
 _RETRY_SECONDS = 5.0
 
@@ -131,11 +132,18 @@ class Drain(NodeCommand):
     async def _remove(self, pods: Sequence[Object]) -> None:
         """All at the same time, within --timeout."""
         remove = self._delete if self.disable_eviction else self._evict
-        try:
-            async with asyncio.timeout(self.timeout or None):
-                results = await asyncio.gather(*(remove(pod) for pod in pods), return_exceptions=True)
-        except TimeoutError:
-            raise CommandError(f"global timeout reached: {go_duration(self.timeout)}") from None
+        with Steps(self.session, "Draining", len(pods)) as steps:
+
+            async def one(pod: Object) -> None:
+                steps.at(f"pod/{objects.name(pod)}")
+                await remove(pod)
+                steps.done()
+
+            try:
+                async with asyncio.timeout(self.timeout or None):
+                    results = await ticking(steps, asyncio.gather(*(one(pod) for pod in pods), return_exceptions=True))
+            except TimeoutError:
+                raise CommandError(f"global timeout reached: {go_duration(self.timeout)}") from None
         failures = [result for result in results if isinstance(result, Exception)]
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, ApiError | CommandError | AggregateError):
@@ -185,7 +193,7 @@ class Drain(NodeCommand):
     async def _wait(self, pod: Object, done: str) -> None:
         if self.strategy == "server":
             return
-        await wait_gone(self.session, [Deleted(PODS, objects.namespace(pod), objects.name(pod), objects.uid(pod))], 0.0)
+        await wait_one_gone(self.session, Deleted(PODS, objects.namespace(pod), objects.name(pod), objects.uid(pod)))
         self.say(f"pod/{objects.name(pod)}", done)
 
 

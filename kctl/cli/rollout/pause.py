@@ -46,7 +46,10 @@ class RolloutChange(ObjectOutput, Manifests, Command):
         builder = Builder(self.session, self.filename, self.kustomize, self.recursive, self.selector, validate=False)
         results = Results.of(self)
         client = await self.session.client()
-        for target in await live(builder, self.arguments):
+        targets = await live(builder, self.arguments)
+        if not targets and not builder.errors:
+            self.session.error(f"No resources found in {self.session.namespace} namespace.")
+        for target in targets:
             try:
                 changed = await client.patch(
                     target.resource,

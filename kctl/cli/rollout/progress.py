@@ -79,7 +79,8 @@ def stateful_set(obj: Object, revision: int) -> Progress:
     return f"statefulset rolling update complete {current} pods at revision {status.get('currentRevision')}...\n", True
 
 
-VIEWERS: dict[str, Callable[[Object, int], Progress]] = {
+Viewer = Callable[[Object, int], Progress]
+VIEWERS: dict[str, Viewer] = {
     "deployments.apps": deployment,
     "daemonsets.apps": daemon_set,
     "statefulsets.apps": stateful_set,

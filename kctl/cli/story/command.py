@@ -62,6 +62,10 @@ class Story(Command):
             await teller.follow()
 
 
+_NARROWEST_WHO, _WIDEST_WHO = 14, 40
+"""Columns of who did it; longer names stand out of their column, and what follows them too."""
+
+
 class _Teller:
     def __init__(self, session: Session, selection: Selection, types: Sequence[ResourceType], root: str, *, with_events: bool) -> None:
         self._session = session
@@ -69,6 +73,7 @@ class _Teller:
         self._types = types
         self._root = root
         self._with_events = with_events
+        self._width = _NARROWEST_WHO
         self._revisions: list[Revision] = []
         self._uids = {root}
 
@@ -107,9 +112,11 @@ class _Teller:
         return [line for line in lines if line is not None]
 
     def tell(self, lines: Iterable[Line]) -> None:
-        for line in lines:
+        told = list(lines)
+        self._width = min(max([self._width, *(len(line.who) for line in told)]), _WIDEST_WHO)
+        for line in told:
             clock = line.time.strftime("%H:%M:%S") if line.time is not None else "--:--:--"
-            self._session.print(f"{clock}  {line.who.ljust(22)}  {line.what}")
+            self._session.print(f"{clock}  {line.who.ljust(self._width)}  {line.what}")
         self._session.streams.out.flush()
 
     async def follow(self) -> None:

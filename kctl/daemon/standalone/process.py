@@ -25,9 +25,9 @@ from kctl.daemon.logs import KlogFormatter
 from kctl.daemon.standalone.clients import Clients
 
 if TYPE_CHECKING:
+    from controllers.kube_scheduler.config.load import SchedulerConfiguration
     from kctl.daemon.config import ClusterConfig
     from kctl.daemon.paths import ClusterPaths
-    from controllers.kube_scheduler.config.load import SchedulerConfiguration
 
 _log = logging.getLogger(__name__)
 Act = Callable[[asyncio.Event], Awaitable[None]]
@@ -128,7 +128,7 @@ async def api_server(
         store_of(config, paths, clock),
         clock,
         components=(EtcdComponent, serving),
-        config=api_server_config(keys, host, authorization_mode=config.authorization_mode),
+        config=api_server_config(keys, host, settings=config),
     )
     try:
         await plane.start()

@@ -60,6 +60,13 @@ class Outcome(NamedTuple):
     err: str
 
 
+class Terminal(io.StringIO):
+    """What a command takes for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Console:
     """`server` is the URL that transcripts show as https://server; `loop` is the server's."""
 
@@ -71,8 +78,10 @@ class Console:
         self.kubeconfig = home / "config"
         self.kubeconfig.write_text(_KUBECONFIG.format(server=server))
 
-    def kctl(self, *words: str, stdin: str = "") -> Outcome:
-        streams = Streams(io.StringIO(), io.StringIO(), io.StringIO(stdin))
+    def kctl(self, *words: str, stdin: str = "", terminal: bool = False) -> Outcome:
+        """`terminal`: its output and its errors go to one."""
+        kind = Terminal if terminal else io.StringIO
+        streams = Streams(kind(), kind(), io.StringIO(stdin))
         with self._environment():
             code = run(list(words), Session(streams, now=self.clock.now))
         assert isinstance(streams.out, io.StringIO) and isinstance(streams.err, io.StringIO)
