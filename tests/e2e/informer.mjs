@@ -12,7 +12,7 @@ const informer = k8s.makeInformer(config, '/api/v1/namespaces/default/configmaps
 const told = (kind) => (object) => console.log(`${kind} ${object.metadata.name} ${object.data?.n}`);
 for (const kind of ['add', 'update', 'delete']) informer.on(kind, told(kind));
 informer.on('error', (error) => { console.log(`error ${error}`); process.exit(1); });
-informer.on('delete', () => { informer.stop(); process.exit(0); });
+informer.on('delete', () => process.exit(0));
 await core.createNamespacedConfigMap({namespace: 'default', body: {metadata: {name: 'first', labels: {by: 'node'}}, data: {n: '1'}}});
 await informer.start();
 const patch = k8s.setHeaderOptions('Content-Type', k8s.PatchStrategy.MergePatch);
