@@ -276,7 +276,7 @@ class ResourceTable:
 
     def stored(self, group: str, plural: str) -> ResourceType | None:
         """The version in which objects of a resource of a group are stored: whatever is served, the same."""
-        return _TABLE.preferred(group, plural) or self.preferred(group, plural)
+        return next((e for e in BUILT_IN if e.group == group and e.plural == plural), None) or self.preferred(group, plural)
 
     def versions(self, group: str) -> Sequence[str]:
         """The group's versions, preferred first."""

@@ -78,7 +78,9 @@ def test_v2_document() -> None:
 
 
 def test_unknown_documents_and_protobuf() -> None:
-    assert openapi.answer(TABLE, "/openapi/v3/apis/nope/v1", "", {}) is None
+    unknown = openapi.answer(TABLE, "/openapi/v3/apis/nope/v1", "", {})
+    assert unknown is not None and (unknown.status, unknown.body, unknown.content_type) == (404, b"", "")
+    assert openapi.answer(TABLE, "/openapi/nope", "", {}) is None
     with pytest.raises(NotAcceptable):
         openapi.answer(TABLE, "/openapi/v3/api/v1", "application/com.github.proto-openapi.spec.v3@v1.0+protobuf", {})
     v2 = openapi.answer(TABLE, "/openapi/v2", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", {})
