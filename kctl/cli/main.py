@@ -168,9 +168,9 @@ def run(arguments: Sequence[str], session: Session) -> int:
             traceback.print_exc(file=session.streams.err)
         code = report(error, session.program, session.streams.err.write)
         if session.streams.err.isatty():
-            from kctl.cli.hints.hint import tell
+            from kctl.cli.hints.hint import Failed, tell
 
-            tell(error, session, arguments)
+            tell(error, Failed(session, arguments, Root))
         return code
 
 

@@ -33,6 +33,8 @@ _CHANGES = (
     (re.compile(r"\b\d+[smh](\d+s)?\b"), "AGE"),
     (re.compile(r"(resourceVersion\"?: )\"\d+\""), r"\1VERSION"),
     (re.compile(r"\b10\.96\.\d+\.\d+\b"), "CLUSTER-IP"),
+    (re.compile(r":3\d{4}/"), ":NODE-PORT/"),
+    (re.compile(r" {3,}"), "   "),  # columns are as wide as what is in them
 )
 DIFFERENT = {
     "cluster-info dump": "kubectl prints what its types know, in their order; kctl what the server sent",

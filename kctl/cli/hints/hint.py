@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kctl.cli.errors import AggregateError, plain
 from kctl.cli.hints.close import close, question
@@ -19,27 +19,35 @@ MOST_ERRORS: Final = 5
 """So many of a command's errors are looked at."""
 
 
-def tell(error: Exception, session: Session, words: Sequence[str]) -> None:
-    """Write the hints for a command that has failed; `words` is its command line."""
+class Failed(NamedTuple):
+    """A command line that has failed; `root` is the command that all others are members of."""
+
+    session: Session
+    words: Sequence[str]
+    root: Any
+
+
+def tell(error: Exception, failed: Failed) -> None:
+    """Write the hints for it."""
     errors = error.errors if isinstance(error, AggregateError) else [error]
     told: dict[str, None] = {}
     for one in list(errors)[:MOST_ERRORS]:
         try:
-            text = hint(plain(one), session, words)
+            text = hint(plain(one), failed)
         except Exception:  # a hint must never be in the way of the error itself
             continue
         if text:
             told[text] = None
     for text in told:
-        session.error(text)
+        failed.session.error(text)
 
 
-def hint(message: str, session: Session, words: Sequence[str]) -> str:
+def hint(message: str, failed: Failed) -> str:
     """'' where there is nothing to say."""
     for pattern, answer in _MISTAKES:
         found = pattern.search(message)
         if found is not None:
-            return answer(found, session, words)
+            return answer(found, failed)
     return ""
 
 
@@ -57,79 +65,78 @@ def _asked(work: Callable[[], Awaitable[str]], session: Session) -> str:
     return str(session.run(within()))
 
 
-def _resource_type(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
+def _resource_type(found: re.Match[str], failed: Failed) -> str:
     from kctl.cli.hints.objects import close_types
 
-    return _asked(lambda: close_types(session, found[1], found[2] or ""), session)
+    return _asked(lambda: close_types(failed.session, found[1], found[2] or ""), failed.session)
 
 
-def _kind(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
+def _kind(found: re.Match[str], failed: Failed) -> str:
     from kctl.cli.hints.objects import close_kinds
 
-    return _asked(lambda: close_kinds(session, found[1], found[2]), session)
+    return _asked(lambda: close_kinds(failed.session, found[1], found[2]), failed.session)
 
 
-def _object(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
+def _object(found: re.Match[str], failed: Failed) -> str:
     from kctl.cli.hints.objects import close_names
 
-    return _asked(lambda: close_names(session, found[1], found[2]), session)
+    return _asked(lambda: close_names(failed.session, found[1], found[2]), failed.session)
 
 
-def _field(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
+def _field(found: re.Match[str], failed: Failed) -> str:
     from kctl.cli.hints.fields import close_fields
 
-    return _asked(lambda: close_fields(session, found["kind"], found["version"], found["field"]), session)
+    return _asked(lambda: close_fields(failed.session, found["kind"], found["version"], found["field"]), failed.session)
 
 
-def _explained(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
+def _explained(found: re.Match[str], failed: Failed) -> str:
     from kctl.cli.hints.fields import close_explained
 
-    typed = next((word for word in words[1:] if f".{found[1]}" in word), "")
-    return _asked(lambda: close_explained(session, typed, found[1]), session)
+    typed = next((word for word in failed.words[1:] if f".{found[1]}" in word), "")
+    return _asked(lambda: close_explained(failed.session, typed, found[1]), failed.session)
 
 
-def _context(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
-    return question(close(found[1], session.kubeconfig.contexts))
+def _context(found: re.Match[str], failed: Failed) -> str:
+    return question(close(found[1], failed.session.kubeconfig.contexts))
 
 
-def _cluster(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
+def _cluster(found: re.Match[str], failed: Failed) -> str:
     from kctl.cli.configuration import uses_local_cluster
 
-    if uses_local_cluster(session.flags):
+    if uses_local_cluster(failed.session.flags):
         from kctl.cli.cluster import cluster_names
 
         return question(close(found[1], cluster_names()))
-    return question(close(found[1], session.kubeconfig.clusters))
+    return question(close(found[1], failed.session.kubeconfig.clusters))
 
 
-def _user(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
-    return question(close(found[1], session.kubeconfig.users))
+def _user(found: re.Match[str], failed: Failed) -> str:
+    return question(close(found[1], failed.session.kubeconfig.users))
 
 
-def _command(session: Session) -> Any:
-    """The command that was meant: `session.program` is its path."""
+def _command(failed: Failed) -> Any:
+    """The command that was meant: `failed.session.program` is its path."""
     from kctl.cli.lazy import load
-    from kctl.cli.main import Root
 
-    command: Any = Root
-    for word in session.program.split(" ")[1:]:
+    command: Any = failed.root
+    for word in failed.session.program.split(" ")[1:]:
         command = load(command.member(word))
     return command
 
 
-def _flag(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
+def _flag(found: re.Match[str], failed: Failed) -> str:
     from kctl.cli.options import GLOBAL_FLAGS
 
-    known = [flag.long for flag in (*_command(session).flags.values(), *GLOBAL_FLAGS) if not flag.hidden]
+    known = [flag.long for flag in (*_command(failed).flags.values(), *GLOBAL_FLAGS) if not flag.hidden]
     return question(close(found[1], known, beginnings=len(found[1]) > len("--a")))
 
 
-def _sub_command(found: re.Match[str], session: Session, words: Sequence[str]) -> str:
-    command = _command(session)
+def _sub_command(found: re.Match[str], failed: Failed) -> str:
+    command = _command(failed)
     return question(close(found[1], [name for name in command.members if not name.startswith("_")]))
 
 
-_Answer = Callable[[re.Match[str], Session, Sequence[str]], str]
+_Answer = Callable[[re.Match[str], Failed], str]
 _MISTAKES: Final[tuple[tuple[re.Pattern[str], _Answer], ...]] = (
     (re.compile(r'the server doesn\'t have a resource type "([^"]+)"(?: in group "([^"]+)")?'), _resource_type),
     (re.compile(r'no matches for kind "([^"]+)" in version "([^"]+)"'), _kind),

@@ -47,20 +47,24 @@ class Changing(ObjectOutput, Manifests, Command):
             raise CommandError(MISSING)
 
     async def prepare(self) -> None:
-        """What has to be asked of the server before anything else."""
+        """What has to be asked of the server before the first change."""
+
+    async def look_first(self) -> None:
+        """What has to be asked of the server before it is asked for the objects."""
 
     async def run(self) -> None:
         strategy = options.dry_run_strategy(self.dry_run, self.session.error)
         results = Results.of(self, strategy)
         results.check()
         builder = Builder(self.session, self.filename, self.kustomize, self.recursive, self.selector, validate=False)
-        await self.prepare()
+        await self.look_first()
         if self.local:
             targets = [Target(info.resource, info.object) for info in await builder.objects()]
         else:
             targets = await live(builder, self.resources, allow_collection=self.all)
         if not self.each_by_itself:
             builder.finish()
+        await self.prepare()
         for target in targets:
             try:
                 await self.change(target, results)

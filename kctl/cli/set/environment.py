@@ -128,7 +128,7 @@ class SetEnv(Changing):
         lines = (line.strip() for line in self.session.streams.input.read().splitlines())
         return [line for line in lines if line and not line.startswith("#")]
 
-    async def prepare(self) -> None:
+    async def look_first(self) -> None:
         client = None if self.local else await self.session.client()
         self._values = Values(client)
         if self.source:
