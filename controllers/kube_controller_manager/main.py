@@ -182,23 +182,25 @@ class KubeControllerManager:
         """What the controller of that name is made from: it writes with its own identity."""
         return self.context.acting_as(identity_of(name))
 
+    def _make(self, name: str) -> LoopController:
+        made = self.running[name] = CONTROLLERS[name](self.context_of(name), self._options)
+        return made
+
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
-        asleep: list[OnDemand] = []
         for name in self._wanted:
-            made = self.running[name] = CONTROLLERS[name](self.context_of(name), self._options)
-            if isinstance(made, OnDemand):
-                asleep.append(made)
-            else:
-                made.prepare()
+            if name not in on_demand.CONTROLLERS:
+                self._make(name).prepare()
         await self._informers.start()
         for name, controller in self.running.items():
-            if not isinstance(controller, OnDemand):
-                await controller.start()
-                log.info("started %s", name)
+            await controller.start()
+            log.info("started %s", name)
 
         def listen() -> None:
-            for each in asleep:
-                each.listen()
+            for name in self._wanted:
+                if name in on_demand.CONTROLLERS:
+                    made = self._make(name)
+                    assert isinstance(made, OnDemand)
+                    made.listen()
 
         waking = self.context.clock.call_later(AFTER_START_SECONDS, listen)
         ready()

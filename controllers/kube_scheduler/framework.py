@@ -61,6 +61,10 @@ class Status:
     plugin: str = ""
 
 
+class PluginFailed(Exception):
+    """A plugin cannot decide about a pod at all: it is tried again after its back-off, and this is said as it stands."""
+
+
 def unschedulable(plugin: str, *reasons: str) -> Status:
     return Status(Code.UNSCHEDULABLE, reasons, plugin)
 
@@ -98,6 +102,9 @@ class ClusterEvent(Flag):
     ASSIGNED_POD_DELETE = auto()
     PERSISTENT_VOLUME = auto()
     STORAGE_CLASS = auto()
+    RESOURCE_CLAIM = auto()
+    RESOURCE_SLICE = auto()
+    DEVICE_CLASS = auto()
 
 
 Hint = Callable[[PodInfo, NodeInfo | None], bool]

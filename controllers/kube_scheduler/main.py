@@ -13,6 +13,7 @@ from controllers.kube_scheduler.scheduler import Scheduler
 from controllers.runtime.events import EventRecorder
 from controllers.runtime.informer import InformerFactory
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS
 from kctl.client.client import Client
 
@@ -27,7 +28,16 @@ class KubeScheduler:
 
     name = "kube-scheduler"
 
-    def __init__(self, client: Client, informers: InformerFactory, clock: Clock, randomness: random.Random) -> None:
+    def __init__(
+        self,
+        client: Client,
+        informers: InformerFactory,
+        clock: Clock,
+        randomness: random.Random,
+        *,
+        device_selectors: Callable[[str], Callable[[str, Object], bool]] | None = None,
+    ) -> None:
+        """`device_selectors` compiles CEL expressions about devices (devices/plugin.py); without it none can be told from another."""
         self._informers = informers
         self._nodes = informers.informer(NODES)
         self._pods = informers.informer(PODS)
@@ -35,7 +45,8 @@ class KubeScheduler:
         self._client = client
         self._clock = clock
         self._randomness = randomness
-        extensions = {"claims": self._volumes, "priorities": self._preemption, "relations": self._relations}
+        self._device_selectors = device_selectors or _no_selectors
+        extensions = {"claims": self._volumes, "devices": self._devices, "priorities": self._preemption, "relations": self._relations}
         self.scheduler = Scheduler(default_profile(client), client, self._pods, self._recorder, clock, randomness, extensions)
 
     async def _volumes(self) -> Callable[[Profile], Profile]:
@@ -43,6 +54,12 @@ class KubeScheduler:
         from controllers.kube_scheduler import volume_profile
 
         return await volume_profile.load(self._client, self._informers, self._clock, self.scheduler)
+
+    async def _devices(self) -> Callable[[Profile], Profile]:
+        """Imported with the first pod that has ResourceClaims."""
+        from controllers.kube_scheduler.devices import profile
+
+        return await profile.load(self._client, self._informers, self._device_selectors, self._randomness, self.scheduler)
 
     async def _preemption(self) -> Callable[[Profile], Profile]:
         """Imported with the first pod of another priority than most."""
@@ -72,3 +89,7 @@ class KubeScheduler:
             await self.scheduler.run(stop)
         finally:
             await self._recorder.sink.stop()
+
+
+def _no_selectors(expression: str) -> Callable[[str, Object], bool]:
+    raise ValueError("CEL expressions are not evaluated by this scheduler")

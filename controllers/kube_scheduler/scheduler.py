@@ -17,7 +17,7 @@ from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
 from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.decisions import Decisions
 from controllers.kube_scheduler.events_to_wake import ClusterChange, WakeTable, node_change
-from controllers.kube_scheduler.framework import ClusterEvent, Code, Nomination, Status
+from controllers.kube_scheduler.framework import ClusterEvent, Code, Nomination, PluginFailed, Status
 from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes
 from controllers.kube_scheduler.profile import Profile
 from controllers.kube_scheduler.queue import SchedulingQueue
@@ -186,7 +186,7 @@ class Scheduler:
     def _load_for(self, info: PodInfo) -> None:
         for need in sorted(info.shape.needs & self._extensions.keys()):
             self._loading += 1
-            self._background(self._extend(self._extensions.pop(need)))
+            self.background(self._extend(self._extensions.pop(need)))
 
     async def load_for(self, pods: Sequence[Object]) -> None:
         """What it would load if these pods came."""
@@ -211,7 +211,19 @@ class Scheduler:
         if self.queue.waiting():
             self.queue.move(lambda queued: queued.info.shape.has_claims and not set(claims_of(queued.info.pod)).isdisjoint(keys))
 
-    def storage_changed(self, event: ClusterEvent) -> None:
+    def resource_claims_changed(self, keys: Collection[str], pods: Collection[Object], freed: bool) -> None:
+        """`pods` have one of these claims: who waited for it comes into the queue, or is looked at again. Where devices were `freed`
+        everybody is who could not get any."""
+        for pod in pods:
+            if not pod["spec"].get("nodeName") and not _is_terminal(pod):
+                self._unassigned(None, pod)
+        if freed:
+            self.cluster_changed(ClusterEvent.RESOURCE_CLAIM)
+        elif self.queue.waiting():
+            uids = {objects.uid(pod) for pod in pods}
+            self.queue.move(lambda queued: queued.info.uid in uids)
+
+    def cluster_changed(self, event: ClusterEvent) -> None:
         self._moved((ClusterChange(event),))
 
     # ---- the loop
@@ -251,6 +263,10 @@ class Scheduler:
             return
         try:
             found = self._assigner.assign(info)
+        except PluginFailed as error:
+            self.queue.refused(queued, (), error=True)
+            self._say_why(info, "SchedulerError", str(error))
+            return
         except Exception as error:  # one pod a plugin cannot digest must not stop the others
             log.exception("scheduling %s", info.key)
             self.queue.refused(queued, (), error=True)
@@ -266,7 +282,7 @@ class Scheduler:
             self._refused(queued, found, status)
         else:
             self.decisions.placed(info.uid, found.node, found.merits)
-            self._background(self._bind(queued, found))
+            self.background(self._bind(queued, found))
 
     def _reserve(self, info: PodInfo, placement: Placement) -> Status | None:
         """Reserve and Permit belong to the cycle: the next pod sees what this one took."""
@@ -287,9 +303,10 @@ class Scheduler:
 
     def _say_why(self, info: PodInfo, reason: str, message: str) -> None:
         self._recorder.event(info.pod, WARNING, "FailedScheduling", message, action="Scheduling")
-        self._background(self._set_condition(info, reason, message))
+        self.background(self._set_condition(info, reason, message))
 
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Goes on beside the scheduling, and ends with it."""
         self._tasks[asyncio.get_running_loop().create_task(self._until_done(work))] = None
 
     async def _until_done(self, work: Coroutine[Any, Any, None]) -> None:
@@ -307,10 +324,10 @@ class Scheduler:
         for other in list(node.nominated.values()) if node is not None else ():
             if other.priority < info.priority:
                 self.cache.forget_nomination(other.uid)
-                self._background(self._write_status(other, {"nominatedNodeName": None}))
+                self.background(self._write_status(other, {"nominatedNodeName": None}))
         self.cache.nominate(info, nomination.node)
         self._preempting.add(info.uid)
-        self._background(self._evict(info, nomination))
+        self.background(self._evict(info, nomination))
 
     async def _evict(self, info: PodInfo, nomination: Nomination) -> None:
         evicted = [victim for victim in nomination.victims if not victim.pod["metadata"].get("deletionTimestamp")]

@@ -23,8 +23,8 @@ async def load(client: Client, informers: InformerFactory, clock: Clock, schedul
     cache = VolumeCache(informers)
     await cache.start(
         scheduler.claims_changed,
-        lambda: scheduler.storage_changed(ClusterEvent.PERSISTENT_VOLUME),
-        lambda: scheduler.storage_changed(ClusterEvent.STORAGE_CLASS),
+        lambda: scheduler.cluster_changed(ClusterEvent.PERSISTENT_VOLUME),
+        lambda: scheduler.cluster_changed(ClusterEvent.STORAGE_CLASS),
     )
     return partial(add, cache=cache, client=client, clock=clock)
 

@@ -18,7 +18,7 @@ from kctl.apimachinery.objects import Object
 
 _RESIZE_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
 KUBELET_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", *_RESIZE_CONDITIONS)
-_KEPT = ("nominatedNodeName", "qosClass", "resize", "resourceClaimStatuses")
+_KEPT = ("nominatedNodeName", "qosClass", "resize", "resourceClaimStatuses", "extendedResourceClaimStatus")
 
 _Condition = tuple[str, str, str, str]
 """type, status, reason, message"""

@@ -121,9 +121,17 @@ class KubeSchedulerComponent:
         context, identity = self._context, user.component(self.name)
         async with context.informers(identity) as informers:
             client = context.client_for(identity)
-            self.scheduler = KubeScheduler(client, informers, context.clock, context.randomness(self.name))
+            randomness = context.randomness(self.name)
+            self.scheduler = KubeScheduler(client, informers, context.clock, randomness, device_selectors=_device_selectors)
             context.api_server.parts.scheduler.answers = self.scheduler.answers
             await self.scheduler.run(ready, stop)
+
+
+def _device_selectors(expression: str) -> Callable[[str, Object], bool]:
+    """Imported with the first selector of a device."""
+    from kctl.kube_apiserver.cel.devices import matcher
+
+    return matcher(expression)
 
 
 @dataclass(frozen=True, slots=True)
