@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from controllers.kube_scheduler.devices.allocator import Allocator, Taken
-from controllers.runtime.device_pools import Device, DeviceId, Inventory
 from controllers.kube_scheduler.devices.requests import Unallocatable
+from controllers.runtime.device_pools import Device, DeviceId, Inventory
 from kctl.apimachinery import quantity
 from kctl.apimachinery.objects import Object
 
