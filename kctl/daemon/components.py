@@ -225,11 +225,11 @@ _AFTER_START_SECONDS = 0.05
 API_SERVER_ALONE: tuple[ComponentMaker, ...] = (EtcdComponent, KubeApiserverComponent)
 
 
-def unknown_controller(wanted: Sequence[str]) -> str:
-    """The first name in a list of `--controllers` that no controller has; '' where there is none."""
+def refused_controller(wanted: Sequence[str]) -> str:
+    """Why a list of `--controllers` cannot be followed; '' where it can."""
     from controllers.kube_controller_manager import main
 
-    return main.unknown_controller(wanted)
+    return main.refused_controller(wanted)
 
 
 CLIENTS_OF_THE_API_SERVER: tuple[ComponentMaker, ...] = (KubeControllerManagerComponent, KubeSchedulerComponent, KubeletComponent)

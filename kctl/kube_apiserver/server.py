@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.streaming.dialing import Dialer
 
 
+_ADDRESSES_SECONDS = 0.05
+
+
 class ApiServer:
     """`kubelet_connector` may be set any time; without one pods/log answers that the kubelet cannot be reached."""
 
@@ -81,6 +84,7 @@ class ApiServer:
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
         self._policy_status: asyncio.Task[None] | None = None
+        self._service_addresses: asyncio.Task[None] | None = None
         self._aggregation: asyncio.Task[None] | None = None
         self._definitions: Follower | None = None
         self.bound_port = 0
@@ -128,12 +132,20 @@ class ApiServer:
         if self.config.bootstrap and self.authorization.is_rbac:
             self._roles = Settling(self.registry, self.authorization)
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
+        self._service_addresses = asyncio.create_task(self._keep_service_addresses())
         self._policy_status = asyncio.create_task(self._keep_policy_status())
         self._aggregation = asyncio.create_task(self._keep_aggregator())
         from kctl.kube_apiserver import definitions_follower
 
         self.registry.definitions = self._definitions = definitions_follower.Follower(self.registry)
         await self._definitions.start()
+
+    async def _keep_service_addresses(self) -> None:
+        """A moment after the start, which need not wait for what loads it."""
+        await self.clock.sleep(_ADDRESSES_SECONDS)
+        from kctl.kube_apiserver import service_addresses
+
+        await service_addresses.keep(self.registry, self.parts.allocators.cluster_ips)
 
     async def _keep_policy_status(self) -> None:
         """Waits for the first ValidatingAdmissionPolicy before it loads what checks them."""
@@ -240,6 +252,9 @@ class ApiServer:
         if self._flow_schemas is not None:
             self._flow_schemas.cancel()
             await asyncio.wait({self._flow_schemas})
+        if self._service_addresses is not None:
+            self._service_addresses.cancel()
+            await asyncio.wait({self._service_addresses})
         if self._policy_status is not None:
             await self._policy_status
         if self._aggregation is not None:

@@ -92,7 +92,8 @@ def test_where_devices_are() -> None:
 
 
 def test_constraints() -> None:
-    inventory = [slices(*[{"name": name, "attributes": {"numa": {"int": number}}} for name, number in (("a", 0), ("b", 1), ("c", 1))])]
+    numa: list[Object] = [{"name": name, "attributes": {"numa": {"int": number}}} for name, number in (("a", 0), ("b", 1), ("c", 1))]
+    inventory = [slices(*numa)]
     same, other = [{"matchAttribute": "d/numa"}], [{"distinctAttribute": "d/numa"}]
     assert names(found(inventory, claim(wants(count=2), constraints=same))) == [["b", "c"]]
     assert names(found(inventory, claim(wants(count=2), constraints=other))) == [["a", "b"]]
