@@ -87,7 +87,7 @@ def test_where_devices_are() -> None:
     (result,) = found([slices(*devices("a"), allNodes=True)], claim(wants())) or [{}]
     assert "nodeSelector" not in result
     elsewhere = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "In", "values": ["b"]}]}]}
-    each = [{"name": "a", "nodeSelector": elsewhere}, {"name": "b", "nodeName": "n"}, {"name": "c", "nodeName": "m"}]
+    each: list[Object] = [{"name": "a", "nodeSelector": elsewhere}, {"name": "b", "nodeName": "n"}, {"name": "c", "nodeName": "m"}]
     assert names(found([slices(*each, perDeviceNodeSelection=True)], claim(wants()))) == [["b"]]
 
 
