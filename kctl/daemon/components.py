@@ -122,12 +122,12 @@ class KubeSchedulerComponent:
         async with context.informers(identity) as informers:
             client = context.client_for(identity)
             randomness = context.randomness(self.name)
-            self.scheduler = KubeScheduler(client, informers, context.clock, randomness, device_selectors=_device_selectors)
+            self.scheduler = KubeScheduler(client, informers, context.clock, randomness, device_selectors=device_selectors)
             context.api_server.parts.scheduler.answers = self.scheduler.answers
             await self.scheduler.run(ready, stop)
 
 
-def _device_selectors(expression: str) -> Callable[[str, Object], bool]:
+def device_selectors(expression: str) -> Callable[[str, Object], bool]:
     """Imported with the first selector of a device."""
     from kctl.kube_apiserver.cel.devices import matcher
 

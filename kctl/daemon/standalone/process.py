@@ -87,9 +87,11 @@ async def controller_manager(
 async def scheduler(clients: Clients, clock: Clock, randomness: random.Random, stop: asyncio.Event) -> None:
     """kube-scheduler."""
     from controllers.kube_scheduler.main import KubeScheduler
+    from kctl.daemon.components import device_selectors
 
     async with clients.informers() as informers:
-        await KubeScheduler(clients.own, informers, clock, randomness).run(partial(_log.info, "kube-scheduler acts"), stop)
+        made = KubeScheduler(clients.own, informers, clock, randomness, device_selectors=device_selectors)
+        await made.run(partial(_log.info, "kube-scheduler acts"), stop)
 
 
 async def until_signalled(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
