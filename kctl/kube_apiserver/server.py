@@ -86,7 +86,7 @@ class ApiServer:
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
         self._policy_status: asyncio.Task[None] | None = None
-        self._service_addresses: asyncio.Task[None] | None = None
+        self._ip_addresses: asyncio.Task[None] | None = None
         self._aggregation: asyncio.Task[None] | None = None
         self._local_services: asyncio.Task[None] | None = None
         self._local_services_settled: asyncio.Future[None] | None = None
@@ -138,7 +138,7 @@ class ApiServer:
         if self.config.bootstrap:
             self.authorization.unsettled[_API_SERVICES[0]] = self._settle_local_services
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
-        self._service_addresses = asyncio.create_task(self._keep_service_addresses())
+        self._ip_addresses = asyncio.create_task(self._keep_ip_addresses())
         self._policy_status = asyncio.create_task(self._keep_policy_status())
         self._aggregation = asyncio.create_task(self._keep_aggregator())
         from kctl.kube_apiserver import definitions_follower
@@ -146,12 +146,12 @@ class ApiServer:
         self.registry.definitions = self._definitions = definitions_follower.Follower(self.registry)
         await self._definitions.start()
 
-    async def _keep_service_addresses(self) -> None:
+    async def _keep_ip_addresses(self) -> None:
         """A moment after the start, which need not wait for what loads it."""
         await self.clock.sleep(_ADDRESSES_SECONDS)
-        from kctl.kube_apiserver import service_addresses
+        from kctl.kube_apiserver import ip_addresses
 
-        await service_addresses.keep(self.registry, self.parts.allocators.cluster_ips)
+        await ip_addresses.keep(self.registry, self.parts.allocators.cluster_ips)
 
     async def _keep_policy_status(self) -> None:
         """Waits for the first ValidatingAdmissionPolicy before it loads what checks them."""
@@ -282,9 +282,9 @@ class ApiServer:
         if self._flow_schemas is not None:
             self._flow_schemas.cancel()
             await asyncio.wait({self._flow_schemas})
-        if self._service_addresses is not None:
-            self._service_addresses.cancel()
-            await asyncio.wait({self._service_addresses})
+        if self._ip_addresses is not None:
+            self._ip_addresses.cancel()
+            await asyncio.wait({self._ip_addresses})
         if self._policy_status is not None:
             await self._policy_status
         if self._aggregation is not None:
