@@ -52,9 +52,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--runtime",
-    type=click.Choice(["simulated", "process"]),
+    type=click.Choice(["simulated", "process", "simulated-only"]),
     default=None,
-    help="What pods without a runtimeClassName are: simulated, or processes of this machine. [default: simulated]",
+    help="What pods without a runtimeClassName are: simulated, or processes of this machine; with simulated-only no pod can be a process. "
+    "[default: simulated]",
 )
 @click.option(
     "--image",

@@ -15,7 +15,7 @@ from kctl.daemon.damage import DamagedFile, json_object, read_small
 
 DEFAULT_PORT_OR_FREE = -1
 MAXIMUM_NODES = 20000
-RUNTIMES = ("simulated", "process")
+RUNTIMES = ("simulated", "process", "simulated-only")
 COMPONENTS = ("kube-controller-manager", "kube-scheduler", "kubelet")
 """Those a cluster can do without, because they run as processes of their own or not at all."""
 AUTHORIZATION_MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
@@ -52,7 +52,7 @@ class ClusterConfig:
     audit_log_maxage: int = 0
     audit_log_compress: bool = False
     runtime: str = "simulated"
-    """What pods without a runtimeClassName are: simulated, or process."""
+    """What pods without a runtimeClassName are: simulated, or process; with simulated-only no pod can be a process."""
     images: dict[str, str] = field(default_factory=dict)
     """Full name of an image > the folder that is its root, or "host", for pods that are processes."""
     store: str = ""
