@@ -159,15 +159,16 @@ class Outcome:
         if chosen and status.get("currentHealthy") != healthy:
             yield f"{_name(obj)} counts {status.get('currentHealthy')} healthy ones of {healthy}"
         allowed = max(healthy - int(status.get("desiredHealthy") or 0), 0)
-        if status.get("disruptionsAllowed") != allowed:
+        if status.get("disruptionsAllowed") != allowed and all(map(controller_uid, chosen)):  # else nobody knows how many there should be
             yield f"{_name(obj)} allows {status.get('disruptionsAllowed')} instead of {allowed}"
         if status.get("disruptedPods"):
             yield f"{_name(obj)} waits for {status['disruptedPods']}"
 
     def _claims(self, sets: list[Object], claims: list[Object]) -> Iterator[str]:
-        """Each pod has its own, and where they are to be deleted with their pods, no other is left."""
+        """Each pod has its own, and where they are to be deleted with their pods, no other is left. One that is used stays."""
+        running = {objects.name(pod) for pod in self._pods}
         for claim in claims:
-            if objects.deletion_timestamp(claim):
+            if objects.deletion_timestamp(claim) and objects.name(claim).removeprefix("data-") not in running:
                 yield f"{_name(claim)} is still being deleted: {objects.finalizers(claim)}"
         present = {objects.name(claim) for claim in claims}
         for obj in sets:
