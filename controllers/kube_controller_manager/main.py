@@ -120,6 +120,12 @@ ACCOUNTS = {
     "garbage-collector-controller": "generic-garbage-collector",
 }
 """The service accounts of kube-system as which controllers write, where they are not called as their controller."""
+_NEEDS: Sequence[tuple[str, Callable[[Options], bool]]] = (
+    ("root-ca-certificate-publisher-controller", lambda options: bool(options.root_ca)),
+    ("kube-apiserver-serving-clustertrustbundle-publisher-controller", lambda options: "BEGIN CERTIFICATE" in options.root_ca),
+    ("certificatesigningrequest-signing-controller", lambda options: bool(options.signing_key)),
+)
+"""What a controller cannot run without."""
 _OF_THE_MANAGER = "serviceaccount-token-controller"
 """It gives the others their tokens, so it has no account of its own."""
 
@@ -131,10 +137,11 @@ def identity_of(controller: str) -> User:
     return service_account("kube-system", ACCOUNTS.get(controller, controller))
 
 
-def unknown_controller(wanted: Sequence[str]) -> str:
-    """The first name in a list of `--controllers` that no controller has; '' where there is none."""
-    unknown = sorted({name.removeprefix("-") for name in wanted} - {"*"} - set(CONTROLLERS))
-    return repr(unknown[0])[1:-1] if unknown else ""
+def refused_controller(wanted: Sequence[str]) -> str:
+    """Why a list of `--controllers` cannot be followed, by the first name that is the reason; '' where it can."""
+    from controllers.kube_controller_manager import names
+
+    return names.refused(wanted, CONTROLLERS)
 
 
 def is_enabled(name: str, wanted: Sequence[str]) -> bool:
@@ -164,13 +171,14 @@ class KubeControllerManager:
         client.field_manager = client.field_manager or self.name
         self._informers = informers
         self.context = ControllerContext(client, informers, clock, randomness, client_for)
-        if unknown := unknown_controller(controllers):
-            raise ValueError(f'"{unknown}" is not in the list of known controllers')
-        self._wanted = [name for name in CONTROLLERS if is_enabled(name, controllers)]
-        if not self._options.root_ca and "root-ca-certificate-publisher-controller" in self._wanted:
-            self._wanted.remove("root-ca-certificate-publisher-controller")
-        if not self._options.signing_key and "certificatesigningrequest-signing-controller" in self._wanted:
-            self._wanted.remove("certificatesigningrequest-signing-controller")
+        if tuple(controllers) != ("*",):
+            if why := refused_controller(controllers):
+                raise ValueError(why)
+            from controllers.kube_controller_manager import names
+
+            controllers = names.official(controllers)
+        lacking = [name for name, has_what_it_needs in _NEEDS if not has_what_it_needs(self._options)]
+        self._wanted = [name for name in CONTROLLERS if is_enabled(name, controllers) and name not in lacking]
         self.running: dict[str, LoopController] = {}
 
     @property
@@ -182,23 +190,25 @@ class KubeControllerManager:
         """What the controller of that name is made from: it writes with its own identity."""
         return self.context.acting_as(identity_of(name))
 
+    def _make(self, name: str) -> LoopController:
+        made = self.running[name] = CONTROLLERS[name](self.context_of(name), self._options)
+        return made
+
     async def run(self, ready: Callable[[], None], stop: asyncio.Event) -> None:
-        asleep: list[OnDemand] = []
         for name in self._wanted:
-            made = self.running[name] = CONTROLLERS[name](self.context_of(name), self._options)
-            if isinstance(made, OnDemand):
-                asleep.append(made)
-            else:
-                made.prepare()
+            if name not in on_demand.CONTROLLERS:
+                self._make(name).prepare()
         await self._informers.start()
         for name, controller in self.running.items():
-            if not isinstance(controller, OnDemand):
-                await controller.start()
-                log.info("started %s", name)
+            await controller.start()
+            log.info("started %s", name)
 
         def listen() -> None:
-            for each in asleep:
-                each.listen()
+            for name in self._wanted:
+                if name in on_demand.CONTROLLERS:
+                    made = self._make(name)
+                    assert isinstance(made, OnDemand)
+                    made.listen()
 
         waking = self.context.clock.call_later(AFTER_START_SECONDS, listen)
         ready()

@@ -25,6 +25,11 @@ _SERVICES = built_in("v1", "Service")
 _ENDPOINTS = built_in("v1", "Endpoints")
 _SECRETS = built_in("v1", "Secret")
 _MIGRATIONS = built_in("storagemigration.k8s.io/v1", "StorageVersionMigration")
+_RESOURCE_CLAIMS = built_in("resource.k8s.io/v1", "ResourceClaim")
+_SERVICE_CIDRS = built_in("networking.k8s.io/v1", "ServiceCIDR")
+_ATTRIBUTES_CLASSES = built_in("storage.k8s.io/v1", "VolumeAttributesClass")
+_POD_CERTIFICATES = built_in("certificates.k8s.io/v1", "PodCertificateRequest")
+_NAMESPACES = built_in("v1", "Namespace")
 _SIGNING_REQUESTS = built_in("certificates.k8s.io/v1", "CertificateSigningRequest")
 
 
@@ -56,6 +61,10 @@ def _entry(
 
 def _has_ephemeral_volumes(pod: Object) -> bool:
     return any("ephemeral" in volume for volume in pod["spec"].get("volumes") or ())
+
+
+def _has_resource_claims(pod: Object) -> bool:
+    return bool(pod["spec"].get("resourceClaims"))
 
 
 def _is_balancer(service: Object) -> bool:
@@ -113,6 +122,24 @@ _ENTRIES: Sequence[tuple[str, Factory]] = (
     _entry("simulated-csi-attacher-controller", "simulated_csi_attacher", "SimulatedCsiAttacher", _VOLUMES, of=_is_of_a_driver),
     _entry("persistentvolume-expander-controller", "volume_expand", "VolumeExpandController", _CLAIMS),
     _entry("ephemeral-volume-controller", "ephemeral_volume", "EphemeralVolumeController", pods=_has_ephemeral_volumes),
+    _entry("resourceclaim-controller", "resource_claim", "ResourceClaimController", _RESOURCE_CLAIMS, pods=_has_resource_claims),
+    _entry("device-taint-eviction-controller", "device_taint_eviction", "DeviceTaintEvictionController", _RESOURCE_CLAIMS),
+    _entry("service-cidr-controller", "service_cidr", "ServiceCidrController", _SERVICE_CIDRS),
+    _entry("bootstrap-signer-controller", "bootstrap_signer", "BootstrapSigner", _SECRETS, of=_is_bootstrap_token),
+    _entry(
+        "volumeattributesclass-protection-controller",
+        "volume_attributes_class_protection",
+        "VolumeAttributesClassProtection",
+        _ATTRIBUTES_CLASSES,
+    ),
+    _entry("podcertificaterequest-cleaner-controller", "pod_certificate_cleaning", "PodCertificateCleaner", _POD_CERTIFICATES),
+    _entry(
+        "kube-apiserver-serving-clustertrustbundle-publisher-controller",
+        "trust_bundle_publisher",
+        "TrustBundlePublisher",
+        _NAMESPACES,
+        arguments=lambda options: (options.root_ca,),
+    ),
     _entry("persistentvolumeclaim-protection-controller", "pvc_protection", "PvcProtectionController", _CLAIMS),
     _entry("persistentvolume-protection-controller", "pv_protection", "PvProtectionController", _VOLUMES),
     _entry("storage-version-migrator-controller", "storage_version_migrator", "StorageVersionMigrator", _MIGRATIONS),

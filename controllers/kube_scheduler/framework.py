@@ -105,6 +105,9 @@ class ClusterEvent(Flag):
     STORAGE_CLASS = auto()
     CSI_NODE = auto()
     VOLUME_ATTACHMENT_DELETE = auto()
+    RESOURCE_CLAIM = auto()
+    RESOURCE_SLICE = auto()
+    DEVICE_CLASS = auto()
 
 
 Hint = Callable[[PodInfo, NodeInfo | None], bool]

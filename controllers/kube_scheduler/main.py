@@ -13,6 +13,7 @@ from controllers.kube_scheduler.scheduler import Configured, Extension, Schedule
 from controllers.runtime.events import EventRecorder
 from controllers.runtime.informer import Change, InformerFactory
 from kctl.apimachinery.clock import Clock
+from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NODES, PODS
 from kctl.client.client import Client
 
@@ -36,8 +37,11 @@ class KubeScheduler:
         clock: Clock,
         randomness: random.Random,
         configuration: SchedulerConfiguration | None = None,
+        *,
+        device_selectors: Callable[[str], Callable[[str, Object], bool]] | None = None,
     ) -> None:
-        """Raises InvalidConfiguration where a plugin from outside cannot be made."""
+        """`device_selectors` compiles CEL expressions about devices (devices/plugin.py); without it none can be told from another. Raises
+        InvalidConfiguration where a plugin from outside cannot be made."""
         self._informers = informers
         self._nodes = informers.informer(NODES)
         self._pods = informers.informer(PODS)
@@ -46,7 +50,8 @@ class KubeScheduler:
         self._client = client
         self._clock = clock
         self._randomness = randomness
-        extensions = {"claims": self._volumes, "priorities": self._preemption, "relations": self._relations}
+        self._device_selectors = device_selectors or _no_selectors
+        extensions = {"claims": self._volumes, "devices": self._devices, "priorities": self._preemption, "relations": self._relations}
         self.scheduler = self._default(extensions) if configuration is None else self._configured(configuration, extensions)
 
     def _default(self, extensions: Mapping[str, Extension]) -> Scheduler:
@@ -84,6 +89,12 @@ class KubeScheduler:
 
         return await volume_profile.load(self._client, self._informers, self._clock, self.scheduler)
 
+    async def _devices(self) -> Callable[[Profile], Profile]:
+        """Imported with the first pod that has ResourceClaims."""
+        from controllers.kube_scheduler.devices import profile
+
+        return await profile.load(self._client, self._informers, self._device_selectors, self._randomness, self.scheduler)
+
     async def _preemption(self) -> Callable[[Profile], Profile]:
         """Imported with the first pod of another priority than most."""
         from controllers.kube_scheduler.preemption import profile
@@ -116,3 +127,7 @@ class KubeScheduler:
             await self._recorder.sink.stop()
             if self._extenders is not None:
                 await self._extenders.close()
+
+
+def _no_selectors(expression: str) -> Callable[[str, Object], bool]:
+    raise ValueError("CEL expressions are not evaluated by this scheduler")

@@ -77,7 +77,7 @@ class PodShape:
     has_claims: bool
     priority: int
     needs: frozenset[str]
-    """Which plugins that most clusters never need: `claims`, `priorities`, `relations` (to other pods)."""
+    """Which plugins that most clusters never need: `claims`, `devices`, `priorities`, `relations` (to other pods)."""
 
 
 def _requests(container: Object, *, non_zero: bool = False) -> Resources:
@@ -166,7 +166,7 @@ _DECISIVE = frozenset(("persistentVolumeClaim", "ephemeral", "gcePersistentDisk"
 
 
 NODE_ACCOUNTS = Reads(
-    spec=("affinity", "hostNetwork", "overhead", "priority", "resources", "topologySpreadConstraints"),
+    spec=("affinity", "hostNetwork", "overhead", "priority", "resourceClaims", "resources", "topologySpreadConstraints"),
     containers=("ports", "resources", "restartPolicy"),
     claims=True,
 )
@@ -206,7 +206,8 @@ def _tagged(image: str) -> str:
 def _needs(spec: Object, has_claims: bool, priority: int) -> frozenset[str]:
     affinity = spec.get("affinity") or {}
     related = affinity.get("podAffinity") or affinity.get("podAntiAffinity") or spec.get("topologySpreadConstraints")
-    needed = (("claims", has_claims), ("priorities", priority != 0), ("relations", related))
+    devices = spec.get("resourceClaims")
+    needed = (("claims", has_claims), ("devices", devices), ("priorities", priority != 0), ("relations", related))
     return frozenset(name for name, is_needed in needed if is_needed)
 
 

@@ -244,7 +244,7 @@ class Scheduler:
     def _load_for(self, info: PodInfo) -> None:
         for need in sorted(info.shape.needs & self._extensions.keys()):
             self._loading += 1
-            self._background(self._extend(self._extensions.pop(need)))
+            self.background(self._extend(self._extensions.pop(need)))
 
     async def load(self, need: str) -> None:
         self._loading += 1
@@ -272,7 +272,19 @@ class Scheduler:
         if self.queue.waiting():
             self.queue.move(lambda queued: queued.info.shape.has_claims and not set(claims_of(queued.info.pod)).isdisjoint(keys))
 
-    def storage_changed(self, event: ClusterEvent) -> None:
+    def resource_claims_changed(self, keys: Collection[str], pods: Collection[Object], freed: bool) -> None:
+        """`pods` have one of these claims: who waited for it comes into the queue, or is looked at again. Where devices were `freed`
+        everybody is who could not get any."""
+        for pod in pods:
+            if not pod["spec"].get("nodeName") and not _is_terminal(pod):
+                self._unassigned(None, pod)
+        if freed:
+            self.cluster_changed(ClusterEvent.RESOURCE_CLAIM)
+        elif self.queue.waiting():
+            uids = {objects.uid(pod) for pod in pods}
+            self.queue.move(lambda queued: queued.info.uid in uids)
+
+    def cluster_changed(self, event: ClusterEvent) -> None:
         self._moved((ClusterChange(event),))
 
     # ---- the loop
@@ -362,7 +374,7 @@ class Scheduler:
             self._refused(queued, found, reserved)
         else:
             self.decisions.placed(info.uid, found.node, found.merits)
-            self._background(self._bind(profile, queued, found, reserved))
+            self.background(self._bind(profile, queued, found, reserved))
 
     def _reserve(self, profile: Profile, info: PodInfo, placement: Placement) -> Status | WaitingPod | None:
         """Reserve and Permit belong to the cycle: the next pod sees what this one took, and that it waits."""
@@ -394,9 +406,10 @@ class Scheduler:
 
     def _say_why(self, info: PodInfo, reason: str, message: str) -> None:
         self._recorder_for(info).event(info.pod, WARNING, "FailedScheduling", message, action="Scheduling")
-        self._background(self._set_condition(info, reason, message))
+        self.background(self._set_condition(info, reason, message))
 
-    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Goes on beside the scheduling, and ends with it."""
         self._tasks[asyncio.get_running_loop().create_task(self._until_done(work))] = None
 
     async def _until_done(self, work: Coroutine[Any, Any, None]) -> None:
@@ -482,7 +495,7 @@ class Scheduler:
         from controllers.kube_scheduler.preemption.eviction import Evictions
 
         self._evictions_begun = True
-        return Evictions(self.cache, self._writer, self._recorder_for, self._background, lambda: self._moved(_ROOM_WAS_MADE))
+        return Evictions(self.cache, self._writer, self._recorder_for, self.background, lambda: self._moved(_ROOM_WAS_MADE))
 
     async def _set_condition(self, info: PodInfo, reason: str, message: str) -> None:
         present = self._pods.get(info.key)

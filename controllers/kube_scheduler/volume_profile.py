@@ -24,10 +24,10 @@ async def load(client: Client, informers: InformerFactory, clock: Clock, schedul
     cache = VolumeCache(informers)
     await cache.start(
         scheduler.claims_changed,
-        lambda: scheduler.storage_changed(ClusterEvent.PERSISTENT_VOLUME),
-        lambda: scheduler.storage_changed(ClusterEvent.STORAGE_CLASS),
-        lambda: scheduler.storage_changed(ClusterEvent.CSI_NODE),
-        lambda: scheduler.storage_changed(ClusterEvent.VOLUME_ATTACHMENT_DELETE),
+        lambda: scheduler.cluster_changed(ClusterEvent.PERSISTENT_VOLUME),
+        lambda: scheduler.cluster_changed(ClusterEvent.STORAGE_CLASS),
+        lambda: scheduler.cluster_changed(ClusterEvent.CSI_NODE),
+        lambda: scheduler.cluster_changed(ClusterEvent.VOLUME_ATTACHMENT_DELETE),
     )
     return partial(add, cache=cache, client=client, clock=clock)
 

@@ -21,19 +21,12 @@ from controllers.kubelet.heartbeat import Heartbeats
 from controllers.kubelet.kubelet import Kubelet
 from controllers.kubelet.node_config import NodeConfig, StaticPod, StaticPodState
 from controllers.kubelet.references import (
-    ATTACHMENT,
-    CLAIM,
     CONFIG_MAP,
-    DRIVER,
-    ENDPOINT_SLICE,
-    NAMESPACE,
-    NETWORK_POLICY,
+    LATER,
     OF_THE_NETWORK,
     POD,
     RUNTIME_CLASS,
-    SECRET,
     SERVICE,
-    VOLUME,
     Lookup,
     Missing,
     kinds_of,
@@ -44,22 +37,15 @@ from controllers.kubelet.simulated_runtime import SimulatedRuntime
 from controllers.kubelet.stages import DEFAULT_PROFILE, Stages
 from controllers.kubelet.static_pods import StaticPodRunner
 from controllers.kubelet.status_writer import StatusWriter
-from controllers.runtime.attachments import CSI_DRIVERS, VOLUME_ATTACHMENTS
 from controllers.runtime.events import EventRecorder
 from controllers.runtime.informer import Change, Informer, InformerFactory
-from controllers.runtime.volumes import PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES
 from kctl.apimachinery import objects, status, user
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import (
     CONFIG_MAPS,
-    ENDPOINT_SLICES,
-    NAMESPACES,
     NODES,
     PODS,
-    SECRETS,
-    SERVICES,
-    built_in,
 )
 from kctl.apimachinery.user import User
 from kctl.client.client import Client
@@ -76,20 +62,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KubeletFleet", "NodeConfig", "StaticPod", "StaticPodState"]
 _log = logging.getLogger(__name__)
-
-_LATER = {
-    SECRET: SECRETS,
-    CLAIM: PERSISTENT_VOLUME_CLAIMS,
-    VOLUME: PERSISTENT_VOLUMES,
-    DRIVER: CSI_DRIVERS,
-    ATTACHMENT: VOLUME_ATTACHMENTS,
-    SERVICE: SERVICES,
-    ENDPOINT_SLICE: ENDPOINT_SLICES,
-    NETWORK_POLICY: built_in("networking.k8s.io/v1", "NetworkPolicy"),
-    NAMESPACE: NAMESPACES,
-    RUNTIME_CLASS: built_in("node.k8s.io/v1", "RuntimeClass"),
-}
-"""Caches that are filled when a pod first needs them."""
 
 
 class KubeletFleet:
@@ -241,7 +213,7 @@ class KubeletFleet:
                 kubelet.pod_removed(old)
             spec = new["spec"]
             looks_new = spec.get("volumes") is not self._plain[0] or spec["containers"] is not self._plain[1]
-            if looks_new and len(self._caches) <= len(_LATER) and not kubelet.runs(new) and (kinds := self._lacking(new)):
+            if looks_new and len(self._caches) <= len(LATER) and not kubelet.runs(new) and (kinds := self._lacking(new)):
                 self._fetch(kinds, new)
             elif not self._held or not self._hold(new):
                 kubelet.pod_changed(new)
@@ -278,7 +250,7 @@ class KubeletFleet:
             self._spawn(self._fill(missing))
 
     async def _fill(self, kinds: Sequence[str]) -> None:
-        informers = {kind: self._informers.informer(_LATER[kind]) for kind in kinds}
+        informers = {kind: self._informers.informer(LATER[kind]) for kind in kinds}
         await self._informers.start()
         for kind, informer in informers.items():
             informer.add_handler(partial(self._appeared, kind))
@@ -349,7 +321,7 @@ class KubeletFleet:
             self._filling.update(missing)
             await self._fill(missing)
         for kind in OF_THE_NETWORK:  # which another pod may be waiting for
-            await self._informers.informer(_LATER[kind]).wait_for_sync()
+            await self._informers.informer(LATER[kind]).wait_for_sync()
 
     def _wait_for(self, missing: Missing, worker: Waiter) -> None:
         self._waiting.setdefault((missing.kind, missing.key), {})[worker.uid] = worker

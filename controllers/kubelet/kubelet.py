@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from controllers.kubelet import admission, node_behaviour, node_status
 from controllers.kubelet.context import KubeletContext
@@ -19,7 +19,15 @@ from kctl.apimachinery.resources import NODES
 from kctl.apimachinery.status import AlreadyExists, Conflict
 from kctl.client.client import Client
 
+if TYPE_CHECKING:
+    from controllers.kubelet.pressure import Evictions
+
 _log = logging.getLogger(__name__)
+_PRESSURE_EVENTS = {
+    "memory": ("NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
+    "disk": ("NodeHasDiskPressure", "NodeHasNoDiskPressure"),
+    "pid": ("NodeHasInsufficientPID", "NodeHasSufficientPID"),
+}
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 
 
@@ -54,6 +62,8 @@ class Kubelet:
         self._reported: Object | None = None
         """The node's status that was found to be right."""
         self._state = node_behaviour.RUNNING
+        self._pressures: tuple[str, ...] = ()
+        self._evictions: Evictions | None = None
         self._annotations: Mapping[str, str] = {}
         self._spawn = spawn
         self._recorder = recorder
@@ -100,7 +110,9 @@ class Kubelet:
     def _node_status(self) -> Object:
         ready = self._state != node_behaviour.NOT_READY
         old = objects.status(self.node)
-        return node_status.status(self.config, self.address, self.runtime, self.context.stamp(), old, ready=ready)
+        return node_status.status(
+            self.config, self.address, self.runtime, self.context.stamp(), old, ready=ready, pressures=self._pressures
+        )
 
     @property
     def has_to_report(self) -> bool:
@@ -139,6 +151,8 @@ class Kubelet:
             self.node_event("Warning", "InvalidAnnotation", problem)
         self.pod_defaults = node_behaviour.pod_defaults(node)
         before, self._state = self._state, node_behaviour.kubelet_state(node)
+        if (pressures := node_behaviour.pressures(node)) != self._pressures:
+            self._press(pressures)
         if self._state == before:
             return
         self.paused = self._state == node_behaviour.STOPPED
@@ -146,6 +160,29 @@ class Kubelet:
             self._spawn(self._tell_state(before))
         if self._state == node_behaviour.RUNNING:
             self._serve_held()
+
+    def _press(self, pressures: tuple[str, ...]) -> None:
+        """Something runs out, or does not any more."""
+        from controllers.kubelet import pressure
+
+        before, self._pressures = self._pressures, pressures
+        if self._evictions is None:
+            self._evictions = pressure.Evictions(
+                self.context.clock,
+                lambda: list(self._workers.values()),
+                lambda: self._pressures if not self.paused else (),
+                lambda: self.pod_defaults,
+                self.node_event,
+            )
+        self._spawn(self._tell_pressures(before))
+        self._evictions.begin()
+
+    async def _tell_pressures(self, before: Sequence[str]) -> None:
+        await self.report_status()
+        for kind, (bad, good) in _PRESSURE_EVENTS.items():
+            if (kind in self._pressures) != (kind in before):
+                reason = bad if kind in self._pressures else good
+                self.node_event("Normal", reason, f"Node {self.name} status is now: {reason}")
 
     async def _tell_state(self, before: str) -> None:
         """A kubelet that is back, or lost its runtime, reports at once."""
@@ -205,6 +242,10 @@ class Kubelet:
             worker.terminate()
             return
         refused = admission.problem(pod, objects.labels(self.node), self.name, self._usage)
+        if self._pressures and refused is None:
+            from controllers.kubelet import pressure
+
+            refused = pressure.refused(pod, self._pressures)
         if refused is not None:
             worker.refuse(*refused)
             return
@@ -265,6 +306,8 @@ class Kubelet:
 
     def stop(self) -> None:
         """Containers are left as they are."""
+        if self._evictions is not None:
+            self._evictions.stop()
         for worker in self._workers.values():
             worker.detach()
 

@@ -15,6 +15,8 @@ from kctl.apimachinery.objects import Object
 
 KUBELET = "kctl.dev/kubelet"
 SIMULATED = "kctl.dev/simulated"
+PRESSURE = "kctl.dev/pressure"
+PRESSURES = ("memory", "disk", "pid")
 RUNNING, STOPPED, NOT_READY = "running", "stopped", "not-ready"
 STATES = {
     RUNNING: "as it should be",
@@ -27,6 +29,12 @@ def kubelet_state(node: Object) -> str:
     """`running` where the annotation is missing or cannot be read."""
     state = objects.annotations(node).get(KUBELET, RUNNING)
     return state if state in STATES else RUNNING
+
+
+def pressures(node: Object) -> tuple[str, ...]:
+    """What runs out on the node; nothing where the annotation is missing or cannot be read."""
+    wanted = [word.strip() for word in objects.annotations(node).get(PRESSURE, "").split(",")]
+    return tuple(kind for kind in PRESSURES if kind in wanted) if all(word in PRESSURES for word in wanted) else ()
 
 
 def pod_defaults(node: Object) -> dict[str, str]:
@@ -45,6 +53,9 @@ def node_problems(annotations: Mapping[str, str]) -> list[str]:
     for key, value in _ours(annotations):
         if key == KUBELET:
             problem = "" if value in STATES else f'"{value}" is none of {", ".join(STATES)}'
+        elif key == PRESSURE:
+            unknown = [word.strip() for word in value.split(",") if word.strip() not in PRESSURES]
+            problem = f'"{unknown[0]}" is none of {", ".join(PRESSURES)}' if unknown else ""
         elif key == SIMULATED:
             problem = "" if value in ("true", "false") else f'"{value}" is neither true nor false'
         else:

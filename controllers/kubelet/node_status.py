@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from controllers.kubelet.admission import Requests, amount
@@ -22,6 +23,13 @@ CONDITIONS = (
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
+
+PRESSURES = {
+    "memory": ("MemoryPressure", "True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    "disk": ("DiskPressure", "True", "KubeletHasDiskPressure", "kubelet has disk pressure"),
+    "pid": ("PIDPressure", "True", "KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+}
+"""What a kubelet reports where something runs out."""
 
 NOT_READY = ("Ready", "False", "KubeletNotReady", "[container runtime is down]")
 """What a kubelet reports whose runtime does not answer."""
@@ -100,11 +108,14 @@ def node_info(config: NodeConfig, runtime: ContainerRuntime) -> Object:
 _TIMES = {"lastHeartbeatTime": None, "lastTransitionTime": None}
 
 
-def status(config: NodeConfig, address: str, runtime: ContainerRuntime, now: str, old: Object, *, ready: bool = True) -> Object:
+def status(
+    config: NodeConfig, address: str, runtime: ContainerRuntime, now: str, old: Object, *, ready: bool = True, pressures: Sequence[str] = ()
+) -> Object:
     """The whole status; `old` is the present one, {} at registration. What capacity somebody patched in for extended resources
     (example.com/gpu) stays, and is allocatable."""
     conditions = list(old.get("conditions") or ())
-    for kind, value, reason, message in CONDITIONS if ready else (*CONDITIONS[:-1], NOT_READY):
+    wanted = {each[0]: each for each in (*CONDITIONS, *(PRESSURES[kind] for kind in pressures), *(() if ready else (NOT_READY,)))}
+    for kind, value, reason, message in wanted.values():
         said = {"type": kind, "status": value, "lastHeartbeatTime": now, "lastTransitionTime": now, "reason": reason, "message": message}
         conditions = objects.with_condition(conditions, said)
     extended = {name: value for name, value in (old.get("capacity") or {}).items() if "/" in name}

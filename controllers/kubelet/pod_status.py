@@ -18,7 +18,7 @@ from kctl.apimachinery.objects import Object
 
 _RESIZE_CONDITIONS = ("PodResizePending", "PodResizeInProgress")
 KUBELET_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", *_RESIZE_CONDITIONS)
-_KEPT = ("nominatedNodeName", "qosClass", "resize", "resourceClaimStatuses")
+_KEPT = ("nominatedNodeName", "qosClass", "resize", "resourceClaimStatuses", "extendedResourceClaimStatus")
 
 _Condition = tuple[str, str, str, str]
 """type, status, reason, message"""
@@ -170,7 +170,12 @@ def conditions(worker: PodState, shown: str) -> list[_Condition]:
         resize.append(("PodResizePending", "True", *worker.resize_pending))
     if worker.resizing and not ended:
         resize.append(("PodResizeInProgress", "True", "", ""))
+    evicted: list[_Condition] = []
+    failed, message = worker.failure or ("", "")
+    if failed == "Evicted" and worker.start_time and objects.condition(worker.pod, "DisruptionTarget") is None:
+        evicted.append(("DisruptionTarget", "True", "TerminationByKubelet", message))
     return [
+        *evicted,
         *resize,
         ("PodReadyToStartContainers", "False" if ended else sandbox, "", ""),
         _initialized(worker, shown),

@@ -230,7 +230,7 @@ class PodWorker:
         if missing is not None:
             if missing.message and missing.message != self._told_mount:
                 self._told_mount = missing.message
-                self.event("Warning", "FailedMount", missing.message)
+                self.event("Warning", missing.reason, missing.message)
             self.context.wait_for(missing, self)
             self.changed()
             return

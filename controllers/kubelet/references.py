@@ -9,10 +9,12 @@ from controllers.kubelet.by_template import ByTemplate
 from controllers.runtime import attachments, volumes
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
+from kctl.apimachinery.resources import ENDPOINT_SLICES, NAMESPACES, SECRETS, SERVICES, ResourceType, built_in
 
 CONFIG_MAP = "configmap"
 SECRET = "secret"
 CLAIM = "persistentvolumeclaim"
+RESOURCE_CLAIM = "resourceclaim"
 SERVICE = "service"
 POD = "pod"
 ENDPOINT_SLICE, NETWORK_POLICY, NAMESPACE = "endpointslice", "networkpolicy", "namespace"
@@ -21,6 +23,21 @@ OF_THE_NETWORK = (SERVICE, ENDPOINT_SLICE, NETWORK_POLICY, NAMESPACE)
 RUNTIME_CLASS = "runtimeclass"
 VOLUME, DRIVER, ATTACHMENT = "persistentvolume", "csidriver", "volumeattachment"
 _WORD = {CONFIG_MAP: "ConfigMap", SECRET: "Secret"}
+
+LATER: dict[str, ResourceType] = {
+    SECRET: SECRETS,
+    CLAIM: volumes.PERSISTENT_VOLUME_CLAIMS,
+    VOLUME: volumes.PERSISTENT_VOLUMES,
+    DRIVER: attachments.CSI_DRIVERS,
+    ATTACHMENT: attachments.VOLUME_ATTACHMENTS,
+    RESOURCE_CLAIM: built_in("resource.k8s.io/v1", "ResourceClaim"),
+    SERVICE: SERVICES,
+    ENDPOINT_SLICE: ENDPOINT_SLICES,
+    NETWORK_POLICY: built_in("networking.k8s.io/v1", "NetworkPolicy"),
+    NAMESPACE: NAMESPACES,
+    RUNTIME_CLASS: built_in("node.k8s.io/v1", "RuntimeClass"),
+}
+"""The caches that are filled when a pod first needs them: most clusters of simulated pods never need some of them."""
 
 Lookup = Callable[[str, str], Object | None]
 """(kind, 'namespace/name') to the object."""
@@ -34,10 +51,14 @@ class Missing(NamedTuple):
     key: str
     message: str
     volume: str = ""
+    reason: str = "FailedMount"
+    """Of the event."""
 
 
 def missing_volume(pod: Object, lookup: Lookup) -> Missing | None:
-    """The first volume that cannot be mounted; claims before all others, as a kubelet needs their volumes to begin at all."""
+    """The first device or volume that is not there; claims before all others, as a kubelet needs their volumes to begin at all."""
+    if "resourceClaims" in pod["spec"] and (unprepared := _unprepared_claim(pod, lookup)):
+        return unprepared
     if volumes.has_claims(pod):
         waited_for = _unbound_claim(pod, lookup) or _unattached_volume(pod, lookup)
         if waited_for is not None:
@@ -65,6 +86,28 @@ def _mounted(volumes: Sequence[Object] | None) -> Sequence[tuple[Object, str, st
             if name and not source.get("optional"):
                 found.append((volume, kind, name, source.get("items") or ()))
     return found
+
+
+def _unprepared_claim(pod: Object, lookup: Lookup) -> Missing | None:
+    """A ResourceClaim that is not reserved for the pod yet. Drivers are simulated: what is reserved is prepared."""
+    from controllers.runtime import resource_claims
+
+    for use in resource_claims.uses_of(pod):
+        if not use.claim:
+            continue
+        key = f"{objects.namespace(pod)}/{use.claim}"
+        claim = lookup(RESOURCE_CLAIM, key)
+        if claim is not None and resource_claims.is_reserved_for(pod, claim):
+            continue
+        if claim is None:
+            why = f"failed to fetch ResourceClaim {use.claim} referenced by pod {objects.name(pod)}: "
+            why += f'resourceclaims.resource.k8s.io "{use.claim}" not found'
+        else:
+            who, what = f"{objects.name(pod)} ({objects.uid(pod)})", f"{use.claim} ({objects.uid(claim)})"
+            why = f"pod {who} is not allowed to use ResourceClaim {what}"
+        message = f"Failed to prepare dynamic resources: prepare dynamic resources: {why}"
+        return Missing(RESOURCE_CLAIM, key, message, reason="FailedPrepareDynamicResources")
+    return None
 
 
 def _unbound_claim(pod: Object, lookup: Lookup) -> Missing | None:
@@ -160,6 +203,8 @@ def kinds_of(pod: Object) -> list[str]:
     """Which of the caches that are filled when they are first needed this pod needs: of Secrets, claims, what the network is made of."""
     spec = objects.spec(pod)
     kinds = _kinds_in(spec.get("containers"), spec.get("initContainers"), spec.get("volumes"))
+    if "resourceClaims" in spec:
+        kinds = [*kinds, RESOURCE_CLAIM]
     return [*kinds, CLAIM, VOLUME, DRIVER, ATTACHMENT] if volumes.has_claims(pod) else kinds
 
 

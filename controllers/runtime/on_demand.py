@@ -11,8 +11,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
-from controllers.runtime.informer import Change
+from controllers.runtime.informer import Change, Informer
 from controllers.runtime.manager import ControllerContext, LoopController
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import PODS, ResourceType
@@ -63,7 +64,6 @@ class OnDemand(LoopController):
         self._of = of
         self._pods = pods
         self._at_start = at_start
-        self._last_spec: object = None
         self._controller: LoopController | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted = False
@@ -99,7 +99,7 @@ class OnDemand(LoopController):
             informer.add_handler(self._appeared)
             informer.start()
         if self._pods is not None:
-            self.context.informers.informer(PODS).add_handler(self._pods_changed)
+            new_specs(self.context.informers.informer(PODS)).tell(self._new_spec)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """After what was spawned before it."""
@@ -136,12 +136,41 @@ class OnDemand(LoopController):
         if not self._wanted and (self._of is None or any(new is not None and self._of(new) for _, new in changes)):
             self._wake()
 
-    def _pods_changed(self, changes: Sequence[Change]) -> None:
-        if self._wanted:
-            return
+    def _new_spec(self, pod: Object) -> bool:
+        """Whether others are wanted."""
         assert self._pods is not None
+        if not self._wanted and self._pods(pod):
+            self._wake()
+        return not self._wanted
+
+
+class NewSpecs:
+    """New pods, one of each template, for all who wait for one that concerns them."""
+
+    def __init__(self, pods: Informer) -> None:
+        self._pods = pods
+        self._waiting: list[Callable[[Object], bool]] = []
+        self._last: object = None
+        pods.add_handler(self._changed)
+
+    def tell(self, waiting: Callable[[Object], bool]) -> None:
+        """`waiting` is called with every new spec, also with those that are there already, until it answers False."""
+        if all(waiting(pod) for pod in list(self._pods.list())):
+            self._waiting.append(waiting)
+
+    def _changed(self, changes: Sequence[Change]) -> None:
         for old, new in changes:
-            if old is None and new is not None and new["spec"] is not self._last_spec:
-                self._last_spec = new["spec"]
-                if self._pods(new):
-                    self._wake()
+            if old is None and new is not None and new["spec"] is not self._last:
+                self._last = new["spec"]
+                self._waiting = [waiting for waiting in self._waiting if waiting(new)]
+
+
+_NEW_SPECS: WeakKeyDictionary[Informer, NewSpecs] = WeakKeyDictionary()
+
+
+def new_specs(pods: Informer) -> NewSpecs:
+    """The one of that cache."""
+    found = _NEW_SPECS.get(pods)
+    if found is None:
+        found = _NEW_SPECS[pods] = NewSpecs(pods)
+    return found

@@ -106,7 +106,11 @@ def _retain_keys(out: dict[str, Any], patch: dict[str, Any]) -> None:
 def _delete_from(out: dict[str, Any], key: str, values: Any) -> None:
     if isinstance(out.get(key), list) and isinstance(values, list):
         gone = {identity(item) for item in values}
-        out[key] = [item for item in out[key] if identity(item) not in gone]
+        left = [item for item in out[key] if identity(item) not in gone]
+        if left:
+            out[key] = left
+        else:  # as Go writes a list without items
+            del out[key]
 
 
 def _merge_field(out: dict[str, Any], key: str, value: Any, meta: PatchMeta, order: list[Any] | None) -> None:

@@ -230,10 +230,10 @@ def _check_controllers(value: str | None) -> None:
     """The names are asked for only where there are any: they come with the controllers themselves."""
     if value is None or value == "*":
         return
-    from kctl.daemon.components import unknown_controller
+    from kctl.daemon.components import refused_controller
 
-    if unknown := unknown_controller(value.split(",")):
-        fail(f'invalid --controllers: "{unknown}" is not in the list of known controllers')
+    if why := refused_controller(value.split(",")):
+        fail(f"invalid --controllers: {why}")
 
 
 def _check_components(value: str | None) -> None:

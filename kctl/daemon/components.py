@@ -122,9 +122,19 @@ class KubeSchedulerComponent:
         context, identity = self._context, user.component(self.name)
         async with context.informers(identity) as informers:
             client = context.client_for(identity)
-            self.scheduler = KubeScheduler(client, informers, context.clock, context.randomness(self.name), context.scheduler)
+            randomness = context.randomness(self.name)
+            self.scheduler = KubeScheduler(
+                client, informers, context.clock, randomness, context.scheduler, device_selectors=device_selectors
+            )
             context.api_server.parts.scheduler.answers = self.scheduler.answers
             await self.scheduler.run(ready, stop)
+
+
+def device_selectors(expression: str) -> Callable[[str, Object], bool]:
+    """Imported with the first selector of a device."""
+    from kctl.kube_apiserver.cel.devices import matcher
+
+    return matcher(expression)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +240,11 @@ _AFTER_START_SECONDS = 0.05
 API_SERVER_ALONE: tuple[ComponentMaker, ...] = (EtcdComponent, KubeApiserverComponent)
 
 
-def unknown_controller(wanted: Sequence[str]) -> str:
-    """The first name in a list of `--controllers` that no controller has; '' where there is none."""
+def refused_controller(wanted: Sequence[str]) -> str:
+    """Why a list of `--controllers` cannot be followed; '' where it can."""
     from controllers.kube_controller_manager import main
 
-    return main.unknown_controller(wanted)
+    return main.refused_controller(wanted)
 
 
 CLIENTS_OF_THE_API_SERVER: tuple[ComponentMaker, ...] = (KubeControllerManagerComponent, KubeSchedulerComponent, KubeletComponent)

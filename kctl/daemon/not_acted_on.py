@@ -14,8 +14,6 @@ def _converts_by_webhook(obj: Object) -> bool:
     return ((obj.get("spec") or {}).get("conversion") or {}).get("strategy") == "Webhook"
 
 
-_RESOURCE = "resource.k8s.io"
-
 NOT_ACTED_ON = (
     NotActedOn(
         ("customresourcedefinitions.apiextensions.k8s.io",),
@@ -25,9 +23,5 @@ NOT_ACTED_ON = (
     NotActedOn(
         ("flowschemas.flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io"),
         "API priority and fairness is not applied yet: this object is stored only",
-    ),
-    NotActedOn(
-        (f"resourceclaims.{_RESOURCE}", f"resourceslices.{_RESOURCE}", f"deviceclasses.{_RESOURCE}"),
-        "devices are not allocated yet: this object is stored only",
     ),
 )

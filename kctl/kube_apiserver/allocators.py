@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -36,22 +36,25 @@ class Allocator(Protocol, Generic[Value]):
 class Allocators:
     """The pools that Services take from."""
 
-    cluster_ips: Allocator[str]
+    cluster_ips: ClusterIPs
     node_ports: Allocator[int]
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 class ClusterIPs:
-    """Addresses of the service CIDR. Dynamic ones come from the upper part of the range, as upstream's do, so that fixed ones
-    chosen by hand at its beginning rarely collide."""
+    """Addresses of the service CIDR, and of the ready ServiceCIDRs beside it. Dynamic ones come from the upper part of a range, as
+    upstream's do, so that fixed ones chosen by hand at its beginning rarely collide."""
 
     def __init__(self, cidr: str, randomness: random.Random) -> None:
         self.network = ipaddress.ip_network(cidr)
+        self.more: Callable[[], Sequence[Network]] = lambda: ()
+        """Of ServiceCIDRs of this family, as they are now."""
+        self.is_reserved: Callable[[str], bool] = lambda address: False
+        """Whether somebody has an IPAddress of it."""
         self._randomness = randomness
         self._taken: set[str] = set()
-        size = self.network.num_addresses
-        self._first = 1
-        self._last = size - 2 if self.network.version == 4 else min(size - 1, 1 << 16)
-        self._static = min(max(16, size // 16), 256) if size > 32 else 0
 
     @property
     def family(self) -> str:
@@ -59,9 +62,10 @@ class ClusterIPs:
 
     def contains(self, address: str) -> bool:
         try:
-            return ipaddress.ip_address(address) in self.network
+            wanted = ipaddress.ip_address(address)
         except ValueError:
             return False
+        return wanted in self.network or any(wanted in network for network in self.more())
 
     def allocate(self, preferred: str | None = None, dry_run: bool = False) -> str:
         """`preferred`, or any free address; a dry run keeps nothing. Raises ValueError with the API's words."""
@@ -73,20 +77,34 @@ class ClusterIPs:
     def _check(self, address: str, dry_run: bool) -> str:
         if not self.contains(address):
             raise ValueError(f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {self.network}")
-        if address in self._taken and not dry_run:
+        if (address in self._taken or self.is_reserved(address)) and not dry_run:
             raise ValueError("provided IP is already allocated")
         return address
 
     def _any(self) -> str:
-        low = min(self._first + self._static, self._last)
-        for first, last in ((low, self._last), (self._first, low - 1)):
+        found = self._free(self.network)
+        if found:
+            return found
+        others = (self._free(network) for network in self.more() if network != self.network)
+        found = next((address for address in others if address), "")
+        if not found:
+            raise ValueError(FULL)
+        return found
+
+    def _free(self, network: Network) -> str:
+        """'' where all are taken."""
+        count = network.num_addresses
+        static = min(max(16, count // 16), 256) if count > 32 else 0
+        highest = count - 2 if network.version == 4 else min(count - 1, 1 << 16)
+        low = min(1 + static, highest)
+        for first, last in ((low, highest), (1, low - 1)):
             size = last - first + 1
             start = self._randomness.randrange(size) if size > 0 else 0
             for offset in range(size):
-                address = str(self.network.network_address + first + (start + offset) % size)
-                if address not in self._taken:
+                address = str(network.network_address + first + (start + offset) % size)
+                if address not in self._taken and not self.is_reserved(address):
                     return address
-        raise ValueError(FULL)
+        return ""
 
     def hold(self, value: str) -> None:
         self._taken.add(value)

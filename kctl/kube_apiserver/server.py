@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 _API_SERVICES = ("apiregistration.k8s.io", "apiservices", False)
 
 
+_ADDRESSES_SECONDS = 0.05
+
+
 class ApiServer:
     """`kubelet_connector` may be set any time; without one pods/log answers that the kubelet cannot be reached. Raises ValueError for a
     configuration that cannot be."""
@@ -85,6 +88,7 @@ class ApiServer:
         self._listener: Any = None
         self._flow_schemas: asyncio.Task[None] | None = None
         self._policy_status: asyncio.Task[None] | None = None
+        self._ip_addresses: asyncio.Task[None] | None = None
         self._aggregation: asyncio.Task[None] | None = None
         self._local_services: asyncio.Task[None] | None = None
         self._local_services_settled: asyncio.Future[None] | None = None
@@ -140,12 +144,20 @@ class ApiServer:
         if self.config.bootstrap:
             self.authorization.unsettled[_API_SERVICES[0]] = self._settle_local_services
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
+        self._ip_addresses = asyncio.create_task(self._keep_ip_addresses())
         self._policy_status = asyncio.create_task(self._keep_policy_status())
         self._aggregation = asyncio.create_task(self._keep_aggregator())
         from kctl.kube_apiserver import definitions_follower
 
         self.registry.definitions = self._definitions = definitions_follower.Follower(self.registry)
         await self._definitions.start()
+
+    async def _keep_ip_addresses(self) -> None:
+        """A moment after the start, which need not wait for what loads it."""
+        await self.clock.sleep(_ADDRESSES_SECONDS)
+        from kctl.kube_apiserver import ip_addresses
+
+        await ip_addresses.keep(self.registry, self.parts.allocators.cluster_ips)
 
     async def _keep_policy_status(self) -> None:
         """Waits for the first ValidatingAdmissionPolicy before it loads what checks them."""
@@ -280,6 +292,9 @@ class ApiServer:
         if self._flow_schemas is not None:
             self._flow_schemas.cancel()
             await asyncio.wait({self._flow_schemas})
+        if self._ip_addresses is not None:
+            self._ip_addresses.cancel()
+            await asyncio.wait({self._ip_addresses})
         if self._policy_status is not None:
             await self._policy_status
         if self._aggregation is not None:

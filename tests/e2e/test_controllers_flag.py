@@ -46,4 +46,7 @@ def test_a_controller_that_is_not_wanted_does_not_run(home: Path) -> None:
 def test_unknown_names_are_refused(home: Path) -> None:
     code, error = start(home, "--controllers", "*,-replica-controller")
     assert code == 1 and error == 'error: invalid --controllers: "replica-controller" is not in the list of known controllers\n'
+    code, error = start(home, "--controllers", "*,cloud-node-lifecycle")
+    why = "a simulated cluster has no cloud whose machines could be asked about"
+    assert code == 1 and error == f'error: invalid --controllers: "cloud-node-lifecycle-controller" does not run here: {why}\n'
     assert not (home / "data" / "kctl" / "test").exists()

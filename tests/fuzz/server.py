@@ -64,9 +64,9 @@ class ServerThread:
         return "".join(traceback.format_stack(frame)) if frame is not None else "the thread has ended"
 
     def written_since(self, revision: int) -> list[str]:
-        """Keys that requests have written; the server itself keeps the status of flow schemas, policies and definitions and deletes old
-        events."""
-        own = re.compile("/(flowschemas|events)/")
+        """Keys that requests have written; the server itself keeps the status of flow schemas, policies and definitions, and addresses
+        of Services, and deletes old events."""
+        own = re.compile("/(flowschemas|events|ipaddresses)/")
         log, first = self.store._log, revision - self.store._first + 1
         changed = [(index, event) for index, event in enumerate(log[first:], first) if not own.search(event.key_value.key)]
         return [event.key_value.key for index, event in changed if not _is_status(event.key_value, reversed(log[:index]))]

@@ -224,5 +224,4 @@ class JobController(LoopController):
         condition = conditions.new(conditions.SUSPENDED, reason, text, sync.stamp, "True" if suspended else "False")
         if sync.set_condition(condition):
             self._recorder.event(sync.job, NORMAL, word.capitalize(), text)
-            if not suspended:  # the deadline counts from here
-                sync.set("startTime", sync.stamp)
+            sync.set("startTime", None if suspended else sync.stamp)  # the deadline counts from when it goes on

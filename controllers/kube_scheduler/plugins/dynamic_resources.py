@@ -1,4 +1,4 @@
-"""DynamicResources' words for pods without claims. Resource claims themselves are not allocated: such pods are refused by name."""
+"""DynamicResources' words where no pod has had ResourceClaims yet; devices/plugin.py takes its place with the first that has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class DynamicResources:
 
     def pre_filter(self, state: CycleState, pod: PodInfo, cache: Cache) -> Status | None:
         if pod.pod["spec"].get("resourceClaims"):
-            return unresolvable(self.name, "resource claims are not allocated by this scheduler")
+            return unresolvable(self.name, "resource claims are not allocated by this scheduler")  # in a profile without extensions
         return None
 
     def post_filter(

@@ -59,10 +59,10 @@ class ControllerManager(Component):
 
     def validate(self) -> None:
         super().validate()
-        from kctl.daemon.components import unknown_controller
+        from kctl.daemon.components import refused_controller
 
-        if unknown := unknown_controller(self.controllers):
-            raise CommandError(f'invalid --controllers: "{unknown}" is not in the list of known controllers')
+        if why := refused_controller(self.controllers):
+            raise CommandError(f"invalid --controllers: {why}")
         if self.cluster_cidr:
             import ipaddress
 

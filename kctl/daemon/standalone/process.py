@@ -94,10 +94,11 @@ async def controller_manager(
 async def scheduler(clients: Clients, clock: Clock, randomness: random.Random, stop: asyncio.Event, config: str = "") -> None:
     """kube-scheduler; `config`: the file with its configuration. Raises ValueError for what is wrong in it."""
     from controllers.kube_scheduler.main import KubeScheduler
+    from kctl.daemon.components import device_selectors
 
     configuration = _scheduler_configuration(config) if config else None
     async with clients.informers() as informers:
-        component = KubeScheduler(clients.own, informers, clock, randomness, configuration)
+        component = KubeScheduler(clients.own, informers, clock, randomness, configuration, device_selectors=device_selectors)
         await component.run(partial(_log.info, "kube-scheduler acts"), stop)
 
 

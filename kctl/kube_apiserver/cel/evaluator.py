@@ -114,6 +114,8 @@ def _select(node: Select) -> Eval:
         try:
             return value[field]
         except KeyError:
+            if value.otherwise is not None:
+                return value.otherwise
             raise CelError(f"no such key: {field}") from None
 
     return read
@@ -297,6 +299,8 @@ def _at(value: Any, index: Any) -> Any:
     if isinstance(value, MapValue):
         if isinstance(index, str | int | float | bool) and index in value.entries and _same_kind(index, value.entries):
             return value[index]
+        if value.otherwise is not None and isinstance(index, str):
+            return value.otherwise
         raise CelError(f"no such key: {text_of(index)}")
     raise no_such_overload()
 

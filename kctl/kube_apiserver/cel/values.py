@@ -78,6 +78,8 @@ class MapValue(Mapping[Any, Any]):
     """A map, or an object: the same to CEL but for how a missing key is worded."""
 
     __slots__ = ("entries", "is_object")
+    otherwise: Any = None
+    """What stands at keys that it does not have; None where that is an error."""
 
     def __init__(self, entries: Mapping[Any, Any], *, is_object: bool = False) -> None:
         self.entries = entries

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
+from kctl.apimachinery import status
 from kctl.apimachinery.field_errors import FieldError
 from kctl.apimachinery.field_ownership.tracker import Tracker
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
-from kctl.apimachinery.status import MethodNotSupported
 from kctl.kube_apiserver.caller import Caller
 from kctl.kube_apiserver.columns.columns import Columns
 from kctl.kube_apiserver.custom_resources.columns import columns_of
@@ -181,8 +181,6 @@ class CustomEndpoint(Endpoint):
 
     async def create(self, namespace: str, obj: Object, caller: Caller) -> Object:
         if self.definition.terminating:
-            raise MethodNotSupported(
-                "create not allowed while custom resource definition is terminating",
-                details={"group": self.resource.group, "kind": self.resource.plural},
-            )
+            why = "create not allowed while custom resource definition is terminating"
+            raise status.forbidden(self.resource.group, self.resource.plural, str((obj.get("metadata") or {}).get("name") or ""), why)
         return await super().create(namespace, obj, caller)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controllers.kube_controller_manager import endpoints, endpointslice
-from controllers.kube_controller_manager.main import CONTROLLERS, is_enabled
+from controllers.kube_controller_manager import endpoints, endpointslice, names
+from controllers.kube_controller_manager.main import CONTROLLERS, is_enabled, refused_controller
 from controllers.kube_controller_manager.node_ipam import CidrSet
 from controllers.kube_controller_manager.taint_eviction import seconds_tolerated
 from controllers.runtime import node_taints, pods
@@ -196,3 +198,26 @@ def test_controllers_are_switched_by_name(wanted: tuple[str, ...], expected: boo
 
 def test_names_are_those_the_controllers_carry() -> None:
     assert all(objects and name.endswith("-controller") for name in CONTROLLERS)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        (["*"], ""),
+        (["*", "-job", "-cloud-node-lifecycle-controller", "bootstrapsigner"], ""),
+        (["*", "selinux-warning-controller"], '"selinux-warning-controller" does not run here: simulated nodes have no SELinux'),
+        (
+            ["*", "-validatingadmissionpolicy-status"],
+            '"validatingadmissionpolicy-status-controller" cannot be switched off: kube-apiserver does its work',
+        ),
+        (["*", "-jobs"], '"jobs" is not in the list of known controllers'),
+    ],
+)
+def test_names_of_controllers_that_are_refused(wanted: list[str], why: str) -> None:
+    assert refused_controller(wanted) == why
+
+
+def test_every_name_of_upstream_is_known() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "controllers.md").read_text()
+    listed = set(re.findall(r"^\| `([a-z-]+)`", text, re.MULTILINE))
+    assert listed == {*CONTROLLERS, *names.NOT_RUN, *names.ELSEWHERE} and set(names.ALIASES.values()) <= listed

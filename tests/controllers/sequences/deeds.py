@@ -11,8 +11,10 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, JOBS, NODES, PODS, REPLICA_SETS, STATEFUL_SETS, ResourceType
 from kctl.apimachinery.status import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound
 from kctl.client.client import Client
+from tests.controllers.sequences import wide_deeds
 from tests.controllers.sequences.faults import MortalManager
 from tests.controllers.sequences.invariants import PATIENCE_SECONDS, Witness
+from tests.controllers.sequences.wide_deeds import WideDeeds
 
 SPACE = "random"
 NAMES = ("a", "b", "c")
@@ -25,12 +27,16 @@ Deed = Callable[[], Awaitable[None]]
 
 
 class Deeds:
-    def __init__(self, client: Client, clock: Clock, manager: MortalManager, witness: Witness, chance: random.Random) -> None:
+    def __init__(
+        self, client: Client, clock: Clock, manager: MortalManager, witness: Witness, chance: random.Random, *, wide: bool
+    ) -> None:
+        """`wide`: with more kinds and fields than the seeds of old know, whose sequences stay what they were."""
         self.client = client
         self.clock = clock
         self.manager = manager
         self.witness = witness
         self.chance = chance
+        self.wide = wide
         self.done: list[str] = []
         self._images = 0
         self._late_until = 0.0
@@ -51,6 +57,17 @@ class Deeds:
             (1, self.refuse),
             (1, self.all_well),
         )
+        if wide:
+            more = WideDeeds(self)
+            self._deeds += (
+                (2, more.budget),
+                (4, more.evict),
+                (1, more.quota),
+                (1, more.no_quota),
+                (2, more.suspend),
+                (2, more.partition),
+                (1, more.delete_claim),
+            )
 
     async def run(self, count: int) -> None:
         weights, deeds = zip(*self._deeds, strict=True)
@@ -101,8 +118,9 @@ class Deeds:
 
     def _statefulset(self, app: str) -> Object:
         policy = self.chance.choice(("OrderedReady", "OrderedReady", "Parallel"))
-        more = {"ordinals": {"start": 3}} if self.chance.random() < 0.2 else {}
-        return {**self._replicas(app), "serviceName": "none", "podManagementPolicy": policy, **more}
+        more: Object = {"ordinals": {"start": 3}} if self.chance.random() < 0.2 else {}
+        spec = {**self._replicas(app), "serviceName": "none", "podManagementPolicy": policy, **more}
+        return spec | wide_deeds.stateful_set(self.chance) if self.wide else spec
 
     def _daemonset(self, app: str) -> Object:
         rolling = self.chance.choice(({"maxUnavailable": 1}, {"maxUnavailable": "50%"}, {"maxSurge": 1, "maxUnavailable": 0}))
@@ -115,7 +133,9 @@ class Deeds:
         template = self._template(app, restartPolicy="Never", **more)
         template["metadata"].pop("labels")
         completions = self.chance.choice((1, 3, 8))
-        mode = {"completionMode": "Indexed"} if self.chance.random() < 0.4 else {}
+        mode: Object = {"completionMode": "Indexed"} if self.chance.random() < 0.4 else {}
+        if self.wide:
+            mode |= wide_deeds.job(self.chance, indexed=bool(mode))
         return {
             "completions": completions,
             "parallelism": self.chance.randint(1, 6),
@@ -127,9 +147,10 @@ class Deeds:
     def _cronjob(self, app: str) -> Object:
         policy = self.chance.choice(("Allow", "Forbid", "Replace"))
         job = {**self._job(app), "completions": 2, "parallelism": 2}
+        job.pop("suspend", None)
         return {"schedule": "* * * * *", "concurrencyPolicy": policy, "jobTemplate": {"spec": job}}
 
-    async def _any(self, *resources: ResourceType) -> tuple[ResourceType, Object]:
+    async def any(self, *resources: ResourceType) -> tuple[ResourceType, Object]:
         """Of those that people made. Raises NotFound."""
         found = [
             (resource, obj)
@@ -142,14 +163,14 @@ class Deeds:
         return self.chance.choice(found)
 
     async def scale(self) -> None:
-        resource, obj = await self._any(*SCALED, JOBS)
+        resource, obj = await self.any(*SCALED, JOBS)
         field = "parallelism" if resource is JOBS else "replicas"
         count = self.chance.randint(0, 10)
         await self.client.patch(resource, objects.name(obj), {"spec": {field: count}}, SPACE)
         self.note(f"scale {resource.kind} {objects.name(obj)} to {count}")
 
     async def update(self) -> None:
-        resource, obj = await self._any(DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, CRON_JOBS)
+        resource, obj = await self.any(DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, CRON_JOBS)
         patch: Object = {"spec": {"template": {"spec": {"containers": [self._container()]}}}}
         if resource is CRON_JOBS:
             patch = {"spec": {"suspend": self.chance.random() < 0.5}}
@@ -159,14 +180,14 @@ class Deeds:
         self.note(f"update {resource.kind} {objects.name(obj)}: {_short(patch)}")
 
     async def delete(self) -> None:
-        resource, obj = await self._any(*WORKLOADS)
+        resource, obj = await self.any(*WORKLOADS)
         policy = self.chance.choice(("Background", "Foreground", "Orphan"))
         self.witness.disturbed()
         await self.client.delete(resource, objects.name(obj), SPACE, propagation_policy=policy)
         self.note(f"delete {resource.kind} {objects.name(obj)} ({policy})")
 
     async def delete_pod(self) -> None:
-        _, pod = await self._any(PODS)
+        _, pod = await self.any(PODS)
         grace = self.chance.choice((None, 0, 1))
         self.witness.disturbed()
         await self.client.delete(PODS, objects.name(pod), SPACE, grace_period_seconds=grace)
@@ -258,6 +279,9 @@ class Deeds:
                     await self.client.patch(NODES, name, patch)
             except ApiError as error:
                 self.note(f"restore {name}: {error}")
+        if self.wide:
+            await self.client.delete_collection(wide_deeds.QUOTAS, SPACE)
+            await wide_deeds.resume(self.client, SPACE)
         for cron_job in (await self.client.list(CRON_JOBS, SPACE))["items"]:
             await self.client.patch(CRON_JOBS, objects.name(cron_job), {"spec": {"suspend": True}}, SPACE)
         self.note("restore")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from kctl.apimachinery import objects
+from kctl.apimachinery import labels, objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import DAEMON_SETS, DEPLOYMENTS, JOBS, NODES, PODS, REPLICA_SETS, STATEFUL_SETS, built_in
 from kctl.client.client import Client
 from tests.controllers.sequences.deeds import SPACE
 from tests.controllers.sequences.invariants import controller_uid, is_active, is_ready
 
+_BUDGETS = built_in("policy/v1", "PodDisruptionBudget")
+_CLAIMS = built_in("v1", "PersistentVolumeClaim")
 _REVISIONS = built_in("apps/v1", "ControllerRevision")
 
 
@@ -68,6 +70,11 @@ class Outcome:
             for text in self._job(obj):
                 yield text
         everything = [obj for found in kinds.values() for obj in found] + await self._items(built_in("batch/v1", "CronJob"))
+        for obj in await self._items(_BUDGETS):
+            for text in self._budget(obj):
+                yield text
+        for text in self._claims(kinds["StatefulSet"], await self._items(_CLAIMS)):
+            yield text
         for text in self._orphans(everything, [*self._pods, *sets, *kinds["Job"], *await self._items(_REVISIONS)]):
             yield text
 
@@ -104,10 +111,14 @@ class Outcome:
         if present != expected or len(self._owned(obj)) != wanted:
             yield f"{_name(obj)} wants {expected} and has {present} ready of {len(self._owned(obj))}"
         template = spec["template"]["spec"]["containers"][0]["image"]
-        old = [objects.name(pod) for pod in self._owned(obj) if objects.spec(pod)["containers"][0]["image"] != template]
+        first = start + int(((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0)
+        old = [name for pod in self._owned(obj) if _number(name := objects.name(pod)) >= first and _image(pod) != template]
         if old:
             yield f"{_name(obj)} has old pods: {old}"
-        yield from _says(obj, replicas=wanted, readyReplicas=wanted, availableReplicas=wanted, updatedReplicas=wanted)
+        yield from _says(obj, replicas=wanted, readyReplicas=wanted, availableReplicas=wanted)
+        if first > start:
+            return
+        yield from _says(obj, updatedReplicas=wanted)
         if objects.status(obj).get("currentRevision") != objects.status(obj).get("updateRevision"):
             yield f"{_name(obj)} has not finished its update"
 
@@ -138,6 +149,39 @@ class Outcome:
         if held:
             yield f"{_name(obj)} holds {held} by a finalizer"
 
+    def _budget(self, obj: Object) -> Iterator[str]:
+        """Its count is the one that can be made of the pods."""
+        selector = labels.from_label_selector(objects.spec(obj)["selector"])
+        matching = [pod for pod in self._pods if selector.matches(objects.labels(pod))]
+        chosen = [pod for pod in matching if objects.status(pod)["phase"] not in ("Succeeded", "Failed")]
+        status = objects.status(obj)
+        healthy = sum(map(is_ready, chosen))
+        if chosen and status.get("currentHealthy") != healthy:
+            yield f"{_name(obj)} counts {status.get('currentHealthy')} healthy ones of {healthy}"
+        allowed = max(healthy - int(status.get("desiredHealthy") or 0), 0)
+        if status.get("disruptionsAllowed") != allowed and all(map(controller_uid, chosen)):  # else nobody knows how many there should be
+            yield f"{_name(obj)} allows {status.get('disruptionsAllowed')} instead of {allowed}"
+        if status.get("disruptedPods"):
+            yield f"{_name(obj)} waits for {status['disruptedPods']}"
+
+    def _claims(self, sets: list[Object], claims: list[Object]) -> Iterator[str]:
+        """Each pod has its own, and where they are to be deleted with their pods, no other is left. One that is used stays."""
+        running = {objects.name(pod) for pod in self._pods}
+        for claim in claims:
+            if objects.deletion_timestamp(claim) and objects.name(claim).removeprefix("data-") not in running:
+                yield f"{_name(claim)} is still being deleted: {objects.finalizers(claim)}"
+        present = {objects.name(claim) for claim in claims}
+        for obj in sets:
+            spec = objects.spec(obj)
+            if not spec.get("volumeClaimTemplates"):
+                continue
+            pods = {objects.name(pod) for pod in self._owned(obj)}
+            if missing := sorted(name for name in pods if f"data-{name}" not in present):
+                yield f"{_name(obj)} has no claims for {missing}"
+            kept = {name for name in present if name.startswith(f"data-{objects.name(obj)}-") and name.removeprefix("data-") not in pods}
+            if kept and (spec.get("persistentVolumeClaimRetentionPolicy") or {}).get("whenScaled") == "Delete":
+                yield f"{_name(obj)} has left {sorted(kept)}"
+
     def _orphans(self, owners: list[Object], owned: list[Object]) -> Iterator[str]:
         uids = {objects.uid(owner) for owner in owners}
         for obj in owned:
@@ -146,6 +190,14 @@ class Outcome:
         for pod in self._pods:
             if objects.deletion_timestamp(pod):
                 yield f"{_name(pod)} is still being deleted: {objects.finalizers(pod)}"
+
+
+def _number(pod: str) -> int:
+    return int(pod.rpartition("-")[2])
+
+
+def _image(pod: Object) -> str:
+    return str(objects.spec(pod)["containers"][0]["image"])
 
 
 def _name(obj: Object) -> str:

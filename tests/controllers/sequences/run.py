@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from controllers.kubelet.node_config import NodeConfig
 from kctl.apimachinery import virtual_time
 from kctl.apimachinery.clock import VirtualClock
-from kctl.apimachinery.resources import NAMESPACES, PODS
+from kctl.apimachinery.resources import NAMESPACES, PODS, built_in
 from kctl.apimachinery.status import NotFound
 from kctl.client.client import Client
 from kctl.daemon.components import API_SERVER_ALONE, KubeletComponent, KubeSchedulerComponent
@@ -20,6 +20,7 @@ from tests.controllers.sequences.invariants import Witness
 from tests.controllers.sequences.outcome import Outcome
 
 NODES = ("n0", "n1", "n2", "n3")
+_VOLUMES = built_in("v1", "PersistentVolume")
 _ROUND_SECONDS = 30.0
 _ROUNDS = 60
 """Half an hour: back-offs of Jobs, evictions after five minutes, watches that are tried again."""
@@ -37,11 +38,11 @@ class Report:
         return "\n".join((f"seed {self.seed}:", *(f"  {each}" for each in self.deeds), *(f"  BROKEN {each}" for each in self.broken)))
 
 
-def run(seed: int, deeds: int) -> Report:
-    return virtual_time.run(_sequence(seed, deeds), limit_seconds=_LONGEST_SECONDS)
+def run(seed: int, deeds: int, *, wide: bool = False) -> Report:
+    return virtual_time.run(_sequence(seed, deeds, wide), limit_seconds=_LONGEST_SECONDS)
 
 
-async def _sequence(seed: int, count: int) -> Report:
+async def _sequence(seed: int, count: int, wide: bool) -> Report:
     clock, store = VirtualClock(), MemoryStore()
     witness = Witness(clock)
     store.listen("", witness)
@@ -51,7 +52,7 @@ async def _sequence(seed: int, count: int) -> Report:
         client, manager = plane.client(), plane.component(MortalManager)
         await client.create(NAMESPACES, {"metadata": {"name": SPACE}})
         await clock.step(2)
-        deeds = Deeds(client, clock, manager, witness, random.Random(f"{seed}/deeds"))
+        deeds = Deeds(client, clock, manager, witness, random.Random(f"{seed}/deeds"), wide=wide)
         await deeds.run(count)
         await deeds.restore(NODES)
         report.deeds = deeds.done
@@ -84,5 +85,7 @@ async def _emptied(clock: VirtualClock, client: Client, store: MemoryStore) -> l
             break
     left = (await store.range("/registry/", "/registry0")).key_values
     found = [f"{each.key} is left" for each in left if f"/{SPACE}/" in each.key or each.key.endswith(f"/{SPACE}")]
+    volumes = (await client.list(_VOLUMES))["items"]
+    found += [f"PersistentVolume {volume['metadata']['name']} is left" for volume in volumes]
     pods = (await client.list(PODS, ""))["items"]
     return found + [f"Pod {pod['metadata']['name']} is left" for pod in pods if pod["metadata"]["namespace"] == SPACE]

@@ -105,9 +105,9 @@ async def test_components_are_not_warned(server: ApiServer) -> None:
 @pytest.mark.parametrize(
     ("group", "plural", "namespace", "rest"),
     [
-        ("resource.k8s.io", "deviceclasses", "", {"spec": {}}),
+        ("flowcontrol.apiserver.k8s.io", "flowschemas", "", {"spec": {"priorityLevelConfiguration": {"name": "workload-low"}}}),
     ],
-    ids=["deviceclasses"],
+    ids=["flowschemas"],
 )
 async def test_whole_kinds_over_http(server: ApiServer, group: str, plural: str, namespace: str, rest: dict[str, Any]) -> None:
     """A read is no reason to warn."""

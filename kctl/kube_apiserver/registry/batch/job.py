@@ -70,7 +70,10 @@ class JobStrategy(rules.WorkloadStrategy):
         if spec.get("manualSelector"):
             return
         template_meta = spec["template"].setdefault("metadata", {})
+        defaulted = bool(meta.get("labels")) and meta["labels"] is template_meta.get("labels")
         own = template_meta["labels"] = dict(template_meta.get("labels") or {})
+        if defaulted:
+            meta["labels"] = own
         for key in (LEGACY_NAME_LABEL, NAME_LABEL):
             own.setdefault(key, meta.get("name") or "")
         for key in (LEGACY_UID_LABEL, UID_LABEL):
@@ -112,10 +115,11 @@ class JobStrategy(rules.WorkloadStrategy):
 
 
 def _default_labels(obj: Object) -> None:
-    """Upstream defaults them when it reads a Job back from the store, so what would not be stored gets none."""
+    """Upstream defaults them when it reads a Job back from the store, so what would not be stored gets none. Until then they are the
+    template's very own: what is added there belongs to the Job too."""
     own = rules.template_labels(obj["spec"].get("template"))
     if own and not obj["metadata"].get("labels") and not validate_labels(own, ""):
-        obj["metadata"]["labels"] = dict(own)
+        obj["metadata"]["labels"] = own
 
 
 def _spec_errors(spec: Mapping[str, Any]) -> list[FieldError]:

@@ -59,7 +59,8 @@ async def test_deleting_a_definition_waits_for_the_finalizers_of_its_objects() -
         assert held["metadata"]["deletionTimestamp"]
         assert (await conditions(call, f"widgets.{GROUP}"))["Terminating"][:2] == ("True", "InstanceDeletionInProgress")
         refused = await call("POST", call.path(), widget("late"))
-        assert (refused.status, refused.json()["message"]) == (405, "create not allowed while custom resource definition is terminating")
+        why = f'widgets.{GROUP} "late" is forbidden: create not allowed while custom resource definition is terminating'
+        assert (refused.status, refused.json()["message"]) == (403, why)
         assert (await call("GET", f"/apis/{GROUP}/v1")).json()["resources"][0]["verbs"] == [
             "delete",
             "deletecollection",
