@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -30,6 +31,16 @@ def pytest_sessionfinish() -> None:
     """Workers end without running what is registered for their exit."""
     if "tests.contract.etcd_server" in sys.modules:
         sys.modules["tests.contract.etcd_server"].end_shared_member()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def temporary_files_are_the_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests, clients' libraries and commands leave in the folder for temporary files goes with those of the third last run."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = str(tmp_path_factory.getbasetemp())
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
 
 
 @pytest.fixture(autouse=True)

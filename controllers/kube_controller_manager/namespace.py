@@ -19,7 +19,7 @@ from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import NAMESPACES, PODS, ResourceType
 from kctl.apimachinery.status import ApiError, Conflict, MethodNotSupported, NotFound
 from kctl.apimachinery.times import rfc3339
-from kctl.client.discovery import discover, preferred
+from kctl.client.discovery import discover_all, preferred
 from kctl.client.errors import ConnectionFailed
 
 _FINALIZER = "kubernetes"
@@ -47,11 +47,12 @@ class _Remains:
         self.content: Counter[str] = Counter()
         self.finalizers: Counter[str] = Counter()
         self.failures: list[str] = []
-        self.unknown = ""
+        self.unknown: list[str] = []
+        """Why not all kinds could be found."""
 
     @property
     def nothing(self) -> bool:
-        return not (self.pods or self.kinds is None or self.kinds or self.failures)
+        return not (self.pods or self.kinds is None or self.kinds or self.failures or self.unknown)
 
     def next_look_seconds(self) -> float:
         self.looks += 1
@@ -103,16 +104,19 @@ class NamespaceController(LoopController):
             remains.pods = bool(await self._what_is_left(namespace, [PODS], remains))
             if remains.pods:
                 return
-        if remains.kinds is None:
+        if remains.kinds is None or remains.unknown:
             await self._find_kinds(remains)
         if remains.kinds is not None:
             remains.kinds = await self._what_is_left(namespace, remains.kinds, remains)
 
     async def _find_kinds(self, remains: _Remains) -> None:
         try:
-            remains.kinds, remains.unknown = deletable(await discover(self._client.transport)), ""
+            found = await discover_all(self._client.transport)
         except (ApiError, ConnectionFailed) as error:
-            remains.unknown = str(error)
+            remains.unknown = [str(error)]
+        else:
+            remains.kinds = deletable(found.types)
+            remains.unknown = [f"{version}: stale GroupVersion discovery: {version}" for version in sorted(found.stale)]
 
     async def _what_is_left(self, namespace: str, kinds: Sequence[ResourceType], remains: _Remains) -> list[ResourceType]:
         """Deletes everything of these kinds; those of which something is left."""
@@ -183,7 +187,8 @@ def _conditions(before: Sequence[dict[str, Any]], remains: _Remains, now: str) -
         ("GroupVersionParsingFailure", "", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
     ]
     if remains.unknown:
-        told[0] = ("DiscoveryFailure", "x", "DiscoveryFailed", f"Discovery failed for some groups, 1 failing: {remains.unknown}")
+        why = f"unable to retrieve the complete list of server APIs: {', '.join(remains.unknown)}"
+        told[0] = ("DiscoveryFailure", "x", "DiscoveryFailed", f"Discovery failed for some groups, {len(remains.unknown)} failing: {why}")
     if failures:
         text = f"Failed to delete all resource types, {len(remains.failures)} remaining: {failures}"
         told.append(("ContentFailure", "x", "ContentDeletionFailed", text))

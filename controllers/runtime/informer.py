@@ -164,6 +164,7 @@ class Informer:
                 self._listed_by_watch = False
             else:
                 await self._follow(events, initial=True)
+                self._listed_by_watch = bool(self._last_revision)  # or it ended before the present state was complete
                 return
         answer = await self._client.list(self.resource)
         api_version, kind = self.resource.api_version, self.resource.kind

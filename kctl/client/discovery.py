@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kctl.apimachinery.json_reading import read_json
 from kctl.apimachinery.resources import BUILT_IN, ResourceType, Subresource
@@ -154,14 +154,27 @@ _STABLE_BUILT_IN: Final = tuple(resource for resource in BUILT_IN if _STABLE.ful
 _BUILT_IN_NAMES: Final = frozenset(name for resource in BUILT_IN for name in (resource.plural, resource.singular, *resource.short_names))
 
 
+class Discovered(NamedTuple):
+    types: list[ResourceType]
+    stale: tuple[str, ...]
+    """Group versions of extension API servers that do not answer just now: of these there may be other resources than `types` says."""
+
+
 async def discover(transport: Transport) -> list[ResourceType]:
     """Aggregated discovery, or group by group from a server without it."""
+    return (await discover_all(transport)).types
+
+
+async def discover_all(transport: Transport) -> Discovered:
+    """As `discover`, for those who must know whether that is all."""
     types: list[ResourceType] = []
+    stale: tuple[str, ...] = ()
     for path in ("/api", "/apis"):
         body = await _body(transport, path)
         known = _aggregated(body)
-        types += known if known is not None else await _legacy(transport, path, _read(body))
-    return types
+        types += known[0] if known is not None else await _legacy(transport, path, _read(body))
+        stale += known[1] if known is not None else ()
+    return Discovered(types, stale)
 
 
 async def _body(transport: Transport, path: str) -> bytes:
@@ -184,10 +197,19 @@ def _failure(status: int, body: bytes) -> ApiError:
 
 
 @lru_cache(maxsize=4)
-def _aggregated(body: bytes) -> tuple[ResourceType, ...] | None:
-    """None where it is another kind of document. Controllers ask every half minute, and are told the same."""
+def _aggregated(body: bytes) -> tuple[tuple[ResourceType, ...], tuple[str, ...]] | None:
+    """Types and stale group versions; None where it is another kind of document. Controllers ask every half minute, and are told the
+    same."""
     document = _read(body)
-    return tuple(_discovered_in(document)) if document.get("kind") == "APIGroupDiscoveryList" else None
+    if document.get("kind") != "APIGroupDiscoveryList":
+        return None
+    stale = [
+        f"{group['metadata']['name']}/{version['version']}"
+        for group in document.get("items") or ()
+        for version in group.get("versions") or ()
+        if version.get("freshness") == "Stale"
+    ]
+    return tuple(_discovered_in(document)), tuple(stale)
 
 
 def _discovered_in(document: dict[str, Any]) -> Iterable[ResourceType]:

@@ -4,6 +4,8 @@ and out by reference, watches deliver one batch for each commit."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from importlib import import_module
 from typing import assert_never
 
 from kctl.apimachinery.field_ownership.managed_fields import plain, plain_data
@@ -30,6 +32,9 @@ class InProcessTransport:
         self._program = manager_of(user.name.rpartition(":")[2])
 
     async def request(self, request: ApiRequest) -> ApiResponse:
+        aggregated = self._server.registry.aggregated
+        if aggregated is not None and aggregated.way(request.resource.group, request.resource.version) is not None:
+            return await self._passed_on(request)
         inner = ResourceRequest(
             request.verb,
             self._server.registry.endpoint(request.resource),
@@ -49,6 +54,12 @@ class InProcessTransport:
             case ObjectAnswer() if not request.accept:
                 return ApiResponse(answer.status, answer.object if self._form is CANONICAL else plain(answer.object), inner.warnings)
         return self._answer(inner, answer)
+
+    async def _passed_on(self, request: ApiRequest) -> ApiResponse:
+        """To the extension API server of that group version."""
+        module = await self._server.clock.beside(partial(import_module, "kctl.kube_apiserver.aggregation.in_process"))
+        response: ApiResponse = await module.request(self._server, self._user, request)
+        return response
 
     def _answer(self, request: ResourceRequest, answer: Response) -> ApiResponse:
         match answer:

@@ -27,7 +27,7 @@ from kctl.kube_apiserver.authentication.bootstrap_tokens import BootstrapTokens
 from kctl.kube_apiserver.authentication.service_account_tokens import ServiceAccountTokens
 from kctl.kube_apiserver.authorization.authorization import Authorization
 from kctl.kube_apiserver.authorization.settling import Settling
-from kctl.kube_apiserver.caller import CANONICAL, WIRE
+from kctl.kube_apiserver.caller import CANONICAL, WIRE, Body
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.filters.max_in_flight import InFlight
 from kctl.kube_apiserver.handler_chain import build_handler_chain, build_in_process_chain
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from kctl.kube_apiserver.housekeeping import Housekeeping
     from kctl.kube_apiserver.storage import Etcd
     from kctl.kube_apiserver.streaming.dialing import Dialer
+
+_API_SERVICES = ("apiregistration.k8s.io", "apiservices", False)
 
 
 class ApiServer:
@@ -82,6 +84,8 @@ class ApiServer:
         self._flow_schemas: asyncio.Task[None] | None = None
         self._policy_status: asyncio.Task[None] | None = None
         self._aggregation: asyncio.Task[None] | None = None
+        self._local_services: asyncio.Task[None] | None = None
+        self._local_services_settled: asyncio.Future[None] | None = None
         self._definitions: Follower | None = None
         self.bound_port = 0
         self._housekeeping: Housekeeping | None = None
@@ -127,6 +131,8 @@ class ApiServer:
 
         if self.config.bootstrap and self.authorization.is_rbac:
             self._roles = Settling(self.registry, self.authorization)
+        if self.config.bootstrap:
+            self.authorization.unsettled[_API_SERVICES[0]] = self._settle_local_services
         self._flow_schemas = asyncio.create_task(flow_schema_conditions.keep(self.registry))
         self._policy_status = asyncio.create_task(self._keep_policy_status())
         self._aggregation = asyncio.create_task(self._keep_aggregator())
@@ -148,13 +154,16 @@ class ApiServer:
     async def _keep_aggregator(self) -> None:
         """Waits for the first APIService of an extension API server before it loads what leads there. Such servers read at their start how
         they know this one, before there is an APIService."""
-        cache = self.storage.cache("apiregistration.k8s.io", "apiservices", False)
+        cache = self.storage.cache(*_API_SERVICES)
         watcher = cache.subscribe(None, "")
         if self.config.requestheader_client_ca:
             from kctl.kube_apiserver.aggregation import authentication
 
             await authentication.publish(self.registry)
         seen: Sequence[Object] = [entry.object for entry in cache.entries.values()]
+        if self.config.bootstrap and any(obj["spec"].get("service") and obj["metadata"].get("labels") for obj in seen):
+            await self._settled()  # a server that starts serves its own groups itself
+            seen = [entry.object for entry in cache.entries.values()]
         while not any(obj["spec"].get("service") for obj in seen):
             batch = await watcher.next()
             if batch is None:
@@ -162,6 +171,27 @@ class ApiServer:
             seen = [change.entry.object for change in batch]
         module = await self.clock.beside(partial(import_module, "kctl.kube_apiserver.aggregation.aggregator"))
         await module.Aggregator(self.registry).run(watcher)
+
+    def _settle_local_services(self, verb: str, form: Body) -> Awaitable[None] | None:
+        """The first who asks for APIServices, components excepted, has those made that this server keeps."""
+        return asyncio.shield(self._settled()) if form is not CANONICAL else None
+
+    def _settled(self) -> asyncio.Future[None]:
+        if self._local_services_settled is None:
+            loop = asyncio.get_running_loop()
+            self._local_services_settled = loop.create_future()
+            self._local_services = loop.create_task(self._keep_local_services(self._local_services_settled), name="APIServices")
+        return self._local_services_settled
+
+    async def _keep_local_services(self, settled: asyncio.Future[None]) -> None:
+        try:
+            module = await self.clock.beside(partial(import_module, "kctl.kube_apiserver.aggregation.local_services"))
+            services = module.LocalServices(self.registry)
+            await services.settle()
+        finally:
+            self.authorization.unsettled.pop(_API_SERVICES[0], None)
+            settled.set_result(None)
+        await services.follow()
 
     def transport(self, user: User) -> Transport:
         """The in-process way in for what a person wrote: bodies are checked as over HTTPS."""
@@ -244,6 +274,8 @@ class ApiServer:
             await self._policy_status
         if self._aggregation is not None:
             await self._aggregation
+        if self._local_services is not None:
+            await self._local_services
         if self._definitions is not None:
             await self._definitions.stop()
         if self._listener is not None:

@@ -14,7 +14,7 @@ from kctl.apimachinery import objects
 from kctl.apimachinery.user import ADMIN, SYSTEM_AUTHENTICATED, User
 from kctl.daemon import pki
 from tests.conformance.extension_server import API_SERVICES, GROUP, NAME, ROOT, VERSION, extended
-from tests.conformance.suite import NAMESPACE, STRATEGIC, Suite, selected, suite
+from tests.conformance.suite import CORE, NAMESPACE, STRATEGIC, Suite, selected, suite
 
 pytestmark = pytest.mark.virtual_time
 FLUNDERS = f"{ROOT}/namespaces/default/flunders"
@@ -119,3 +119,44 @@ async def test_objects_live_as_in_any_api(e2e: Suite) -> None:
     assert objects.deletion_timestamp(await e2e.get(f"{FLUNDERS}/a"))
     await e2e.patch(f"{FLUNDERS}/a", {"metadata": {"finalizers": None}})
     await e2e.gone(f"{FLUNDERS}/a", 1)
+
+
+async def test_controllers_see_its_objects(e2e: Suite) -> None:
+    """Namespaces are emptied of them, the garbage collector follows their owners, quotas count them; and a namespace waits while it
+    is not known whether there are some."""
+    quota = f"{CORE}/resourcequotas"
+    await e2e.create(quota, {"metadata": {"name": "q"}, "spec": {"hard": {f"count/flunders.{GROUP}": "5"}}})
+    owner = await e2e.create(f"{CORE}/configmaps", {"metadata": {"name": "owner"}})
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": objects.uid(owner)}
+    await e2e.create(OWN, flunder("free"))
+    await e2e.create(OWN, {**flunder("owned"), "metadata": {"name": "owned", "ownerReferences": [reference]}})
+    await e2e.patch(f"{quota}/q", {"metadata": {"labels": {"look": "again"}}})
+    await e2e.until(f"{quota}/q", lambda found: objects.status(found).get("used") == {f"count/flunders.{GROUP}": "2"}, 320)
+    await e2e.delete(f"{CORE}/configmaps/owner")
+    await e2e.gone(f"{OWN}/owned", 60)
+    await e2e.until(f"{quota}/q", lambda found: objects.status(found).get("used") == {f"count/flunders.{GROUP}": "1"}, 60)
+
+    await e2e.create("/api/v1/namespaces", {"metadata": {"name": "other"}})
+    there = f"{ROOT}/namespaces/other/flunders"
+    await e2e.create(there, flunder("left"))
+    await e2e.patch(f"{there}/left", {"metadata": {"finalizers": ["example.com/wait"]}})
+    await e2e.delete("/api/v1/namespaces/other")
+    remaining = f"Some resources are remaining: flunders.{GROUP} has 1 resource instances"
+
+    def told(kind: str) -> Any:
+        return lambda found: (objects.condition(found, kind) or {}).get("message")
+
+    await e2e.until("/api/v1/namespaces/other", lambda found: told("NamespaceContentRemaining")(found) == remaining, 30)
+    await e2e.patch(f"{there}/left", {"metadata": {"finalizers": None}})
+    await e2e.gone("/api/v1/namespaces/other", 30)
+
+    await e2e.create("/api/v1/namespaces", {"metadata": {"name": "third"}})
+    await e2e.patch(f"{CORE}/services/sample-api", {"spec": {"selector": {"apiserver": "none"}}})
+    await e2e.until(SERVICE, lambda found: not objects.is_condition_true(found, "Available"), 60)
+    await e2e.delete("/api/v1/namespaces/third")
+    version = f"{GROUP}/{VERSION}"
+    why = f"unable to retrieve the complete list of server APIs: {version}: stale GroupVersion discovery: {version}"
+    unknown = f"Discovery failed for some groups, 1 failing: {why}"
+    await e2e.until("/api/v1/namespaces/third", lambda found: told("NamespaceDeletionDiscoveryFailure")(found) == unknown, 30)
+    await e2e.delete(SERVICE)
+    await e2e.gone("/api/v1/namespaces/third", 30)

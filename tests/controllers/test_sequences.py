@@ -8,7 +8,7 @@ import pytest
 
 from tests.controllers.sequences.run import run
 
-SEEDS = (*range(8), 20, 96, 202, 275)
+SEEDS = (*range(8), 20, 96, 202, 275, 309)
 """Some, and some that have found something."""
 
 

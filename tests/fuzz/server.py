@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from kctl.apimachinery.clock import Clock, RealClock, Timer
 from kctl.apimachinery.user import ADMIN
+from kctl.kube_apiserver.caller import WIRE
 from kctl.kube_apiserver.config import ApiServerConfig
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
@@ -75,8 +76,8 @@ class ServerThread:
         config = ApiServerConfig(tokens={TOKEN: ADMIN})
         self.api = ApiServer(self.store, clock=self._clock, randomness=random.Random(1), config=config)
         await self.api.start()
-        if self.api.authorization.unsettled is not None:  # the default roles are written once somebody asks for one
-            await self.api.authorization.unsettled()
+        for settle in list(self.api.authorization.unsettled.values()):  # default roles, APIServices: written once somebody asks for one
+            await (settle("list", WIRE) or asyncio.sleep(0))
         self.port = await self.api.serve("127.0.0.1", 0, None)
 
     async def stop(self) -> None:

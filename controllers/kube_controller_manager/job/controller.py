@@ -180,11 +180,13 @@ class JobController(LoopController):
         """Of a Job that goes on: these pods are not counted."""
         if not doomed:
             return Outcome()
-        await self._tracker.release(doomed)
-        uids = {pod["metadata"]["uid"] for pod in doomed}
-        outcome = await self._control.delete(sync.job, doomed)
-        self._removed(sync, doomed, outcome)
+        uids = await self._tracker.release(doomed, unchanged=True)
+        gone = [pod for pod in doomed if pod["metadata"]["uid"] in uids]
+        outcome = await self._control.delete(sync.job, gone)
+        self._removed(sync, gone, outcome)
         sync.pods = [pod for pod in sync.pods if pod["metadata"]["uid"] not in uids]
+        if len(gone) < len(doomed):  # the rest has changed since it was seen: look again
+            self.loop.enqueue(objects.key(sync.job))
         return outcome
 
     async def _create(self, sync: Sync, count: int) -> tuple[Outcome, float | None]:

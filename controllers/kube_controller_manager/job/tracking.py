@@ -94,17 +94,19 @@ class Tracker:
         sync.job, sync.changed = written, False
         sync.status = dict(objects.status(written))
 
-    async def release(self, counted: Sequence[Object]) -> set[str]:
-        """Removes the finalizer; the uids of those that do not have it any more."""
-        answers = await asyncio.gather(*(self._release(pod) for pod in counted), return_exceptions=True)
+    async def release(self, counted: Sequence[Object], *, unchanged: bool = False) -> set[str]:
+        """Removes the finalizer; the uids of those that do not have it any more. With `unchanged` only where a pod still is as it was
+        seen: one that is let go without being counted might have succeeded since. Raises what the first was answered where none went."""
+        answers = await asyncio.gather(*(self._release(pod, unchanged) for pod in counted), return_exceptions=True)
         failures = [answer for answer in answers if isinstance(answer, BaseException)]
         if failures and len(failures) == len(counted):
             raise failures[0]
         return {pod["metadata"]["uid"] for pod, answer in zip(counted, answers, strict=True) if not isinstance(answer, BaseException)}
 
-    async def _release(self, pod: Object) -> None:
+    async def _release(self, pod: Object, unchanged: bool) -> None:
         name, space, uid = objects.name(pod), objects.namespace(pod), objects.uid(pod)
-        patch = {"metadata": {"uid": uid, "$deleteFromPrimitiveList/finalizers": [rules.FINALIZER]}}
+        meta: Object = {"uid": uid, "$deleteFromPrimitiveList/finalizers": [rules.FINALIZER]}
+        patch = {"metadata": {**meta, "resourceVersion": pod["metadata"]["resourceVersion"]} if unchanged else meta}
         try:
             written = await self._client.patch(PODS, name, patch, space, patch_type=STRATEGIC_MERGE_PATCH)
         except NotFound:

@@ -5,37 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kctl.kube_apiserver.aggregation import priorities
 from kctl.kube_apiserver.aggregation.aggregator import Aggregator
 from kctl.kube_apiserver.aggregation.remote import Remote, ordered
 
 Document = dict[str, Any]
-_OWN = {
-    "apiregistration.k8s.io": 20000,
-    "apps": 17800,
-    "events.k8s.io": 17750,
-    "authentication.k8s.io": 17700,
-    "authorization.k8s.io": 17600,
-    "autoscaling": 17500,
-    "batch": 17400,
-    "certificates.k8s.io": 17300,
-    "networking.k8s.io": 17200,
-    "policy": 17100,
-    "rbac.authorization.k8s.io": 17000,
-    "storage.k8s.io": 16800,
-    "admissionregistration.k8s.io": 16700,
-    "apiextensions.k8s.io": 16700,
-    "scheduling.k8s.io": 16600,
-    "coordination.k8s.io": 16500,
-    "node.k8s.io": 16300,
-    "discovery.k8s.io": 16200,
-    "flowcontrol.apiserver.k8s.io": 16100,
-    "internal.apiserver.k8s.io": 16000,
-    "resource.k8s.io": 15900,
-    "storagemigration.k8s.io": 15800,
-    "metrics.k8s.io": 100,
-}
-"""groupPriorityMinimum of what this server serves itself, as upstream's; of custom resources' groups 1000."""
-_OF_CUSTOM = 1000
 
 
 def _by_group(aggregator: Aggregator) -> dict[str, list[Remote]]:
@@ -70,7 +44,7 @@ def _priority(remotes: list[Remote]) -> int:
 
 def _own_priority(aggregator: Aggregator, group: str) -> int:
     remotes = _by_group(aggregator).get(group)
-    return _priority(remotes) if remotes else _OWN.get(group, _OF_CUSTOM)
+    return _priority(remotes) if remotes else priorities.OF_GROUPS.get(group, priorities.OF_CUSTOM_GROUPS)
 
 
 def _group(group: str, remotes: list[Remote], own: Document | None) -> Document:

@@ -13,6 +13,7 @@ from kctl.apimachinery.user import SYSTEM_NODES, User
 from kctl.kube_apiserver.authorization.attributes import Attributes
 from kctl.kube_apiserver.authorization.authorizer import Always, Authorizer, KnownRules, PrivilegedGroup, Union, Verdict
 from kctl.kube_apiserver.authorization.rbac.authorizer import RbacAuthorizer
+from kctl.kube_apiserver.caller import Body
 from kctl.kube_apiserver.storage import Storage
 
 MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
@@ -20,6 +21,8 @@ MOST_KEYS = 50_000
 _LEASES_GROUP = "coordination.k8s.io"
 Key = tuple[str, tuple[str, ...], str, str, str, str, str]
 """User, groups, verb, API group, resource, subresource, namespace."""
+Settle = Callable[[str, Body], Awaitable[None] | None]
+"""Has the rest stored; what a request of that verb and form is to wait for, None where it need not."""
 
 
 class Authorization:
@@ -43,8 +46,8 @@ class Authorization:
         self.permitted_names: set[tuple[Key, str]] = set()
         """What is allowed for an object of that name: nodes' own leases, which they renew all the time."""
         self._explained: dict[tuple[Key, str, str], Verdict] = {}
-        self.unsettled: Callable[[], Awaitable[None]] | None = None
-        """While the default roles are not all stored: call it to have them stored, and await that."""
+        self.unsettled: dict[str, Settle] = {}
+        """API groups of which not everything is stored yet that the server makes itself."""
 
     def start(self, *, with_defaults: bool) -> None:
         """Once the caches are filled; `with_defaults`: a new cluster is about to get the default roles."""
@@ -75,7 +78,7 @@ class Authorization:
         verdict = self._explained.get(key)
         if verdict is None:
             verdict = self._union.authorize(asked)
-            if verdict.allowed and self.unsettled is None and not asked.fields and SYSTEM_NODES not in user.groups:
+            if verdict.allowed and GROUP not in self.unsettled and not asked.fields and SYSTEM_NODES not in user.groups:
                 if len(self._explained) >= MOST_KEYS:
                     self._explained.clear()
                 self._explained[key] = verdict
@@ -93,7 +96,7 @@ class Authorization:
             return False
         if len(self.permitted) >= MOST_KEYS:
             self.permitted.clear()
-        if self.unsettled is None or group != GROUP:
+        if group not in self.unsettled:
             self.permitted.add((user.name, user.groups, verb, group, resource, subresource, namespace))
         return True
 

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
+from kctl.apimachinery.rbac.names import GROUP
 from kctl.kube_apiserver.authorization.authorization import Authorization
+from kctl.kube_apiserver.caller import Body
 
 if TYPE_CHECKING:
     from kctl.kube_apiserver.authorization.rbac.bootstrap import BootstrapRoles
@@ -21,7 +23,7 @@ class Settling:
         self._authorization = authorization
         self._task: asyncio.Task[None] | None = None
         self._timer = registry.clock.machine.call_later(DELAY_SECONDS, self._begin)
-        authorization.unsettled = self.done
+        authorization.unsettled[GROUP] = self._done
 
     async def stop(self) -> None:
         self._timer.cancel()
@@ -29,8 +31,10 @@ class Settling:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def done(self) -> Awaitable[None]:
-        """Whoever waits may be cancelled without harm to others."""
+    def _done(self, verb: str, form: Body) -> Awaitable[None] | None:
+        """Watches need not wait: they see the default roles come. Whoever waits may be cancelled without harm to others."""
+        if verb == "watch":
+            return None
         self._begin()
         assert self._task is not None
         return asyncio.shield(self._task)
@@ -45,7 +49,7 @@ class Settling:
             bootstrap = await self._registry.clock.beside(_bootstrap)
             await bootstrap(self._registry).run()
         finally:
-            self._authorization.unsettled = None
+            self._authorization.unsettled.pop(GROUP, None)
 
 
 def _bootstrap() -> type[BootstrapRoles]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from kctl.apimachinery.rbac.names import GROUP
 from kctl.kube_apiserver.authorization.authorization import Authorization
 from kctl.kube_apiserver.request import Handler, Request, ResourceRequest
 from kctl.kube_apiserver.response import Response
@@ -22,8 +21,10 @@ def with_authorization(handler: Handler, authorization: Authorization) -> Handle
                 if key in permitted or (permitted_names and (key, request.name) in permitted_names):
                     return handler(request)
                 check_resource(request)
-                if authorization.unsettled is not None and resource.group == GROUP and request.verb != "watch":
-                    return after(authorization.unsettled(), request)  # watches need not wait: they see the default roles come
+                if resource.group in authorization.unsettled:
+                    settled = authorization.unsettled[resource.group](request.verb, request.form)
+                    if settled is not None:
+                        return after(settled, request)
             case _:
                 check(request)
         return handler(request)

@@ -219,7 +219,9 @@ def _named(service: Any, path: str) -> list[FieldError]:
     spec, name = objects.spec(service), objects.name(service)
     wanted = f"{spec.get('version') or ''}.{spec.get('group') or ''}"
     why = f'must be `spec.version+"."+spec.group`: "{wanted}"'
-    return [] if name == wanted else [field_errors.invalid("metadata.name", name, why)]
+    if name == wanted or names.path_segment_name(name):
+        return []
+    return [field_errors.invalid("metadata.name", name, why)]
 
 
 def _legacy_group(spec: Spec, path: str) -> list[FieldError]:
@@ -263,6 +265,7 @@ _CONDITION = struct(field("status", enum=("True", "False", "Unknown")))
 class APIServiceStrategy(RuledStrategy):
     """Registered API group versions (apiregistration.k8s.io)."""
 
+    name_validator = "path_segment"
     allow_unconditional_update = False
     has_generation = False
     rules = struct(_named, field("spec", _API_SERVICE, default={}))

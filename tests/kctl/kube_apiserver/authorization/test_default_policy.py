@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kctl.apimachinery import objects
-from kctl.apimachinery.rbac.names import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
+from kctl.apimachinery.rbac.names import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, GROUP, ROLE_BINDINGS, ROLES
 from kctl.apimachinery.resources import NAMESPACES, NODES, PODS, SECRETS
 from kctl.apimachinery.status import Forbidden
 from kctl.apimachinery.user import SYSTEM_AUTHENTICATED, User, component
@@ -19,14 +19,14 @@ SCHEDULER = component("kube-scheduler")
 
 async def test_they_are_in_force_before_they_are_stored_and_listed_by_whoever_asks() -> None:
     async with cluster() as made:
-        assert made.server.authorization.unsettled is not None
+        assert GROUP in made.server.authorization.unsettled
         assert (await made.as_user(SCHEDULER).list(PODS))["items"] == []
         with pytest.raises(Forbidden, match='User "system:kube-scheduler" cannot list resource "secrets"'):
             await made.as_user(SCHEDULER).list(SECRETS)
         assert not made.server.storage.cache_of(CLUSTER_ROLES).entries
         names = {objects.name(role) for role in (await made.admin.list(CLUSTER_ROLES))["items"]}
         assert names == {name for namespace, name in default_roles() if not namespace}
-        assert made.server.authorization.unsettled is None
+        assert GROUP not in made.server.authorization.unsettled
         assert (await made.as_user(SCHEDULER).list(PODS))["items"] == []
 
 

@@ -23,13 +23,14 @@ from controllers.kubelet.commands.programs.sample_apiserver.resources import (
     validate,
 )
 from controllers.kubelet.commands.programs.sample_apiserver.stored import PREFIX, Change, Storage
-from kctl.apimachinery import fields, json_patch, labels, merge_patch, objects, status, times
+from kctl.apimachinery import field_errors, fields, json_patch, labels, merge_patch, objects, status, times
 from kctl.apimachinery.objects import Object
 
 Waits = float | None
 Doing = Generator[Waits, None, tuple[int, Any]]
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_WATCH_SECONDS = 30.0
+_NO_WATCH_LIST = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
 _TRIES = 10
 _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/merge-patch+json": merge_patch.apply,
@@ -87,6 +88,9 @@ class Endpoint:
     def _watch(self, target: Target, request: Request) -> Doing:
         """Up to the first change, or the timeout: then the stream ends, and clients go on from there."""
         chosen, query = _chosen(request), request.query
+        if "sendInitialEvents" in query:
+            wrong = field_errors.forbidden("sendInitialEvents", _NO_WATCH_LIST)
+            raise status.invalid("meta.k8s.io", "ListOptions", "", [wrong])
         since = query.get("resourceVersion", "0") or "0"
         if not since.isascii() or not since.isdigit() or len(since) > 18:
             raise status.bad_request(f"invalid resource version: {since}")
