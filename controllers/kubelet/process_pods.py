@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,8 @@ HANDLERS = (SIMULATED, PROCESS)
 
 class ProcessPods:
     """`folder` and `isolation` are the runtime's, `images` its map; `default` the handler of pods without a runtimeClassName;
-    `api_server_port` where kube-apiserver listens on this machine, 0 where it does not."""
+    `api_server_port` where kube-apiserver listens on this machine, 0 where it does not; `announce_dns` is told where
+    cluster DNS answers."""
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class ProcessPods:
         default: str = SIMULATED,
         isolation: str = "any",
         api_server_port: Callable[[], int] = lambda: 0,
+        announce_dns: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self._folder = folder
         self._clock = clock
@@ -44,6 +46,7 @@ class ProcessPods:
         self._default = default
         self._isolation = isolation
         self._api_server_port = api_server_port
+        self._announce_dns = announce_dns
         self._runtime: ProcessRuntime | None = None
 
     def concerns(self, pod: Object, lookup: Lookup) -> bool:
@@ -63,7 +66,7 @@ class ProcessPods:
 
     def runtime(self, sources: SandboxSources) -> ProcessRuntime:
         if self._runtime is None:
-            from controllers.kubelet.process_runtime.runtime import ProcessRuntime
+            from controllers.kubelet.process_runtime.runtime import ProcessRuntime, unannounced
 
             self._runtime = ProcessRuntime(
                 self._clock,
@@ -73,6 +76,7 @@ class ProcessPods:
                 self._images,
                 isolation=self._isolation,
                 api_server_port=self._api_server_port,
+                announce_dns=self._announce_dns or unannounced,
             )
         return self._runtime
 

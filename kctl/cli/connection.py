@@ -20,6 +20,7 @@ from kctl.client.kubeconfig import local_cluster as local_cluster_of
 
 if TYPE_CHECKING:
     from kctl.cli.local_cluster import LocalCluster
+    from kctl.client.kubeconfig import ResolvedConfig
     from kctl.client.transport import Transport
 
 
@@ -79,6 +80,20 @@ async def connect(session: Invocation) -> Transport:
         if daemon is not None and configuration.server != daemon.server:
             session.configuration = at_server(configuration, daemon.server)
     return _https(session)
+
+
+def running_configuration(session: Invocation) -> ResolvedConfig:
+    """For who stays connected: the server and the credentials of the cluster in use, which must be up if it is a local one. Raises
+    CommandError."""
+    paths, configuration = _local_cluster(session), session.configuration
+    if paths is None:
+        return configuration
+    from kctl.cli.local_cluster import running
+
+    daemon = running(paths)
+    if daemon is None or not daemon.server:
+        raise CommandError(f'cluster "{paths.name}" is not running: start it with kctl run-cluster')
+    return at_server(configuration, daemon.server)
 
 
 def _https(session: Invocation) -> Transport:

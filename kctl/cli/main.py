@@ -39,6 +39,10 @@ COMMANDS: Final[dict[str, Lazy]] = {
     "run-cluster": _at("run_cluster", CLUSTERS, "Start a local Kubernetes cluster of simulated nodes", "run_cluster"),
     "cluster": _at("cluster", CLUSTERS, "List, inspect, stop and delete local clusters", "cluster"),
     "store": _at("store", CLUSTERS, "Check, compact, copy and move the state of a local cluster", "store"),
+    "controller-manager": _at(
+        "standalone.controller_manager", CLUSTERS, "Run kube-controller-manager alone, for any cluster", "ControllerManager"
+    ),
+    "scheduler": _at("standalone.scheduler", CLUSTERS, "Run kube-scheduler alone, for any cluster", "Scheduler"),
     "create": _at("create.command", BEGINNER, "Create a resource from a file or from stdin", "Create"),
     "expose": _at(
         "expose",

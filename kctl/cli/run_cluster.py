@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     default=None,
     help="Controllers that run, joined by commas: '*' is all, 'foo' the one of that name, '-foo' all but that one. [default: *]",
 )
+@click.option(
+    "--components",
+    default=None,
+    help="Which of kube-controller-manager, kube-scheduler and kubelet run in the cluster, joined by commas: '*' is all, 'foo' the one of "
+    "that name, '-foo' all but that one. [default: *]",
+)
 @click.option("--speed", type=float, default=None, help="How many seconds of the cluster's time pass in one: 60 is a minute. [default: 1]")
 @click.option(
     "--authorization-mode",
@@ -46,9 +52,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--runtime",
-    type=click.Choice(["simulated", "process"]),
+    type=click.Choice(["simulated", "process", "simulated-only"]),
     default=None,
-    help="What pods without a runtimeClassName are: simulated, or processes of this machine. [default: simulated]",
+    help="What pods without a runtimeClassName are: simulated, or processes of this machine; with simulated-only no pod can be a process. "
+    "[default: simulated]",
 )
 @click.option(
     "--image",
@@ -83,6 +90,7 @@ def run_cluster(
     node_pods: int | None,
     control_plane_taint: bool | None,
     controllers: str | None,
+    components: str | None,
     speed: float | None,
     authorization_mode: str | None,
     runtime: str | None,
@@ -119,6 +127,7 @@ def run_cluster(
         "node_pods": node_pods,
         "control_plane_taint": control_plane_taint,
         "controllers": controllers,
+        "components": components,
         "speed": speed,
         "authorization_mode": authorization_mode,
         "runtime": runtime,
@@ -136,6 +145,7 @@ def run_cluster(
     }
     _check_quantities(wanted)
     _check_controllers(controllers)
+    _check_components(components)
     _check_speed(speed)
     _check_authorization_mode(authorization_mode)
     _check_audit_log(wanted)
@@ -198,6 +208,15 @@ def _check_controllers(value: str | None) -> None:
 
     if unknown := unknown_controller(value.split(",")):
         fail(f'invalid --controllers: "{unknown}" is not in the list of known controllers')
+
+
+def _check_components(value: str | None) -> None:
+    from kctl.daemon.config import COMPONENTS, components_of
+
+    try:
+        components_of("*" if value is None else value)
+    except ValueError as error:
+        fail(f'invalid --components: "{error}" is none of {", ".join(COMPONENTS)}')
 
 
 def _check_speed(value: float | None) -> None:

@@ -88,7 +88,8 @@ class _UpgradedConnection:
 
 class HttpsTransport:
     """`server` is a URL, https or http, perhaps with a path prefix. `headers` go with every request. `timeout` in seconds
-    covers an answer's headers and body, not a watch; 0 means none."""
+    covers an answer's headers and body, not a watch; 0 means none. `most_requests` are under way at a time, not counting watches and logs;
+    others wait for their turn. 0 means any number."""
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class HttpsTransport:
         on_warning: Callable[[str], None] | None = None,
         log: Any = None,
         on_date: Callable[[bytes], None] | None = None,
+        most_requests: int = 0,
     ) -> None:
         more = {"Authorization": f"Bearer {token}"} if token else {}
         self._codec = HttpCodec(server, {**(headers or {}), **more}, on_warning, log, on_date)
@@ -109,6 +111,7 @@ class HttpsTransport:
         self._server_name = server_name
         self._timeout = timeout
         self._idle: list[_Connection] = []
+        self._turns = asyncio.Semaphore(most_requests) if most_requests else None
 
     async def close(self) -> None:
         for connection in self._idle:
@@ -116,6 +119,12 @@ class HttpsTransport:
         self._idle.clear()
 
     async def request(self, request: ApiRequest) -> ApiResponse:
+        if self._turns is None or is_stream(request):
+            return await self._request(request)
+        async with self._turns:
+            return await self._request(request)
+
+    async def _request(self, request: ApiRequest) -> ApiResponse:
         sent = self._codec.request(request)
         async with self._failures(sent):
             connection, head = await self._exchange(sent)

@@ -43,6 +43,11 @@ def context_for(config: ResolvedConfig) -> ssl.SSLContext:
     return context
 
 
+def authority(config: ResolvedConfig) -> str:
+    """PEM of the authority that the cluster's entry names, '' where it names none. Raises TlsError."""
+    return _read(config.cluster, "certificate-authority").decode("ascii", errors="replace")
+
+
 def _load_client(context: ssl.SSLContext, user: Mapping[str, Any]) -> None:
     certificate, key = _read(user, "client-certificate"), _read(user, "client-key")
     if not certificate and not key:

@@ -49,17 +49,23 @@ def context_name(cluster: str) -> str:
 
 
 def text(cluster: str, server: str, pki: Pki) -> str:
-    def encoded(name: str) -> str:
-        return base64.b64encode(pki[name].read_bytes()).decode()
+    return text_for(cluster, server, pki, pki["admin.crt"].read_bytes(), pki["admin.key"].read_bytes())
+
+
+def text_for(cluster: str, server: str, pki: Pki, certificate: bytes, key: bytes) -> str:
+    """For whoever has that client certificate."""
+
+    def encoded(data: bytes) -> str:
+        return base64.b64encode(data).decode()
 
     return _TEMPLATE.format(
         cluster=cluster,
         extension=kubeconfig.LOCAL_CLUSTER_EXTENSION,
         name=context_name(cluster),
         server=server,
-        authority=encoded("ca.crt"),
-        certificate=encoded("admin.crt"),
-        key=encoded("admin.key"),
+        authority=encoded(pki["ca.crt"].read_bytes()),
+        certificate=encoded(certificate),
+        key=encoded(key),
     )
 
 

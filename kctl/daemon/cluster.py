@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from kctl.apimachinery import times
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.virtual_time import QuietLoop
-from kctl.daemon import admin_kubeconfig, components, logs, pki, port
+from kctl.daemon import admin_kubeconfig, component_kubeconfigs, components, logs, pki, port
 from kctl.daemon.api_server_config import api_server_config
 from kctl.daemon.clock_file import ClusterClock
 from kctl.daemon.cluster_files import make_private
-from kctl.daemon.component import Seed
-from kctl.daemon.config import ClusterConfig
+from kctl.daemon.component import ComponentMaker, Seed
+from kctl.daemon.config import ClusterConfig, components_of
 from kctl.daemon.control_plane import ControlPlane
 from kctl.daemon.damage import DamagedFile
 from kctl.daemon.lock import ClusterLock
@@ -99,6 +99,7 @@ class Cluster:
             self.url = serving.url
             self._remember(config.starts, serving.port)
             admin_kubeconfig.write(self._paths, self.url, keys)
+            self._leave_to_others(keys)
             lock.publish(self.url, times.rfc3339(self._machine.now()))
             on_ready()
             await plane.wait(stop)
@@ -114,21 +115,25 @@ class Cluster:
         processes = components.Processes(
             self._paths.processes, config.images, config.runtime, api_server_port=lambda: plane.component(SecureServing).port
         )
+        clients: dict[str, ComponentMaker] = {
+            "kube-controller-manager": partial(components.KubeControllerManagerComponent, controllers=config.controllers.split(",")),
+            "kube-scheduler": components.KubeSchedulerComponent,
+            "kubelet": partial(components.KubeletComponent, processes=processes),
+        }
         plane = ControlPlane(
             store,
             clock,
             self._seed,
             simulated_nodes(config, pods),
-            (
-                components.EtcdComponent,
-                serving,
-                partial(components.KubeControllerManagerComponent, controllers=config.controllers.split(",")),
-                components.KubeSchedulerComponent,
-                partial(components.KubeletComponent, processes=processes),
-            ),
+            (components.EtcdComponent, serving, *(clients[name] for name in components_of(config.components))),
             config=_api_server_config(keys, config),
         )
         return plane
+
+    def _leave_to_others(self, keys: pki.Pki) -> None:
+        running = components_of(self._config.components)
+        for name in component_kubeconfigs.write(self._paths, self.url, keys, running, self._machine.now()):
+            self.notices.append(f"{name} does not run in this cluster: whoever is to be it has {self._paths.component_kubeconfig(name)}")
 
     def _keys(self) -> pki.Pki:
         """Of the cluster's authority. New ones make void what a cluster that was started before has given out."""

@@ -26,6 +26,8 @@ FILES = (
     "kubeconfig.new",
     "kubeconfig.tmp",
     "kubeconfig.lock",
+    "kube-controller-manager.kubeconfig",
+    "kube-scheduler.kubeconfig",
     "clock.json.new",
     "clock.json",
     "cluster.json.new",

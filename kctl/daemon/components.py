@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SMALL_CLUSTER_CIDR, SMALL_CLUSTER_NODES = "10.244.0.0/16", 250
 LARGE_CLUSTER_CIDR = "10.128.0.0/9"
 """Each node gets a /24 of it; the large range holds the small one, so that a cluster can grow."""
+SIMULATED_ONLY = "simulated-only"
 RUNTIME_CLASSES = built_in("node.k8s.io/v1", "RuntimeClass")
 
 
@@ -129,7 +130,7 @@ class KubeSchedulerComponent:
 @dataclass(frozen=True, slots=True)
 class Processes:
     """How pods run as processes of this machine: `folder` keeps what is known of them, `images` is a map of full names, `default` the
-    RuntimeClass handler of pods without a class."""
+    RuntimeClass handler of pods without a class, or SIMULATED_ONLY: none may."""
 
     folder: Path
     images: Mapping[str, str] = field(default_factory=dict)
@@ -180,16 +181,22 @@ class KubeletComponent:
         """With the RuntimeClasses by which pods choose."""
         if self._processes is None:
             return None
-        from controllers.kubelet.process_pods import HANDLERS, ProcessPods
+        from controllers.kubelet.process_pods import HANDLERS, SIMULATED, ProcessPods
         from kctl.apimachinery.status import AlreadyExists
 
-        client = self._context.client_for(user.APISERVER)
-        for handler in HANDLERS:
+        given, context = self._processes, self._context
+        client = context.client_for(user.APISERVER)
+        forbidden = given.default == SIMULATED_ONLY
+        for handler in (SIMULATED,) if forbidden else HANDLERS:
             try:
                 await client.create(RUNTIME_CLASSES, runtime_class(handler))
             except AlreadyExists:
                 continue
-        given, context = self._processes, self._context
+        if forbidden:
+            from kctl.daemon.no_processes import forbid
+
+            await forbid(client, given.folder, context.clock)
+            return None
         return ProcessPods(
             given.folder,
             context.clock,
@@ -198,7 +205,13 @@ class KubeletComponent:
             given.default,
             given.isolation,
             given.api_server_port,
+            self._announce_dns,
         )
+
+    async def _announce_dns(self, address: str) -> None:
+        from kctl.daemon.cluster_dns import announce
+
+        await announce(self._context.api_server.registry, address)
 
     def _pod_api(self) -> ApiForPods:
         from kctl.daemon.pod_api import PodApi

@@ -15,7 +15,9 @@ from kctl.daemon.damage import DamagedFile, json_object, read_small
 
 DEFAULT_PORT_OR_FREE = -1
 MAXIMUM_NODES = 20000
-RUNTIMES = ("simulated", "process")
+RUNTIMES = ("simulated", "process", "simulated-only")
+COMPONENTS = ("kube-controller-manager", "kube-scheduler", "kubelet")
+"""Those a cluster can do without, because they run as processes of their own or not at all."""
 AUTHORIZATION_MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 ADVICE = "correct it, or write {{}} into it and give the settings once more: kctl run-cluster --name {name} --nodes ..."
 
@@ -36,6 +38,8 @@ class ClusterConfig:
     control_plane_taint: bool = False
     controllers: str = "*"
     """As kube-controller-manager's flag of that name: names joined by commas, `*` for all, `-name` for all but that one."""
+    components: str = "*"
+    """Which of COMPONENTS run in the cluster's process, in the words of `controllers`."""
     speed: float = 1.0
     """So many seconds of the cluster's time pass in one of the machine's."""
     authorization_mode: str = "Node,RBAC"
@@ -48,7 +52,7 @@ class ClusterConfig:
     audit_log_maxage: int = 0
     audit_log_compress: bool = False
     runtime: str = "simulated"
-    """What pods without a runtimeClassName are: simulated, or process."""
+    """What pods without a runtimeClassName are: simulated, or process; with simulated-only no pod can be a process."""
     images: dict[str, str] = field(default_factory=dict)
     """Full name of an image > the folder that is its root, or "host", for pods that are processes."""
     store: str = ""
@@ -107,6 +111,23 @@ def authorization_modes_valid(value: Any) -> bool:
     return bool(modes) and len(set(modes)) == len(modes) and set(modes) <= set(AUTHORIZATION_MODES)
 
 
+def components_of(value: str) -> tuple[str, ...]:
+    """Those of COMPONENTS that run. Raises ValueError with a name that none has."""
+    wanted = value.split(",")
+    for name in wanted:
+        if name != "*" and name.removeprefix("-") not in COMPONENTS:
+            raise ValueError(name.removeprefix("-"))
+    return tuple(name for name in COMPONENTS if f"-{name}" not in wanted and ("*" in wanted or name in wanted))
+
+
+def _components_valid(value: Any) -> bool:
+    try:
+        components_of(value if _text(value) else "?")
+    except ValueError:
+        return False
+    return True
+
+
 def speed_valid(value: float) -> bool:
     return SLOWEST_SPEED <= value <= FASTEST_SPEED
 
@@ -125,6 +146,7 @@ _VALID: dict[str, Callable[[Any], bool]] = {
     "node_pods": _whole(1, 2**31 - 1),
     "control_plane_taint": lambda value: isinstance(value, bool),
     "controllers": lambda value: isinstance(value, str) and len(value) < 4096,
+    "components": _components_valid,
     "speed": lambda value: type(value) in (int, float) and speed_valid(value),
     "authorization_mode": authorization_modes_valid,
     "audit_policy_file": lambda value: isinstance(value, str),

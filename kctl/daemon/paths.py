@@ -63,6 +63,10 @@ class ClusterPaths(NamedTuple):
     def kubeconfig(self) -> Path:
         return self.directory / "kubeconfig"
 
+    def component_kubeconfig(self, component: str) -> Path:
+        """For a component that runs as a process of its own."""
+        return self.directory / f"{component}.kubeconfig"
+
     @property
     def logs(self) -> Path:
         return self.directory / "logs"

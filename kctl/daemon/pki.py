@@ -166,6 +166,20 @@ def _add_front_proxy(pki: Pki, now: datetime) -> None:
     unfinished.directory.rmdir()
 
 
+def client_certificate(pki: Pki, common_name: str, now: datetime) -> tuple[bytes, bytes]:
+    """PEM of a new certificate for a user of that name, and of its key. Raises DamagedFile where the authority cannot be read."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    pki.check()
+    authority = x509.load_pem_x509_certificate(pki["ca.crt"].read_bytes())
+    authority_key = serialization.load_pem_private_key(pki["ca.key"].read_bytes(), None)
+    assert isinstance(authority_key, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    return _certificate_pem(_certificate(common_name, "", key, authority, authority_key, now, LEAF_DAYS)), _key_pem(key)
+
+
 def _certificate(
     common_name: str,
     organization: str,

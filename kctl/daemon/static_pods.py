@@ -13,7 +13,7 @@ from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.kubernetes_version import KUBERNETES_VERSION
 from kctl.apimachinery.objects import Object
 from kctl.daemon import logs
-from kctl.daemon.config import ClusterConfig
+from kctl.daemon.config import COMPONENTS, ClusterConfig, components_of
 from kctl.daemon.supervisor import ComponentState
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def static_pods(
 
         return StaticPod(manifest(name), state, log)
 
-    return [mirrored(name) for name in SHOWN]
+    running = components_of(config.components)
+    return [mirrored(name) for name in SHOWN if name in running or name not in COMPONENTS]
 
 
 def _state(state: ComponentState | None, restarts: int) -> StaticPodState:

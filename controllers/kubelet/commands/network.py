@@ -160,12 +160,19 @@ class Routes(Protocol):
         ECONNREFUSED for one without endpoints, ETIMEDOUT for one whose policy drops the packets."""
         ...
 
+    def leads_to(self, address: str, port: int, protocol: str, endpoint: tuple[str, int]) -> bool:
+        """Whether that endpoint is one that `service` may still give."""
+        ...
+
     def resolve(self, name: str, type: str) -> list[str]: ...
 
 
 class _NoRoutes:
     def service(self, address: str, port: int, protocol: str, source: Host | None) -> tuple[str, int] | None:
         return None
+
+    def leads_to(self, address: str, port: int, protocol: str, endpoint: tuple[str, int]) -> bool:
+        return False
 
     def resolve(self, name: str, type: str) -> list[str]:
         return []

@@ -5,7 +5,8 @@ The texts are those of kubelet_pods.go and dns.go.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
@@ -14,6 +15,17 @@ CLUSTER_DOMAIN = "cluster.local"
 CLUSTER_DNS = "10.96.0.10"
 NODE_NAMESERVER = "169.254.169.254"
 """Of a simulated node itself: what dnsPolicy Default gives."""
+
+
+class NodeResolver(NamedTuple):
+    """A node's own /etc/resolv.conf."""
+
+    nameservers: Sequence[str] = (NODE_NAMESERVER,)
+    searches: Sequence[str] = ()
+    options: Mapping[str, str] = {}
+
+
+SIMULATED_NODE = NodeResolver()
 _LONGEST_HOSTNAME = 63
 _MOST_NAMESERVERS, _MOST_SEARCHES, _MOST_SEARCH_CHARACTERS = 3, 32, 2048
 _LOCAL = """\
@@ -62,18 +74,19 @@ def hosts(pod: Object, addresses: Sequence[str]) -> str:
     return text
 
 
-def resolv_conf(pod: Object, cluster_dns: Sequence[str]) -> str:
+def resolv_conf(pod: Object, cluster_dns: Sequence[str], node: NodeResolver = SIMULATED_NODE) -> str:
     """/etc/resolv.conf by dnsPolicy and dnsConfig."""
     spec = objects.spec(pod)
     policy = spec.get("dnsPolicy") or "ClusterFirst"
     if policy == "ClusterFirst" and spec.get("hostNetwork"):
         policy = "Default"
-    nameservers, searches, options = [NODE_NAMESERVER], [], {}
+    nameservers, searches, options = list(node.nameservers), list(node.searches), dict(node.options)
     if policy == "None":
-        nameservers = []
+        nameservers, searches, options = [], [], {}
     elif policy in ("ClusterFirst", "ClusterFirstWithHostNet") and cluster_dns:
         zone = f"svc.{CLUSTER_DOMAIN}"
-        nameservers, searches = list(cluster_dns), [f"{objects.namespace(pod)}.{zone}", zone, CLUSTER_DOMAIN]
+        own = [f"{objects.namespace(pod)}.{zone}", zone, CLUSTER_DOMAIN]
+        nameservers, searches = list(cluster_dns), [*own, *(each for each in searches if each not in own)]
         options = {"ndots": "5"}
     config = spec.get("dnsConfig") or {}
     nameservers += [each for each in config.get("nameservers") or () if each not in nameservers]

@@ -23,6 +23,8 @@ class NameSources(Protocol):
 
     def slices_of(self, namespace: str, service: str) -> Collection[Object]: ...
 
+    def has_namespace(self, name: str) -> bool: ...
+
     def slices_at(self, address: str) -> Collection[Object]:
         """By what `slice_addresses` yields."""
         ...
@@ -50,7 +52,7 @@ class ClusterNames:
         if labels == ["dns-version"]:
             return [f'"{SCHEMA_VERSION}"'] if type == "TXT" else []
         if labels[-1] == "pod" and len(labels) == 3 and type in _FAMILIES:
-            return _by_address(labels[0], type)
+            return _by_address(labels[0], type) if self._sources.has_namespace(labels[1]) else []
         if labels[-1] != "svc" or len(labels) < 3:
             return []
         service = self._sources.service(labels[-2], labels[-3])
@@ -58,12 +60,29 @@ class ClusterNames:
             return []
         return self._of_service(service, labels[:-3], type)
 
+    def exists(self, name: str) -> bool:
+        """Whether a full name of the zone has records of any type, or names below it that have: the answer to it is no NXDOMAIN. A
+        headless Service without ready endpoints has none."""
+        name = name.lower().rstrip(".")
+        if name == CLUSTER_DOMAIN:
+            return True
+        labels = name.removesuffix(f".{CLUSTER_DOMAIN}").split(".")
+        if labels[-1] not in ("svc", "pod"):
+            return labels == ["dns-version"]
+        if len(labels) <= 2:
+            return len(labels) == 1 or self._sources.has_namespace(labels[0])
+        if labels[-1] == "pod":
+            return len(labels) == 3 and self._sources.has_namespace(labels[1]) and any(_by_address(labels[0], each) for each in _FAMILIES)
+        service = self._sources.service(labels[-2], labels[-3])
+        return service is not None and any(self._of_service(service, labels[:-3], type) for type in (*_FAMILIES, "SRV", "CNAME"))
+
     # ---- services
 
     def _of_service(self, service: Object, before: list[str], type: str) -> list[str]:
         spec = objects.spec(service)
         if spec.get("type") == "ExternalName":
-            return [f"{str(spec.get('externalName')).rstrip('.')}."] if type == "CNAME" and not before else []
+            target = str(spec.get("externalName")).rstrip(".")
+            return [f"{target}."] if type == "CNAME" and not before and not _is_address(target) else []
         if type == "SRV":
             return self._srv(service, before)
         if type not in _FAMILIES or len(before) > 1:
@@ -123,6 +142,14 @@ class ClusterNames:
                 if owner and normal(own) == address:
                     found.append(f"{host_name(endpoint, own)}.{owner}.{objects.namespace(each)}.svc.{CLUSTER_DOMAIN}.")
         return list(dict.fromkeys(found))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_headless(service: Object) -> bool:

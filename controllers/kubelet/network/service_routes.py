@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import operator
 import os
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ SERVICE_NAME = "kubernetes.io/service-name"
 _NOT_OURS = {"service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"}
 _AFFINITY_SECONDS = 10800.0
 _MOST_AFFINITIES = 100_000
+_MOST_TABLES = 10_000
 _ZONE = "topology.kubernetes.io/zone"
 
 
@@ -45,7 +47,7 @@ def service_addresses(service: Object) -> Iterator[str]:
     spec = objects.spec(service)
     if spec.get("type") == "ExternalName" or objects.labels(service).keys() & _NOT_OURS:
         return
-    for address in (*cluster_addresses(service), *_external_addresses(service)):
+    for address in (*cluster_addresses(service), *external_addresses(service)):
         yield normal(address)
     for port in spec.get("ports") or ():
         if port.get("nodePort"):
@@ -70,7 +72,8 @@ def _balancer_addresses(service: Object) -> list[str]:
     return [str(each["ip"]) for each in ingress if each.get("ip") and each.get("ipMode", "VIP") == "VIP"]
 
 
-def _external_addresses(service: Object) -> list[str]:
+def external_addresses(service: Object) -> list[str]:
+    """externalIPs and those of its load balancer."""
     return [*map(str, objects.spec(service).get("externalIPs") or ()), *_balancer_addresses(service)]
 
 
@@ -135,6 +138,8 @@ class ServiceRoutes:
         self._sources = sources
         self._randomness = randomness
         self._affinities: dict[tuple[str, str, str], tuple[Endpoint, float]] = {}
+        self._tables: dict[tuple[str, str, str, bool], tuple[tuple[Object, ...], list[Endpoint]]] = {}
+        """What the slices of a Service's port were, and what they came to."""
 
     def service(self, address: str, port: int, protocol: str, source: Host | None) -> tuple[str, int] | None:
         """(address, port) of the endpoint; None where the address is no Service's. Raises OSError ECONNREFUSED, ETIMEDOUT."""
@@ -156,6 +161,15 @@ class ServiceRoutes:
                     return chosen.address, chosen.port
         return None
 
+    def leads_to(self, address: str, port: int, protocol: str, endpoint: tuple[str, int]) -> bool:
+        """Whether that endpoint, (address, port), is one that `service` may still choose."""
+        for service in self._sources.services_at(address):
+            wanted = self._port(service, port, protocol)
+            if wanted is not None:
+                every = self._endpoints(service, wanted, protocol, ipv6=":" in address)
+                return any((each.address, each.port) == endpoint for each in _usable(every))
+        return False
+
     @staticmethod
     def _port(service: Object, port: int, protocol: str) -> Object | None:
         for each in objects.spec(service).get("ports") or ():
@@ -165,8 +179,7 @@ class ServiceRoutes:
 
     def _choose(self, service: Object, port: Object, address: str, protocol: str, source: Host | None, node: str) -> Endpoint:
         spec = objects.spec(service)
-        slices = self._sources.slices_of(objects.namespace(service), objects.name(service))
-        every = endpoints_of(slices, str(port.get("name") or ""), protocol, ipv6=":" in address)
+        every = self._endpoints(service, port, protocol, ipv6=":" in address)
         external = bool(node) or address not in map(normal, cluster_addresses(service))
         if address in map(normal, _balancer_addresses(service)):
             self._check_ranges(spec, source)
@@ -182,6 +195,19 @@ class ServiceRoutes:
         if not local_only:
             usable = self._near(usable, of_source)
         return self._sticky(service, port, node and address, usable, source)
+
+    def _endpoints(self, service: Object, port: Object, protocol: str, *, ipv6: bool) -> list[Endpoint]:
+        """Worked out once for the same slices: objects are values."""
+        slices = tuple(self._sources.slices_of(objects.namespace(service), objects.name(service)))
+        key = objects.uid(service), str(port.get("name") or ""), protocol, ipv6
+        before = self._tables.get(key)
+        if before is not None and len(before[0]) == len(slices) and all(map(operator.is_, before[0], slices)):
+            return before[1]
+        if len(self._tables) >= _MOST_TABLES:
+            self._tables.clear()
+        made = endpoints_of(slices, key[1], protocol, ipv6=ipv6)
+        self._tables[key] = slices, made
+        return made
 
     @staticmethod
     def _check_ranges(spec: Object, source: Host | None) -> None:

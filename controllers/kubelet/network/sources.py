@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from controllers.kubelet.network.cluster_names import slice_addresses
 from controllers.kubelet.network.pod_networks import addresses_of
 from controllers.kubelet.network.service_routes import service_addresses, slice_owner
-from controllers.kubelet.references import ENDPOINT_SLICE, POD, SERVICE
+from controllers.kubelet.references import ENDPOINT_SLICE, NAMESPACE, POD, SERVICE
 from controllers.runtime.indexer import IndexFunction
 from controllers.runtime.informer import Informer
 from kctl.apimachinery import objects
@@ -86,6 +86,9 @@ class NetworkSources:
     def service(self, namespace: str, name: str) -> Object | None:
         return self.get(SERVICE, f"{namespace}/{name}")
 
+    def has_namespace(self, name: str) -> bool:
+        return self.get(NAMESPACE, name) is not None
+
     def services_at(self, value: str) -> Collection[Object]:
         return self._found("network.services", value)
 
@@ -101,6 +104,13 @@ class NetworkSources:
             for port in each.get("ports") or ()
             if port.get("port")
         ]
+
+    def on_change(self, told: Callable[[], None]) -> None:
+        """`told` is called whenever Services, endpoints or namespaces change; their caches have to be filled."""
+        for kind in (SERVICE, ENDPOINT_SLICE, NAMESPACE):
+            cache = self._cache_of(kind)
+            if cache is not None:
+                cache.add_handler(lambda changes: told())
 
     def slices_at(self, address: str) -> Collection[Object]:
         return self._found("network.endpoints", address)

@@ -27,6 +27,9 @@ class ClusterView:
         self._api_server_port = api_server_port
         self._hosts: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
+        self.dns_address = service_names.address_of(seed, {"metadata": {"uid": "kube-dns"}})
+        self.dns = ""
+        """Where cluster DNS answers on port 53; '' while it does not."""
 
     @property
     def lookup(self) -> Lookup:
@@ -42,6 +45,8 @@ class ClusterView:
 
     def address(self, service: Object) -> str:
         """The loopback address that stands for its ClusterIP."""
+        if service_names.is_cluster_dns(service):
+            return self.dns_address
         uid = objects.uid(service)
         found = self._addresses.get(uid)
         if found is None:

@@ -1,7 +1,7 @@
 """One pod's folder on the disk: its volumes as real directories, what a kubelet writes for it, a folder for each run of a container.
 
 <uid>/volumes/<name>/            emptyDir, configMap, secret, projected, downwardAPI, image
-<uid>/etc/                       hosts, hostname
+<uid>/etc/                       hosts, hostname, resolv.conf
 <uid>/containers/<name>/<n>/     run n of a container: what its shim keeps
 """
 
@@ -15,7 +15,9 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from controllers.kubelet.cluster_dns import host_resolver
 from controllers.kubelet.environment import expand
+from controllers.kubelet.files import etc
 from controllers.kubelet.files.tree import Directory, File, Node, Symlink
 from controllers.kubelet.process_runtime import rootfs
 from controllers.kubelet.process_runtime.cluster_view import ClusterView
@@ -103,8 +105,11 @@ class PodFolder:
         yield {"source": str(log), "target": str(container.get("terminationMessagePath") or "/dev/termination-log"), "read_only": False}
 
     def _etc(self) -> dict[str, bytes]:
-        """Names of Services are in /etc/hosts; /etc/resolv.conf is the host's, for cluster DNS has no address that processes reach."""
+        """Without cluster DNS, names of Services are in /etc/hosts, and /etc/resolv.conf is the host's."""
         found = dict(self.sandbox.etc())
+        if self._view.dns:
+            found["/etc/resolv.conf"] = etc.resolv_conf(self.pod, [self._view.dns], host_resolver.read()).encode()
+            return found
         if objects.spec(self.pod).get("dnsPolicy") != "None":
             found.pop("/etc/resolv.conf", None)
         found["/etc/hosts"] += self._view.hosts(objects.namespace(self.pod)).encode()

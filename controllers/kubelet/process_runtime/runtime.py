@@ -11,7 +11,7 @@ import contextlib
 import os
 import random
 import socket
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,20 @@ from controllers.kubelet.node_status import event_reference
 from controllers.kubelet.process_runtime import rootfs
 from controllers.kubelet.process_runtime.cluster_view import ClusterView
 from controllers.kubelet.process_runtime.container import ProcessContainer
-from controllers.kubelet.process_runtime.forwarding import ServiceForwarder
+from controllers.kubelet.process_runtime.forwarding import HostPort, Place, ServiceForwarder
 from controllers.kubelet.process_runtime.identity import CannotMake, identity_of
 from controllers.kubelet.process_runtime.image_map import ImageMap
 from controllers.kubelet.process_runtime.launching import Launcher
 from controllers.kubelet.process_runtime.log_file import DEFAULT_FILES, DEFAULT_SIZE
 from controllers.kubelet.process_runtime.loopback import LoopbackAddresses
 from controllers.kubelet.process_runtime.measuring import ProcessMeter
+from controllers.kubelet.process_runtime.name_server import NameServer
 from controllers.kubelet.process_runtime.pod_folder import PodFolder
+from controllers.kubelet.process_runtime.policy_notices import PolicyNotices
 from controllers.kubelet.process_runtime.process_tree import MARK
 from controllers.kubelet.process_runtime.reaping import reap, remove, stop_all
 from controllers.kubelet.process_runtime.shim import ShimConfig
+from controllers.kubelet.references import NETWORK_POLICY
 from controllers.kubelet.runtime import ContainerListener, PulledImage, PullFailure, RunningPod
 from controllers.kubelet.sandbox import PodSandbox, SandboxSources
 from controllers.runtime.events import EventRecorder
@@ -58,9 +61,14 @@ _STOP_SECONDS = 5.0
 """Between SIGTERM and SIGKILL when the cluster stops."""
 
 
+async def unannounced(address: str) -> None:
+    """Nobody is told where cluster DNS answers."""
+
+
 class ProcessRuntime:
     """`folder` is kept between starts. `images` by full names as image_map has them; `isolation` as rootfs has it, "any" for the best that
-    the machine allows; `api_server_port` is where kube-apiserver listens, 0 where it does not."""
+    the machine allows; `api_server_port` is where kube-apiserver listens, 0 where it does not; `announce_dns` is told where cluster DNS
+    answers."""
 
     name = NAME
     version = VERSION
@@ -75,13 +83,16 @@ class ProcessRuntime:
         *,
         isolation: str = "any",
         api_server_port: Callable[[], int] = lambda: 0,
+        announce_dns: Callable[[str], Awaitable[None]] = unannounced,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self.clock = clock
         self._turns = Turns(clock)
         self._randomness = randomness
         self._view = ClusterView(sources, str(folder), api_server_port)
-        self._forwarder = ServiceForwarder(lambda: sources.networks, self._view.address, self._view.api_server, self._tell)
+        self._forwarder = ServiceForwarder(clock, lambda: sources.networks, self._view.address, self._view.api_server, self._tell)
+        self._names = NameServer(clock, self._view, randomness, announce_dns, self._no_dns)
+        self._policies = PolicyNotices(self._tell)
         self._recorder: EventRecorder | None = None
         self._meter = ProcessMeter(clock)
         self._pods = folder / "pods"
@@ -91,6 +102,7 @@ class ProcessRuntime:
         self._images = ImageMap(images or {}, environment, folder / "images")
         self._unpacking = asyncio.Lock()
         self.addresses = LoopbackAddresses(randomness)
+        self.addresses.reserve(self._view.dns_address)
         self.isolation = ""
         """'' while it is not known."""
         self._launcher = Launcher(folder, isolation, self._isolated)
@@ -249,19 +261,27 @@ class ProcessRuntime:
         }
 
     async def prepare(self) -> None:
-        """What a container will ask for: Services are listened for."""
+        """What a container will ask for: names are answered, Services are listened for."""
+        await self._names.start()
         self._view.look_again()
-        await self._forwarder.sync(self._view.base.services(), self._host_ports())
+        pods = {container.uid: container.folder.pod for container in self._containers}
+        self._policies.look(pods.values(), self._view.networks.sources.all(NETWORK_POLICY))
+        self._forwarder.sync(self._view.base.services(), self._host_ports())
 
-    def _host_ports(self) -> Iterator[tuple[int, str, int, Object]]:
-        """(port of the machine, address and port of the pod, the pod)"""
+    def _host_ports(self) -> Iterator[HostPort]:
         for container in self._containers:
             pod = container.folder.pod
             if objects.spec(pod).get("hostNetwork") or not container.running:
                 continue
             for port in container.spec.get("ports") or ():
-                if port.get("hostPort") and (port.get("protocol") or "TCP") == "TCP":
-                    yield int(port["hostPort"]), container.address, int(port["containerPort"]), pod
+                protocol = str(port.get("protocol") or "TCP")
+                if port.get("hostPort") and protocol != "SCTP":
+                    yield HostPort(int(port["hostPort"]), Place(container.address, int(port["containerPort"]), protocol), pod)
+
+    def _no_dns(self, why: str) -> None:
+        node = next(iter(self._nodes), "")
+        message = f"Pods that are processes find Services by /etc/hosts only, cluster DNS cannot be served: {why}"
+        self._tell(event_reference(node), "MissingClusterDNS", message)
 
     def _tell(self, service: Object, reason: str, message: str) -> None:
         if self._recorder is None:
@@ -322,6 +342,7 @@ class ProcessRuntime:
         runs = [each.run_folder for each in self._containers]
         self._launcher.close()
         await self._forwarder.stop()
+        await self._names.stop()
         if self._recorder is not None:
             await self._recorder.sink.stop()
         await self.clock.beside(lambda: stop_all(runs, _STOP_SECONDS))

@@ -1,6 +1,7 @@
-"""How processes see the cluster's Services: each at a loopback address that stands for its ClusterIP, by variables and /etc/hosts. Pure.
+"""How processes see the cluster's Services: each at a loopback address that stands for its ClusterIP, by variables, by cluster DNS, and by
+/etc/hosts where that has no port 53. Pure.
 
-Cluster IPs and a name server on port 53 cannot be bound without network namespaces; loopback addresses and a file can.
+Cluster IPs cannot be bound without network namespaces; loopback addresses can.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ def cluster_ip(service: Object) -> str:
 
 def is_api_server(service: Object) -> bool:
     return objects.namespace(service) == MASTER_NAMESPACE and objects.name(service) == MASTER_SERVICE
+
+
+def is_cluster_dns(service: Object) -> bool:
+    """That of this runtime's own server; one that selects pods is somebody's own."""
+    named = objects.namespace(service) == "kube-system" and objects.name(service) == "kube-dns"
+    return named and not objects.spec(service).get("selector")
 
 
 def for_variables(services: Iterable[Object], address: Callable[[Object], str], api_server: tuple[str, int] | None) -> list[Object]:

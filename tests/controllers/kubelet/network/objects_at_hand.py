@@ -28,6 +28,9 @@ class Sources:
     def service(self, namespace: str, name: str) -> Object | None:
         return next((each for each in self.services if objects.key(each) == f"{namespace}/{name}"), None)
 
+    def has_namespace(self, name: str) -> bool:
+        return any(objects.namespace(each) == name for each in (*self.services, *self.slices))
+
     def services_at(self, value: str) -> list[Object]:
         return self._with(self.services, service_addresses, value)
 

@@ -17,8 +17,8 @@ from controllers.kubelet.sandbox import PodSandbox
 from kctl.apimachinery import objects
 from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.objects import Object
-from kctl.apimachinery.resources import ENDPOINT_SLICES, NODES, SERVICES
-from kctl.apimachinery.status import Invalid
+from kctl.apimachinery.resources import ENDPOINT_SLICES, NODES, SERVICES, built_in
+from kctl.apimachinery.status import Forbidden, Invalid
 from kctl.apimachinery.user import service_account
 from tests.controllers.kubelet.process_runtime.cluster import ProcessCluster, container, process_cluster
 
@@ -224,3 +224,70 @@ async def test_tokens_are_renewed() -> None:
     assert sandbox.tokens_are_old()
     await sandbox.fetch_tokens()
     assert sources.asked == [3600, 3600] and not sandbox.tokens_are_old()
+
+
+def claims_of_names(folder: Path) -> str:
+    """Where cluster DNS of that cluster answers."""
+    return service_names.address_of(str(folder), {"metadata": {"uid": "kube-dns"}})
+
+
+async def test_cluster_dns_as_pods_see_it(tmp_path: Path) -> None:
+    script = """
+        cat /etc/resolv.conf
+        getent ahostsv4 db.default | awk '{print $1, $3}' | head -1
+        getent hosts db-0.db.default.svc.cluster.local db-1.db | awk '{print $1}'
+        getent hosts $WEB_SERVICE_HOST | awk '{print $2}'; grep -c web /etc/hosts"""
+    async with process_cluster(tmp_path) as cluster:
+        web = await service(cluster, "127.66.1.1")
+        await service(cluster, "127.66.1.2", "db", clusterIP="None", ports=[{"port": 80}])
+        writer = cluster.plane.client(service_account("kube-system", "endpointslice-controller"))
+        found = await cluster.client.get(ENDPOINT_SLICES, "db-1", "default")
+        await writer.update(ENDPOINT_SLICES, {**found, "endpoints": [{"addresses": ["127.66.1.2"], "hostname": "db-0"}]})
+        config = {"searches": ["example.test"], "options": [{"name": "ndots", "value": "3"}]}
+        await cluster.create(container(script), dnsConfig=config)
+        await cluster.ended()
+        lines = (await cluster.logs()).splitlines()
+        dns = claims_of_names(tmp_path)
+        named = await cluster.client.get(SERVICES, "kube-dns", "kube-system")
+        slices = await cluster.client.get(ENDPOINT_SLICES, "kube-dns", "kube-system")
+    assert lines[0].startswith("search default.svc.cluster.local svc.cluster.local cluster.local") and lines[0].endswith(" example.test")
+    assert lines[1] == f"nameserver {dns}" and "ndots:3" in lines[2]
+    assert lines[3:] == ["127.66.1.2 db.default.svc.cluster.local", "127.66.1.2", "web.default.svc.cluster.local", "0"]
+    assert objects.spec(named)["clusterIP"] == "10.96.0.10" and objects.labels(named)["k8s-app"] == "kube-dns"
+    assert slices["endpoints"][0]["addresses"] == [dns] and objects.uid(web)
+
+
+async def test_without_a_port_for_cluster_dns(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((claims_of_names(tmp_path), 53))
+        async with process_cluster(tmp_path) as cluster:
+            await service(cluster, "127.66.1.1")
+            await cluster.create(container("grep -c web.default /etc/hosts; cmp -s /etc/resolv.conf $KCTL_TEST/x; echo $?"))
+            await cluster.ended()
+            assert (await cluster.logs()).startswith("1\n")
+            told = dict(await cluster.events("n1"))
+    assert "address already in use" in told["MissingClusterDNS"]
+
+
+async def test_policies_that_nothing_enforces_are_told(tmp_path: Path) -> None:
+    async with process_cluster(tmp_path) as cluster:
+        for name, labels in (("closed", {}), ("others", {"app": "other"})):
+            spec = {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress", "Egress"]}
+            made = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name, "namespace": "default"}}
+            await cluster.client.create(built_in("networking.k8s.io/v1", "NetworkPolicy"), {**made, "spec": spec})
+        await cluster.create(container("true"))
+        await cluster.ended()
+        recorder = cluster.kubelet._processes.running._recorder
+        await recorder.sink.flush()
+        told = [text for reason, text in await cluster.events() if reason == "NetworkPolicyNotEnforced"]
+    assert len(told) == 1 and told[0].startswith('NetworkPolicy "closed" selects this pod and is not enforced')
+    assert "its ingress and egress is as open" in told[0]
+
+
+async def test_a_cluster_without_processes(tmp_path: Path) -> None:
+    async with process_cluster(tmp_path, default="simulated-only") as cluster:
+        with pytest.raises(Forbidden, match='pod rejected: RuntimeClass "process" not found'):
+            await cluster.create(container("true"), runtimeClassName="process")
+        await cluster.create(container("true"), runtimeClassName="simulated")
+        await cluster.ended()
+        assert cluster.kubelet._processes is None
