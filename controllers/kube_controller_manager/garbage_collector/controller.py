@@ -34,9 +34,7 @@ log = logging.getLogger(__name__)
 _CUSTOM_RESOURCE_DEFINITIONS = built_in("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 _API_SERVICES = built_in("apiregistration.k8s.io/v1", "APIService")
 _KINDS = "kinds"
-_DISCOVERY_SECONDS, _QUIET_DISCOVERY_SECONDS = 30.0, 300.0
-"""How often it is asked which kinds there are: as upstream while extension API servers are there, whose kinds come and go unseen. All
-others come with a definition or an APIService, which is watched."""
+_DISCOVERY_SECONDS = 30.0
 _RETRY_SECONDS = 1.0
 _SYNC_SECONDS = 30.0
 
@@ -130,9 +128,7 @@ class GarbageCollector(LoopController):
     async def reconcile(self, key: str) -> Result | None:
         if key == _KINDS:
             await self._follow_kinds()
-            services = self.context.informers.informer(_API_SERVICES).list()
-            extended = any(objects.spec(service).get("service") for service in services)
-            return Result(requeue_after=_DISCOVERY_SECONDS if extended else _QUIET_DISCOVERY_SECONDS)
+            return Result(requeue_after=_DISCOVERY_SECONDS)
         await self._collect(key)
         return None
 
