@@ -12,8 +12,9 @@ from __future__ import annotations
 import sqlite3
 
 ROWS_AT_A_TIME = 500
-PAGES_AT_A_TIME = 1024
-FREE_PAGES_KEPT = 1024
+PAGES_AT_A_TIME = 512
+FREE_PAGES_KEPT = 512
+"""4 MB each."""
 
 _END = "SELECT max(revision) FROM (SELECT revision FROM log WHERE revision > ? AND revision <= ? ORDER BY revision LIMIT ?)"
 _FORGET = """

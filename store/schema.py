@@ -26,12 +26,15 @@ VERSION = 2
 _INCREMENTAL = 2
 
 PRAGMAS = """
+PRAGMA page_size = 8192;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
-PRAGMA wal_autocheckpoint = 4000;
+PRAGMA wal_autocheckpoint = 2000;
 PRAGMA journal_size_limit = 20000000;
 PRAGMA cache_size = -4000;
 """
+"""The size of pages is that of a new file, and must come first: three pods of 2.5 KB share one of these, where one alone filled one of
+4 KB; a third less CPU and a third less disk for each write. An older file keeps its own."""
 
 _CREATE = """
 CREATE TABLE log (

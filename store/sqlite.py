@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from store import compaction, schema, watch
 from store.broadcaster import Broadcaster
@@ -193,20 +194,25 @@ class SqliteStore:
 
     # ---- writing
 
-    async def create(self, key: str, value: bytes, *, tag: object = None) -> int:
-        return await self._write_one(Put(key, value, 0, tag))
+    def create(self, key: str, value: bytes, *, tag: object = None) -> Coroutine[Any, Any, int]:
+        return self._write_one(Put(key, value, 0, tag))
 
-    async def update(self, key: str, value: bytes, mod_revision: int, *, tag: object = None) -> int:
-        return await self._write_one(Put(key, value, mod_revision, tag))
+    def update(self, key: str, value: bytes, mod_revision: int, *, tag: object = None) -> Coroutine[Any, Any, int]:
+        return self._write_one(Put(key, value, mod_revision, tag))
 
-    async def delete(self, key: str, mod_revision: int | None = None) -> int:
-        return await self._write_one(Delete(key, mod_revision))
+    def delete(self, key: str, mod_revision: int | None = None) -> Coroutine[Any, Any, int]:
+        return self._write_one(Delete(key, mod_revision))
 
     async def _write_one(self, operation: Operation) -> int:
-        return (await self.transaction((operation,)))[0]
+        return (await self._write((operation,))).rows[0][0]
 
     async def transaction(self, operations: Sequence[Operation]) -> list[int]:
-        self._check_open()
+        return [row[0] for row in (await self._write(operations)).rows]
+
+    async def _write(self, operations: Sequence[Operation]) -> _Write:
+        """Durable and published when it returns."""
+        if self._closed is not None:
+            self._check_open()
         try:
             write = self._judge(operations)
         except StoreError:
@@ -218,7 +224,7 @@ class SqliteStore:
                 await follower
             raise
         if not write.rows:
-            return []
+            return write
         self._queue.append(write)
         self._newest = write
         self._idle.clear()
@@ -227,7 +233,7 @@ class SqliteStore:
             self._scheduled = True
             self._loop.call_soon(self._commit)
         await write.future
-        return [row[0] for row in write.rows]
+        return write
 
     def _judge(self, operations: Sequence[Operation]) -> _Write:
         """Give revisions and count the operations as done; on a failed condition nothing of it is."""

@@ -13,28 +13,21 @@ from dataclasses import dataclass
 
 from controllers.kube_controller_manager import on_demand
 from controllers.kube_controller_manager.clusterrole_aggregation import ClusterRoleAggregation
-from controllers.kube_controller_manager.cronjob import CronJobController
-from controllers.kube_controller_manager.daemonset.controller import DaemonSetController
 from controllers.kube_controller_manager.deployment.controller import DeploymentController
 from controllers.kube_controller_manager.disruption import DisruptionController
 from controllers.kube_controller_manager.endpoints import EndpointsController
 from controllers.kube_controller_manager.endpointslice import EndpointSliceController
 from controllers.kube_controller_manager.garbage_collector.controller import GarbageCollector
-from controllers.kube_controller_manager.job.controller import JobController
 from controllers.kube_controller_manager.namespace import NamespaceController
 from controllers.kube_controller_manager.node_ipam import DEFAULT_CLUSTER_CIDR, DEFAULT_NODE_MASK, NodeIpamController
 from controllers.kube_controller_manager.node_lifecycle import NodeLifecycleController
 from controllers.kube_controller_manager.pod_gc import PodGarbageCollector
 from controllers.kube_controller_manager.replicaset import ReplicaSetController
-from controllers.kube_controller_manager.replication_controller import ReplicationControllerController
-from controllers.kube_controller_manager.resource_quota import ResourceQuotaController
 from controllers.kube_controller_manager.root_ca_publisher import RootCaPublisher
 from controllers.kube_controller_manager.service_account import ServiceAccountController
 from controllers.kube_controller_manager.service_account_token import ServiceAccountTokenController
-from controllers.kube_controller_manager.statefulset.controller import StatefulSetController
 from controllers.kube_controller_manager.taint_eviction import TaintEvictionController
 from controllers.kube_controller_manager.ttl import TtlController
-from controllers.kube_controller_manager.ttl_after_finished import TtlAfterFinishedController
 from controllers.runtime.informer import InformerFactory
 from controllers.runtime.manager import ControllerContext, LoopController
 from controllers.runtime.on_demand import AFTER_START_SECONDS, OnDemand
@@ -70,16 +63,9 @@ CONTROLLERS: dict[str, Factory] = {
     "ttl-controller": lambda context, options: TtlController(context),
     "deployment-controller": lambda context, options: DeploymentController(context),
     "replicaset-controller": lambda context, options: ReplicaSetController(context),
-    "replicationcontroller-controller": lambda context, options: ReplicationControllerController(context),
-    "statefulset-controller": lambda context, options: StatefulSetController(context),
-    "daemonset-controller": lambda context, options: DaemonSetController(context),
-    "job-controller": lambda context, options: JobController(context),
-    "cronjob-controller": lambda context, options: CronJobController(context),
-    "ttl-after-finished-controller": lambda context, options: TtlAfterFinishedController(context),
     "disruption-controller": lambda context, options: DisruptionController(context),
     "endpointslice-controller": lambda context, options: EndpointSliceController(context),
     "endpoints-controller": lambda context, options: EndpointsController(context),
-    "resourcequota-controller": lambda context, options: ResourceQuotaController(context),
     "namespace-controller": lambda context, options: NamespaceController(context),
     "clusterrole-aggregation-controller": lambda context, options: ClusterRoleAggregation(context),
     **on_demand.CONTROLLERS,

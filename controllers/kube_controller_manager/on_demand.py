@@ -24,6 +24,13 @@ _VOLUMES = built_in("v1", "PersistentVolume")
 _SERVICES = built_in("v1", "Service")
 _ENDPOINTS = built_in("v1", "Endpoints")
 _SECRETS = built_in("v1", "Secret")
+_STATEFUL_SETS = built_in("apps/v1", "StatefulSet")
+_DAEMON_SETS = built_in("apps/v1", "DaemonSet")
+_REPLICATION_CONTROLLERS = built_in("v1", "ReplicationController")
+_JOBS = built_in("batch/v1", "Job")
+_CRON_JOBS = built_in("batch/v1", "CronJob")
+_QUOTAS = built_in("v1", "ResourceQuota")
+_JOB_TRACKING = "batch.kubernetes.io/job-tracking"
 _MIGRATIONS = built_in("storagemigration.k8s.io/v1", "StorageVersionMigration")
 _RESOURCE_CLAIMS = built_in("resource.k8s.io/v1", "ResourceClaim")
 _SERVICE_CIDRS = built_in("networking.k8s.io/v1", "ServiceCIDR")
@@ -84,7 +91,23 @@ def _is_bootstrap_token(secret: Object) -> bool:
     return secret.get("type") == "bootstrap.kubernetes.io/token"
 
 
+def _is_tracked(pod: Object) -> bool:
+    """Of a Job that may be gone: then its controller lets the pod go."""
+    return _JOB_TRACKING in (pod["metadata"].get("finalizers") or ())
+
+
+def _ends_by_itself(job: Object) -> bool:
+    return (job.get("spec") or {}).get("ttlSecondsAfterFinished") is not None
+
+
 _ENTRIES: Sequence[tuple[str, Factory]] = (
+    _entry("replicationcontroller-controller", "replication_controller", "ReplicationControllerController", _REPLICATION_CONTROLLERS),
+    _entry("statefulset-controller", "statefulset.controller", "StatefulSetController", _STATEFUL_SETS),
+    _entry("daemonset-controller", "daemonset.controller", "DaemonSetController", _DAEMON_SETS),
+    _entry("job-controller", "job.controller", "JobController", _JOBS, pods=_is_tracked),
+    _entry("cronjob-controller", "cronjob", "CronJobController", _CRON_JOBS),
+    _entry("ttl-after-finished-controller", "ttl_after_finished", "TtlAfterFinishedController", _JOBS, of=_ends_by_itself),
+    _entry("resourcequota-controller", "resource_quota", "ResourceQuotaController", _QUOTAS),
     _entry(
         "horizontal-pod-autoscaler-controller",
         "horizontal_pod_autoscaler.controller",

@@ -11,7 +11,7 @@ import ssl
 import sys
 from collections.abc import Iterator
 
-from kctl.apimachinery.resources import DEPLOYMENTS, PODS
+from kctl.apimachinery.resources import DEPLOYMENTS, PODS, REPLICA_SETS
 from kctl.daemon import open_files
 from kctl.kube_apiserver.admission import chain as admission_chain
 from kctl.kube_apiserver.registry import strategies
@@ -52,7 +52,8 @@ def _without_certificate_authorities() -> Iterator[None]:
 
 def load_what_comes_first() -> None:
     """Beside the event loop, once the cluster is ready: what else the first workload would wait for."""
-    strategies.strategy_for(DEPLOYMENTS)
+    for resource in (DEPLOYMENTS, REPLICA_SETS, PODS):
+        strategies.strategy_for(resource)
     admission_chain.import_plugins(PODS)
     import kctl.kube_apiserver.subresources.binding  # noqa: F401
 

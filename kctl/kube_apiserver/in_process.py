@@ -19,7 +19,7 @@ from kctl.kube_apiserver.registry.watch import Bookmark, WatchFailure, WatchStre
 from kctl.kube_apiserver.request import ResourceRequest
 from kctl.kube_apiserver.response import ListAnswer, ObjectAnswer, PassedAnswer, RawAnswer, Response, TextAnswer, UpgradeAnswer, WatchAnswer
 from kctl.kube_apiserver.serving import Serving
-from kctl.kube_apiserver.watch_cache import Change
+from kctl.kube_apiserver.watch_cache import Batch, Change
 
 
 class InProcessTransport:
@@ -121,7 +121,12 @@ def _rare(endpoint: ServedResource, event: Bookmark | WatchFailure) -> WatchEven
     return WatchEvent("BOOKMARK", event.object(endpoint))
 
 
-def events(endpoint: ServedResource, batch: Sequence[Change]) -> list[WatchEvent]:
+def events(endpoint: ServedResource, batch: Sequence[Change]) -> Sequence[WatchEvent]:
+    """Of a whole commit the very same ones for every watcher."""
     if endpoint.converts:
         return [WatchEvent(change[0], endpoint.from_storage(change[2].object)) for change in batch]
-    return [WatchEvent(change[0], change[2].object) for change in batch]
+    if type(batch) is not Batch:
+        return [WatchEvent(change[0], change[2].object) for change in batch]
+    if batch.told is None:
+        batch.told = [WatchEvent(change[0], change[2].object) for change in batch]
+    return batch.told

@@ -19,7 +19,7 @@ from kctl.apimachinery.field_ownership import managed_fields
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
 from kctl.kube_apiserver.caller import LARGE
-from kctl.kube_apiserver.watch_cache import FRESH_SECONDS, PREFIX, Change, Entry, WatchCache, at_revision
+from kctl.kube_apiserver.watch_cache import FRESH_SECONDS, PREFIX, Batch, Change, Entry, WatchCache, at_revision
 from store.errors import Compacted, Conflict, KeyExists, KeyNotFound, StoreClosed, StoreError
 from store.etcd import Etcd as Etcd
 from store.etcd import Subscription
@@ -209,7 +209,7 @@ class Storage:
             events = [event for event in events if event.key_value.mod_revision > self.revision]
             if not events:
                 return
-        batches: dict[WatchCache, tuple[list[Change], dict[str, Entry | None]]] = {}
+        batches: dict[WatchCache, tuple[Batch, dict[str, Entry | None]]] = {}
         for event in events:
             value = event.key_value
             revision = value.mod_revision
@@ -217,7 +217,7 @@ class Storage:
             cache, key = (tag.cache, tag.key) if tag is not None else self._locate(value.key)
             found = batches.get(cache)
             if found is None:
-                found = batches[cache] = [], {}
+                found = batches[cache] = Batch(), {}
             changes, newest = found
             size = tag.size if tag is not None else 0
             if size >= LARGE or key in cache.sizes:

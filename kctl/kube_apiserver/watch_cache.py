@@ -10,7 +10,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -67,6 +67,16 @@ class Change(NamedTuple):
     key: str
     entry: Entry
     old: Object | None
+
+
+class Batch(list[Change]):
+    """The changes of one commit to one resource, as whoever watches all of them gets them. `told`: what components in the process are
+    told of it, made once for all of them."""
+
+    __slots__ = ("told",)
+
+    def __init__(self) -> None:
+        self.told: Sequence[Any] | None = None
 
 
 Predicate = Callable[[Object], bool]

@@ -65,17 +65,17 @@ class Tracker:
         return self._remember(key, pool, self._worked_out(self.form.zero, obj, None, manager, now))
 
     def updated(
-        self, old: Object, new: Object, current: ManagedFields | None, manager: str, now: str, *, apart: bool = False
+        self, old: Object, new: Object, current: ManagedFields | None, manager: str, now: str, *, part: str = "", apart: bool = False
     ) -> ManagedFields | None:
-        """After `manager` made `new` of `old`, which had `current`; nobody is tracked where nobody was. `now` is RFC 3339. `apart`: as
-        of `created`."""
+        """After `manager` made `new` of `old`, which had `current`; nobody is tracked where nobody was. `now` is RFC 3339. `part`: the
+        only field in which they differ, besides what the server keeps in their metadata. `apart`: as of `created`."""
         if current is None:
             return None
         if apart:
             return self._worked_out(old, new, current, manager, now)
         private: list[str] = []
         try:
-            shape = shapes.of_change(old, new, self._type, private)
+            shape = self._shape(old, new, part, private)
             if not shape:
                 return current
             texts = current.texts
@@ -90,6 +90,15 @@ class Tracker:
         except (shapes.Shapeless, TypeError):
             return self._worked_out(old, new, current, manager, now)
         return self._remember(key, pool, self._worked_out(old, new, current, manager, now))
+
+    def _shape(self, old: Object, new: Object, part: str, private: list[str]) -> shapes.Shape:
+        """Of a change; the one of a part only where that part was and is there."""
+        if part and (before := old.get(part)).__class__ is dict and (after := new.get(part)).__class__ is dict and before and after:
+            inner = self._type.fields.get(part)
+            if inner is not None and inner.map_kind == "granular":
+                found = shapes.of_change(before, after, inner, private)
+                return (part, found) if found else ()
+        return shapes.of_change(old, new, self._type, private)
 
     def _first_blank(self) -> shapes.Blank:
         self._blank = shapes.Blank(self.form.zero, self._type)

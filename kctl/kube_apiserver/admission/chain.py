@@ -102,6 +102,8 @@ class _Wanted(NamedTuple):
     depends_on: tuple[WatchCache, ...] | None
     changes_objects: bool
     """Whether one of them may change what comes in."""
+    beyond_spec: bool
+    """Whether one of them looks at more than the spec."""
 
 
 async def _rest(pending: Awaitable[None], plugins: Iterable[AdmissionPlugin], hook: Hook) -> None:
@@ -201,7 +203,8 @@ class AdmissionChain:
         storage = self._server.storage
         shared = None if depends_on is None else tuple(storage.cache(group, plural, True) for group, plural in depends_on)
         changes = any(plugin.changes_objects for plugin in admitting)
-        return _Wanted(tuple(admitting), tuple(validating), tuple(per_object), shared, changes)
+        beyond = not all(plugin.judges_spec_alone for plugin in (*admitting, *validating))
+        return _Wanted(tuple(admitting), tuple(validating), tuple(per_object), shared, changes, beyond)
 
     def _load(self, step: Step) -> AdmissionPlugin:
         if step.plugin is None:
@@ -218,6 +221,10 @@ class AdmissionChain:
     def changes_objects(self, operation: Operation) -> bool:
         """Whether any plugin may change what comes in."""
         return self._for(operation).changes_objects
+
+    def concerns_finalizers(self, operation: Operation) -> bool:
+        """Whether any plugin wants to see an update of nothing but finalizers."""
+        return self._for(operation).beyond_spec
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> Awaitable[None] | None:
         """None where every plugin was content at once; else what to wait for (a webhook among them)."""

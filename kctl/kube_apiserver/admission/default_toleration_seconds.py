@@ -13,6 +13,7 @@ SECONDS = 300
 class DefaultTolerationSeconds(AdmissionPlugin):
     name = "DefaultTolerationSeconds"
     per_object = False
+    judges_spec_alone = True
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:
         spec = obj["spec"]

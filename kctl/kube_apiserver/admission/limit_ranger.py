@@ -30,6 +30,7 @@ class LimitRanger(AdmissionPlugin):
     name = "LimitRanger"
     subresources = frozenset({"", "resize"})
     per_object = False
+    judges_spec_alone = True
     depends_on = (("", "limitranges"),)
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:

@@ -63,6 +63,8 @@ class AdmissionPlugin:
     per_object: bool = True
     """False: the outcome depends only on the spec, the namespace and the objects of `depends_on`, so for pods made from one
     template it is computed once and the result shared (registry/admitted_specs.py)."""
+    judges_spec_alone: bool = False
+    """True: of an update that changes neither spec nor annotations there is nothing to say that was not said of the stored object."""
     shares_admission: bool = True
     """False: what `admit` makes of an object may differ from object to object, so nothing is shared while it wants to see them."""
     depends_on: tuple[tuple[str, str], ...] = ()

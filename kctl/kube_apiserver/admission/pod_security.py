@@ -94,6 +94,7 @@ class PodSecurity(AdmissionPlugin):
     name = "PodSecurity"
     subresources = frozenset({"", "ephemeralcontainers", "resize"})
     per_object = False
+    judges_spec_alone = True
     depends_on = (("", "namespaces"),)
 
     def __init__(self, configuration: PodSecurityConfiguration | None = None) -> None:

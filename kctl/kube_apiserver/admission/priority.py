@@ -17,6 +17,7 @@ _SYSTEM = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_0
 class Priority(AdmissionPlugin):
     name = "Priority"
     per_object = False
+    judges_spec_alone = True
     depends_on = (("scheduling.k8s.io", "priorityclasses"),)
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:

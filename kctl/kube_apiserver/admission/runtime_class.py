@@ -18,6 +18,7 @@ class RuntimeClass(AdmissionPlugin):
     name = "RuntimeClass"
     operations = ("CREATE",)
     per_object = False
+    judges_spec_alone = True
     depends_on = (("node.k8s.io", "runtimeclasses"),)
 
     def admit(self, context: Context, obj: Object, old: Object | None, operation: Operation) -> None:

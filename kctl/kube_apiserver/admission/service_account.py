@@ -30,6 +30,7 @@ class ServiceAccount(AdmissionPlugin):
     name = "ServiceAccount"
     operations = ("CREATE",)
     per_object = False
+    judges_spec_alone = True
     depends_on = (("", "serviceaccounts"),)
 
     def __init__(self, server: Server | None = None) -> None:

@@ -18,6 +18,7 @@ from kctl.kube_apiserver.storage import Storage
 
 MODES = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 MOST_KEYS = 50_000
+_LEASES_GROUP = "coordination.k8s.io"
 Key = tuple[str, tuple[str, ...], str, str, str, str, str]
 """User, groups, verb, API group, resource, subresource, namespace."""
 Settle = Callable[[str, Body], Awaitable[None] | None]
@@ -42,6 +43,8 @@ class Authorization:
         }
         self._union = Union([PrivilegedGroup(), *(made[mode]() for mode in modes)])
         self.permitted: set[Key] = set()
+        self.permitted_names: set[tuple[Key, str]] = set()
+        """What is allowed for an object of that name: nodes' own leases, which they renew all the time."""
         self._explained: dict[tuple[Key, str, str], Verdict] = {}
         self.unsettled: dict[str, Settle] = {}
         """API groups of which not everything is stored yet that the server makes itself."""
@@ -49,11 +52,23 @@ class Authorization:
     def start(self, *, with_defaults: bool) -> None:
         """Once the caches are filled; `with_defaults`: a new cluster is about to get the default roles."""
         self._union.on_change(self.permitted.clear)
+        self._union.on_change(self.permitted_names.clear)
         self._union.on_change(self._explained.clear)
         self.rbac.start(with_defaults=with_defaults)
 
     def authorize(self, asked: Attributes) -> Verdict:
         return self._union.authorize(asked)
+
+    def remember(self, asked: Attributes) -> None:
+        """That it was allowed, where that hangs on nothing but what was asked."""
+        user = asked.user
+        if asked.group != _LEASES_GROUP or SYSTEM_NODES not in user.groups or asked.fields or self.unsettled is not None:
+            return
+        if len(self.permitted_names) >= MOST_KEYS:
+            self.permitted_names.clear()
+        self.permitted_names.add(
+            ((user.name, user.groups, asked.verb, asked.group, asked.resource, asked.subresource, asked.namespace), asked.name)
+        )
 
     def explained(self, asked: Attributes) -> Verdict:
         """As `authorize`, for those who ask for the reason of what was decided a moment ago: what roles allowed is remembered."""

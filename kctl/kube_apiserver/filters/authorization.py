@@ -11,14 +11,14 @@ from kctl.kube_apiserver.response import Response
 
 def with_authorization(handler: Handler, authorization: Authorization) -> Handler:
     """Raises Forbidden."""
-    permitted = authorization.permitted
+    permitted, permitted_names = authorization.permitted, authorization.permitted_names
 
     def authorize(request: Request) -> Awaitable[Response]:
         match request:
             case ResourceRequest():
                 user, resource = request.user, request.endpoint.resource
                 key = (user.name, user.groups, request.verb, resource.group, resource.plural, request.subresource, request.namespace)
-                if key in permitted:
+                if key in permitted or (permitted_names and (key, request.name) in permitted_names):
                     return handler(request)
                 check_resource(request)
                 if resource.group in authorization.unsettled:
@@ -45,6 +45,7 @@ def with_authorization(handler: Handler, authorization: Authorization) -> Handle
             from kctl.kube_apiserver.authorization.forbidden import refusal
 
             raise refusal(asked, verdict.reason)
+        authorization.remember(asked)
 
     async def after(settled: Awaitable[None], request: Request) -> Response:
         await settled

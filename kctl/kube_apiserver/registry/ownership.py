@@ -32,9 +32,10 @@ def own_new(served: ServedResource, obj: Object, caller: Caller, now: str, *, ap
 
 
 def own_update(
-    served: ServedResource, obj: Object, old: Object, caller: Caller, subresource: str, now: str, *, apart: bool = False
+    served: ServedResource, obj: Object, old: Object, caller: Caller, subresource: str, now: str, *, part: str = "", apart: bool = False
 ) -> None:
-    """Note in the metadata of `obj` (private), which takes the place of `old`, what the caller has changed."""
+    """Note in the metadata of `obj` (private), which takes the place of `old`, what the caller has changed; `part` is what alone can
+    differ."""
     if caller.applies:
         return
     meta = obj["metadata"]
@@ -50,7 +51,7 @@ def own_update(
     elif served.strategy.annotates:
         obj = served.strategy.versioned(obj)
     tracked = served.trackers[subresource] if subresource in served.trackers else served.tracker(subresource)
-    kept = tracked.updated(old, obj, current, caller.manager, now, apart=apart)
+    kept = tracked.updated(old, obj, current, caller.manager, now, part=part, apart=apart)
     if kept is not None:
         meta[FIELD] = kept
 

@@ -103,6 +103,8 @@ class Strategy:
     ip_address (a canonical one)."""
     changes_on_create: bool = True
     """False: `default` and `prepare_for_create` leave the object alone, so that one from a component is stored as it is."""
+    changes_on_update: bool = True
+    """The same for updates, with `prepare_for_update`."""
     needs_permission: bool = False
     """`check_permission` is to be asked: writing such an object takes more than the permission to write it."""
     annotates: bool = False

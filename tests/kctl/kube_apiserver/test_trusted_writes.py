@@ -10,9 +10,10 @@ import pytest
 
 from kctl.apimachinery.clock import FakeClock
 from kctl.apimachinery.resources import PODS, PRIORITY_CLASSES, SERVICE_ACCOUNTS
-from kctl.apimachinery.status import Invalid
+from kctl.apimachinery.status import Invalid, NotFound
 from kctl.apimachinery.user import ADMIN
 from kctl.client.client import Client
+from kctl.client.transport import STRATEGIC_MERGE_PATCH
 from kctl.kube_apiserver.server import ApiServer
 from store.memory import MemoryStore
 
@@ -87,3 +88,27 @@ async def test_watchers_get_the_stored_object_itself(controller: Client) -> None
     batch = await anext(stream)
     assert batch[0].object is made
     await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_changes_of_finalizers_alone_share_the_rest_and_are_checked(controller: Client, server: ApiServer) -> None:
+    """As of thousands of pods of a Job; what comes of it is what a person's patch makes."""
+    person = Client(server.transport(ADMIN))
+    made = {name: await controller.create(PODS, pod(name, SPEC), "default") for name in ("one", "two")}
+    patch = {"metadata": {"finalizers": ["example.com/a", "example.com/b"]}}
+    drop = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["example.com/a"]}}
+    for step in (patch, drop):
+        written = await controller.patch(PODS, "one", step, "default", patch_type=STRATEGIC_MERGE_PATCH, field_manager="m")
+        assert written["spec"] is made["one"]["spec"]
+        await person.patch(PODS, "two", step, "default", patch_type=STRATEGIC_MERGE_PATCH, field_manager="m")
+    one, two = [await person.get(PODS, name, "default") for name in ("one", "two")]
+    assert one["metadata"]["finalizers"] == ["example.com/b"]
+    assert one["metadata"]["managedFields"] == two["metadata"]["managedFields"]
+    assert one["spec"] == two["spec"] and one["status"] == two["status"]
+    with pytest.raises(Invalid, match="name is neither a standard finalizer name nor is it fully qualified"):
+        await controller.patch(PODS, "one", {"metadata": {"finalizers": ["unqualified"]}}, "default")
+    await person.delete(PODS, "one", "default", grace_period_seconds=0)
+    with pytest.raises(Invalid, match="no new finalizers can be added if the object is being deleted"):
+        await controller.patch(PODS, "one", patch, "default")
+    await controller.patch(PODS, "one", {"metadata": {"finalizers": None}}, "default")
+    with pytest.raises(NotFound):
+        await person.get(PODS, "one", "default")

@@ -1,18 +1,11 @@
-"""The strategies of this API group, by group resource."""
+"""The strategies of this API group, by group resource: in which module each is."""
 
 from __future__ import annotations
 
-from kctl.kube_apiserver.registry.apps.controller_revision import ControllerRevisionStrategy
-from kctl.kube_apiserver.registry.apps.daemonset import DaemonSetStrategy
-from kctl.kube_apiserver.registry.apps.deployment import DeploymentStrategy
-from kctl.kube_apiserver.registry.apps.replicaset import ReplicaSetStrategy
-from kctl.kube_apiserver.registry.apps.statefulset import StatefulSetStrategy
-from kctl.kube_apiserver.registry.strategy import Strategy
-
-STRATEGIES: dict[str, Strategy] = {
-    "controllerrevisions.apps": ControllerRevisionStrategy(),
-    "daemonsets.apps": DaemonSetStrategy(),
-    "deployments.apps": DeploymentStrategy(),
-    "replicasets.apps": ReplicaSetStrategy(),
-    "statefulsets.apps": StatefulSetStrategy(),
+STRATEGIES: dict[str, str] = {
+    "controllerrevisions.apps": "controller_revision:ControllerRevisionStrategy",
+    "daemonsets.apps": "daemonset:DaemonSetStrategy",
+    "deployments.apps": "deployment:DeploymentStrategy",
+    "replicasets.apps": "replicaset:ReplicaSetStrategy",
+    "statefulsets.apps": "statefulset:StatefulSetStrategy",
 }

@@ -66,9 +66,12 @@ def _emulated(spec: Any, path: str) -> list[FieldError]:
 
 
 class LeaseStrategy(RuledStrategy):
+    """Its rules have no defaults, so the heartbeats of the nodes are stored as they are."""
+
     allow_create_on_update = True
     allow_unconditional_update = False
     has_generation = False
+    changes_on_create = changes_on_update = False
     rules = struct(
         field(
             "spec",
