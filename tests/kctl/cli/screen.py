@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
 import re
 import struct
 import termios
-from typing import TextIO
+from collections.abc import Callable
+from typing import Any, TextIO
 
 _PART = re.compile(r"\x1b\[(\d*)([A-Za-z])|\x1b\[([\d;]*)m|[\r\n]|[^\x1b\r\n]")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -67,6 +69,21 @@ class Screen:
             raise AssertionError(f"unknown command {name}")
 
 
+class _Written(io.FileIO):
+    """The program's end of a terminal, which makes room by itself: nobody else reads the other end while the program writes."""
+
+    def __init__(self, descriptor: int, make_room: Callable[[], None]) -> None:
+        super().__init__(descriptor, "w")
+        self._make_room = make_room
+
+    def write(self, data: Any, /) -> int:
+        while True:
+            try:
+                return os.write(self.fileno(), memoryview(data)[:1024])
+            except BlockingIOError:
+                self._make_room()
+
+
 class Terminal:
     """A real pseudo-terminal of so many columns: `stream` is the program's end of it."""
 
@@ -77,18 +94,23 @@ class Terminal:
         attributes[1] &= ~termios.OPOST  # lines end as they are written
         termios.tcsetattr(other, termios.TCSANOW, attributes)
         os.set_blocking(self._end, False)
-        self.stream: TextIO = os.fdopen(other, "w")
+        os.set_blocking(other, False)
+        self._text = b""
+        self.stream: TextIO = io.TextIOWrapper(io.BufferedWriter(_Written(other, self._take)), write_through=True)
+
+    def _take(self) -> None:
+        while True:
+            try:
+                self._text += os.read(self._end, 65536)
+            except BlockingIOError:
+                return
 
     def taken(self) -> str:
         """What has been written since the last time."""
         self.stream.flush()
-        text = b""
-        while True:
-            try:
-                part = os.read(self._end, 65536)
-            except BlockingIOError:
-                return text.decode()
-            text += part
+        self._take()
+        text, self._text = self._text, b""
+        return text.decode()
 
     def close(self) -> None:
         self.stream.close()
