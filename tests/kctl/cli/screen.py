@@ -8,6 +8,8 @@ import pty
 import re
 import struct
 import termios
+import threading
+from queue import SimpleQueue
 from typing import TextIO
 
 _PART = re.compile(r"\x1b\[(\d*)([A-Za-z])|\x1b\[([\d;]*)m|[\r\n]|[^\x1b\r\n]")
@@ -67,8 +69,12 @@ class Screen:
             raise AssertionError(f"unknown command {name}")
 
 
+_END = "\x00"
+
+
 class Terminal:
-    """A real pseudo-terminal of so many columns: `stream` is the program's end of it."""
+    """A real pseudo-terminal of so many columns: `stream` is the program's end of it. A thread reads what is written, for a terminal holds
+    little."""
 
     def __init__(self, columns: int = 80, lines: int = 24) -> None:
         self._end, other = pty.openpty()
@@ -76,20 +82,28 @@ class Terminal:
         attributes = termios.tcgetattr(other)
         attributes[1] &= ~termios.OPOST  # lines end as they are written
         termios.tcsetattr(other, termios.TCSANOW, attributes)
-        os.set_blocking(self._end, False)
         self.stream: TextIO = os.fdopen(other, "w")
+        self._read: SimpleQueue[bytes] = SimpleQueue()
+        self._reader = threading.Thread(target=self._pass_on, daemon=True)
+        self._reader.start()
+
+    def _pass_on(self) -> None:
+        while True:
+            try:
+                self._read.put(os.read(self._end, 65536))
+            except OSError:  # the program's end is closed
+                return
 
     def taken(self) -> str:
         """What has been written since the last time."""
+        self.stream.write(_END)
         self.stream.flush()
         text = b""
-        while True:
-            try:
-                part = os.read(self._end, 65536)
-            except BlockingIOError:
-                return text.decode()
-            text += part
+        while not text.endswith(_END.encode()):
+            text += self._read.get(timeout=30)
+        return text[:-1].decode()
 
     def close(self) -> None:
         self.stream.close()
+        self._reader.join(30)
         os.close(self._end)
