@@ -147,7 +147,8 @@ def _walk(root: type[Group], words: list[str]) -> tuple[Any, list[str], list[str
             command, path = child, [*path, word]
         else:
             arguments.append(word)
-    return command, path, arguments, [*_own_flags(command), *GLOBAL_FLAGS, HELP_FLAG]
+    shared = GLOBAL_FLAGS if isinstance(command, type) else ()  # click's commands take none of them
+    return command, path, arguments, [*_own_flags(command), *shared, HELP_FLAG]
 
 
 def _own_flags(command: Any) -> list[Flag]:

@@ -126,6 +126,7 @@ class RecordingReader:
         self._path = path
         self._file = gzip.open(path, "rb")  # noqa: SIM115 - closed by __exit__
         self._number = 0
+        self._last = 0
         self._bytes = 0
         try:
             self.header = self._header()
@@ -142,13 +143,17 @@ class RecordingReader:
     def _broken(self, why: str) -> BrokenRecording:
         return BrokenRecording(self._path, f"is damaged: line {self._number}: {why}")
 
+    def _cut_off(self) -> BrokenRecording:
+        advice = f" after revision {self._last}: --to-revision {self._last} plays back what there is" if self._last else ""
+        return BrokenRecording(self._path, f"is cut off{advice}")
+
     def _next(self) -> dict[str, Any] | None:
         """None at the end of the file."""
         self._number += 1
         try:
             line = self._file.readline(MAX_LINE + 1)
         except EOFError:
-            raise BrokenRecording(self._path, f"is cut off in line {self._number}") from None
+            raise self._cut_off() from None
         except gzip.BadGzipFile as error:
             if self._number == 1:
                 raise BrokenRecording(self._path, "is no recording of a cluster (kctl cluster record makes one)") from None
@@ -186,7 +191,7 @@ class RecordingReader:
         while True:
             line = self._next()
             if line is None:
-                raise BrokenRecording(self._path, f"is cut off after revision {last}: --to-revision {last} plays back what there is")
+                raise self._cut_off()
             if line.get("end"):
                 if line.get("records") != count or line.get("revision") != last:
                     raise self._broken(f"it tells of {line.get('records')!r:.20} records, and there are {count}")
@@ -197,6 +202,7 @@ class RecordingReader:
             if record.revision <= last:
                 raise self._broken(f"revision {record.revision} after {last}")
             count, last = count + 1, record.revision
+            self._last = last
             if count > MAX_RECORDS:
                 raise BrokenRecording(self._path, f"is too large: at most {MAX_RECORDS} records")
             yield record

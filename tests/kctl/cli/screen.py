@@ -9,8 +9,14 @@ import pty
 import re
 import struct
 import termios
+<<<<<<< HEAD
 from collections.abc import Callable
 from typing import Any, TextIO
+=======
+import threading
+from queue import SimpleQueue
+from typing import TextIO
+>>>>>>> room/cli
 
 _PART = re.compile(r"\x1b\[(\d*)([A-Za-z])|\x1b\[([\d;]*)m|[\r\n]|[^\x1b\r\n]")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -69,6 +75,7 @@ class Screen:
             raise AssertionError(f"unknown command {name}")
 
 
+<<<<<<< HEAD
 class _Written(io.FileIO):
     """The program's end of a terminal, which makes room by itself: nobody else reads the other end while the program writes."""
 
@@ -82,10 +89,14 @@ class _Written(io.FileIO):
                 return os.write(self.fileno(), memoryview(data)[:1024])
             except BlockingIOError:
                 self._make_room()
+=======
+_END = "\x00"
+>>>>>>> room/cli
 
 
 class Terminal:
-    """A real pseudo-terminal of so many columns: `stream` is the program's end of it."""
+    """A real pseudo-terminal of so many columns: `stream` is the program's end of it. A thread reads what is written, for a terminal holds
+    little."""
 
     def __init__(self, columns: int = 80, lines: int = 24) -> None:
         self._end, other = pty.openpty()
@@ -93,6 +104,7 @@ class Terminal:
         attributes = termios.tcgetattr(other)
         attributes[1] &= ~termios.OPOST  # lines end as they are written
         termios.tcsetattr(other, termios.TCSANOW, attributes)
+<<<<<<< HEAD
         os.set_blocking(self._end, False)
         os.set_blocking(other, False)
         self._text = b""
@@ -103,15 +115,36 @@ class Terminal:
             try:
                 self._text += os.read(self._end, 65536)
             except BlockingIOError:
+=======
+        self.stream: TextIO = os.fdopen(other, "w")
+        self._read: SimpleQueue[bytes] = SimpleQueue()
+        self._reader = threading.Thread(target=self._pass_on, daemon=True)
+        self._reader.start()
+
+    def _pass_on(self) -> None:
+        while True:
+            try:
+                self._read.put(os.read(self._end, 65536))
+            except OSError:  # the program's end is closed
+>>>>>>> room/cli
                 return
 
     def taken(self) -> str:
         """What has been written since the last time."""
+        self.stream.write(_END)
         self.stream.flush()
+<<<<<<< HEAD
         self._take()
         text, self._text = self._text, b""
         return text.decode()
+=======
+        text = b""
+        while not text.endswith(_END.encode()):
+            text += self._read.get(timeout=30)
+        return text[:-1].decode()
+>>>>>>> room/cli
 
     def close(self) -> None:
         self.stream.close()
+        self._reader.join(30)
         os.close(self._end)

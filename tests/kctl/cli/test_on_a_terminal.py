@@ -70,11 +70,11 @@ auth can-i --list
 rollout history deployment/web
 rollout status deployment/web --watch=false
 scale deployment web --replicas=2
-label pod web a=b --overwrite
-annotate pod web a=b --overwrite
+label pod web app=web --overwrite
+annotate pod web --list
 set image deployment/web c=nginx:1.27
 taint nodes node-1 a=b:NoSchedule --overwrite
-cordon node-1
+uncordon node-1
 apply view-last-applied pod/web
 create configmap x --dry-run=client -o yaml
 wait --for=jsonpath={.metadata.name}=web pod/web
