@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import pty
 import re
 import struct
 import termios
-<<<<<<< HEAD
-from collections.abc import Callable
-from typing import Any, TextIO
-=======
 import threading
 from queue import SimpleQueue
 from typing import TextIO
->>>>>>> room/cli
 
 _PART = re.compile(r"\x1b\[(\d*)([A-Za-z])|\x1b\[([\d;]*)m|[\r\n]|[^\x1b\r\n]")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -75,23 +69,7 @@ class Screen:
             raise AssertionError(f"unknown command {name}")
 
 
-<<<<<<< HEAD
-class _Written(io.FileIO):
-    """The program's end of a terminal, which makes room by itself: nobody else reads the other end while the program writes."""
-
-    def __init__(self, descriptor: int, make_room: Callable[[], None]) -> None:
-        super().__init__(descriptor, "w")
-        self._make_room = make_room
-
-    def write(self, data: Any, /) -> int:
-        while True:
-            try:
-                return os.write(self.fileno(), memoryview(data)[:1024])
-            except BlockingIOError:
-                self._make_room()
-=======
 _END = "\x00"
->>>>>>> room/cli
 
 
 class Terminal:
@@ -104,18 +82,6 @@ class Terminal:
         attributes = termios.tcgetattr(other)
         attributes[1] &= ~termios.OPOST  # lines end as they are written
         termios.tcsetattr(other, termios.TCSANOW, attributes)
-<<<<<<< HEAD
-        os.set_blocking(self._end, False)
-        os.set_blocking(other, False)
-        self._text = b""
-        self.stream: TextIO = io.TextIOWrapper(io.BufferedWriter(_Written(other, self._take)), write_through=True)
-
-    def _take(self) -> None:
-        while True:
-            try:
-                self._text += os.read(self._end, 65536)
-            except BlockingIOError:
-=======
         self.stream: TextIO = os.fdopen(other, "w")
         self._read: SimpleQueue[bytes] = SimpleQueue()
         self._reader = threading.Thread(target=self._pass_on, daemon=True)
@@ -126,23 +92,16 @@ class Terminal:
             try:
                 self._read.put(os.read(self._end, 65536))
             except OSError:  # the program's end is closed
->>>>>>> room/cli
                 return
 
     def taken(self) -> str:
         """What has been written since the last time."""
         self.stream.write(_END)
         self.stream.flush()
-<<<<<<< HEAD
-        self._take()
-        text, self._text = self._text, b""
-        return text.decode()
-=======
         text = b""
         while not text.endswith(_END.encode()):
             text += self._read.get(timeout=30)
         return text[:-1].decode()
->>>>>>> room/cli
 
     def close(self) -> None:
         self.stream.close()
