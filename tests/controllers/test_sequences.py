@@ -10,6 +10,8 @@ from tests.controllers.sequences.run import run
 
 SEEDS = (*range(8), 20, 96, 202, 275, 309)
 """Some, and some that have found something."""
+WIDE_SEEDS = (3003, 3016, 5041)
+"""With budgets, evictions, quotas, partitions and claims."""
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +23,13 @@ def quiet() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_rule_is_broken(seed: int) -> None:
     report = run(seed, 25)
+    assert not report.broken, report
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("seed", WIDE_SEEDS)
+def test_no_rule_is_broken_by_more_deeds(seed: int) -> None:
+    report = run(seed, 25, wide=True)
     assert not report.broken, report
 
 

@@ -153,9 +153,9 @@ class Outcome:
         """Its count is the one that can be made of the pods."""
         selector = labels.from_label_selector(objects.spec(obj)["selector"])
         matching = [pod for pod in self._pods if selector.matches(objects.labels(pod))]
-        chosen = [pod for pod in matching if objects.status(pod)["phase"] not in ("Succeeded", "Failed")]
+        chosen = [pod for pod in matching if not objects.deletion_timestamp(pod)]
         status = objects.status(obj)
-        healthy = sum(map(is_ready, chosen))
+        healthy = sum(objects.is_condition_true(pod, "Ready") for pod in chosen)  # whatever their phase, as upstream counts
         if chosen and status.get("currentHealthy") != healthy:
             yield f"{_name(obj)} counts {status.get('currentHealthy')} healthy ones of {healthy}"
         allowed = max(healthy - int(status.get("desiredHealthy") or 0), 0)
