@@ -15,10 +15,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from controllers.kube_scheduler.assignment import Assigner, Placement, Refusal
+from controllers.kube_scheduler.binding_cycle import binding_cycle, told
 from controllers.kube_scheduler.cache import Cache
 from controllers.kube_scheduler.decisions import Decisions
 from controllers.kube_scheduler.events_to_wake import ClusterChange, WakeTable, node_change
-from controllers.kube_scheduler.framework import ClusterEvent, Code, PluginError, Status, Wait
+from controllers.kube_scheduler.framework import ClusterEvent, Code, Status, Wait
 from controllers.kube_scheduler.pod_info import PodInfo, QueuedPod, Shapes, all_reads
 from controllers.kube_scheduler.profile import Profile
 from controllers.kube_scheduler.queue import INITIAL_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS, SchedulingQueue
@@ -357,7 +358,7 @@ class Scheduler:
         info = queued.info
         log.error("scheduling %s", info.key, exc_info=error)
         self.queue.refused(queued, (), error=True)
-        self._say_why(info, "SchedulerError", _told(error))
+        self._say_why(info, "SchedulerError", told(error))
 
     def _decided(self, queued: QueuedPod, found: Placement | Refusal) -> None:
         info = queued.info
@@ -426,7 +427,7 @@ class Scheduler:
         try:
             status = await waiting.settled(self._clock) if waiting is not None else None
             if status is None:
-                status = await self._binding_cycle(profile, info, placement)
+                status = await binding_cycle(profile, self._extenders, info, placement)
         except Exception as error:
             self._give_back(info, placement)
             if isinstance(error, NotFound):
@@ -434,7 +435,7 @@ class Scheduler:
                 return
             is_answer = isinstance(error, ApiError | ConnectionFailed)  # else of a plugin from outside, or an extender
             log.warning("binding %s to %s: %s", info.key, node, error, exc_info=None if is_answer else error)
-            self._try_again(queued, f'running Bind plugin "{profile.bind[0].name}": {error}' if is_answer else _told(error))
+            self._try_again(queued, f'running Bind plugin "{profile.bind[0].name}": {error}' if is_answer else told(error))
             return
         if status is not None and status.code is Code.ERROR:
             self._give_back(info, placement)
@@ -458,19 +459,6 @@ class Scheduler:
             return
         self.queue.refused(queued, (), error=True)
         self._say_why(info, "SchedulerError", message)
-
-    async def _binding_cycle(self, profile: Profile, info: PodInfo, placement: Placement) -> Status | None:
-        node, state, _ = placement
-        for pre_bind in profile.pre_bind:
-            if (status := await pre_bind.pre_bind(state, info, node)) is not None:
-                return status
-        if self._extenders is not None and await self._extenders.bind(info, node):
-            return None
-        for bind in profile.bind:
-            status = await bind.bind(state, info, node)
-            if status is None or status.code is not Code.SKIP:
-                return status
-        return Status(Code.ERROR, ("no plugin has bound it",), profile.bind[-1].name)
 
     def _give_back(self, info: PodInfo, placement: Placement) -> None:
         node, state, _ = placement
@@ -501,11 +489,6 @@ class Scheduler:
         present = self._pods.get(info.key)
         if present is not None and objects.uid(present) == info.uid:
             await self._writer.say_why(present, reason, message, self.cache.nomination_of(info.uid))
-
-
-def _told(error: Exception) -> str:
-    """Of plugins and extenders upstream's words as they are."""
-    return str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
 
 
 def _is_terminal(pod: Object) -> bool:
