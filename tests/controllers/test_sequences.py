@@ -10,7 +10,7 @@ from tests.controllers.sequences.run import run
 
 SEEDS = (*range(8), 20, 96, 202, 275, 309)
 """Some, and some that have found something."""
-WIDE_SEEDS = (3003, 3016, 5041)
+WIDE_SEEDS = (3003, 5041, 6066)
 """With budgets, evictions, quotas, partitions and claims."""
 
 

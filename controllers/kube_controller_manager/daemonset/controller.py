@@ -256,8 +256,9 @@ class DaemonSetController(LoopController):
             left = pods.seconds_until_available(oldest, min_ready, now)
             ready += left is not None
             available += left == 0
-            if left:
-                following = left if following is None else min(left, following)
+            for waited in [left] if len(present) == 1 else [pods.seconds_until_available(pod, min_ready, now) for pod in present]:
+                if waited:  # of a surge too: the old pod goes when its successor is available
+                    following = waited if following is None else min(waited, following)
         counts = {"updatedNumberScheduled": updated, "numberAvailable": available, "numberUnavailable": look.desired - available}
         status: dict[str, Any] = {"currentNumberScheduled": current, "numberMisscheduled": misscheduled}
         status |= {"desiredNumberScheduled": look.desired, "numberReady": ready}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from kctl.apimachinery import objects
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import CRON_JOBS, DAEMON_SETS, DEPLOYMENTS, JOBS, PODS, REPLICA_SETS, STATEFUL_SETS, ResourceType, built_in
-from kctl.apimachinery.status import NotFound, TooManyRequests
+from kctl.apimachinery.status import ApiError, NotFound
 from kctl.client.client import Client
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class WideDeeds:
         doer.witness.disturbed()
         try:
             await doer.client.create_subresource(PODS, name, SPACE, "eviction", body)
-        except TooManyRequests as error:
+        except ApiError as error:
             doer.note(f"evict {name}: {error}")
         else:
             doer.note(f"evict {name}")
