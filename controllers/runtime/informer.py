@@ -20,7 +20,7 @@ from kctl.apimachinery import objects
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.objects import Object
 from kctl.apimachinery.resources import ResourceType
-from kctl.apimachinery.status import ApiError, BadRequest, Expired, Gone, Invalid, from_status
+from kctl.apimachinery.status import ApiError, BadRequest, Expired, Gone, Invalid, NotFound, from_status
 from kctl.client.client import Client
 from kctl.client.errors import ConnectionFailed
 from kctl.client.transport import WatchEvent
@@ -149,6 +149,8 @@ class Informer:
             except (Gone, Expired):
                 self._last_revision = 0
             except (ApiError, ConnectionFailed) as error:
+                if isinstance(error, NotFound):  # the kind is not served (--runtime-config): nobody need wait for its objects
+                    self._synced.set()
                 log.warning("watch of %s: %s; again in %.1f s", self.resource.group_resource, error, retry_seconds)
                 await self._clock.sleep(retry_seconds)
                 retry_seconds = min(retry_seconds * 2, _MAX_RETRY_SECONDS)
