@@ -33,6 +33,8 @@ def deployment(marked: str) -> Object:
         "command": ["python3", "-c", SERVER],
         "env": [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}, {"name": "KCTL_TEST", "value": marked}],
         "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+        # as in every cluster: without it a connection that was made a moment before the endpoint went may meet a server that has ended
+        "lifecycle": {"preStop": {"sleep": {"seconds": 1}}},
     }
     template = {"metadata": {"labels": {"app": "web"}}, "spec": {"automountServiceAccountToken": False, "containers": [container]}}
     spec = {"replicas": REPLICAS, "selector": {"matchLabels": {"app": "web"}}, "template": template}
