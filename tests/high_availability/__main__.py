@@ -103,8 +103,9 @@ class Run:
             self.wanted[name] = replicas
             await asyncio.sleep(1)
 
-    async def kill(self, until: float, every: float) -> None:
-        kinds = [self._processes.api_servers, self._processes.schedulers, self._processes.controller_managers, None]
+    async def kill(self, until: float, every: float, *, spare_etcd: bool) -> None:
+        kinds: list[list[Process] | None] = [self._processes.api_servers, self._processes.schedulers, self._processes.controller_managers]
+        kinds += [] if spare_etcd else [None]
         while time.monotonic() + every < until:
             await asyncio.sleep(every)
             kind = kinds[self.kills % len(kinds)]
@@ -117,7 +118,7 @@ class Run:
                 continue
             leader = next((process for process in kind if process.is_ready), kind[0])
             if kind is self._processes.api_servers:
-                leader = kind[self.kills // 4 % 2]
+                leader = kind[self.kills // len(kinds) % 2]
             leader.kill()
             leader.start()
             self._following.append(asyncio.create_task(self._followed(kind)))
@@ -178,7 +179,7 @@ async def _started(*processes: Process) -> None:
     await _until(partial(_one_acts, processes), f"{processes[0].name} is ready")
 
 
-async def run(folder: Path, seconds: float, pods: int, every: float, seed: int) -> int:
+async def run(folder: Path, seconds: float, pods: int, every: float, seed: int, *, spare_etcd: bool) -> int:
     balancer = Balancer()
     url = await balancer.start()
     with members(3) as etcds:
@@ -195,7 +196,7 @@ async def run(folder: Path, seconds: float, pods: int, every: float, seed: int) 
             run = Run(processes, client, seed)
             await run.deploy(pods)
             until = time.monotonic() + seconds
-            await asyncio.gather(run.write(until), run.churn(until), run.kill(until, every))
+            await asyncio.gather(run.write(until), run.churn(until), run.kill(until, every, spare_etcd=spare_etcd))
             problem = await run.at_rest()
             print(run.figures())
             print(problem or "nothing was lost, and all came to rest as told")
@@ -214,12 +215,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--pods", type=int, default=2000)
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two kills")
+    parser.add_argument("--spare-etcd", action="store_true", help="kill no member of etcd")
     parser.add_argument("--seed", type=int, default=None, help="of what is scaled; a random one where none is given")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(10**9)
     print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="kctl-ha-") as folder:
-        return asyncio.run(run(Path(folder), arguments.seconds, arguments.pods, arguments.every, seed))
+        return asyncio.run(run(Path(folder), arguments.seconds, arguments.pods, arguments.every, seed, spare_etcd=arguments.spare_etcd))
 
 
 if __name__ == "__main__":
