@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cached_property
 
 from controllers.runtime.informer import InformerFactory
 from kctl.apimachinery.clock import Clock
@@ -31,14 +32,13 @@ class Clients:
     def __init__(self, configuration: ResolvedConfig, clock: Clock, component: str, *, accounts: bool = False) -> None:
         self._server = configuration.server
         self._server_name = str(configuration.cluster.get("tls-server-name") or "")
-        self._with_certificate = _context(configuration)
-        self._with_token = _context(configuration._replace(user={}))
+        self._configuration = configuration
         self._authorization = authorization(configuration.user)
         self._clock = clock
         self._component = component
         self._accounts = accounts
         self._transports: dict[str, Transport] = {}
-        self.own = Client(self._transport(self._with_certificate, self._authorization))
+        self.own = Client(self._transport(_context(configuration), self._authorization))
 
     def client_for(self, who: User) -> Client:
         if not self._accounts or SYSTEM_SERVICEACCOUNTS not in who.groups:
@@ -51,6 +51,11 @@ class Clients:
             )
             self._transports[who.name] = transport
         return Client(transport)
+
+    @cached_property
+    def _with_token(self) -> ssl.SSLContext | None:
+        """Made for the first account: most have none."""
+        return _context(self._configuration._replace(user={}))
 
     @asynccontextmanager
     async def informers(self) -> AsyncIterator[InformerFactory]:

@@ -7,7 +7,6 @@ import asyncio
 import base64
 import random
 from collections.abc import Callable
-from functools import partial
 
 from kctl.apimachinery.clock import Clock
 from kctl.apimachinery.user import SIMULATED_NODES, SYSTEM_NODES, User
@@ -58,6 +57,6 @@ async def kubelets(
     clients = NodeClients(server, pki, clock)
     try:
         async with clients.of(SIMULATED_NODES).informers() as informers:
-            await KubeletFleet(clients.client_for, informers, clock, randomness, simulated_nodes(config)).run(partial(ready), stop)
+            await KubeletFleet(clients.client_for, informers, clock, randomness, simulated_nodes(config)).run(ready, stop)
     finally:
         await clients.close()
